@@ -1,0 +1,54 @@
+# Everything happens in .venv, so .venv/bin/fogflow-k8s is the tool. A fresh machine needs Python 3.11+, Go and make.
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: demo test check unit chart cluster bench generate dist clean
+
+demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
+	bash scripts/demo.sh
+
+test: check unit chart cluster wheel  ## everything
+
+check: .venv/ready  ## style, types, layers, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/generate.py --check
+
+unit: .venv/ready  ## pure rules, adapters against scripts and a stub server, command lines and screens
+	$(PYTEST) tests/unit tests/cli tests/contract
+
+chart: .venv/ready .work/programs  ## the chart through the real helm
+	$(PYTEST) tests/chart
+
+cluster: .venv/ready .work/programs  ## the whole tool on a real API server
+	$(PYTEST) tests/cluster
+
+wheel: .venv/ready .work/programs  ## what people install, in an empty environment outside this folder
+	$(BIN)/pytest tests/wheel
+
+bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
+	$(BIN)/python tests/bench/run.py
+
+generate: .venv/ready  ## schemas, the error catalogue, golden files, pictures
+	$(BIN)/python scripts/generate.py
+
+dist: .venv/ready
+	rm -rf dist && $(BIN)/python -m build --wheel --outdir dist .
+
+clean:
+	rm -rf .venv .work dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade 'pip>=25'
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+# helm, kubectl and the control plane, built once into the user's cache
+.work/programs: src/fogflow_k8s/sandbox/modules/go.mod src/fogflow_k8s/sandbox/modules/go.sum | .venv/ready
+	$(BIN)/fogflow-k8s sandbox build
+	mkdir -p .work && touch $@

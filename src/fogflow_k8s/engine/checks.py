@@ -1,0 +1,50 @@
+"""Checks as data: a sentence that is true when it passes, a probe, and how bad it is when it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "warning", "failed"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a probe found: fine or not, with the fact (a version, a reason) and the mend."""
+
+    ok: bool
+    fact: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. `warning`: its failure stops nothing."""
+
+    id: str
+    says: str
+    probe: Callable[[], Found]
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check and what came of it."""
+
+    check: Check
+    state: State
+    fact: str
+    mend: str
+
+
+def run(checks: Sequence[Check], observe: Callable[[Result], None] = lambda _: None) -> list[Result]:
+    """The result of every check, in order; each is shown to `observe` as it comes."""
+    results = []
+    for check in checks:
+        found = check.probe()
+        state: State = "ok" if found.ok else ("warning" if check.warning else "failed")
+        result = Result(check, state, found.fact, found.mend)
+        observe(result)
+        results.append(result)
+    return results

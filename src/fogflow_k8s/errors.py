@@ -1,0 +1,91 @@
+"""The errors a user can meet: one class per *reaction of the user*, each with its exit code.
+
+    FogflowError
+    ├── UsageError          2   the command line itself: correct it
+    ├── ConfigError         2   config.json, values.yaml, --set: correct the file
+    ├── PreflightFailed    10   something that had to be there is not: provide it
+    │   ├── ToolMissing        a program on this machine: install it
+    │   └── Refused            we will not do it without a word of yours (prompt, other cluster)
+    ├── ClusterError       11   the API server: reach it, or get the rights
+    ├── OperationFailed    20.. the release: read the cause; the code says where it was left
+    ├── NotInstalled       41   there is no release: deploy it
+    ├── Busy               50   somebody else is at it: wait
+    └── Interrupted       130   you stopped it
+
+Library exceptions stop at the adapter that met them (`raise ... from`). Every error carries a hint: the next thing to do.
+"""
+
+from __future__ import annotations
+
+
+class FogflowError(Exception):
+    """A failure that is told to the user as `message` and `hint`; `exit_code` is the process's."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        if exit_code is not None:
+            self.exit_code = exit_code
+
+
+class UsageError(FogflowError):
+    """The command line contradicts itself or names something that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(FogflowError):
+    """A settings file or `--set` is not acceptable; the message lists every problem, not only the first."""
+
+    exit_code = 2
+
+
+class PreflightFailed(FogflowError):
+    """Nothing was changed: a thing that the operation needs is absent."""
+
+    exit_code = 10
+
+
+class ToolMissing(PreflightFailed):
+    """A program is absent, too old, or known to be broken."""
+
+
+class Refused(PreflightFailed):
+    """We could, but will not without an explicit word: a prompt answered no, another cluster than last time."""
+
+
+class ClusterError(FogflowError):
+    """The API server cannot be reached, does not know us, or forbids it."""
+
+    exit_code = 11
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status  # HTTP status; 0 when there was no answer
+
+
+class OperationFailed(FogflowError):
+    """Helm or the rollout failed; the exit code (20, 21, 22, 30) says how the release was left."""
+
+    exit_code = 21
+
+
+class NotInstalled(FogflowError):
+    """There is no such release in this namespace."""
+
+    exit_code = 41
+
+
+class Busy(FogflowError):
+    """Another operation holds this release."""
+
+    exit_code = 50
+
+
+class Interrupted(FogflowError):
+    """The user pressed Ctrl-C; the message says in what state things were left."""
+
+    exit_code = 130

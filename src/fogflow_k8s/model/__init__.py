@@ -1,0 +1,1 @@
+"""What is true: pure data and rules, no I/O, no clock."""

@@ -1,0 +1,128 @@
+"""The catalogue of causes: stable ids, what each means, whether waiting can help, and what to do.
+
+`summary` and `advice` are filled in with the concrete names where a cause is found (model/causes.py).
+Families: 1xxx configuration, 2xxx tools and access, 3xxx capacity and placement, 4xxx images, 5xxx pods, 6xxx FogFlow
+itself, 7xxx the release. An id is never given a second meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["fatal", "curable", "dependent"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kind of trouble. `kind`: fatal = no waiting helps; curable = it may heal; dependent = another is to blame."""
+
+    id: str
+    kind: Kind
+    title: str
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One trouble found, with the names filled in."""
+
+    id: str
+    kind: Kind
+    component: str
+    object: str
+    summary: str
+    evidence: tuple[str, ...] = field(default=())
+    advice: tuple[str, ...] = field(default=())
+
+    @property
+    def docs(self) -> str:
+        """Where the catalogue explains it."""
+        return f"docs/errors.md#{self.id.lower()}"
+
+
+_DESCRIBE = "kubectl -n {namespace} describe pod {pod}"
+_LOGS = "kubectl -n {namespace} logs {pod} -c {container} --previous"
+
+ENTRIES: dict[str, Entry] = {
+    e.id: e
+    for e in (
+        Entry("FK-1201", "fatal", "a Secret that a pod needs does not exist",
+              ("kubectl -n {namespace} create secret generic {name} --from-literal={key}=...",)),
+        Entry("FK-1202", "fatal", "a ConfigMap that a pod needs does not exist",
+              ("kubectl -n {namespace} create configmap {name} --from-file=...",)),
+        Entry("FK-1203", "fatal", "a Secret or ConfigMap lacks a key that a pod needs",
+              ("kubectl -n {namespace} describe {kind} {name}",)),
+        Entry("FK-1204", "fatal", "a PersistentVolumeClaim that a pod mounts does not exist",
+              ("kubectl -n {namespace} get persistentvolumeclaims",)),
+        Entry("FK-1205", "fatal", "a class (storage, priority, ingress, runtime) that is asked for does not exist",
+              ("kubectl get {plural}",)),
+        Entry("FK-1206", "fatal", "the kubelet cannot make the container from its configuration", (_DESCRIBE,)),
+        Entry("FK-3001", "curable", "no node has enough free CPU",
+              ("kubectl describe nodes", "lower {component}'s resources.requests.cpu in your values, or add a node")),
+        Entry("FK-3002", "curable", "no node has enough free memory",
+              ("kubectl describe nodes", "lower {component}'s resources.requests.memory in your values, or add a node")),
+        Entry("FK-3003", "curable", "the nodes are full: no pod slots left", ("kubectl get pods -A -o wide",)),
+        Entry("FK-3004", "curable", "every node has a taint that the pod does not tolerate",
+              ("kubectl get nodes -o custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
+               "tolerate it: set global.tolerations in your values, or remove the taint: kubectl taint nodes NODE KEY-")),
+        Entry("FK-3005", "curable", "no node matches the pod's node selector or affinity",
+              ("kubectl get nodes --show-labels", "correct nodeSelector or affinity in your values")),
+        Entry("FK-3006", "curable", "no node can give the pod its volume",
+              ("kubectl -n {namespace} get persistentvolumeclaims", "kubectl -n {namespace} get events")),
+        Entry("FK-3007", "curable", "the host port that the pod wants is taken on every node", (_DESCRIBE,)),
+        Entry("FK-3009", "curable", "the scheduler finds no node for the pod", (_DESCRIBE,)),
+        Entry("FK-3010", "curable", "a ResourceQuota does not allow the pod",
+              ("kubectl -n {namespace} describe resourcequota", "raise the quota, or lower the requests in your values")),
+        Entry("FK-3011", "fatal", "admission refuses the pod",
+              ("kubectl -n {namespace} get replicasets,events",
+               "if it is Pod Security: kubectl get namespace {namespace} --show-labels")),
+        Entry("FK-4001", "fatal", "the image does not exist",
+              ("check {component}.image in your values: is name and tag right, and pushed to that registry?",)),
+        Entry("FK-4002", "fatal", "the registry refuses to hand out the image: credentials are missing or wrong",
+              ("kubectl -n {namespace} create secret docker-registry NAME --docker-server=... --docker-username=...",
+               "name it under global.imagePullSecrets in your values")),
+        Entry("FK-4003", "curable", "the registry limits the rate of pulls", ("wait, or log in: global.imagePullSecrets",)),
+        Entry("FK-4004", "fatal", "the image is for another platform than the node",
+              ("kubectl get nodes -L kubernetes.io/arch", "use an image of that architecture: {component}.image")),
+        Entry("FK-4005", "fatal", "the image is not on the node, and its pull policy is Never",
+              ("load it on every node, or set {component}.image.pullPolicy to IfNotPresent",)),
+        Entry("FK-4006", "fatal", "the image's name is not a valid reference", ("correct {component}.image in your values",)),
+        Entry("FK-4009", "curable", "the image cannot be pulled", (_DESCRIBE,)),
+        Entry("FK-5001", "fatal", "the container crashes again and again", (_LOGS,)),
+        Entry("FK-5002", "fatal", "the container is killed for using more memory than its limit",
+              ("raise {component}.resources.limits.memory in your values", _LOGS)),
+        Entry("FK-5003", "curable", "the pod runs, but its readiness probe fails",
+              ("kubectl -n {namespace} logs {pod} -c {container}", _DESCRIBE)),
+        Entry("FK-5004", "curable", "the startup or liveness probe fails", (_LOGS, _DESCRIBE)),
+        Entry("FK-5005", "curable", "an init container does not finish",
+              ("kubectl -n {namespace} logs {pod} -c {container}",)),
+        Entry("FK-5006", "fatal", "an init container crashes again and again", (_LOGS,)),
+        Entry("FK-5007", "fatal", "the container cannot be started", (_DESCRIBE,)),
+        Entry("FK-5008", "curable", "the pod was evicted", (_DESCRIBE, "kubectl describe nodes")),
+        Entry("FK-5009", "curable", "the pod's node is lost", ("kubectl get nodes",)),
+        Entry("FK-5010", "curable", "a volume cannot be attached or mounted", (_DESCRIBE,)),
+        Entry("FK-5011", "curable", "the pod is not ready, and says nothing of why", (_DESCRIBE,)),
+        Entry("FK-6001", "dependent", "it waits for a component that is not ready"),
+        Entry("FK-7001", "fatal", "Helm could not carry out the operation", ("fogflow-k8s history",)),
+        Entry("FK-7002", "fatal", "fields of the release are owned by somebody else",
+              ("take them over: fogflow-k8s deploy --force-conflicts",)),
+    )
+}  # fmt: skip
+
+
+def cause(
+    id_: str, component: str, obj: str, summary: str, *, evidence: tuple[str, ...] = (), kind: Kind | None = None, **names: str
+) -> Cause:
+    """The catalogue's entry `id_` as found on `obj`; `names` fill the advice's placeholders."""
+    entry = ENTRIES[id_]
+    filled = {"component": component, "key": "KEY", **names}
+    advice = tuple(line.format_map(_Names(filled)) for line in entry.advice)
+    return Cause(id_, kind or entry.kind, component, obj, summary, evidence, advice)
+
+
+class _Names(dict[str, str]):
+    """Fills placeholders that nobody knows with their own name in capitals, as manuals do."""
+
+    def __missing__(self, key: str) -> str:
+        return key.upper()

@@ -1,0 +1,162 @@
+"""What rendered manifests say: which workloads they make, and which objects they need but do not bring along. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Obj = Mapping[str, Any]
+COMPONENT = "app.kubernetes.io/component"
+
+# kind -> (API group/version, plural, namespaced) of everything that our chart may contain
+RESOURCES: dict[str, tuple[str, str, bool]] = {
+    "ConfigMap": ("v1", "configmaps", True),
+    "Secret": ("v1", "secrets", True),
+    "Service": ("v1", "services", True),
+    "ServiceAccount": ("v1", "serviceaccounts", True),
+    "PersistentVolumeClaim": ("v1", "persistentvolumeclaims", True),
+    "Pod": ("v1", "pods", True),
+    "Namespace": ("v1", "namespaces", False),
+    "LimitRange": ("v1", "limitranges", True),
+    "ResourceQuota": ("v1", "resourcequotas", True),
+    "Deployment": ("apps/v1", "deployments", True),
+    "StatefulSet": ("apps/v1", "statefulsets", True),
+    "DaemonSet": ("apps/v1", "daemonsets", True),
+    "ReplicaSet": ("apps/v1", "replicasets", True),
+    "Job": ("batch/v1", "jobs", True),
+    "Role": ("rbac.authorization.k8s.io/v1", "roles", True),
+    "RoleBinding": ("rbac.authorization.k8s.io/v1", "rolebindings", True),
+    "PodDisruptionBudget": ("policy/v1", "poddisruptionbudgets", True),
+    "NetworkPolicy": ("networking.k8s.io/v1", "networkpolicies", True),
+    "Ingress": ("networking.k8s.io/v1", "ingresses", True),
+    "IngressClass": ("networking.k8s.io/v1", "ingressclasses", False),
+    "StorageClass": ("storage.k8s.io/v1", "storageclasses", False),
+    "PriorityClass": ("scheduling.k8s.io/v1", "priorityclasses", False),
+    "RuntimeClass": ("node.k8s.io/v1", "runtimeclasses", False),
+    "Lease": ("coordination.k8s.io/v1", "leases", True),
+    "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes", True),
+}
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+
+
+@dataclass(frozen=True, order=True)
+class Reference:
+    """An object (or one key in it) that a pod cannot start without. `by` is the component that wants it."""
+
+    kind: str
+    name: str
+    key: str = ""
+    by: str = ""
+
+
+def split(text: str) -> list[dict[str, Any]]:
+    """The objects of a multi-document YAML text, hooks left out: Helm does not keep those in a release's manifest."""
+    import yaml  # noqa: PLC0415 - costs 30 ms, and most commands need none of it
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    docs = [d for d in yaml.load_all(text, Loader=loader) if isinstance(d, dict)]  # noqa: S506 - both loaders are safe ones
+    return [d for d in docs if "helm.sh/hook" not in ((d.get("metadata") or {}).get("annotations") or {})]
+
+
+def key_of(obj: Obj) -> tuple[str, str, str]:
+    """(kind, namespace, name): what makes an object the same object in two manifests."""
+    metadata = obj.get("metadata") or {}
+    return str(obj.get("kind")), str(metadata.get("namespace") or ""), str(metadata.get("name"))
+
+
+def component_of(obj: Obj) -> str:
+    """The component an object belongs to by its label, else its name."""
+    metadata = obj.get("metadata") or {}
+    return str((metadata.get("labels") or {}).get(COMPONENT) or metadata.get("name") or "")
+
+
+def workloads(objects: Iterable[Obj]) -> list[Obj]:
+    """Those of the objects that run pods."""
+    return [o for o in objects if o.get("kind") in WORKLOADS]
+
+
+def images(objects: Iterable[Obj]) -> dict[str, str]:
+    """Component -> image of its first container."""
+    return {component_of(o): str((pod_spec(o).get("containers") or [{}])[0].get("image", "")) for o in workloads(objects)}
+
+
+def pod_spec(workload: Obj) -> Obj:
+    """The pod specification inside a workload (or a Pod)."""
+    spec = workload.get("spec") or {}
+    return spec if workload.get("kind") == "Pod" else (spec.get("template") or {}).get("spec") or {}
+
+
+def missing_references(objects: Sequence[Obj]) -> list[Reference]:
+    """What the workloads need and the manifests themselves do not bring; whether it exists, the cluster must say."""
+    brought = {(str(o.get("kind")), str((o.get("metadata") or {}).get("name"))): o for o in objects}
+    wanted = {r for o in workloads(objects) for r in _wanted_by(o)}
+    wanted |= {
+        Reference("StorageClass", str(o["spec"]["storageClassName"]), by=component_of(o))
+        for o in objects
+        if o.get("kind") == "PersistentVolumeClaim" and (o.get("spec") or {}).get("storageClassName")
+    }
+    wanted |= {
+        Reference("IngressClass", str(o["spec"]["ingressClassName"]), by=component_of(o))
+        for o in objects
+        if o.get("kind") == "Ingress" and (o.get("spec") or {}).get("ingressClassName")
+    }
+    return sorted(r for r in wanted if not _brought(r, brought))
+
+
+def lacks_key(reference: Reference, obj: Obj) -> bool:
+    """True when the object exists but lacks the key that the reference wants."""
+    if not reference.key:
+        return False
+    return not any(reference.key in (obj.get(part) or {}) for part in ("data", "stringData", "binaryData"))
+
+
+def _brought(reference: Reference, brought: Mapping[tuple[str, str], Obj]) -> bool:
+    obj = brought.get((reference.kind, reference.name))
+    return obj is not None and not lacks_key(reference, obj)
+
+
+def _wanted_by(workload: Obj) -> Iterator[Reference]:
+    by, spec = component_of(workload), pod_spec(workload)
+    for each in spec.get("imagePullSecrets") or []:
+        yield Reference("Secret", str(each.get("name")), by=by)
+    if spec.get("priorityClassName") and not str(spec["priorityClassName"]).startswith("system-"):
+        yield Reference("PriorityClass", str(spec["priorityClassName"]), by=by)
+    if spec.get("runtimeClassName"):
+        yield Reference("RuntimeClass", str(spec["runtimeClassName"]), by=by)
+    for volume in spec.get("volumes") or []:
+        yield from _wanted_by_volume(volume, by)
+    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+        for source in container.get("envFrom") or []:
+            yield from _of(source.get("secretRef"), "Secret", by)
+            yield from _of(source.get("configMapRef"), "ConfigMap", by)
+        for env in container.get("env") or []:
+            source = env.get("valueFrom") or {}
+            yield from _of(source.get("secretKeyRef"), "Secret", by)
+            yield from _of(source.get("configMapKeyRef"), "ConfigMap", by)
+    if workload.get("kind") == "StatefulSet":
+        for claim in (workload.get("spec") or {}).get("volumeClaimTemplates") or []:
+            if (claim.get("spec") or {}).get("storageClassName"):
+                yield Reference("StorageClass", str(claim["spec"]["storageClassName"]), by=by)
+
+
+def _wanted_by_volume(volume: Obj, by: str) -> Iterator[Reference]:
+    sources = [volume, *((volume.get("projected") or {}).get("sources") or [])]
+    for source in sources:
+        secret, config = source.get("secret"), source.get("configMap")
+        if secret and not secret.get("optional"):
+            name = str(secret.get("secretName") or secret.get("name"))
+            yield from (Reference("Secret", name, key, by) for key in _keys(secret))
+        if config and not config.get("optional"):
+            yield from (Reference("ConfigMap", str(config.get("name")), key, by) for key in _keys(config))
+    if volume.get("persistentVolumeClaim"):
+        yield Reference("PersistentVolumeClaim", str(volume["persistentVolumeClaim"].get("claimName")), by=by)
+
+
+def _keys(source: Obj) -> list[str]:
+    return [str(item.get("key")) for item in source.get("items") or []] or [""]
+
+
+def _of(source: Obj | None, kind: str, by: str) -> Iterator[Reference]:
+    if source and not source.get("optional"):
+        yield Reference(kind, str(source.get("name")), str(source.get("key") or ""), by)

@@ -1,0 +1,127 @@
+"""Is it ready, and if not, why: one small pure function per kind, from an object already fetched (a plain dict).
+
+Rules: the controller must have seen the newest generation, every replica must be of the newest template and available,
+and no old replica may be left. Source: the kinds' own status fields (`kubectl rollout status` reads the same).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+State = Literal["ready", "waiting", "failed"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What readiness says of one object; `reason` is a phrase for people, empty when ready."""
+
+    state: State
+    reason: str = ""
+    desired: int = 0
+    ready: int = 0
+    updated: int = 0
+
+
+def judge(obj: Mapping[str, Any]) -> Verdict:
+    """The verdict on any object; a kind without a rule is ready as soon as it exists."""
+    return _RULES.get(str(obj.get("kind", "")), lambda _: Verdict("ready"))(obj)
+
+
+def is_workload(obj: Mapping[str, Any]) -> bool:
+    """True for the kinds whose rollout is waited for."""
+    return obj.get("kind") in ("Deployment", "StatefulSet", "DaemonSet", "Job")
+
+
+def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
+    """Generation seen, all replicas of the new template, all available, none of the old left."""
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    desired = int(spec.get("replicas", 1))
+    updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
+    available, total = int(status.get("availableReplicas") or 0), int(status.get("replicas") or 0)
+    numbers = {"desired": desired, "ready": ready, "updated": updated}
+    if not _observed(obj):
+        return Verdict("waiting", "the controller has not seen the new version yet", **numbers)
+    if updated < desired:
+        return Verdict("waiting", f"{updated} of {desired} replicas are of the new version", **numbers)
+    if total > updated:
+        return Verdict("waiting", f"{total - updated} old replicas still run", **numbers)
+    if available < desired:
+        return Verdict("waiting", f"{available} of {desired} replicas are available", **numbers)
+    return Verdict("ready", "", **numbers)
+
+
+def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
+    """Generation seen, every replica ready and of the update revision (unless updates are manual or partitioned)."""
+    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    desired = int(spec.get("replicas", 1))
+    updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
+    numbers = {"desired": desired, "ready": ready, "updated": updated}
+    if not _observed(obj):
+        return Verdict("waiting", "the controller has not seen the new version yet", **numbers)
+    strategy = spec.get("updateStrategy") or {}
+    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
+    if strategy.get("type") != "OnDelete" and updated < desired - partition:
+        return Verdict("waiting", f"{updated} of {desired - partition} replicas are of the new version", **numbers)
+    if ready < desired:
+        return Verdict("waiting", f"{ready} of {desired} replicas are ready", **numbers)
+    return Verdict("ready", "", **numbers)
+
+
+def judge_daemonset(obj: Mapping[str, Any]) -> Verdict:
+    """Generation seen, one updated and available pod on each node that should have one."""
+    status = obj.get("status") or {}
+    desired = int(status.get("desiredNumberScheduled") or 0)
+    updated, ready = int(status.get("updatedNumberScheduled") or 0), int(status.get("numberAvailable") or 0)
+    numbers = {"desired": desired, "ready": ready, "updated": updated}
+    if not _observed(obj):
+        return Verdict("waiting", "the controller has not seen the new version yet", **numbers)
+    if min(updated, ready) < desired:
+        return Verdict("waiting", f"{min(updated, ready)} of {desired} nodes are served", **numbers)
+    return Verdict("ready", "", **numbers)
+
+
+def judge_job(obj: Mapping[str, Any]) -> Verdict:
+    """Complete is ready; Failed is failed for good."""
+    for condition in (obj.get("status") or {}).get("conditions") or []:
+        if condition.get("status") == "True" and condition.get("type") == "Complete":
+            return Verdict("ready", "", 1, 1, 1)
+        if condition.get("status") == "True" and condition.get("type") == "Failed":
+            return Verdict("failed", str(condition.get("message") or "the job failed"), 1)
+    return Verdict("waiting", "the job runs", 1)
+
+
+def judge_pod(obj: Mapping[str, Any]) -> Verdict:
+    """Succeeded or Ready is ready; Failed is failed; all else waits."""
+    status = obj.get("status") or {}
+    if status.get("phase") == "Succeeded":
+        return Verdict("ready", "", 1, 1, 1)
+    if status.get("phase") == "Failed":
+        return Verdict("failed", str(status.get("message") or status.get("reason") or "the pod failed"), 1)
+    for condition in status.get("conditions") or []:
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return Verdict("ready", "", 1, 1, 1)
+    return Verdict("waiting", str(status.get("phase") or "Pending"), 1)
+
+
+def judge_claim(obj: Mapping[str, Any]) -> Verdict:
+    """A lost claim has failed. A pending one is no obstacle by itself: it may be bound by its first consumer."""
+    if (obj.get("status") or {}).get("phase") == "Lost":
+        return Verdict("failed", "its volume is gone")
+    return Verdict("ready")
+
+
+def _observed(obj: Mapping[str, Any]) -> bool:
+    generation = (obj.get("metadata") or {}).get("generation")
+    return generation is None or int((obj.get("status") or {}).get("observedGeneration") or 0) >= int(generation)
+
+
+_RULES: dict[str, Callable[[Mapping[str, Any]], Verdict]] = {
+    "Deployment": judge_deployment,
+    "StatefulSet": judge_statefulset,
+    "DaemonSet": judge_daemonset,
+    "Job": judge_job,
+    "Pod": judge_pod,
+    "PersistentVolumeClaim": judge_claim,
+}

@@ -1,0 +1,28 @@
+"""Leases: stale by the contender's clock only."""
+
+from fogflow_k8s.model.lease import DURATION_S, Watch, manifest, read
+
+
+def hold(renewed="t0"):
+    made = manifest("l", "n", "ann@host 1", "fogflow-k8s deploy", "t0", 1)
+    made["spec"]["renewTime"] = renewed
+    return read(made)
+
+
+def test_a_lease_that_is_renewed_never_goes_stale():
+    watch = Watch(hold().token, 0)
+    for second in range(0, 100, 5):
+        watch = watch.after(hold(f"t{second}"), second)
+        assert not watch.stale(second)
+
+
+def test_a_lease_without_a_sign_of_life_is_stale_after_its_duration():
+    watch = Watch(hold().token, 100).after(hold(), 110)
+    assert not watch.stale(100 + DURATION_S - 1)
+    assert watch.stale(100 + DURATION_S)
+
+
+def test_a_lease_given_back_is_held_by_nobody():
+    made = manifest("l", "n", "", "", "t0", 1)
+    assert read(made) is None
+    assert read({}) is None

@@ -1,0 +1,38 @@
+"""Readiness: an object in, a verdict out."""
+
+import pytest
+
+from fogflow_k8s.model.readiness import judge
+
+
+def deployment(**status):
+    return {"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": {"observedGeneration": 2, **status}}
+
+
+@pytest.mark.parametrize(
+    ("obj", "state", "reason"),
+    [
+        (deployment(observedGeneration=1), "waiting", "not seen"),
+        (deployment(updatedReplicas=1), "waiting", "1 of 2 replicas are of the new version"),
+        (deployment(updatedReplicas=2, replicas=3), "waiting", "1 old replicas"),
+        (deployment(updatedReplicas=2, replicas=2, availableReplicas=1), "waiting", "1 of 2 replicas are available"),
+        (deployment(updatedReplicas=2, replicas=2, availableReplicas=2, readyReplicas=2), "ready", ""),
+        ({"kind": "Deployment", "metadata": {}, "spec": {"replicas": 0}, "status": {}}, "ready", ""),
+        ({"kind": "Deployment", "metadata": {"generation": 1}}, "waiting", "not seen"),
+        ({"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1}, "status": {"updatedReplicas": 1}}, "waiting", "0 of 1 replicas are ready"),
+        ({"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1}, "status": {"updatedReplicas": 1, "readyReplicas": 1}}, "ready", ""),
+        ({"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1, "updateStrategy": {"type": "OnDelete"}}, "status": {"readyReplicas": 1}}, "ready", ""),
+        ({"kind": "DaemonSet", "metadata": {}, "status": {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2}}, "waiting", "2 of 3"),
+        ({"kind": "Job", "status": {"conditions": [{"type": "Failed", "status": "True", "message": "too often"}]}}, "failed", "too often"),
+        ({"kind": "Job", "status": {"conditions": [{"type": "Complete", "status": "True"}]}}, "ready", ""),
+        ({"kind": "Pod", "status": {"phase": "Failed", "reason": "Evicted"}}, "failed", "Evicted"),
+        ({"kind": "Pod", "status": {"phase": "Running"}}, "waiting", "Running"),
+        ({"kind": "PersistentVolumeClaim", "status": {"phase": "Lost"}}, "failed", "gone"),
+        ({"kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}, "ready", ""),
+        ({"kind": "ConfigMap"}, "ready", ""),
+    ],
+)
+def test_each_kind_is_judged_by_its_own_status(obj, state, reason):
+    verdict = judge(obj)
+    assert verdict.state == state
+    assert reason in verdict.reason

@@ -1,0 +1,44 @@
+"""Release: history in, what to do out."""
+
+import pytest
+
+from fogflow_k8s.model.release import last_that_worked, repair, revisions, rollback_target
+
+
+def history(*statuses, verified=()):
+    raw = [{"revision": i, "status": s} for i, s in enumerate(statuses, 1)]
+    return revisions(raw, {"revisions": {str(v): {"by": "me"} for v in verified}})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (history(), None),
+        (history("deployed"), None),
+        (history("pending-install"), 1),
+        (history("deployed", "pending-upgrade"), 1),
+        (history("superseded", "deployed", "pending-rollback"), 2),
+        (history("superseded", "deployed", "failed", "pending-upgrade"), 2),
+        (history("superseded", "superseded", "pending-upgrade", verified=[1]), 1),
+        (history("failed", "pending-upgrade"), 2),
+    ],
+)
+def test_a_pending_release_is_rolled_back_to_what_worked_else_to_itself(given, expected):
+    plan = repair(given)
+    assert (plan.revision if plan else None) == expected
+
+
+def test_a_revision_seen_working_is_preferred_to_one_that_helm_calls_superseded():
+    assert last_that_worked(history("superseded", "superseded", "deployed", verified=[1])).number == 1
+    assert last_that_worked(history("superseded", "superseded", "deployed")).number == 3
+
+
+def test_the_default_rollback_goes_before_the_current_revision():
+    assert rollback_target(history("superseded", "deployed", verified=[1, 2])).number == 1
+    assert rollback_target(history("deployed")) is None
+    assert rollback_target(history()) is None
+
+
+def test_history_is_sorted_and_joined_with_the_record():
+    found = revisions([{"revision": 2, "status": "deployed"}, {"revision": 1, "status": "superseded"}], {"revisions": {"2": {"by": "ann"}}})
+    assert [(r.number, r.verified, r.by) for r in found] == [(1, False, ""), (2, True, "ann")]
