@@ -72,7 +72,9 @@ class Assessment:
     def verdicts(self) -> dict[str, Verdict]:
         """Component name -> verdict, with the phase as reason where it says more."""
         return {
-            c.name: Verdict(c.verdict.state, c.phase or c.verdict.reason, c.verdict.desired, c.verdict.ready, c.verdict.updated)
+            c.name: Verdict(
+                c.verdict.state, c.phase or c.verdict.reason, c.verdict.desired, c.verdict.ready, c.verdict.updated
+            )
             for c in self.components
         }
 
@@ -114,8 +116,17 @@ def newest_pods(owner: Obj, seen: Seen) -> list[Obj]:
 
 
 def _causes(owner: Obj, pods: Sequence[Obj], seen: Seen, component: str) -> list[Cause]:
-    makers = [owner, *(s for s in seen.replicasets if _owned_by(s, owner["metadata"].get("uid")) and _revision(s) == _revision(owner))]
-    found = [] if _old_generation(owner) else [c for m in makers for c in rules.owner_causes(m, seen.events, component)][:1]
+    makers = [
+        owner,
+        *(
+            s
+            for s in seen.replicasets
+            if _owned_by(s, owner["metadata"].get("uid")) and _revision(s) == _revision(owner)
+        ),
+    ]
+    found = (
+        [] if _old_generation(owner) else [c for m in makers for c in rules.owner_causes(m, seen.events, component)][:1]
+    )
     for pod in pods:
         found.extend(rules.pod_causes(pod, seen.events, component))
     return found
@@ -125,9 +136,18 @@ def _silent(row: Component, owner: Obj, pods: Sequence[Obj]) -> Cause:
     namespace = str(owner["metadata"].get("namespace", ""))
     if pods:
         name = str(pods[0]["metadata"]["name"])
-        return cause("FK-5011", row.name, f"pod/{name}", f"{row.name}: {row.verdict.reason}", namespace=namespace, pod=name)
+        return cause(
+            "FK-5011", row.name, f"pod/{name}", f"{row.name}: {row.verdict.reason}", namespace=namespace, pod=name
+        )
     what = f"{owner['kind'].lower()}/{owner['metadata']['name']}"
-    return cause("FK-5011", row.name, what, f"{row.name}: it has no pod yet", namespace=namespace, pod=f"-l app.kubernetes.io/component={row.name}")
+    return cause(
+        "FK-5011",
+        row.name,
+        what,
+        f"{row.name}: it has no pod yet",
+        namespace=namespace,
+        pod=f"-l app.kubernetes.io/component={row.name}",
+    )
 
 
 def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], seen: Seen) -> Component:
@@ -142,10 +162,16 @@ def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], 
         name=component_of(wanted),
         kind=str(wanted["kind"]),
         verdict=verdict,
-        restarts=sum(int(s.get("restartCount") or 0) for p in pods for s in (p.get("status") or {}).get("containerStatuses") or []),
+        restarts=sum(
+            int(s.get("restartCount") or 0)
+            for p in pods
+            for s in (p.get("status") or {}).get("containerStatuses") or []
+        ),
         image=str(containers[0].get("image", "")),
         created=str((owner or {}).get("metadata", {}).get("creationTimestamp") or ""),
-        nodes=tuple(sorted({str((p.get("spec") or {}).get("nodeName")) for p in pods if (p.get("spec") or {}).get("nodeName")})),
+        nodes=tuple(
+            sorted({str((p.get("spec") or {}).get("nodeName")) for p in pods if (p.get("spec") or {}).get("nodeName")})
+        ),
         phase=phase,
     )
 
@@ -179,4 +205,6 @@ def _revision(obj: Obj) -> str:
 
 
 def _old_generation(owner: Obj) -> bool:
-    return int((owner.get("status") or {}).get("observedGeneration") or 0) < int(owner["metadata"].get("generation") or 0)
+    return int((owner.get("status") or {}).get("observedGeneration") or 0) < int(
+        owner["metadata"].get("generation") or 0
+    )

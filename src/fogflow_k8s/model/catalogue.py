@@ -52,7 +52,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-1202", "fatal", "a ConfigMap that a pod needs does not exist",
               ("kubectl -n {namespace} create configmap {name} --from-file=...",)),
         Entry("FK-1203", "fatal", "a Secret or ConfigMap lacks a key that a pod needs",
-              ("kubectl -n {namespace} describe {kind} {name}",)),
+              ("kubectl -n {namespace} describe {noun} {name}",)),
         Entry("FK-1204", "fatal", "a PersistentVolumeClaim that a pod mounts does not exist",
               ("kubectl -n {namespace} get persistentvolumeclaims",)),
         Entry("FK-1205", "fatal", "a class (storage, priority, ingress, runtime) that is asked for does not exist",
@@ -112,7 +112,14 @@ ENTRIES: dict[str, Entry] = {
 
 
 def cause(
-    id_: str, component: str, obj: str, summary: str, *, evidence: tuple[str, ...] = (), kind: Kind | None = None, **names: str
+    id_: str,
+    component: str,
+    obj: str,
+    summary: str,
+    *,
+    evidence: tuple[str, ...] = (),
+    kind: Kind | None = None,
+    **names: str,
 ) -> Cause:
     """The catalogue's entry `id_` as found on `obj`; `names` fill the advice's placeholders."""
     entry = ENTRIES[id_]

@@ -15,20 +15,28 @@ from fogflow_k8s.model.components import BY_NAME, NAMES, upstream_of
 Obj = Mapping[str, Any]
 
 CRASH_BUDGET = 2  # restarts before a crash is called hopeless: the first may be a race at start
-_PULL_REASONS = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable")
+_PULL_REASONS = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+)
 _MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-5011")
 _CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
 _START_REASONS = ("RunContainerError", "ContainerCannotRun", "StartError")
 
-# The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, ..."), most specific first.
+# The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). Each node is counted once, under the
+# first filter that refused it, so what was said of the node that came furthest is to blame: the last filters come first here.
 _UNSCHEDULABLE = (
     (r"Insufficient cpu", "FK-3001", "no node has enough free CPU"),
     (r"Insufficient memory", "FK-3002", "no node has enough free memory"),
     (r"Too many pods", "FK-3003", "the nodes are full"),
     (r"didn't have free ports", "FK-3007", "the host port is taken on every node"),
     (r"volume|PersistentVolume", "FK-3006", "no node can give it its volume"),
+    (r"untolerated taint", "FK-3004", "every node it may run on has a taint that it does not tolerate"),
     (r"didn't match Pod's node affinity/selector|didn't match pod (anti-)?affinity", "FK-3005", "no node matches its selector or affinity"),
-    (r"untolerated taint", "FK-3004", "every node has a taint that it does not tolerate"),
 )  # fmt: skip
 
 _PULL_PROBLEMS = (
@@ -118,12 +126,23 @@ def _order(each: Cause) -> tuple[int, int, str, str, str]:
     return rank[each.kind], depth, each.id, each.component, each.object
 
 
-def _make(id_: str, pod: Obj, component: str, what: str, *, container: str = "", evidence: tuple[str, ...] = (), kind: Kind | None = None) -> Cause:
+def _make(
+    id_: str,
+    pod: Obj,
+    component: str,
+    what: str,
+    *,
+    container: str = "",
+    evidence: tuple[str, ...] = (),
+    kind: Kind | None = None,
+) -> Cause:
     metadata = pod["metadata"]
     names = {"namespace": str(metadata.get("namespace", "")), "pod": str(metadata["name"])}
     if container:
         names["container"] = container
-    return cause(id_, component, f"pod/{metadata['name']}", f"{component}: {what}", evidence=evidence, kind=kind, **names)
+    return cause(
+        id_, component, f"pod/{metadata['name']}", f"{component}: {what}", evidence=evidence, kind=kind, **names
+    )
 
 
 def _unschedulable(pod: Obj, component: str) -> Cause:
@@ -133,7 +152,9 @@ def _unschedulable(pod: Obj, component: str) -> Cause:
     for pattern, id_, what in _UNSCHEDULABLE:
         if re.search(pattern, message):
             return _make(id_, pod, component, what, evidence=(message,))
-    return _make("FK-3009", pod, component, "the scheduler finds no node for it", evidence=(message,) if message else ())
+    return _make(
+        "FK-3009", pod, component, "the scheduler finds no node for it", evidence=(message,) if message else ()
+    )
 
 
 def _container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component: str, *, init: bool) -> list[Cause]:
@@ -152,7 +173,12 @@ def _container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component
         return [_make(id_, pod, component, f"container {name} cannot be started", container=name, evidence=(message,))]
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
     restarts = int(container.get("restartCount") or 0)
-    if ended and (ended.get("exitCode") or restarts) and not container.get("ready") and (restarts or reason == "CrashLoopBackOff"):
+    if (
+        ended
+        and (ended.get("exitCode") or restarts)
+        and not container.get("ready")
+        and (restarts or reason == "CrashLoopBackOff")
+    ):
         return [_crash_cause(pod, name, ended, restarts, component, init=init)]
     if "running" in state:
         return _running_causes(pod, container, events, component, init=init)
@@ -162,11 +188,20 @@ def _container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component
 def _pull_cause(pod: Obj, container: Obj, reason: str, message: str, events: Sequence[Obj], component: str) -> Cause:
     name, image = str(container.get("name")), _spec_image(pod, container)
     if reason == "ErrImageNeverPull":
-        return _make("FK-4005", pod, component, f"image {image} is not on the node and may not be pulled", container=name)
+        return _make(
+            "FK-4005", pod, component, f"image {image} is not on the node and may not be pulled", container=name
+        )
     if reason == "InvalidImageName":
         return _make("FK-4006", pod, component, f"image name {image} is not valid", container=name, evidence=(message,))
     # ImagePullBackOff hides the registry's words; the kubelet's Failed event keeps them.
-    said = [message, *(str(e.get("message")) for e in sorted(events, key=_when) if e.get("reason") == "Failed" and image in str(e.get("message")))]
+    said = [
+        message,
+        *(
+            str(e.get("message"))
+            for e in sorted(events, key=_when)
+            if e.get("reason") == "Failed" and image in str(e.get("message"))
+        ),
+    ]
     for pattern, id_, what in _PULL_PROBLEMS:
         if line := next((s for s in said if re.search(pattern, s)), None):
             return _make(id_, pod, component, f"image {image} {what}", container=name, evidence=(line,))
@@ -180,9 +215,25 @@ def _crash_cause(pod: Obj, name: str, ended: Obj, restarts: int, component: str,
     evidence = tuple(filter(None, (f"{why or 'Error'}: {how}{times}", str(ended.get("message") or ""))))
     kind: Kind | None = None if restarts >= CRASH_BUDGET else "curable"
     if why == "OOMKilled":
-        return _make("FK-5002", pod, component, f"container {name} was OOMKilled ({how}{times})", container=name, evidence=evidence, kind=kind)
+        return _make(
+            "FK-5002",
+            pod,
+            component,
+            f"container {name} was OOMKilled ({how}{times})",
+            container=name,
+            evidence=evidence,
+            kind=kind,
+        )
     id_ = "FK-5006" if init else "FK-5001"
-    return _make(id_, pod, component, f"{'init ' if init else ''}container {name} crashes ({how}{times})", container=name, evidence=evidence, kind=kind)
+    return _make(
+        id_,
+        pod,
+        component,
+        f"{'init ' if init else ''}container {name} crashes ({how}{times})",
+        container=name,
+        evidence=evidence,
+        kind=kind,
+    )
 
 
 def _running_causes(pod: Obj, container: Obj, events: Sequence[Obj], component: str, *, init: bool) -> list[Cause]:
@@ -201,7 +252,7 @@ def _running_causes(pod: Obj, container: Obj, events: Sequence[Obj], component: 
 
 def _probe_text(pod: Obj, name: str, message: str) -> str:
     word = message.split(" ", 1)[0].lower() or "readiness"
-    spec = next((c for c in (pod.get("spec") or {}).get("containers") or [] if c.get("name") == name), {})
+    spec: Obj = next((c for c in (pod.get("spec") or {}).get("containers") or [] if c.get("name") == name), {})
     probe = spec.get(f"{word}Probe") or {}
     if "httpGet" in probe:
         what = f"GET {probe['httpGet'].get('path', '/')} on port {probe['httpGet'].get('port')}"
@@ -249,13 +300,21 @@ def _node(pod: Obj) -> str:
 def _is_about(event: Obj, pod: Obj) -> bool:
     about = event.get("involvedObject") or {}
     uid = (pod.get("metadata") or {}).get("uid")
-    return about.get("name") == pod["metadata"]["name"] and (not about.get("uid") or not uid or about["uid"] == uid)
+    return bool(
+        about.get("name") == pod["metadata"]["name"] and (not about.get("uid") or not uid or about["uid"] == uid)
+    )
 
 
 def _is_of(event: Obj, owner: Obj) -> bool:
     about = event.get("involvedObject") or {}
-    return about.get("uid") == owner["metadata"].get("uid") or about.get("name") == owner["metadata"]["name"]
+    uid = owner["metadata"].get("uid")
+    return bool(about["uid"] == uid if about.get("uid") and uid else about.get("name") == owner["metadata"]["name"])
 
 
 def _when(event: Obj) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or (event.get("metadata") or {}).get("creationTimestamp") or "")
+    return str(
+        event.get("lastTimestamp")
+        or event.get("eventTime")
+        or (event.get("metadata") or {}).get("creationTimestamp")
+        or ""
+    )

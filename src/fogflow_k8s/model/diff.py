@@ -10,7 +10,12 @@ from fogflow_k8s.model.manifests import key_of
 from fogflow_k8s.model.redact import MASK
 
 Obj = Mapping[str, Any]
-_SERVER_FIELDS = (("status",), ("metadata", "managedFields"), ("metadata", "resourceVersion"), ("metadata", "generation"))
+_SERVER_FIELDS = (
+    ("status",),
+    ("metadata", "managedFields"),
+    ("metadata", "resourceVersion"),
+    ("metadata", "generation"),
+)
 
 
 @dataclass(frozen=True)

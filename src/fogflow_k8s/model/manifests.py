@@ -52,10 +52,10 @@ class Reference:
 
 def split(text: str) -> list[dict[str, Any]]:
     """The objects of a multi-document YAML text, hooks left out: Helm does not keep those in a release's manifest."""
-    import yaml  # noqa: PLC0415 - costs 30 ms, and most commands need none of it
+    import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    docs = [d for d in yaml.load_all(text, Loader=loader) if isinstance(d, dict)]  # noqa: S506 - both loaders are safe ones
+    docs = [d for d in yaml.load_all(text, Loader=loader) if isinstance(d, dict)]
     return [d for d in docs if "helm.sh/hook" not in ((d.get("metadata") or {}).get("annotations") or {})]
 
 
@@ -78,7 +78,9 @@ def workloads(objects: Iterable[Obj]) -> list[Obj]:
 
 def images(objects: Iterable[Obj]) -> dict[str, str]:
     """Component -> image of its first container."""
-    return {component_of(o): str((pod_spec(o).get("containers") or [{}])[0].get("image", "")) for o in workloads(objects)}
+    return {
+        component_of(o): str((pod_spec(o).get("containers") or [{}])[0].get("image", "")) for o in workloads(objects)
+    }
 
 
 def pod_spec(workload: Obj) -> Obj:

@@ -26,7 +26,8 @@ class Verdict:
 
 def judge(obj: Mapping[str, Any]) -> Verdict:
     """The verdict on any object; a kind without a rule is ready as soon as it exists."""
-    return _RULES.get(str(obj.get("kind", "")), lambda _: Verdict("ready"))(obj)
+    rule = _RULES.get(str(obj.get("kind", "")))
+    return rule(obj) if rule else Verdict("ready")
 
 
 def is_workload(obj: Mapping[str, Any]) -> bool:

@@ -6,7 +6,9 @@ import re
 
 MASK = "********"
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]+:)[^\s@/]+@")
-_ASSIGNED = re.compile(r"(?i)(?P<head>(?:password|passwd|secret|token|authorization)[\"']?\s*[:=]\s*(?:bearer\s+|basic\s+)?[\"']?)[^\s\"',}]+")
+_ASSIGNED = re.compile(
+    r"(?i)(?P<head>(?:password|passwd|secret|token|authorization)[\"']?\s*[:=]\s*(?:bearer\s+|basic\s+)?[\"']?)[^\s\"',}]+"
+)
 
 
 def redact(text: str) -> str:

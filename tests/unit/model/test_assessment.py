@@ -5,14 +5,32 @@ from fogflow_k8s.model.assessment import Seen, assess
 
 def owner(name, *, ready=0, uid="d1", revision="2"):
     labels = {"app.kubernetes.io/component": name}
-    status = {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1, "readyReplicas": ready, "availableReplicas": ready}
+    status = {
+        "observedGeneration": 1,
+        "updatedReplicas": 1,
+        "replicas": 1,
+        "readyReplicas": ready,
+        "availableReplicas": ready,
+    }
     template = {"spec": {"containers": [{"name": name, "image": f"x/{name}:1"}]}}
-    metadata = {"name": name, "namespace": "n", "uid": uid, "generation": 1, "labels": labels, "annotations": {"deployment.kubernetes.io/revision": revision}}
+    metadata = {
+        "name": name,
+        "namespace": "n",
+        "uid": uid,
+        "generation": 1,
+        "labels": labels,
+        "annotations": {"deployment.kubernetes.io/revision": revision},
+    }
     return {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 1, "template": template}, "status": status}
 
 
 def replicaset(uid, of, revision):
-    metadata = {"name": uid, "uid": uid, "ownerReferences": [{"uid": of}], "annotations": {"deployment.kubernetes.io/revision": revision}}
+    metadata = {
+        "name": uid,
+        "uid": uid,
+        "ownerReferences": [{"uid": of}],
+        "annotations": {"deployment.kubernetes.io/revision": revision},
+    }
     return {"kind": "ReplicaSet", "metadata": metadata, "status": {}}
 
 

@@ -22,7 +22,11 @@ def pod(*, status=None, spec=None, name="master-1", conditions=()):
 
 
 def waiting(reason, message="", **more):
-    return {"containerStatuses": [{"name": "master", "image": "?", "state": {"waiting": {"reason": reason, "message": message}}, **more}]}
+    return {
+        "containerStatuses": [
+            {"name": "master", "image": "?", "state": {"waiting": {"reason": reason, "message": message}}, **more}
+        ]
+    }
 
 
 def crashed(code, reason="Error", restarts=3):
@@ -31,7 +35,12 @@ def crashed(code, reason="Error", restarts=3):
 
 
 def event(reason, message, *, name="master-1", at="2026-01-01T00:00:00Z"):
-    return {"reason": reason, "message": message, "lastTimestamp": at, "involvedObject": {"name": name, "uid": f"uid-{name}"}}
+    return {
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": at,
+        "involvedObject": {"name": name, "uid": f"uid-{name}"},
+    }
 
 
 def unscheduled(message):
@@ -104,13 +113,20 @@ def test_events_of_another_pod_of_that_name_are_ignored():
 
 
 def test_probe_text_names_path_and_port():
-    spec = {"containers": [{"name": "master", "image": IMAGE, "readinessProbe": {"httpGet": {"path": "/status", "port": 8010}}}]}
+    spec = {
+        "containers": [
+            {"name": "master", "image": IMAGE, "readinessProbe": {"httpGet": {"path": "/status", "port": 8010}}}
+        ]
+    }
     status = {"containerStatuses": [{"name": "master", "ready": False, "state": {"running": {}}}]}
     found = pod_causes(pod(spec=spec, status=status), [event("Unhealthy", "Readiness probe failed: refused")], "master")
     assert "GET /status on port 8010" in found[0].summary
 
 
-@pytest.mark.parametrize(("message", "expected"), [("exceeded quota: small", "FK-3010"), ('violates PodSecurity "restricted:latest"', "FK-3011")])
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [("exceeded quota: small", "FK-3010"), ('violates PodSecurity "restricted:latest"', "FK-3011")],
+)
 def test_a_controller_that_may_not_make_pods(message, expected):
     owner = {"kind": "Deployment", "metadata": {"name": "master", "namespace": "city", "uid": "1"},
              "status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": message}]}}  # fmt: skip
@@ -133,10 +149,17 @@ def test_one_root_and_the_rest_wait_for_it():
 
 def test_a_missing_image_is_no_consequence_of_anything():
     both = [cause("FK-4001", "rabbitmq", "pod/a", "no image"), cause("FK-4001", "master", "pod/b", "no image")]
-    assert [c.component for c in root_first(both, ["rabbitmq", "master"]) if c.kind == "fatal"] == ["rabbitmq", "master"]
+    assert [c.component for c in root_first(both, ["rabbitmq", "master"]) if c.kind == "fatal"] == [
+        "rabbitmq",
+        "master",
+    ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(ENTRIES)), st.sampled_from(NAMES)), max_size=8), st.sets(st.sampled_from(NAMES)), st.randoms())
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(ENTRIES)), st.sampled_from(NAMES)), max_size=8),
+    st.sets(st.sampled_from(NAMES)),
+    st.randoms(),
+)
 def test_any_order_gives_the_same_answer(pairs, not_ready, random):
     causes = [cause(id_, name, f"pod/{name}", f"{name} {id_}") for id_, name in pairs]
     shuffled = list(causes)

@@ -6,7 +6,12 @@ from fogflow_k8s.model.readiness import judge
 
 
 def deployment(**status):
-    return {"kind": "Deployment", "metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": {"observedGeneration": 2, **status}}
+    return {
+        "kind": "Deployment",
+        "metadata": {"generation": 2},
+        "spec": {"replicas": 2},
+        "status": {"observedGeneration": 2, **status},
+    }
 
 
 @pytest.mark.parametrize(
@@ -19,11 +24,45 @@ def deployment(**status):
         (deployment(updatedReplicas=2, replicas=2, availableReplicas=2, readyReplicas=2), "ready", ""),
         ({"kind": "Deployment", "metadata": {}, "spec": {"replicas": 0}, "status": {}}, "ready", ""),
         ({"kind": "Deployment", "metadata": {"generation": 1}}, "waiting", "not seen"),
-        ({"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1}, "status": {"updatedReplicas": 1}}, "waiting", "0 of 1 replicas are ready"),
-        ({"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1}, "status": {"updatedReplicas": 1, "readyReplicas": 1}}, "ready", ""),
-        ({"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1, "updateStrategy": {"type": "OnDelete"}}, "status": {"readyReplicas": 1}}, "ready", ""),
-        ({"kind": "DaemonSet", "metadata": {}, "status": {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2}}, "waiting", "2 of 3"),
-        ({"kind": "Job", "status": {"conditions": [{"type": "Failed", "status": "True", "message": "too often"}]}}, "failed", "too often"),
+        (
+            {"kind": "StatefulSet", "metadata": {}, "spec": {"replicas": 1}, "status": {"updatedReplicas": 1}},
+            "waiting",
+            "0 of 1 replicas are ready",
+        ),
+        (
+            {
+                "kind": "StatefulSet",
+                "metadata": {},
+                "spec": {"replicas": 1},
+                "status": {"updatedReplicas": 1, "readyReplicas": 1},
+            },
+            "ready",
+            "",
+        ),
+        (
+            {
+                "kind": "StatefulSet",
+                "metadata": {},
+                "spec": {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
+                "status": {"readyReplicas": 1},
+            },
+            "ready",
+            "",
+        ),
+        (
+            {
+                "kind": "DaemonSet",
+                "metadata": {},
+                "status": {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvailable": 2},
+            },
+            "waiting",
+            "2 of 3",
+        ),
+        (
+            {"kind": "Job", "status": {"conditions": [{"type": "Failed", "status": "True", "message": "too often"}]}},
+            "failed",
+            "too often",
+        ),
         ({"kind": "Job", "status": {"conditions": [{"type": "Complete", "status": "True"}]}}, "ready", ""),
         ({"kind": "Pod", "status": {"phase": "Failed", "reason": "Evicted"}}, "failed", "Evicted"),
         ({"kind": "Pod", "status": {"phase": "Running"}}, "waiting", "Running"),

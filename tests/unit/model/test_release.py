@@ -40,5 +40,8 @@ def test_the_default_rollback_goes_before_the_current_revision():
 
 
 def test_history_is_sorted_and_joined_with_the_record():
-    found = revisions([{"revision": 2, "status": "deployed"}, {"revision": 1, "status": "superseded"}], {"revisions": {"2": {"by": "ann"}}})
+    found = revisions(
+        [{"revision": 2, "status": "deployed"}, {"revision": 1, "status": "superseded"}],
+        {"revisions": {"2": {"by": "ann"}}},
+    )
     assert [(r.number, r.verified, r.by) for r in found] == [(1, False, ""), (2, True, "ann")]

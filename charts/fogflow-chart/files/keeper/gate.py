@@ -1,0 +1,261 @@
+"""The gate: an init container that writes a component's configuration and waits for what the component needs.
+
+FogFlow's programs read one config.json, cannot take the password from anywhere else, and give up on their bus about
+eleven seconds after their start, for ever and without a word. So: merge the password from the mounted Secret into the
+file, in a volume that is memory; then let the component start only when what it needs answers. No fixed sleeps; a
+deadline; the last line of the log always says what is being waited for.
+
+Standard library only: it runs in a stock Python image, mounted from a ConfigMap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+TRY_TIMEOUT_S = 3.0
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 1.0
+SAY_AGAIN_S = 15.0
+
+AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
+_FRAME_START = b"\x01\x00\x00"  # a method frame on channel 0; 4 bytes of size follow, then the method
+_CONNECTION_START = b"\x00\x0a\x00\x0a"
+_CONSUMERS = re.compile(r'^rabbitmq_detailed_queue_consumers\{[^}]*queue="([^"]*)"[^}]*\}\s+([0-9.eE+]+)', re.MULTILINE)
+
+Probe = Callable[[], str]
+"""Empty when the need is met, else the reason in a few words."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that must be there before the component may start."""
+
+    name: str
+    probe: Probe
+
+
+def filled(config: dict[str, Any], password: str) -> dict[str, Any]:
+    """`config` with the password in its rabbitmq section."""
+    return config | {"rabbitmq": config.get("rabbitmq", {}) | {"password": password}}
+
+
+def definitions(username: str, password: str, salt: bytes) -> dict[str, Any]:
+    """RabbitMQ's definitions with one user on the vhost /; its password as a salted SHA-256, RabbitMQ's own format."""
+    digest = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+    return {
+        "vhosts": [{"name": "/"}],
+        "users": [
+            {
+                "name": username,
+                "password_hash": digest,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": "administrator",
+            }
+        ],
+        "permissions": [{"user": username, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}],
+    }
+
+
+def write_private(path: Path, data: dict[str, Any]) -> None:
+    """Write `data` as JSON, whole or not at all, readable by our uid and group only."""
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=2)
+    new.replace(path)
+
+
+def http_says(url: str) -> str:
+    """Empty when a GET of `url` answers 2xx."""
+    try:
+        with urllib.request.urlopen(url, timeout=TRY_TIMEOUT_S):  # noqa: S310 - the chart writes http:// only
+            return ""
+    except urllib.error.HTTPError as error:
+        return f"it answers {error.code}"
+    except (OSError, http.client.HTTPException) as error:
+        return _reason(error)
+
+
+def amqp_says(address: str) -> str:
+    """Empty when the broker at `host:port` answers the AMQP 0-9-1 header with Connection.Start: it takes logins."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=TRY_TIMEOUT_S) as connection:
+            connection.sendall(AMQP_HEADER)
+            answer = _read(connection, 11)
+    except OSError as error:
+        return _reason(error)
+    if answer.startswith(_FRAME_START) and answer[7:11] == _CONNECTION_START:
+        return ""
+    return (
+        "it takes connections but does not answer as AMQP yet"
+        if not answer
+        else f"it speaks something else: {answer!r}"
+    )
+
+
+def consumers(metrics: str) -> dict[str, int]:
+    """Consumers per queue out of RabbitMQ's Prometheus text."""
+    found: dict[str, int] = {}
+    for queue, count in _CONSUMERS.findall(metrics):
+        found[queue] = found.get(queue, 0) + int(float(count))
+    return found
+
+
+def read_consumers(url: str) -> dict[str, int]:
+    """Consumers per queue as the RabbitMQ at `url` reports them. Raises OSError and HTTPException."""
+    query = f"{url.rstrip('/')}/metrics/detailed?family=queue_consumer_count"
+    with urllib.request.urlopen(query, timeout=TRY_TIMEOUT_S) as answer:  # noqa: S310 - the chart writes http:// only
+        return consumers(answer.read().decode("utf-8", "replace"))
+
+
+def queue_says(url: str, queue: str, *, wanted: bool) -> str:
+    """Empty when `queue` has a consumer (or, with wanted=False, none)."""
+    try:
+        count = read_consumers(url).get(queue, 0)
+    except (OSError, http.client.HTTPException) as error:
+        return _reason(error)
+    if wanted:
+        return "" if count else f"nobody consumes from {queue}"
+    return f"{queue} still has {count} consumer(s)" if count else ""
+
+
+def wait(needs: Sequence[Need], deadline_s: float, say: Callable[[str], None]) -> bool:
+    """True when every need is met, one after the other; False at the deadline. Tells `say` what it waits for."""
+    start = time.monotonic()
+    for need in needs:
+        told, told_at, pause = "", 0.0, FIRST_PAUSE_S
+        while reason := need.probe():
+            now = time.monotonic()
+            line = f"waiting for {need.name}: {reason}"
+            if now - start >= deadline_s:
+                say(f"gave up after {now - start:.0f} s {line}")
+                return False
+            if line != told or now - told_at >= SAY_AGAIN_S:
+                say(line)
+                told, told_at = line, now
+            time.sleep(min(pause, max(0.0, deadline_s - (now - start))))
+            pause = min(pause * 1.5, LONGEST_PAUSE_S)
+    say(f"open after {time.monotonic() - start:.1f} s")
+    return True
+
+
+def needs_of(options: argparse.Namespace) -> list[Need]:
+    """The needs in the order in which they must be met."""
+    metrics = options.metrics
+    return [
+        *(Need(name, partial(http_says, url)) for name, url in options.http),
+        *(Need(name, partial(amqp_says, address)) for name, address in options.amqp),
+        *(Need(name, partial(queue_says, metrics, queue, wanted=True)) for name, queue in options.consumed),
+        *(Need(name, partial(queue_says, metrics, queue, wanted=False)) for name, queue in options.unconsumed),
+    ]
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Write the files that were asked for. Raises OSError and ValueError with what is wrong."""
+    password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else ""
+    if options.password_file and not password:
+        msg = f"{options.password_file} is empty: the Secret's key `password` has no value"
+        raise ValueError(msg)
+    if options.config:
+        config = json.loads(options.config.read_text(encoding="utf-8"))
+        write_private(options.out, filled(config, password) if password else config)
+    if options.definitions:
+        write_private(options.definitions, definitions(options.username, password, secrets.token_bytes(4)))
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line of the chart's templates."""
+    parser = argparse.ArgumentParser(
+        prog="gate", description="Writes a component's configuration, then waits for its needs."
+    )
+    parser.add_argument("--config", type=Path, help="configuration without password")
+    parser.add_argument("--out", type=Path, help="where the component reads it")
+    parser.add_argument("--password-file", type=Path, help="mounted from the Secret")
+    parser.add_argument("--definitions", type=Path, help="write RabbitMQ's definitions here")
+    parser.add_argument("--username", default="fogflow", help="of the one RabbitMQ user")
+    parser.add_argument("--deadline", type=float, default=600.0, help="seconds")
+    parser.add_argument("--metrics", default="", help="URL of RabbitMQ's Prometheus endpoint")
+    for kind, says in (
+        ("http", "NAME=URL that must answer 2xx"),
+        ("amqp", "NAME=HOST:PORT that must answer the AMQP handshake"),
+        ("consumed", "NAME=QUEUE that must have a consumer"),
+        ("unconsumed", "NAME=QUEUE that must have none"),
+    ):
+        parser.add_argument(f"--{kind}", type=_pair, action="append", default=[], help=says)
+    options = parser.parse_args(argv)
+    if options.config and not options.out:
+        parser.error("--config needs --out")
+    if options.definitions and not options.password_file:
+        parser.error("--definitions needs --password-file")
+    if (options.consumed or options.unconsumed) and not options.metrics:
+        parser.error("--consumed and --unconsumed need --metrics")
+    return options
+
+
+def main(argv: Sequence[str]) -> int:
+    """0 when the component may start, 1 when not."""
+    # PID 1 has no default action for SIGTERM: without this a deletion would wait out the whole grace period
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    options = parse(argv)
+    try:
+        prepare(options)
+    except (OSError, ValueError) as error:
+        _say(f"cannot prepare the configuration: {error}")
+        return 1
+    return 0 if wait(needs_of(options), options.deadline, _say) else 1
+
+
+def _say(line: str) -> None:
+    print(f"gate: {line}", flush=True)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not name or not value:
+        msg = f"{text!r} is not NAME=VALUE"
+        raise argparse.ArgumentTypeError(msg)
+    return name, value
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (chunk := connection.recv(size - len(data))):
+        data += chunk
+    return data
+
+
+def _reason(error: BaseException) -> str:
+    """A network error in few and steady words, so that the same state gives the same line."""
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(inner, TimeoutError):
+        return "no answer in time"
+    if isinstance(inner, socket.gaierror):
+        return "its name does not resolve"
+    return (
+        inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner) or type(inner).__name__
+    ).lower()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

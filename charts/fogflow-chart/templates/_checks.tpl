@@ -1,0 +1,31 @@
+{{/* Rules that one value alone cannot break, so no schema can hold them. The CLI's model has the same ones. */}}
+{{- define "fogflow.checks" -}}
+{{- $v := .Values -}}
+{{- if and $v.namespace (ne $v.namespace .Release.Namespace) -}}
+{{- fail (printf "\n\nnamespace is %q, but the release goes to %q. Everything is installed into the release's namespace:\n  helm install ... --namespace %s --create-namespace\nor leave `namespace` empty." $v.namespace .Release.Namespace $v.namespace) -}}
+{{- end -}}
+{{- if gt (len (include "fogflow.tasksNamespace" .)) 63 -}}
+{{- fail "\n\nthe name of the tasks namespace (<namespace>-tasks) is longer than 63 characters: set config.worker.app_namespace to a shorter one." -}}
+{{- end -}}
+{{- $ips := include "fogflow.externalIPs" . | fromJsonArray -}}
+{{- if and (eq $v.expose.type "externalIPs") (not $ips) -}}
+{{- fail "\n\nexpose.type is externalIPs, but no address is given: --set externalIPs={192.0.2.10}" -}}
+{{- end -}}
+{{- if and (eq $v.expose.type "gateway") (not $v.expose.gateway.name) -}}
+{{- fail "\n\nexpose.type is gateway: name the Gateway that takes the traffic in expose.gateway.name." -}}
+{{- end -}}
+{{- if and $v.rabbitmq.external.host (not $v.rabbitmq.auth.existingSecret) (not $v.rabbitmq.auth.password) -}}
+{{- fail "\n\nrabbitmq.external.host is given, but not how to log in there: put the password into a Secret (key `password`) and name it in rabbitmq.auth.existingSecret." -}}
+{{- end -}}
+{{- $c := $v.config -}}
+{{- $ports := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}
+{{- if ne (len $ports) (len (uniq $ports)) -}}
+{{- fail (printf "\n\ntwo components have one port: the ports in config must differ, found %v" $ports) -}}
+{{- end -}}
+{{- if le (mul (int $c.worker.heartbeat_interval) (int $c.worker.detection_duration)) 12 -}}
+{{- fail "\n\nconfig.worker: heartbeat_interval x detection_duration must exceed 12 s: a worker beats every 10 to 12 s, and the master would drop it in between." -}}
+{{- end -}}
+{{- if eq $v.rabbitmq.auth.username "guest" -}}
+{{- fail "\n\nrabbitmq.auth.username must not be guest: RabbitMQ lets it in from localhost only." -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,91 @@
+{{/* config.json per component, out of the one `config:`. The programs disagree about what a key means, so they never share a
+     file: a broker that finds `broker.host_ip` in its own file calls itself without end, and the designer tests for keys. */}}
+
+{{- define "fogflow.config.base" -}}
+{{- $c := .Values.config -}}
+{{- dict
+    "site_id" $c.site_id
+    "physical_location" (pick $c.physical_location "longitude" "latitude")
+    "logging" (pick $c.logging "info" "error" "protocol" "debug")
+    "https" (dict "enabled" false)
+  | toJson }}
+{{- end }}
+
+{{- define "fogflow.config.discoveryClient" -}}
+{{ dict "host_ip" (include "fogflow.fqdn" (list . "discovery")) "http_port" (int .Values.config.discovery.http_port) | toJson }}
+{{- end }}
+
+{{- define "fogflow.config.brokerClient" -}}
+{{ dict "host_ip" (include "fogflow.fqdn" (list . "cloud-broker")) "http_port" (int .Values.config.broker.http_port) | toJson }}
+{{- end }}
+
+{{/* The gate adds the password. */}}
+{{- define "fogflow.config.rabbitmqClient" -}}
+{{ dict "host_ip" (include "fogflow.rabbitmq.host" .) "port" (include "fogflow.rabbitmq.port" . | int) "username" .Values.rabbitmq.auth.username | toJson }}
+{{- end }}
+
+{{- define "fogflow.config.discovery" -}}
+{{- $c := .Values.config -}}
+{{ merge (dict
+    "my_hostip" (include "fogflow.fqdn" (list . "discovery"))
+    "discovery" (dict "http_port" (int $c.discovery.http_port))
+    "broker" (dict "heartbeat_interval" (int $c.broker.heartbeat_interval))
+  ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
+{{- end }}
+
+{{- define "fogflow.config.broker" -}}
+{{- $c := .Values.config -}}
+{{ merge (dict
+    "my_hostip" (include "fogflow.fqdn" (list . "cloud-broker"))
+    "broker" (dict "http_port" (int $c.broker.http_port) "heartbeat_interval" (int $c.broker.heartbeat_interval))
+    "discovery" (include "fogflow.config.discoveryClient" . | fromJson)
+  ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
+{{- end }}
+
+{{- define "fogflow.config.master" -}}
+{{- $c := .Values.config -}}
+{{ merge (dict
+    "discovery" (include "fogflow.config.discoveryClient" . | fromJson)
+    "broker" (include "fogflow.config.brokerClient" . | fromJson)
+    "designer" (dict "host_ip" (include "fogflow.fqdn" (list . "designer")) "webSrvPort" (int $c.designer.webSrvPort))
+    "master" (dict
+      "host_ip" (include "fogflow.fqdn" (list . "master"))
+      "ngsi_agent_port" (int $c.master.ngsi_agent_port)
+      "rest_api_port" (int $c.master.rest_api_port))
+    "worker" (dict
+      "heartbeat_interval" (int $c.worker.heartbeat_interval)
+      "detection_duration" (int $c.worker.detection_duration))
+    "rabbitmq" (include "fogflow.config.rabbitmqClient" . | fromJson)
+  ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
+{{- end }}
+
+{{- define "fogflow.config.worker" -}}
+{{- $c := .Values.config -}}
+{{ merge (dict
+    "broker" (include "fogflow.config.brokerClient" . | fromJson)
+    "worker" (dict
+      "container_management" "kubernetes"
+      "app_namespace" (include "fogflow.tasksNamespace" .)
+      "capacity" (int $c.worker.capacity)
+      "start_actual_task" true
+      "heartbeat_interval" (int $c.worker.heartbeat_interval)
+      "detection_duration" (int $c.worker.detection_duration))
+    "rabbitmq" (include "fogflow.config.rabbitmqClient" . | fromJson)
+  ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
+{{- end }}
+
+{{/* frameMax: the designer's AMQP client offers 4096, RabbitMQ >= 4.1 wants 8192; the designer pastes the port into its URL. */}}
+{{- define "fogflow.config.designer" -}}
+{{- $c := .Values.config -}}
+{{- $rabbitmq := include "fogflow.config.rabbitmqClient" . | fromJson -}}
+{{ merge (dict
+    "designer" (dict
+      "host_ip" (include "fogflow.fqdn" (list . "designer"))
+      "webSrvPort" (int $c.designer.webSrvPort)
+      "agentPort" (int $c.designer.agentPort))
+    "broker" (include "fogflow.config.brokerClient" . | fromJson)
+    "discovery" (include "fogflow.config.discoveryClient" . | fromJson)
+    "master" (dict "host_ip" (include "fogflow.fqdn" (list . "master")) "rest_api_port" (int $c.master.rest_api_port))
+    "rabbitmq" (set $rabbitmq "port" (printf "%s?frameMax=8192" (include "fogflow.rabbitmq.port" .)))
+  ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
+{{- end }}

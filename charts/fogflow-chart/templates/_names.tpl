@@ -1,0 +1,78 @@
+{{/* Every name, label and address of the chart, and nothing else. `$c` is (dict "root" $ "name" <workload> "key" <values section>). */}}
+
+{{- define "fogflow.chart" -}}
+{{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What a selector may hold: nothing that ever changes in a release's life. */}}
+{{- define "fogflow.selector" -}}
+app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- define "fogflow.podLabels" -}}
+{{ include "fogflow.selector" . }}
+app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/part-of: fogflow
+{{- end }}
+
+{{- define "fogflow.labels" -}}
+{{ include "fogflow.podLabels" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ include "fogflow.chart" .root }}
+{{- end }}
+
+{{- define "fogflow.metadata" -}}
+name: {{ .as | default .name }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "fogflow.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* Full names: tasks live in another namespace and are handed the broker's. */}}
+{{- define "fogflow.fqdn" -}}
+{{- $root := index . 0 -}}
+{{ printf "%s.%s.svc.%s" (index . 1) $root.Release.Namespace $root.Values.clusterDomain }}
+{{- end }}
+
+{{- define "fogflow.rabbitmq.host" -}}
+{{ .Values.rabbitmq.external.host | default (include "fogflow.fqdn" (list . "rabbitmq")) }}
+{{- end }}
+
+{{- define "fogflow.rabbitmq.port" -}}
+{{ if .Values.rabbitmq.external.host }}{{ int .Values.rabbitmq.external.port }}{{ else }}5672{{ end }}
+{{- end }}
+
+{{/* Where consumers per queue can be read; empty with an external RabbitMQ that does not say. */}}
+{{- define "fogflow.rabbitmq.metrics" -}}
+{{- if .Values.rabbitmq.external.host -}}
+{{ .Values.rabbitmq.external.metricsUrl }}
+{{- else -}}
+http://{{ include "fogflow.fqdn" (list . "rabbitmq") }}:15692
+{{- end -}}
+{{- end }}
+
+{{- define "fogflow.rabbitmq.secret" -}}
+{{ .Values.rabbitmq.auth.existingSecret | default (printf "%s-rabbitmq" .Release.Name) }}
+{{- end }}
+
+{{- define "fogflow.tasksNamespace" -}}
+{{ .Values.config.worker.app_namespace | default (printf "%s-tasks" .Release.Namespace) }}
+{{- end }}
+
+{{/* One account per component, or upstream's single one when it has a name. */}}
+{{- define "fogflow.serviceAccount" -}}
+{{- $sa := .root.Values.serviceAccount -}}
+{{- if $sa.name }}{{ $sa.name }}{{ else if $sa.create }}{{ .name }}{{ else }}default{{ end -}}
+{{- end }}
+
+{{/* Both spellings of upstream's key, as a JSON list without doubles. */}}
+{{- define "fogflow.externalIPs" -}}
+{{ concat .Values.externalIPs .Values.Service.spec.externalIPs | uniq | toJson }}
+{{- end }}
+
+{{/* The address that people and edges use; empty when nobody said. */}}
+{{- define "fogflow.address" -}}
+{{ .Values.config.coreservice_ip | default (first (concat .Values.externalIPs .Values.Service.spec.externalIPs)) }}
+{{- end }}

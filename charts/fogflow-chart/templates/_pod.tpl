@@ -1,0 +1,252 @@
+{{/* What all pods have in common. `$c` as in _names.tpl; "config" in it is whatever must roll the pod when it changes. */}}
+
+{{- define "fogflow.image" -}}
+{{- $i := .image -}}
+{{- $registry := .root.Values.global.imageRegistry | default $i.registry -}}
+{{- if $registry }}{{ $registry }}/{{ end }}{{ $i.repository }}:{{ $i.tag | default .root.Chart.AppVersion }}{{ with $i.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{/* Two instances of one identity lose data without a word: never more than one, never two at a time. */}}
+{{- define "fogflow.singleton" -}}
+replicas: 1
+revisionHistoryLimit: 5
+strategy:
+  type: Recreate
+selector:
+  matchLabels:
+    {{- include "fogflow.selector" . | nindent 4 }}
+{{- end }}
+
+{{- define "fogflow.podMetadata" -}}
+{{- $v := index .root.Values .key -}}
+labels:
+  {{- include "fogflow.podLabels" . | nindent 2 }}
+  {{- with $v.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- $annotations := dict }}
+{{- with .config }}{{ $annotations = set $annotations "checksum/config" (sha256sum .) }}{{ end }}
+{{- with merge $annotations $v.podAnnotations .root.Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "fogflow.securityContext.pod" -}}
+runAsNonRoot: true
+{{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- with index $.podSecurityContext $key }}
+{{ $key }}: {{ int64 . }}
+{{- end }}
+{{- end }}
+{{- if .podSecurityContext.fsGroup }}
+fsGroupChangePolicy: OnRootMismatch
+{{- end }}
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "fogflow.securityContext.container" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: {{ .containerSecurityContext.readOnlyRootFilesystem }}
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "fogflow.podSpec" -}}
+{{- $v := index .root.Values .key -}}
+{{- $g := .root.Values.global -}}
+serviceAccountName: {{ include "fogflow.serviceAccount" . }}
+automountServiceAccountToken: {{ eq .key "worker" }}
+enableServiceLinks: false
+securityContext:
+  {{- include "fogflow.securityContext.pod" $v | nindent 2 }}
+{{- with $g.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with merge dict $v.nodeSelector $g.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.affinity | default $g.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $v.priorityClassName | default $g.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+tolerations:
+  {{- range $taint := list "not-ready" "unreachable" }}
+  - key: node.kubernetes.io/{{ $taint }}
+    operator: Exists
+    effect: NoExecute
+    tolerationSeconds: {{ int $.root.Values.tolerationSeconds }}
+  {{- end }}
+  {{- with concat $g.tolerations $v.tolerations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "fogflow.container" -}}
+{{- $v := index .root.Values .key -}}
+image: {{ include "fogflow.image" (dict "root" .root "image" $v.image) }}
+imagePullPolicy: {{ $v.image.pullPolicy }}
+terminationMessagePolicy: FallbackToLogsOnError
+securityContext:
+  {{- include "fogflow.securityContext.container" $v | nindent 2 }}
+resources:
+  {{- toYaml $v.resources | nindent 2 }}
+{{- end }}
+
+{{/* Probe times for a program that opens its port in a moment; `.path` and `.port` are the component's. */}}
+{{- define "fogflow.httpProbes" -}}
+startupProbe:
+  httpGet: {path: {{ .path }}, port: {{ .port }}}
+  periodSeconds: 1
+  timeoutSeconds: 3
+  failureThreshold: {{ .startSeconds | default 120 }}
+readinessProbe:
+  httpGet: {path: {{ .path }}, port: {{ .port }}}
+  periodSeconds: 2
+  timeoutSeconds: 3
+  failureThreshold: 3
+livenessProbe:
+  httpGet: {path: {{ .path }}, port: {{ .port }}}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+  terminationGracePeriodSeconds: 1 # a wedged process ignores SIGTERM
+{{- end }}
+
+{{/* The gate: writes config.json (with the password) into memory, then waits for `.needs` (a list of arguments). */}}
+{{- define "fogflow.gate" -}}
+{{- $g := .root.Values.gate -}}
+- name: gate
+  image: {{ include "fogflow.image" (dict "root" .root "image" $g.image) }}
+  imagePullPolicy: {{ $g.image.pullPolicy }}
+  command: [python3, -u, /gate/gate.py]
+  args:
+    {{- if not .root.Values.configJson.hostPath.path }}
+    - --config=/etc/fogflow/config.json
+    - --out=/run/fogflow/config.json
+    {{- if .password }}
+    - --password-file=/run/rabbitmq/password
+    {{- end }}
+    {{- end }}
+    - --deadline={{ int $g.deadlineSeconds }}
+    {{- range .needs }}
+    - {{ . | quote }}
+    {{- end }}
+  env:
+    - {name: PYTHONDONTWRITEBYTECODE, value: "1"}
+  terminationMessagePolicy: FallbackToLogsOnError
+  securityContext:
+    {{- include "fogflow.securityContext.container" (dict "containerSecurityContext" (dict "readOnlyRootFilesystem" true)) | nindent 4 }}
+  resources:
+    {{- toYaml $g.resources | nindent 4 }}
+  volumeMounts:
+    - {name: gate, mountPath: /gate, readOnly: true}
+    {{- if not .root.Values.configJson.hostPath.path }}
+    - {name: config, mountPath: /etc/fogflow, readOnly: true}
+    - {name: filled, mountPath: /run/fogflow}
+    {{- if .password }}
+    - {name: password, mountPath: /run/rabbitmq, readOnly: true}
+    {{- end }}
+    {{- end }}
+{{- end }}
+
+{{- define "fogflow.gateVolumes" -}}
+- name: gate
+  configMap: {name: fogflow-gate}
+{{- if .root.Values.configJson.hostPath.path }}
+- name: config
+  hostPath: {path: {{ .root.Values.configJson.hostPath.path | quote }}, type: File}
+{{- else }}
+- name: config
+  configMap: {name: {{ .name }}-config}
+- name: filled
+  emptyDir: {medium: Memory, sizeLimit: 1Mi}
+{{- if .password }}
+- name: password
+  {{- include "fogflow.passwordVolume" .root | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "fogflow.passwordVolume" -}}
+secret:
+  secretName: {{ include "fogflow.rabbitmq.secret" . }}
+  defaultMode: 0444 # only the gate mounts it, and its uid is a value
+  items:
+    - {key: password, path: password}
+{{- end }}
+
+{{/* Where the program reads its configuration: what the gate wrote, or upstream's file of the node. */}}
+{{- define "fogflow.configMount" -}}
+{{- if .root.Values.configJson.hostPath.path -}}
+- {name: config, mountPath: {{ .path }}, readOnly: true}
+{{- else -}}
+- {name: filled, mountPath: {{ .path }}, subPath: config.json, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "fogflow.serviceAccountObject" -}}
+{{- if and .root.Values.serviceAccount.create (not .root.Values.serviceAccount.name) -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "fogflow.metadata" . | nindent 2 }}
+  {{- with .root.Values.serviceAccount.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: false
+{{- end }}
+{{- end }}
+
+{{- define "fogflow.configMap" -}}
+{{- if not .root.Values.configJson.hostPath.path -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  {{- include "fogflow.metadata" (merge (dict "as" (printf "%s-config" .name)) .) | nindent 2 }}
+data:
+  config.json: |
+    {{- .config | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{/* A claim that outlives the release; one left by an earlier release is used as it is. */}}
+{{- define "fogflow.claim" -}}
+{{- $p := .persistence -}}
+{{- $name := printf "%s-data" .name -}}
+{{- $there := lookup "v1" "PersistentVolumeClaim" .root.Release.Namespace $name -}}
+{{- $owner := dig "metadata" "annotations" "meta.helm.sh/release-name" "" $there -}}
+{{- if and $p.enabled (not $p.existingClaim) (or (not $there) (eq $owner .root.Release.Name)) -}}
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata:
+  {{- include "fogflow.metadata" (merge (dict "as" $name) .) | nindent 2 }}
+  annotations:
+    helm.sh/resource-policy: keep # data is never deleted in passing
+spec:
+  accessModes: [ReadWriteOnce]
+  {{- with $p.storageClass }}
+  storageClassName: {{ . | quote }}
+  {{- end }}
+  resources:
+    requests:
+      storage: {{ $p.size }}
+{{- end }}
+{{- end }}
+
+{{- define "fogflow.dataVolume" -}}
+{{- if .persistence.enabled -}}
+persistentVolumeClaim: {claimName: {{ .persistence.existingClaim | default (printf "%s-data" .name) }}}
+{{- else -}}
+emptyDir: {}
+{{- end }}
+{{- end }}

@@ -1,0 +1,68 @@
+{{- define "fogflow.nginx.conf" -}}
+{{- $discovery := printf "http://%s:%d" (include "fogflow.fqdn" (list . "discovery")) (int .Values.config.discovery.http_port) -}}
+{{- $broker := printf "http://%s:%d" (include "fogflow.fqdn" (list . "cloud-broker")) (int .Values.config.broker.http_port) -}}
+{{- $designer := printf "http://%s:%d" (include "fogflow.fqdn" (list . "designer")) (int .Values.config.designer.webSrvPort) -}}
+worker_processes 2;
+error_log /dev/stderr warn;
+pid /tmp/nginx.pid;
+events {
+  worker_connections 2048;
+}
+http {
+  server_tokens off;
+  access_log /dev/stdout;
+  client_body_temp_path /tmp/client_body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  client_max_body_size 16m;
+
+  map $http_upgrade $connection_upgrade {
+    default upgrade;
+    '' '';
+  }
+  proxy_http_version 1.1;
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Real-IP $remote_addr;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Connection $connection_upgrade;
+
+  server {
+    listen 8080;
+
+    location = /healthz {
+      access_log off;
+      default_type text/plain;
+      return 200 "ok\n";
+    }
+    # one GET of a subscription by id ends discovery's process
+    location ^~ /ngsi9/subscription/ {
+      return 403;
+    }
+    # the designer serves its own database as a static file
+    location ^~ /data/meta/ {
+      return 403;
+    }
+    location /ngsi9/ {
+      proxy_pass {{ $discovery }};
+    }
+    location /ngsi10/ {
+      proxy_pass {{ $broker }};
+    }
+    location /ngsi-ld/ {
+      proxy_pass {{ $broker }};
+    }
+    location / {
+      {{- if .Values.expose.basicAuth.existingSecret }}
+      auth_basic "FogFlow";
+      auth_basic_user_file /etc/nginx/auth/htpasswd;
+      {{- end }}
+      proxy_pass {{ $designer }};
+      proxy_read_timeout 3600s; # web sockets of the dashboard
+    }
+  }
+}
+{{- end }}

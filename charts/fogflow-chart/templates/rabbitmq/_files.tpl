@@ -1,0 +1,13 @@
+{{- define "fogflow.rabbitmq.files" -}}
+rabbitmq.conf: |
+  listeners.tcp.default = 5672
+  prometheus.tcp.port = 15692
+  # the gate writes the one user there (hash only) at every start, so that a changed password takes effect on kept data too;
+  # with definitions at boot RabbitMQ makes no guest
+  load_definitions = /run/fogflow/definitions.json
+  log.console = true
+  log.console.level = info
+  log.file = false
+enabled_plugins: |
+  [rabbitmq_prometheus].
+{{- end }}

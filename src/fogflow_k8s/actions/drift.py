@@ -1,0 +1,43 @@
+"""What differs between a release's manifests and the live objects: changed by hand, or deleted.
+
+The server itself compares: each manifest is applied in a dry run as Helm would, and what would change has drifted. That
+knows every default and every way to write a quantity, which no comparison on this side does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.cluster import Invalid
+from fogflow_k8s.model.diff import Change, object_changes, owner_of
+from fogflow_k8s.model.manifests import RESOURCES
+
+
+def drift(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Change]:
+    """Every field that a deploy of the same manifests would put back, and every object it would make anew."""
+    known = [o for o in objects if o.get("kind") in RESOURCES]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        found = list(pool.map(lambda o: _of_one(op, o), known))
+    return [change for changes in found for change in changes]
+
+
+def _of_one(op: Operation, wanted: Mapping[str, Any]) -> list[Change]:
+    kind, metadata = str(wanted["kind"]), wanted["metadata"]
+    namespace = str(metadata.get("namespace") or (op.namespace if RESOURCES[kind][2] else ""))
+    live = op.cluster.get(kind, str(metadata["name"]), namespace)
+    if live is None:
+        return [Change("add", f"{kind}/{metadata['name']}")]
+    placed = {**wanted, "metadata": {**metadata, "namespace": namespace}} if namespace else dict(wanted)
+    try:
+        applied = op.cluster.apply(placed, manager="helm", force=True, dry_run=True)
+    except Invalid as error:  # an immutable field was changed: deleted and made anew by hand
+        return [Change("change", f"{kind}/{metadata['name']}", "(immutable)", error.message[:60], "as rendered")]
+    changes = object_changes(live, {"kind": kind, **applied})
+    return [
+        Change(c.verb, c.object, c.path, c.old, c.new, owner_of(live, c.path))
+        for c in changes
+        if not c.path.startswith(("metadata.annotations.meta.helm.sh", "metadata.labels.app.kubernetes.io/managed-by"))
+    ]

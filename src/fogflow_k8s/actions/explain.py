@@ -1,0 +1,78 @@
+"""What one key of the settings means, from the same model that validates it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.values import Values
+
+
+def explain(key: str, values: Values) -> list[str]:
+    """The lines to print. Raises UsageError, naming the nearest key, for one that does not exist."""
+    schema = Values.model_json_schema(by_alias=True)
+    node: dict[str, Any] = schema
+    seen: list[str] = []
+    for part in key.split("."):
+        known = _properties(node, schema)
+        if part not in known:
+            close = nearest(part, known)
+            where = ".".join(seen) or "the top level"
+            hint = f"did you mean {'.'.join([*seen, close])}?" if close else f"keys here: {', '.join(sorted(known))}"
+            raise UsageError(f"{key}: there is no key {part} at {where}", hint=hint)
+        node = known[part]
+        seen.append(part)
+    target = _resolve(node, schema)
+    current, default = (
+        _at(values.model_dump(mode="json", by_alias=True), seen),
+        _at(Values().model_dump(mode="json", by_alias=True), seen),
+    )
+    lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
+    lines.append(f"  allowed  {_allowed(target, schema)}")
+    lines.append(f"  default  {json.dumps(default, ensure_ascii=False)}")
+    given = _at(values.model_dump(mode="json", by_alias=True, exclude_unset=True), seen)
+    lines.append(
+        f"  value    {json.dumps(current, ensure_ascii=False)}  ({'given' if given is not None else 'default'})"
+    )
+    return lines
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in node:
+        return dict(schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
+    for option in node.get("anyOf") or node.get("allOf") or []:
+        if option.get("type") != "null":
+            return _resolve(option, schema)
+    return node
+
+
+def _properties(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return dict(_resolve(node, schema).get("properties") or {})
+
+
+def _allowed(target: dict[str, Any], schema: dict[str, Any]) -> str:
+    if "enum" in target:
+        return ", ".join(map(str, target["enum"]))
+    if "const" in target:
+        return f"only {target['const']}"
+    kind = str(target.get("type", "any"))
+    if kind == "object" and target.get("properties"):
+        return "keys " + ", ".join(_properties(target, schema))
+    words = {
+        "minimum": "from {}",
+        "maximum": "to {}",
+        "pattern": "like {}",
+        "exclusiveMinimum": "more than {}",
+        "minLength": "at least {} characters",
+    }
+    return " ".join([kind, *(text.format(target[word]) for word, text in words.items() if word in target)])
+
+
+def _at(document: Any, path: list[str]) -> Any:
+    for part in path:
+        if not isinstance(document, dict) or part not in document:
+            return None
+        document = document[part]
+    return document

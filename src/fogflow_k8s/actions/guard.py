@@ -1,0 +1,67 @@
+"""The wrong cluster is refused: which cluster a configuration was last deployed to, remembered on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.places import state_folder
+from fogflow_k8s.errors import Refused
+
+
+def require_same_cluster(op: Operation, *, config: Path | None, expect: str = "", allow_other: bool = False) -> None:
+    """Raises Refused when this configuration, namespace and release went to another cluster before (or not to `expect`)."""
+    uid = op.cluster.uid
+    if expect and uid != expect:
+        raise Refused(
+            f"context {op.cluster.context} is cluster {uid or 'of unknown identity'}, not {expect}", hint="choose the right --context, or drop --expect-cluster"
+        )  # fmt: skip
+    known = _read().get(_key(op, config), {})
+    if uid and known.get("uid") not in (None, uid) and not allow_other:
+        raise Refused(
+            f"this was last deployed to cluster {known['uid']} (context {known.get('context')}); context {op.cluster.context} is {uid}",
+            hint="choose the right --context, or say that you mean it: --allow-other-cluster",
+        )
+
+
+def remember(op: Operation, *, config: Path | None) -> None:
+    """Note that this configuration lives on this cluster from now on."""
+    if not op.cluster.uid:
+        return
+    known = _read()
+    known[_key(op, config)] = {"uid": op.cluster.uid, "context": op.cluster.context, "server": op.cluster.server}
+    _write(known)
+
+
+def forget(op: Operation) -> None:
+    """Forget every configuration of this release on this cluster: it was uninstalled."""
+    _write(
+        {
+            k: v
+            for k, v in _read().items()
+            if not (k.endswith(f"|{op.namespace}|{op.release}") and v.get("uid") == op.cluster.uid)
+        }
+    )
+
+
+def _key(op: Operation, config: Path | None) -> str:
+    return f"{config.resolve() if config else '-'}|{op.namespace}|{op.release}"
+
+
+def _file() -> Path:
+    return state_folder() / "clusters.json"
+
+
+def _read() -> dict[str, dict[str, str]]:
+    try:
+        return dict(json.loads(_file().read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(known: dict[str, dict[str, str]]) -> None:
+    new = _file().with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
+    new.replace(_file())

@@ -1,0 +1,124 @@
+"""One operation per release: a Lease that says who is at it, renewed while they live, taken over when they died."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.record import now, user
+from fogflow_k8s.adapters.cluster import Conflict
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import Busy, ClusterError
+from fogflow_k8s.model import lease
+
+
+class Held:
+    """A Lease that is ours. `lost` is set when somebody else took it over, or it could not be renewed in time."""
+
+    def __init__(self, op: Operation, holder: str) -> None:
+        self._op = op
+        self._holder = holder
+        self._stop = threading.Event()
+        self.lost = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises Busy when the Lease is no longer ours: what we would do next, somebody else may be doing."""
+        if self.lost.is_set():
+            raise Busy(f"another operation took over release {self._op.release}", hint="fogflow-k8s status --watch")
+
+    def release(self) -> None:
+        """Give it back, so that the next operation need not wait."""
+        self._stop.set()
+        self._thread.join(timeout=2)
+        try:
+            found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
+            if found and (found.get("spec") or {}).get("holderIdentity") == self._holder:
+                found["spec"]["holderIdentity"] = ""
+                self._op.cluster.replace(found)
+        except ClusterError:
+            return  # it goes stale by itself
+
+    def _renew(self) -> None:
+        failures = 0
+        while not self._stop.wait(lease.RENEW_EVERY_S):
+            try:
+                found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
+                if not found or (found.get("spec") or {}).get("holderIdentity") != self._holder:
+                    self.lost.set()
+                    return
+                found["spec"]["renewTime"] = now()
+                self._op.cluster.replace(found)
+                failures = 0
+            except ClusterError:
+                failures += 1
+                if failures * lease.RENEW_EVERY_S >= lease.DURATION_S:
+                    self.lost.set()
+                    return
+
+
+@contextmanager
+def held(op: Operation) -> Iterator[Held]:
+    """The release's Lease, for the length of a `with` block. Raises Busy, naming the holder, after watching it for 15 s."""
+    mine = Held(op, _acquire(op))
+    try:
+        yield mine
+    finally:
+        mine.release()
+
+
+def _acquire(op: Operation) -> str:
+    holder = f"{user()} {uuid.uuid4().hex[:8]}"
+    memory: lease.Watch | None = None
+    told = False
+
+    def attempt() -> lease.Hold | None:
+        """None when the Lease is ours now, else who holds it."""
+        nonlocal memory, told
+        found = op.cluster.get("Lease", op.own_name, op.namespace)
+        hold = lease.read(found) if found else None
+        if hold is None:
+            return _write(op, found, holder)
+        memory = (memory or lease.Watch(hold.token, op.clock.now())).after(hold, op.clock.now())
+        if memory.stale(op.clock.now()):
+            op.report.warn(
+                f"taking over from {hold.holder}, who gave no sign of life for {lease.DURATION_S} s ({hold.command})"
+            )
+            return _write(op, found, holder)
+        if not told:
+            op.report.log(
+                f"{hold.holder} is at this release ({hold.command}); watching for {lease.DURATION_S} s whether it still lives"
+            )
+            told = True
+        return hold
+
+    try:
+        wait_for(
+            "the lease", attempt, lambda hold: hold is None, timeout_s=lease.DURATION_S + 1, every_s=1.0, clock=op.clock
+        )
+    except WaitTimeout as error:
+        hold = error.last if isinstance(error.last, lease.Hold) else None
+        who = f"{hold.holder} since {hold.acquired}: {hold.command}" if hold else "somebody else"
+        raise Busy(f"release {op.release} is being worked on by {who}", hint="fogflow-k8s status --watch") from error
+    return holder
+
+
+def _write(op: Operation, found: dict[str, Any] | None, holder: str) -> lease.Hold | None:
+    """Write our name on the Lease; who was faster, when somebody was."""
+    transitions = int(((found or {}).get("spec") or {}).get("leaseTransitions") or 0) + 1
+    wanted = lease.manifest(op.own_name, op.namespace, holder, op.command, now(), transitions)
+    try:
+        if found:
+            wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+            op.cluster.replace(wanted)
+        else:
+            op.cluster.create(wanted)
+    except Conflict:
+        newer = op.cluster.get("Lease", op.own_name, op.namespace)
+        return (lease.read(newer) if newer else None) or lease.Hold("somebody", "", "", "")
+    return None

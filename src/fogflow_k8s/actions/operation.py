@@ -1,0 +1,51 @@
+"""What every operation on a release shares: the parties it talks to, and the names it uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fogflow_k8s.adapters.cluster import KubeCluster
+from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.engine.reporter import Reporter, Silent
+from fogflow_k8s.engine.waiting import Clock, SystemClock
+
+
+@dataclass
+class Operation:
+    """One release on one cluster, with the tools to work on it."""
+
+    helm: Helm
+    cluster: KubeCluster
+    report: Reporter = field(default_factory=Silent)
+    clock: Clock = field(default_factory=SystemClock)
+    command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
+
+    @property
+    def target(self) -> Target:
+        """Release, namespace and cluster."""
+        return self.helm.target
+
+    @property
+    def release(self) -> str:
+        """The release's name."""
+        return self.target.release
+
+    @property
+    def namespace(self) -> str:
+        """The release's namespace."""
+        return self.target.namespace
+
+    @property
+    def own_name(self) -> str:
+        """The name of our Lease and of our record's ConfigMap, outside the chart."""
+        return f"{self.release}-fogflow-k8s"
+
+    @property
+    def tasks_namespace(self) -> str:
+        """Where FogFlow's task instances run."""
+        return f"{self.namespace}-tasks"
+
+    @property
+    def selector(self) -> str:
+        """The label selector of the release's own objects."""
+        return f"app.kubernetes.io/instance={self.release},app.kubernetes.io/part-of=fogflow"

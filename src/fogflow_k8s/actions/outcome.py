@@ -1,0 +1,30 @@
+"""How an operation on a release ended, in one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from fogflow_k8s.actions.status import Report
+from fogflow_k8s.model.catalogue import Cause
+
+Result = Literal[
+    "installed", "upgraded", "unchanged", "rolled-back", "left-failed", "rollback-failed", "timed-out", "interrupted"
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a deploy or rollback. `report` is the state afterwards; `causes` what went wrong (kept after a rollback)."""
+
+    result: Result
+    exit_code: int
+    report: Report
+    causes: tuple[Cause, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)  # total, helm, wait
+    says: str = ""  # what was done, for the failure block
+    evidence: Path | None = None
+    before: int = 0  # the revision before
+    error: str = ""  # Helm's own words, when it was Helm that failed
+    dry_run: bool = False

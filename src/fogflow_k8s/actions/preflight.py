@@ -1,0 +1,115 @@
+"""What the rendered manifests need from the cluster and nobody provides: found before Helm runs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.cluster import Conflict
+from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.catalogue import Cause, cause
+
+BUS_SECRET = "fogflow-rabbitmq"  # noqa: S105 - a name
+_IDS = {"Secret": "FK-1201", "ConfigMap": "FK-1202", "PersistentVolumeClaim": "FK-1204"}
+_RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
+
+
+def missing(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:
+    """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist."""
+    causes = []
+    for reference in manifests.missing_references(objects):
+        namespace = op.namespace if manifests.RESOURCES[reference.kind][2] else ""
+        try:
+            found = op.cluster.get(reference.kind, reference.name, namespace)
+        except ClusterError as error:
+            if error.status == 403:  # what we may not see, we do not judge
+                op.report.log(f"not checked: {reference.kind} {reference.name} (no right to read it)")
+                continue
+            raise
+        if found is None:
+            causes.append(_absent(reference, op))
+        elif manifests.lacks_key(reference, found):
+            what = f"{reference.kind} {reference.name} has no key {reference.key}, which {reference.by} needs"
+            causes.append(_cause("FK-1203", reference, op, what))
+    return causes
+
+
+def ensure_namespace(op: Operation, objects: Sequence[Mapping[str, Any]]) -> bool:
+    """Make the namespace if it is absent, with Pod Security `restricted` unless a pod asks for the host. True if made."""
+    found = op.cluster.get("Namespace", op.namespace)
+    if found:
+        if found["metadata"].get("deletionTimestamp"):
+            raise ClusterError(
+                f"namespace {op.namespace} is being deleted", hint=f"wait until it is gone: kubectl wait --for=delete namespace/{op.namespace}"
+            )  # fmt: skip
+        return False
+    host = any(
+        v.get("hostPath") for o in manifests.workloads(objects) for v in manifests.pod_spec(o).get("volumes") or []
+    )
+    labels = {"app.kubernetes.io/managed-by": "fogflow-k8s", **({} if host else _RESTRICTED)}
+    try:
+        op.cluster.create(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": op.namespace, "labels": labels}}
+        )
+    except Conflict:
+        return False
+    return True
+
+
+def bus_secret(op: Operation, values: Mapping[str, Any]) -> str:
+    """The Secret with RabbitMQ's password that the values leave to us: its name, or "" when the user or the chart has one."""
+    bus = values.get("rabbitmq") or {}
+    if (bus.get("auth") or {}).get("existingSecret") or (bus.get("external") or {}).get("host"):
+        return ""
+    found = op.cluster.get("Secret", BUS_SECRET, op.namespace)
+    labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+    return (
+        "" if labels.get("app.kubernetes.io/managed-by") == "Helm" else BUS_SECRET
+    )  # made by the chart when it was installed by hand
+
+
+def ensure_bus_secret(op: Operation, name: str) -> None:
+    """Make the Secret with a random password, unless it exists: an existing password is never changed here."""
+    labels = {
+        "app.kubernetes.io/managed-by": "fogflow-k8s",
+        "app.kubernetes.io/instance": op.release,
+        "app.kubernetes.io/part-of": "fogflow",
+    }
+    metadata = {"name": name, "namespace": op.namespace, "labels": labels}
+    try:
+        op.cluster.create({
+            "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque",
+            "stringData": {"password": secrets.token_urlsafe(24)},
+        })  # fmt: skip
+    except Conflict:
+        return
+
+
+def default_storage_class(op: Operation) -> str:
+    """The name of the cluster's default StorageClass; "" when there is none, or we may not see them."""
+    try:
+        classes = op.cluster.list("StorageClass")
+    except ClusterError as error:
+        if error.status == 403:
+            return ""
+        raise
+    for each in classes:
+        if (each["metadata"].get("annotations") or {}).get("storageclass.kubernetes.io/is-default-class") == "true":
+            return str(each["metadata"]["name"])
+    return ""
+
+
+def _absent(reference: manifests.Reference, op: Operation) -> Cause:
+    what = f"{reference.kind} {reference.name} does not exist, and {reference.by} needs it"
+    return _cause(_IDS.get(reference.kind, "FK-1205"), reference, op, what)
+
+
+def _cause(id_: str, reference: manifests.Reference, op: Operation, what: str) -> Cause:
+    kind = reference.kind.lower()
+    return cause(
+        id_, reference.by, f"{kind}/{reference.name}", what, namespace=op.namespace, name=reference.name,
+        key=reference.key or "KEY", noun=kind, plural=manifests.RESOURCES[reference.kind][1],
+    )  # fmt: skip

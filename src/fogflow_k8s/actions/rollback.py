@@ -1,0 +1,107 @@
+"""Rollback: show what will change, do it, wait, and tell the truth about the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fogflow_k8s.actions import record, rollout, status, track
+from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.outcome import Outcome
+from fogflow_k8s.errors import Interrupted, UsageError
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.assessment import assess
+from fogflow_k8s.model.diff import Change, changes
+from fogflow_k8s.model.release import PENDING, Revision, rollback_target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a rollback goes, and what that changes."""
+
+    current: Revision
+    target: Revision
+    changes: tuple[Change, ...]
+    objects: tuple[dict[str, Any], ...]
+
+
+def plan(op: Operation, revision: int | None) -> Plan:
+    """The plan for a rollback; without a revision, to the last one that worked. Raises NotInstalled, UsageError."""
+    found = status.installed(op)
+    if found is None:
+        raise status.absent(op)
+    numbers = ", ".join(str(r.number) for r in found.history)
+    if revision is None:
+        target = rollback_target(found.history)
+        if target is None:
+            raise UsageError(
+                "there is no earlier revision that worked", hint=f"revisions kept: {numbers}; fogflow-k8s history"
+            )
+    else:
+        target = next((r for r in found.history if r.number == revision), None)
+        if target is None:
+            raise UsageError(
+                f"revision {revision} is not in the history", hint=f"revisions kept: {numbers}; fogflow-k8s history"
+            )
+    objects = tuple(manifests.split(op.helm.manifest(target.number)))
+    return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects)
+
+
+def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = True) -> Outcome:
+    """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors."""
+    watch = rollout.Stopwatch(op)
+    before = planned.current.number
+    if planned.target.number == before and planned.current.status not in PENDING:
+        seen = assess(manifests.workloads(planned.objects), track.look(op, manifests.workloads(planned.objects)))
+        return Outcome(
+            "unchanged",
+            0,
+            status.report(op, planned.current, seen, planned.objects),
+            seconds=watch.seconds(),
+            before=before,
+        )
+    with held(op) as lease:
+        try:
+            op.report.step(f"rolling back to revision {planned.target.number}")
+            child = op.helm.start_rollback(
+                planned.target.number, timeout_s=rollout.HELM_TIMEOUT_S, force_conflicts=True
+            )
+            rollout.run_helm(op, child, watch)
+            expected = manifests.workloads(planned.objects)
+            newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
+            if not wait:
+                seen = assess(expected, track.look(op, expected))
+                return Outcome(
+                    "rolled-back",
+                    0,
+                    status.report(op, newest, seen, planned.objects),
+                    seconds=watch.seconds(),
+                    before=before,
+                )
+            op.report.step("waiting until every component is ready")
+            tracked = rollout.follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted: the rollback goes on in the cluster", hint="fogflow-k8s status --wait"
+            ) from None
+        report = status.report(op, newest, tracked.assessment, planned.objects)
+        common: dict[str, Any] = {"report": report, "seconds": watch.seconds(), "before": before}
+        if tracked.end == "ready":
+            record.note_worked(op, newest.number, digest="")
+            return Outcome(
+                "rolled-back",
+                0,
+                says=f"revision {planned.target.number} is in force again, as revision {newest.number}",
+                **common,
+            )
+        causes = tracked.assessment.causes
+        if tracked.end == "advancing":
+            return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
+        return Outcome(
+            "rollback-failed",
+            22,
+            causes=causes,
+            says=f"revision {planned.target.number} does not become ready, either",
+            **common,
+        )

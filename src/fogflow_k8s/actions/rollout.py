@@ -1,0 +1,87 @@
+"""Helm's part and the waiting after it: one revision made and followed until it works or does not.
+
+Shared by deploy and rollback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fogflow_k8s.actions import track
+from fogflow_k8s.actions.lock import Held
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.process import Child, Completed
+from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.model import manifests
+
+HELM_TIMEOUT_S = 300.0  # helm waits for hooks only; anything longer is a hang
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent in Helm and in waiting, by the operation's clock."""
+
+    op: Operation
+    start: float = 0.0
+    parts: dict[str, float] = field(default_factory=lambda: {"helm": 0.0, "wait": 0.0})
+
+    def __post_init__(self) -> None:
+        self.start = self.op.clock.now()
+
+    def add(self, part: str, since: float) -> None:
+        """Add the time since `since` to a part."""
+        self.parts[part] += self.op.clock.now() - since
+
+    def seconds(self) -> dict[str, float]:
+        """Total and parts, rounded to milliseconds."""
+        return {"total": round(self.op.clock.now() - self.start, 3), **{k: round(v, 3) for k, v in self.parts.items()}}
+
+
+def run_helm(op: Operation, child: Child, watch: Stopwatch) -> Completed:
+    """Helm's result once it ended. Ctrl-C interrupts it once, waits for it, and goes on upwards. Raises its typed error."""
+    since = op.clock.now()
+    try:
+        done = child.wait(HELM_TIMEOUT_S)
+    except KeyboardInterrupt:
+        op.report.warn(
+            "interrupted: telling helm, and waiting for it to put the release in order (Ctrl-C again: exit at once)"
+        )
+        child.stop()
+        raise
+    finally:
+        watch.add("helm", since)
+    return op.helm.check(done if done is not None else child.stop())
+
+
+def follow(
+    op: Operation, expected: Sequence[Mapping[str, Any]], watch: Stopwatch, *, timeout_s: float, lease: Held
+) -> track.Tracked:
+    """Wait for the workloads, as long as the release is ours."""
+    since = op.clock.now()
+    try:
+        return track.track(op, expected, timeout_s=timeout_s, keep_on=lease.check)
+    finally:
+        watch.add("wait", since)
+
+
+def go_back(
+    op: Operation, revision: int, watch: Stopwatch, *, timeout_s: float, lease: Held, force: bool = True
+) -> track.Tracked:
+    """Roll back to a revision and wait for it. Raises Helm's typed errors.
+
+    Conflicts are forced: what we take back is our own half-done work.
+    """
+    op.report.step(f"rolling back to revision {revision}")
+    run_helm(op, op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=force), watch)
+    expected = manifests.workloads(manifests.split(op.helm.manifest()))
+    return follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
+
+
+def attempt(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:
+    """What came of a step, or the error that ended it."""
+    try:
+        return step(), None
+    except FogflowError as error:
+        return None, error

@@ -1,0 +1,177 @@
+"""The state of a release, told in one object: what `status` shows, and what every other verb ends with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fogflow_k8s.actions import record, track
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.errors import ClusterError, NotInstalled
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.assessment import Assessment, assess
+from fogflow_k8s.model.release import PENDING, Revision, revisions
+
+State = Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
+SIMULATED = "fogflow-k8s.io/simulated"
+TASKS = "app.kubernetes.io/component=task"
+WHY_UNVERIFIED = "there is no keeper to look into FogFlow itself: pods are ready, which is not proof that it works"
+WHY_SIMULATED = "the nodes are simulated: no container runs, so nothing can be proved"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One release as of now."""
+
+    release: str
+    namespace: str
+    revision: Revision | None
+    context: str
+    server: str
+    uid: str
+    simulated: bool
+    state: State
+    assessment: Assessment
+    tasks: Mapping[str, int] = field(default_factory=dict)  # task pods by the state kubectl shows
+    urls: tuple[str, ...] = ()
+
+    @property
+    def why_unchecked(self) -> str:
+        """Why FogFlow itself was not looked at."""
+        return WHY_SIMULATED if self.simulated else WHY_UNVERIFIED
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What Helm has: the newest revision and its objects."""
+
+    history: tuple[Revision, ...]
+    objects: tuple[dict[str, Any], ...]
+
+    @property
+    def newest(self) -> Revision:
+        """The newest revision."""
+        return self.history[-1]
+
+    @property
+    def expected(self) -> list[Mapping[str, Any]]:
+        """The workloads that should exist."""
+        return manifests.workloads(self.objects)
+
+
+def installed(op: Operation) -> Installed | None:
+    """What Helm has of the release; None when there is no such release."""
+    history_child, manifest_child = op.helm.start_history(), op.helm.start_manifest()
+    known = record.load(op)  # meanwhile
+    history = revisions(op.helm.read_history(history_child), known)
+    if not history:
+        manifest_child.stop()
+        return None
+    return Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))))
+
+
+def status(op: Operation) -> Report:
+    """The release's state. Raises NotInstalled."""
+    found = _require(op)
+    assessment = assess(found.expected, track.look(op, found.expected))
+    op.report.verdicts(assessment.verdicts(), assessment.causes)
+    return report(op, found.newest, assessment, found.objects)
+
+
+def wait(op: Operation, *, timeout_s: float) -> tuple[Report, track.End]:
+    """The state once the newest revision is ready, hopeless, or time is up; and which of these. Raises NotInstalled."""
+    found = _require(op)
+    tracked = track.track(op, found.expected, timeout_s=timeout_s)
+    newest = (installed(op) or found).newest  # a pending revision may have come to its end meanwhile
+    return report(op, newest, tracked.assessment, found.objects), tracked.end
+
+
+def absent(op: Operation) -> NotInstalled:
+    """The error for a release that is not there."""
+    return NotInstalled(
+        f"there is no release {op.release} in namespace {op.namespace}", hint="fogflow-k8s deploy --external-ip ADDRESS"
+    )
+
+
+def _require(op: Operation) -> Installed:
+    found = installed(op)
+    if found is None:
+        raise absent(op)
+    return found
+
+
+def report(
+    op: Operation,
+    revision: Revision | None,
+    assessment: Assessment,
+    objects: Sequence[Mapping[str, Any]],
+) -> Report:
+    """The report of a look that was already taken."""
+    return Report(
+        release=op.release,
+        namespace=op.namespace,
+        revision=revision,
+        context=op.cluster.context,
+        server=op.cluster.server,
+        uid=op.cluster.uid,
+        simulated=is_simulated(op),
+        state=state_of(revision, assessment),
+        assessment=assessment,
+        tasks=count_tasks(op),
+        urls=urls(objects),
+    )
+
+
+def state_of(revision: Revision | None, assessment: Assessment) -> State:
+    """The one word for it. Ready pods alone are `unverified`: only the cell itself could say `working`."""
+    if revision is None:
+        return "absent"
+    if assessment.hopeless or (revision.status == "failed" and not assessment.ready):
+        return "failed"
+    if assessment.ready:
+        return "progressing" if revision.status in PENDING else "unverified"
+    if revision.status in PENDING or not any(c.kind == "curable" for c in assessment.causes):
+        return "progressing"
+    return "degraded"
+
+
+def urls(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Where the dashboard answers, as far as the manifests alone can tell."""
+    found = []
+    for obj in objects:
+        if obj.get("kind") == "Service" and manifests.component_of(obj) == "nginx":
+            found += [f"http://{ip}/index.html" for ip in (obj.get("spec") or {}).get("externalIPs") or []]
+        if obj.get("kind") == "Ingress":
+            scheme = "https" if (obj.get("spec") or {}).get("tls") else "http"
+            found += [
+                f"{scheme}://{r['host']}/index.html"
+                for r in (obj.get("spec") or {}).get("rules") or []
+                if r.get("host")
+            ]
+    return tuple(dict.fromkeys(found))
+
+
+def is_simulated(op: Operation) -> bool:
+    """True when a node of the cluster is a simulated one: nothing that needs a container can be believed then."""
+    try:
+        return bool(op.cluster.list("Node", selector=f"{SIMULATED}=true"))
+    except ClusterError as error:
+        if error.status == 403:  # nodes are the administrator's; a namespace's user need not see them
+            return False
+        raise
+
+
+def count_tasks(op: Operation) -> dict[str, int]:
+    """FogFlow's task pods by the state that kubectl shows for them."""
+    try:
+        columns, rows = op.cluster.table("Pod", op.tasks_namespace, TASKS)
+    except ClusterError as error:
+        if error.status in (403, 404):
+            return {}
+        raise
+    if not rows:
+        return {}
+    where = [c.lower() for c in columns].index("status")
+    return dict(Counter(str(row[where]) for row in rows))

@@ -1,0 +1,90 @@
+"""Waiting for a release: look, judge, and stop when it works, when it is hopeless, or when time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.model.assessment import Assessment, Seen, assess
+
+End = Literal["ready", "hopeless", "deadline", "advancing"]
+EVERY_S = 1.0
+SETTLE_S = 3.0  # a fatal cause must be seen that long: a kubelet may still hold the words of the pod before
+
+ADVANCING_S = 20.0  # a component that changed that recently is on its way
+_NO_REAL_CAUSE = ("FK-5005", "FK-5011", "FK-6001")  # still starting, or waiting for one that is
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """How the waiting ended, and the last look."""
+
+    end: End
+    assessment: Assessment
+
+
+def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
+    """Everything of the release as the API server shows it now. Raises ClusterError."""
+    kinds = {str(o["kind"]) for o in expected} | {"Deployment"}
+    owned = [o for kind in sorted(kinds) for o in op.cluster.list(kind, op.namespace, op.selector)]
+    sets = op.cluster.list("ReplicaSet", op.namespace, op.selector)
+    pods = op.cluster.list("Pod", op.namespace, op.selector)
+    calm = all((p.get("status") or {}).get("phase") in ("Running", "Succeeded") for p in pods) and not any(
+        _unready(p) for p in pods
+    )
+    events = [] if calm and pods else op.cluster.list("Event", op.namespace)
+    return Seen(owned, sets, pods, events)
+
+
+def track(
+    op: Operation,
+    expected: Sequence[Mapping[str, Any]],
+    *,
+    timeout_s: float,
+    keep_on: Callable[[], None] = lambda: None,
+) -> Tracked:
+    """Wait until every expected workload is ready, a fatal cause persists, or the deadline passes.
+
+    Time in which nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at
+    each look and may raise to end the wait. Ctrl-C comes through as KeyboardInterrupt.
+    """
+    start = op.clock.now()
+    pulled_s, last_look, hopeless_since = 0.0, start, None
+    changed_at, before = start, None
+
+    def observe() -> Assessment:
+        nonlocal pulled_s, last_look, hopeless_since, changed_at, before
+        keep_on()
+        now = op.clock.now()
+        result = assess(expected, look(op, expected))
+        if result.pulling and not result.hopeless:
+            pulled_s += now - last_look
+        last_look = now
+        if result.components != before:
+            changed_at, before = now, result.components
+        hopeless_since = (hopeless_since or now) if result.hopeless else None
+        op.report.verdicts(result.verdicts(), result.causes)
+        return result
+
+    def done(result: Assessment) -> bool:
+        return result.ready or (hopeless_since is not None and op.clock.now() - hopeless_since >= SETTLE_S)
+
+    def limit(_: Assessment | None) -> float:
+        return timeout_s + min(pulled_s, timeout_s)
+
+    try:
+        last = wait_for("the rollout", observe, done, timeout_s=limit, every_s=EVERY_S, clock=op.clock)
+    except WaitTimeout as error:
+        last = assess(expected, cast("Assessment", error.last).seen, final=True)  # wait_for looks at least once
+        moving = bool(last.pulling) or op.clock.now() - changed_at < ADVANCING_S
+        innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
+        return Tracked("advancing" if moving and innocent else "deadline", last)
+    return Tracked("ready" if last.ready else "hopeless", last)
+
+
+def _unready(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return not any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)

@@ -1,0 +1,233 @@
+"""Helm, as a child process: a method per verb, argv as data, JSON in, typed errors out.
+
+Helm 4 and Helm 3.19+ are spoken, each by its own flags. Helm never waits for workloads here (`--wait=hookOnly`): its
+wait names no cause and gives a bare count, so readiness is ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from fogflow_k8s.adapters.process import Child, Completed, Runner
+from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed, ToolMissing
+
+OLDEST = (3, 19, 0)
+BROKEN = {(4, 2, 1): "every wait for a hook or deletion blocks for the whole timeout (helm issue 32214)"}
+_UNREACHABLE = re.compile(
+    r"cluster unreachable|connection refused|no such host|i/o timeout|deadline exceeded|EOF|Client\.Timeout"
+)
+_FORBIDDEN = re.compile(r"is forbidden|Unauthorized|cannot (get|list|create|patch|update|delete) resource")
+
+
+class ReleaseNotFound(FogflowError):
+    """Helm knows no release of that name here."""
+
+
+class ReleaseLocked(FogflowError):
+    """Helm believes that another operation is in progress."""
+
+
+class HelmConflict(OperationFailed):
+    """Another field manager owns a field that the release sets."""
+
+
+class StartingRunner(Runner, Protocol):
+    """A Runner that can also start a program and return at once."""
+
+    def start(self, argv: Sequence[str], *, stdin: str | None = None) -> Child:
+        """Start a program and return at once. Raises ToolMissing."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which cluster, namespace and release a command is about. Empty strings mean: as kubectl would choose."""
+
+    release: str
+    namespace: str
+    kubeconfig: str = ""
+    context: str = ""
+
+    def flags(self) -> list[str]:
+        """The flags that helm and kubectl-like tools need to mean the same place."""
+        flags = ["--namespace", self.namespace]
+        if self.kubeconfig:
+            flags += ["--kubeconfig", self.kubeconfig]
+        if self.context:
+            flags += ["--kube-context", self.context]
+        return flags
+
+
+class Helm:
+    """One helm binary, for one release."""
+
+    def __init__(self, runner: StartingRunner, target: Target, binary: str = "helm") -> None:
+        self.runner = runner
+        self.target = target
+        self.binary = binary
+
+    @cached_property
+    def version(self) -> tuple[int, int, int]:
+        """Major, minor, patch. Raises ToolMissing when absent, too old, or known to be broken."""
+        done = self.runner.run([self.binary, "version", "--template", "{{.Version}}"], timeout_s=20)
+        return check_version(done.stdout)
+
+    def history(self) -> list[dict[str, Any]]:
+        """The revisions, oldest first; empty when there is no such release."""
+        return self.read_history(self.start_history())
+
+    def start_history(self) -> Child:
+        """`helm history` under way; hand it to read_history."""
+        return self.runner.start(self._argv("history", self.target.release, "--output", "json", "--max", "256"))
+
+    def read_history(self, child: Child) -> list[dict[str, Any]]:
+        """What start_history's child has to say."""
+        done = _finished(child)
+        if done.code and "release: not found" in done.stderr:
+            return []
+        return list(json.loads(self._text(done) or "[]"))
+
+    def start_manifest(self, revision: int | None = None) -> Child:
+        """`helm get manifest` under way; hand it to read_text."""
+        which = ["--revision", str(revision)] if revision else []
+        return self.runner.start(self._argv("get", "manifest", self.target.release, *which))
+
+    def read_text(self, child: Child) -> str:
+        """The output of a child started here. Raises as every verb does."""
+        return self._text(_finished(child))
+
+    def manifest(self, revision: int | None = None) -> str:
+        """The manifests of a revision (default: the newest) as YAML. Raises ReleaseNotFound."""
+        return self.read_text(self.start_manifest(revision))
+
+    def values(self, revision: int | None = None) -> dict[str, Any]:
+        """The values a person gave with a revision. Raises ReleaseNotFound."""
+        which = ["--revision", str(revision)] if revision else []
+        done = self.runner.run(self._argv("get", "values", self.target.release, "--output", "json", *which))
+        return json.loads(self._text(done)) or {}
+
+    def start_template(
+        self, chart: Path, values: Mapping[str, Any], *, upgrade: bool = False, kube_version: str = ""
+    ) -> Child:
+        """`helm template` under way (no cluster is asked); hand it to read_text."""
+        extra = ["--is-upgrade"] if upgrade else []
+        extra += ["--kube-version", kube_version] if kube_version else []
+        argv = [
+            self.binary,
+            "template",
+            self.target.release,
+            str(chart),
+            "--namespace",
+            self.target.namespace,
+            "--values",
+            "-",
+            *extra,
+        ]
+        return self.runner.start(argv, stdin=json.dumps(values))
+
+    def start_upgrade(
+        self,
+        chart: Path,
+        values: Mapping[str, Any],
+        *,
+        timeout_s: float,
+        description: str = "",
+        force_conflicts: bool = False,
+        dry_run: str = "",
+    ) -> Child:
+        """`helm upgrade --install` under way; hand it to check."""
+        argv = self._argv("upgrade", self.target.release, str(chart), "--install", "--values", "-", "--output", "json")
+        argv += ["--reset-values", "--timeout", f"{timeout_s:.0f}s"]
+        argv += ["--description", description] if description else []
+        if self.version >= (4,):
+            argv += ["--wait=hookOnly"] + (["--force-conflicts"] if force_conflicts else [])
+        argv += [f"--dry-run={dry_run}", "--hide-secret"] if dry_run else []
+        return self.runner.start(argv, stdin=json.dumps(values))
+
+    def start_rollback(self, revision: int, *, timeout_s: float, force_conflicts: bool = False) -> Child:
+        """`helm rollback` under way; hand it to check."""
+        argv = self._argv("rollback", self.target.release, str(revision), "--timeout", f"{timeout_s:.0f}s")
+        if self.version >= (4,):
+            argv += ["--wait=hookOnly"] + (["--force-conflicts"] if force_conflicts else [])
+        return self.runner.start(argv)
+
+    def start_uninstall(self, *, timeout_s: float, keep_history: bool = False) -> Child:
+        """`helm uninstall` under way; hand it to check. Objects are deleted in the background."""
+        argv = self._argv("uninstall", self.target.release, "--timeout", f"{timeout_s:.0f}s", "--ignore-not-found")
+        return self.runner.start(argv + (["--keep-history"] if keep_history else []))
+
+    def check(self, done: Completed) -> Completed:
+        """The same result, when Helm succeeded; the typed error otherwise."""
+        self._text(done)
+        return done
+
+    def _argv(self, *words: str) -> list[str]:
+        return [self.binary, *words, *self.target.flags()]
+
+    def _text(self, done: Completed) -> str:
+        if done.code:
+            raise classify(done, self.target)
+        return done.stdout
+
+
+def parse_version(text: str) -> tuple[int, int, int] | None:
+    """Major, minor and patch of a string like v4.3.1 or v3.19.0+g1234; a missing patch (an unstamped build) is 0."""
+    match = re.search(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def check_version(text: str) -> tuple[int, int, int]:
+    """The version, when it is one we can work with. Raises ToolMissing with the reason otherwise."""
+    version = parse_version(text)
+    wanted = "install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up"
+    if version is None:
+        raise ToolMissing(f"helm does not say its version, only {text.strip()!r}", hint=wanted)
+    if version < OLDEST:
+        raise ToolMissing(f"helm {'.'.join(map(str, version))} is too old: 3.19 is the oldest we can use", hint=wanted)
+    if version in BROKEN:
+        raise ToolMissing(
+            f"helm {'.'.join(map(str, version))} is refused: {BROKEN[version]}", hint="use 4.2.2 or newer"
+        )
+    return version
+
+
+def classify(done: Completed, target: Target) -> FogflowError:  # noqa: PLR0911 - one line per reaction of the user
+    """The typed error behind a failed helm; its own words, shortened to those that matter."""
+    said = "\n".join(
+        line for line in done.stderr.splitlines() if line and not line.startswith(("WARNING", "level=", "I1", "W1"))
+    )
+    said = (said or done.stdout or f"exit code {done.code}").strip().removeprefix("Error: ")
+    if re.search(r"release: not found|has no deployed releases", said):
+        return ReleaseNotFound(f"release {target.release} does not exist in namespace {target.namespace}", exit_code=41)
+    if "another operation" in said and "in progress" in said:
+        return ReleaseLocked(
+            f"helm says another operation on {target.release} is in progress",
+            hint="fogflow-k8s deploy repairs it",
+            exit_code=50,
+        )
+    if "conflict" in said and ("Apply failed" in said or "field manager" in said or "conflicts with" in said):
+        return HelmConflict(said, hint="take the fields over: fogflow-k8s deploy --force-conflicts")
+    if _FORBIDDEN.search(said):
+        return ClusterError(f"not allowed: {said}", hint="ask for a Role that permits it in this namespace", status=403)
+    if _UNREACHABLE.search(said):
+        return ClusterError(f"helm cannot reach the cluster: {said}", hint="kubectl cluster-info")
+    if "values don't meet the specifications" in said:
+        return FogflowError(f"the chart refuses the values: {said}", hint="fogflow-k8s config validate", exit_code=2)
+    if done.code < 0:
+        said = f"helm was killed by signal {-done.code}" + (f": {said}" if done.stderr else "")
+    return OperationFailed(said, hint="fogflow-k8s history")
+
+
+def _finished(child: Child, timeout_s: float = 60.0) -> Completed:
+    done = child.wait(timeout_s)
+    if done is None:
+        child.stop()
+        raise ClusterError(
+            f"helm gave no answer within {timeout_s:g} s", hint="is the API server slow? kubectl cluster-info"
+        )
+    return done

@@ -1,0 +1,207 @@
+"""Child processes: the only `import subprocess`.
+
+Every child gets an argv list (never a shell), its own process group, a timeout, and a parent-death signal, so that a
+`kill -9` of ours takes it along. SIGINT is forwarded once. Secrets travel on stdin or in a 0600 file, never in argv.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fogflow_k8s.errors import FogflowError, ToolMissing
+
+INTERRUPT_GRACE_S = 20.0  # helm records a release as failed when interrupted; that takes an API call or two
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a child left behind."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+class ChildTimeout(FogflowError):
+    """A child outlived its timeout and was ended."""
+
+
+class Runner(Protocol):
+    """The seam for everything that starts programs."""
+
+    def run(self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60.0) -> Completed:
+        """Run to the end; a non-zero exit is a result, not an error. Raises ToolMissing, ChildTimeout."""
+
+
+class Child(Protocol):
+    """A program running beside us."""
+
+    def poll(self) -> Completed | None:
+        """What it left behind, or None while it runs."""
+
+    def wait(self, timeout_s: float) -> Completed | None:
+        """What it left behind, or None when it still runs after `timeout_s` seconds."""
+
+    def stop(self) -> Completed:
+        """Interrupt it once, give it INTERRUPT_GRACE_S, then kill it; what it left behind."""
+
+
+def die_with_parent() -> Callable[[], None]:
+    """A preexec function: the child gets SIGTERM when its parent dies, however that comes about (Linux only)."""
+    if not sys.platform.startswith("linux"):  # pragma: no cover
+        return lambda: None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def arrange() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it died in between
+            os._exit(143)
+
+    return arrange
+
+
+class RunningChild:
+    """A started program whose output is collected in files, so that no pipe can fill up."""
+
+    def __init__(self, argv: Sequence[str], stdin: str | None, env: Mapping[str, str]) -> None:
+        import tempfile
+
+        self.argv = tuple(argv)
+        self._out = tempfile.TemporaryFile("w+b")  # noqa: SIM115 - closed in _finish
+        self._err = tempfile.TemporaryFile("w+b")  # noqa: SIM115
+        self._start = time.monotonic()
+        self._done: Completed | None = None
+        with tempfile.TemporaryFile("w+b") as given:
+            if stdin is not None:
+                given.write(stdin.encode())
+                given.seek(0)
+            try:
+                self._process = subprocess.Popen(
+                    list(argv),
+                    stdin=given if stdin is not None else subprocess.DEVNULL,
+                    stdout=self._out,
+                    stderr=self._err,
+                    env=dict(env),
+                    start_new_session=True,
+                    preexec_fn=die_with_parent(),  # noqa: PLW1509 - single-threaded at this point, and only async-safe calls
+                )
+            except (FileNotFoundError, PermissionError) as error:
+                self._out.close()
+                self._err.close()
+                raise ToolMissing(
+                    f"cannot run {argv[0]}: {error.strerror}", hint=f"install {Path(argv[0]).name} or put it on PATH"
+                ) from error
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, which is also its process group's."""
+        return self._process.pid
+
+    def poll(self) -> Completed | None:
+        """What it left behind, or None while it runs."""
+        if self._done is None and self._process.poll() is not None:
+            self._done = self._finish()
+        return self._done
+
+    def wait(self, timeout_s: float) -> Completed | None:
+        """What it left behind, or None when it still runs after `timeout_s` seconds."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+        return self.poll()
+
+    def errors_so_far(self) -> str:
+        """What it has written on stderr until now (of a child that still runs)."""
+        # pread: the offset of this open file is the child's too, and a seek would make it write elsewhere
+        descriptor = self._err.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+    def stop(self) -> Completed:
+        """Interrupt it once, give it time to leave things in order, then kill its group."""
+        for number, patience in ((signal.SIGINT, INTERRUPT_GRACE_S), (signal.SIGKILL, INTERRUPT_GRACE_S)):
+            if self.poll() is None:
+                self._signal(number)
+            if done := self.wait(patience):
+                return done
+        raise ChildTimeout(f"{self.argv[0]} (process {self.pid}) does not end")  # pragma: no cover
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _finish(self) -> Completed:
+        texts = []
+        for stream in (self._out, self._err):
+            stream.seek(0)
+            texts.append(stream.read().decode(errors="replace"))
+            stream.close()
+        return Completed(self.argv, self._process.returncode, texts[0], texts[1], time.monotonic() - self._start)
+
+
+class SystemRunner:
+    """Runs real programs. `echo` is told each command line before it starts, quoted so that it can be pasted."""
+
+    def __init__(self, *, env: Mapping[str, str] | None = None, echo: Callable[[str], None] = lambda _: None) -> None:
+        self._env = dict(os.environ if env is None else env)
+        self._echo = echo
+
+    def start(self, argv: Sequence[str], *, stdin: str | None = None) -> RunningChild:
+        """Start a program and return at once. Raises ToolMissing."""
+        self._echo(shlex.join(argv))
+        return RunningChild(argv, stdin, self._env)
+
+    def run(self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60.0) -> Completed:
+        """Run to the end; see Runner.run. Ctrl-C interrupts the child once, waits for it, and goes on upwards."""
+        child = self.start(argv, stdin=stdin)
+        try:
+            done = child.wait(timeout_s)
+        except KeyboardInterrupt:
+            child.stop()
+            raise
+        if done is None:
+            child.stop()
+            raise ChildTimeout(
+                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} gave no answer within {timeout_s:g} s",
+                hint="is the API server slow or unreachable? try again with a longer --timeout",
+                exit_code=11,
+            )
+        return done
+
+
+def spawn_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path) -> int:
+    """The process id of a program that outlives us: own session, nothing on stdin, its output appended to `log`.
+
+    Unlike every other child it does not die with its parent; whoever starts it records it and ends it.
+    Raises ToolMissing.
+    """
+    with log.open("ab") as out:
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=dict(os.environ if env is None else env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise ToolMissing(f"cannot run {argv[0]}: {error.strerror}", hint="build it again") from error
+    process.returncode = 0  # it is nobody's child from here on: keeps Popen from warning that it still runs
+    return process.pid

@@ -1,0 +1,151 @@
+"""The program: global options, the verbs, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from fogflow_k8s import __version__
+from fogflow_k8s.commands import config, deploy, history, render, rollback, sandbox, session, status, uninstall, version
+from fogflow_k8s.errors import FogflowError
+
+GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
+GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
+EPILOG = (
+    "Global options (--context, --kubeconfig, -n, --release, --no-color, -q, -v) may stand before or after the verb."
+)
+
+app = typer.Typer(
+    name="fogflow-k8s",
+    help="Takes a Kubernetes cluster to a working FogFlow, takes it back, and tells the truth about it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fogflow-k8s {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    context: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_CONTEXT", help="Kubeconfig context to use.")] = "",
+    kubeconfig: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_KUBECONFIG", help="Kubeconfig file to use.")] = "",
+    namespace: Annotated[
+        str,
+        typer.Option(
+            "--namespace", "-n", envvar="FOGFLOW_K8S_NAMESPACE", help="Namespace of the release. [default: fogflow]"
+        ),
+    ] = "",
+    release: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_RELEASE", help="Name of the Helm release.")] = "fogflow",
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, no redrawing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and the result.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also the commands that are run.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Global options."""
+    del version
+    ctx.obj = session.Session(
+        context=context, kubeconfig=kubeconfig, namespace=namespace, release=release, no_color=no_color, quiet=quiet, verbose=verbose
+    )  # fmt: skip
+
+
+for verb in (
+    deploy.deploy,
+    status.status,
+    rollback.rollback,
+    history.history,
+    uninstall.uninstall,
+    render.render,
+    version.version,
+):
+    app.command()(verb)
+app.add_typer(config.app)
+app.add_typer(sandbox.app)
+
+
+def hoist(argv: list[str]) -> list[str]:
+    """The same command line with the global options in front of the verb, where the parser wants them."""
+    front, rest = [], []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in GLOBAL_FLAGS or word.startswith(tuple(f"{o}=" for o in GLOBAL_WITH_VALUE if o.startswith("--"))):
+            front.append(word)
+        elif word in GLOBAL_WITH_VALUE:
+            front += [word, *([value] if (value := next(words, None)) is not None else [])]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def main() -> None:
+    """Run the program; the only place that ends the process."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    argv = hoist(sys.argv[1:])
+    try:
+        code = app(argv, standalone_mode=False, prog_name="fogflow-k8s")
+    except FogflowError as error:
+        code = _tell(error, argv)
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        code = 130
+    except BrokenPipeError:  # `fogflow-k8s status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a sentence and not a wall
+        code = _tell_unexpected(error, argv)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _as_interrupt(_number: int, _frame: Any) -> None:
+    """SIGTERM is treated as Ctrl-C: stop in order, and say in what state things are."""
+    raise KeyboardInterrupt
+
+
+def _tell(error: FogflowError, argv: list[str]) -> int:
+    sys.stderr.write(f"Error: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"  Next: {error.hint}\n")
+    if _wants_json(argv):
+        from fogflow_k8s.console.documents import error_document
+
+        session.print_json(error_document(error.message, error.hint, error.exit_code))
+    return error.exit_code
+
+
+def _tell_unexpected(error: Exception, argv: list[str]) -> int:
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # the parser's own: it words usage errors well
+        error.show()
+        return int(error.exit_code)
+    if isinstance(error, OSError) and error.errno:
+        where = f" ({error.filename})" if error.filename else ""
+        return _tell(
+            FogflowError(f"{error.strerror}{where}", hint="free some space or choose another folder, then try again"),
+            argv,
+        )
+    import traceback
+
+    sys.stderr.write(f"Error: this is a bug: {type(error).__name__}: {error}\n  Next: report it with the lines below\n")
+    traceback.print_exception(error)
+    return 1
+
+
+def _wants_json(argv: list[str]) -> bool:
+    return any(
+        a in ("-ojson", "-o=json", "--output=json") or (a in ("-o", "--output") and b == "json")
+        for a, b in zip(argv, [*argv[1:], ""], strict=True)
+    )

@@ -1,0 +1,40 @@
+"""`config validate` and `config explain`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands import settings
+from fogflow_k8s.commands.session import existing, session
+
+app = typer.Typer(name="config", help="Check and explain settings.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def validate(
+    ctx: typer.Context,
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006 - typer makes a new list each time
+    set_: settings.Set = [],  # noqa: B006
+    external_ip: settings.ExternalIP = [],  # noqa: B006
+) -> None:
+    """Say whether the settings are acceptable; lists every problem with file, line and key."""
+    settings.load(existing(config, "--config"), values, set_, external_ip)
+    session(ctx).reporter.step("the settings are valid")
+
+
+@app.command()
+def explain(
+    key: Annotated[str, typer.Argument(help="Dotted key, like config.worker.capacity or expose.type.")],
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    external_ip: settings.ExternalIP = [],  # noqa: B006
+) -> None:
+    """Print what a key means, what is allowed, its default and its value in these settings."""
+    from fogflow_k8s.actions.explain import explain as action
+
+    for line in action(key, settings.load(existing(config, "--config"), values, set_, external_ip)):
+        typer.echo(line)

@@ -1,0 +1,63 @@
+"""`deploy`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands import settings
+from fogflow_k8s.commands.session import Output, Timeout, existing, one_of, print_json, seconds, session
+
+
+def deploy(
+    ctx: typer.Context,
+    external_ip: settings.ExternalIP = [],  # noqa: B006 - typer makes a new list each time
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    expose: settings.Expose = "",
+    timeout: Timeout = "5m",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
+    rollback_on_failure: Annotated[
+        bool, typer.Option("--rollback-on-failure/--no-rollback-on-failure", help="Take a failed upgrade back.")
+    ] = True,
+    force_conflicts: Annotated[
+        bool, typer.Option("--force-conflicts", help="Take over fields that others own.")
+    ] = False,
+    dry_run: Annotated[str, typer.Option(help="client or server: say what would change, change nothing.")] = "",
+    allow_other_cluster: Annotated[
+        bool, typer.Option("--allow-other-cluster", help="This cluster, though the last one was another.")
+    ] = False,
+    expect_cluster: Annotated[str, typer.Option(help="Refuse any cluster but the one with this UID.")] = "",
+    output: Output = "table",
+) -> None:
+    """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
+    from fogflow_k8s.actions import check
+    from fogflow_k8s.actions import deploy as action
+    from fogflow_k8s.adapters.assets import asset
+    from fogflow_k8s.console.documents import outcome_document
+    from fogflow_k8s.console.screens import outcome_screen
+
+    me = session(ctx)
+    one_of(output, ("table", "json"), "--output")
+    one_of(dry_run, ("", "client", "server"), "--dry-run")
+    wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
+    op = me.operation(wanted.namespace)
+    check.require(op)
+    request = action.Request(
+        chart=asset("charts/fogflow-chart"),
+        values=settings.given(wanted),
+        config=config,
+        timeout_s=seconds(timeout),
+        wait=wait,
+        rollback_on_failure=rollback_on_failure,
+        force_conflicts=force_conflicts,
+        dry_run=dry_run,
+        allow_other_cluster=allow_other_cluster,
+        expect_cluster=expect_cluster,
+    )
+    outcome = action.deploy(op, request)
+    me.reporter.close()
+    print_json(outcome_document(outcome)) if output == "json" else me.show(outcome_screen(outcome))
+    raise typer.Exit(outcome.exit_code)

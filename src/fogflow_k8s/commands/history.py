@@ -1,0 +1,19 @@
+"""`history`."""
+
+from __future__ import annotations
+
+import typer
+
+from fogflow_k8s.commands.session import Output, one_of, print_json, session
+
+
+def history(ctx: typer.Context, output: Output = "table") -> None:
+    """List the revisions: status, chart, who, when, and whether it was seen working."""
+    from fogflow_k8s.actions.history import history as action
+    from fogflow_k8s.console.documents import history_document
+    from fogflow_k8s.console.screens import history_screen
+
+    me = session(ctx)
+    one_of(output, ("table", "json"), "--output")
+    revisions = action(me.operation())
+    print_json(history_document(revisions)) if output == "json" else me.show(history_screen(revisions))

@@ -1,0 +1,45 @@
+"""`rollback`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands.session import Output, Timeout, Yes, one_of, print_json, seconds, session
+
+
+def rollback(
+    ctx: typer.Context,
+    revision: Annotated[
+        int | None, typer.Argument(help="Revision to go back to. [default: the last one that worked]")
+    ] = None,
+    timeout: Timeout = "5m",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False,
+    yes: Yes = False,
+    output: Output = "table",
+) -> None:
+    """Go back to an earlier revision: show what changes, do it, wait, and say how it ended."""
+    from fogflow_k8s.actions import rollback as action
+    from fogflow_k8s.console.documents import outcome_document
+    from fogflow_k8s.console.screens import outcome_screen
+
+    me = session(ctx)
+    one_of(output, ("table", "json"), "--output")
+    op = me.operation()
+    plan = action.plan(op, revision)
+    op.report.step(
+        f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"
+    )
+    for change in plan.changes:
+        op.report.log(str(change))
+    if not plan.changes:
+        op.report.log("no manifest changes")
+    if dry_run:
+        return
+    me.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
+    outcome = action.rollback(op, plan, timeout_s=seconds(timeout), wait=wait)
+    me.reporter.close()
+    print_json(outcome_document(outcome)) if output == "json" else me.show(outcome_screen(outcome))
+    raise typer.Exit(outcome.exit_code)

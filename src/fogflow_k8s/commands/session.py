@@ -1,0 +1,164 @@
+"""What every verb needs from the command line: which release, which cluster, how to print. Nothing heavy until used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fogflow_k8s.errors import Refused, ToolMissing, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from fogflow_k8s.actions.operation import Operation
+    from fogflow_k8s.console.live import LiveReporter
+    from fogflow_k8s.console.plain import PlainReporter
+
+Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
+Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DEFAULT_NAMESPACE = "fogflow"
+
+
+@dataclass
+class Session:
+    """The global options, and what follows from them."""
+
+    context: str = ""
+    kubeconfig: str = ""
+    namespace: str = ""
+    release: str = "fogflow"
+    no_color: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @cached_property
+    def out(self) -> Console:
+        """Where data for people goes: stdout."""
+        return self._console(sys.stdout)
+
+    @cached_property
+    def reporter(self) -> LiveReporter | PlainReporter:
+        """Where progress goes: stderr; redrawn on a terminal, plain lines elsewhere."""
+        if sys.stderr.isatty() and not self._plain and os.environ.get("TERM") != "dumb":
+            from fogflow_k8s.console.live import LiveReporter
+
+            return LiveReporter(self._console(sys.stderr), quiet=self.quiet)
+        from fogflow_k8s.console.plain import PlainReporter
+
+        return PlainReporter(sys.stderr, quiet=self.quiet)
+
+    def operation(self, namespace: str = "") -> Operation:
+        """The release on its cluster. Raises UsageError, ClusterError, ToolMissing; nothing is sent yet."""
+        from fogflow_k8s.actions.operation import Operation
+        from fogflow_k8s.adapters.cluster import KubeCluster
+        from fogflow_k8s.adapters.helm import Helm, Target
+        from fogflow_k8s.adapters.process import SystemRunner
+
+        target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
+        helm = Helm(SystemRunner(echo=self._echo), target, helm_binary())
+        cluster = KubeCluster.connect(self.kubeconfig, self.context)
+        return Operation(helm, cluster, report=self.reporter, command=shlex.join(["fogflow-k8s", *sys.argv[1:2]]))
+
+    def _echo(self, line: str) -> None:
+        if self.verbose:
+            sys.stderr.write(f"    + {line}\n")
+
+    def show(self, what: Any) -> None:
+        """Print a screen on stdout."""
+        from fogflow_k8s.console import screens
+
+        self.reporter.close()
+        screens.show(self.out, what)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Ask on a terminal; without one, and without --yes, refuse. Raises Refused."""
+        if yes:
+            return
+        self.reporter.close()
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise Refused(f"{question} Not asked: this is no terminal.", hint="say yes beforehand: --yes")
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Refused("answered no: nothing was changed")
+
+    @property
+    def _plain(self) -> bool:
+        return self.no_color or bool(os.environ.get("NO_COLOR"))
+
+    def _console(self, stream: Any) -> Console:
+        from rich.console import Console
+
+        width = None if stream.isatty() else 10_000  # a pipe has no width: never cut, never wrap
+        return Console(file=stream, no_color=self._plain or None, width=width, emoji=False, markup=True)
+
+
+def session(ctx: typer.Context) -> Session:
+    """The session of this command line."""
+    return ctx.obj if isinstance(ctx.obj, Session) else Session()
+
+
+def helm_binary() -> str:
+    """$HELM, else a helm on PATH that we can work with, else the one the sandbox built. Raises ToolMissing."""
+    from fogflow_k8s.adapters.helm import check_version
+    from fogflow_k8s.adapters.process import SystemRunner
+    from fogflow_k8s.sandbox import programs
+
+    if given := os.environ.get("HELM"):
+        return given
+    found, problem = shutil.which("helm"), None
+    if found:
+        try:
+            check_version(SystemRunner().run([found, "version", "--template", "{{.Version}}"], timeout_s=20).stdout)
+        except ToolMissing as error:
+            problem = error
+        else:
+            return found
+    if built := programs.built("helm"):
+        return str(built)
+    raise problem or ToolMissing(
+        "helm is not on PATH", hint="install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up"
+    )  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """A duration like 90s, 5m, 1h30m or plain seconds, in seconds. Raises UsageError."""
+    import re
+
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
+    if parts and "".join(n + u for n, u in parts) == text:
+        return sum(float(n) * units[u] for n, u in parts)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 5m or 1h30m")
+
+
+def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
+    """The value, when it is allowed. Raises UsageError with the allowed ones."""
+    if value not in allowed:
+        raise UsageError(f"{flag} {value}: not one of {', '.join(allowed)}", hint=f"{flag} {allowed[0]}")
+    return value
+
+
+def print_json(document: Any) -> None:
+    """One document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def existing(path: Path | None, flag: str) -> Path | None:
+    """The path, when it exists. Raises UsageError."""
+    if path is not None and not path.exists():
+        raise UsageError(f"{flag} {path}: no such file", hint="is it the right folder?")
+    return path

@@ -1,0 +1,46 @@
+"""`status`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands.session import Output, Timeout, one_of, print_json, seconds, session
+
+EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
+
+
+def status(
+    ctx: typer.Context,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until every component is ready.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
+    ] = False,
+    timeout: Timeout = "5m",
+    output: Output = "table",
+) -> None:
+    """Show one row per component, the root cause of what is wrong, and what could not be checked."""
+    from fogflow_k8s.actions import status as action
+    from fogflow_k8s.console.documents import report_document
+    from fogflow_k8s.console.screens import status_screen
+    from fogflow_k8s.engine.reporter import Silent
+
+    me = session(ctx)
+    one_of(output, ("table", "json"), "--output")
+    op = me.operation()
+    if wait:
+        report, _ = action.wait(op, timeout_s=seconds(timeout))
+    else:
+        op.report = Silent()
+        report = action.status(op)
+    while True:
+        me.reporter.close()
+        print_json(report_document(report)) if output == "json" else me.show(status_screen(report))
+        if not watch:
+            raise typer.Exit(EXIT[report.state])
+        time.sleep(2)
+        if output == "table" and me.out.is_terminal:
+            me.out.clear()
+        report = action.status(op)

@@ -1,0 +1,132 @@
+"""The JSON documents (version 1): fields are added, never renamed or removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fogflow_k8s.actions.outcome import Outcome
+from fogflow_k8s.actions.status import Report
+from fogflow_k8s.model.assessment import Component
+from fogflow_k8s.model.catalogue import Cause
+from fogflow_k8s.model.components import NAMES
+from fogflow_k8s.model.release import Revision
+
+V = 1
+
+
+def report_document(report: Report, causes: tuple[Cause, ...] | None = None) -> dict[str, Any]:
+    """The document of `status -o json`; `causes` replaces the report's own (those of a deploy that was rolled back)."""
+    revision = report.revision
+    return {
+        "v": V,
+        "release": {
+            "name": report.release,
+            "namespace": report.namespace,
+            "revision": revision.number if revision else 0,
+            "status": revision.status if revision else "absent",
+            "chart": revision.chart if revision else "",
+            "appVersion": revision.app_version if revision else "",
+        },
+        "cluster": {
+            "context": report.context,
+            "server": report.server,
+            "uid": report.uid,
+            "simulated": report.simulated,
+        },
+        "state": report.state,
+        "cell": {"checked": False, "why": report.why_unchecked, "age_s": None},
+        "components": _components(report),
+        "tasks": dict(report.tasks),
+        "urls": list(report.urls),
+        "causes": [cause_document(c) for c in (report.assessment.causes if causes is None else causes)],
+    }
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """The document of `deploy -o json` and `rollback -o json`."""
+    return {
+        **report_document(outcome.report, outcome.causes or None),
+        "result": outcome.result,
+        "exit": outcome.exit_code,
+        "seconds": outcome.seconds,
+        "says": outcome.says,
+        "error": outcome.error,
+        "evidence": str(outcome.evidence) if outcome.evidence else None,
+    }
+
+
+def cause_document(cause: Cause) -> dict[str, Any]:
+    """One cause."""
+    return {
+        "id": cause.id,
+        "class": cause.kind,
+        "component": cause.component,
+        "object": cause.object,
+        "summary": cause.summary,
+        "evidence": list(cause.evidence),
+        "advice": list(cause.advice),
+        "docs": cause.docs,
+    }
+
+
+def history_document(revisions: list[Revision]) -> dict[str, Any]:
+    """The document of `history -o json`."""
+    return {
+        "v": V,
+        "revisions": [
+            {
+                "revision": r.number,
+                "status": r.status,
+                "chart": r.chart,
+                "appVersion": r.app_version,
+                "updated": r.updated,
+                "worked": r.verified,
+                "by": r.by,
+                "description": r.description,
+            }
+            for r in revisions
+        ],
+    }
+
+
+def error_document(message: str, hint: str, exit_code: int) -> dict[str, Any]:
+    """The document of any verb that ended with an error before it had anything to report."""
+    return {"v": V, "error": {"message": message, "hint": hint}, "exit": exit_code}
+
+
+def _components(report: Report) -> list[dict[str, Any]]:
+    rows = [_component(c) for c in report.assessment.components]
+    present = {c.name for c in report.assessment.components}
+    return rows + [
+        {
+            "name": name,
+            "kind": "",
+            "desired": 0,
+            "ready": 0,
+            "updated": 0,
+            "restarts": 0,
+            "image": "",
+            "state": "disabled",
+            "cause": None,
+        }
+        for name in NAMES
+        if name not in present
+    ]
+
+
+def _component(c: Component) -> dict[str, Any]:
+    verdict = c.verdict
+    return {
+        "name": c.name,
+        "kind": c.kind,
+        "desired": verdict.desired,
+        "ready": verdict.ready,
+        "updated": verdict.updated,
+        "restarts": c.restarts,
+        "image": c.image,
+        "state": verdict.state,
+        "cause": c.cause or None,
+        "reason": c.phase or verdict.reason,
+        "created": c.created,
+        "nodes": list(c.nodes),
+    }

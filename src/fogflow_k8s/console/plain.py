@@ -1,0 +1,71 @@
+"""Progress as plain lines: one per change, a heartbeat every 30 s. No cursor moves, no colour."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from fogflow_k8s.model.catalogue import Cause
+from fogflow_k8s.model.readiness import Verdict
+
+HEARTBEAT_S = 30.0
+
+
+class PlainReporter:
+    """Writes to a stream (stderr), which may be a pipe, a file or a terminal."""
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._last: dict[str, str] = {}
+        self._causes: set[str] = set()
+        self._spoke = time.monotonic()
+        self._percent = -1
+
+    def step(self, text: str) -> None:
+        """A new stage begins."""
+        self._say(f"==> {text}")
+        self._percent = -1
+
+    def log(self, text: str) -> None:
+        """A fact inside the stage."""
+        self._say(f"    {text}")
+
+    def warn(self, text: str) -> None:
+        """Something to know; said even when quiet."""
+        self._say(f"  ! {text}", always=True)
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """A line each tenth of the way."""
+        percent = min(100, 100 * done // max(total, 1)) // 10 * 10
+        if percent != self._percent:
+            self._percent = percent
+            self._say(f"    {text}: {done} of about {total}")
+
+    def verdicts(self, now: Mapping[str, Verdict], causes: Sequence[Cause] = ()) -> None:
+        """A line for each component whose state changed, and for each new cause."""
+        for name, verdict in now.items():
+            line = (
+                f"{name}: {'ready' if verdict.state == 'ready' else verdict.reason} ({verdict.ready}/{verdict.desired})"
+            )
+            if self._last.get(name) != line:
+                self._last[name] = line
+                self._say(f"    {line}")
+        for cause in causes:
+            if cause.summary not in self._causes and cause.kind != "dependent":
+                self._causes.add(cause.summary)
+                self._say(f"    {cause.id} ({cause.kind}) {cause.summary}")
+        if time.monotonic() - self._spoke >= HEARTBEAT_S:
+            waiting = [n for n, v in now.items() if v.state != "ready"]
+            self._say(f"    still waiting for {', '.join(waiting)}")
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
+    def _say(self, text: str, *, always: bool = False) -> None:
+        if self._quiet and not always:
+            return
+        self._spoke = time.monotonic()
+        print(text, file=self._stream, flush=True)

@@ -1,0 +1,196 @@
+"""The screens people read: status, the end of a deploy, history, plans. Each turns one object into text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from fogflow_k8s.actions.outcome import Outcome
+from fogflow_k8s.actions.status import Report
+from fogflow_k8s.model.catalogue import Cause
+from fogflow_k8s.model.release import Revision
+
+_COLOURS = {
+    "working": "green",
+    "unverified": "green",
+    "progressing": "yellow",
+    "degraded": "yellow",
+    "failed": "red",
+    "absent": "dim",
+}
+_GOOD = ("installed", "upgraded", "unchanged", "rolled-back")
+
+
+def status_screen(
+    report: Report, causes: Sequence[Cause] | None = None, *, now: datetime | None = None
+) -> RenderableType:
+    """The whole state: where, what, one row per component, causes, what could not be checked."""
+    revision = report.revision
+    where = f"{report.context} · namespace {report.namespace}"
+    what = (
+        f"{report.release} revision {revision.number} ({revision.status})  {revision.chart}, FogFlow {revision.app_version}"
+        if revision
+        else report.release
+    )
+    state = Text(report.state, _COLOURS[report.state])
+    if report.state == "unverified":
+        state.append(f": {report.why_unchecked}", "default")
+    shown = report.assessment.causes if causes is None else causes
+    parts: list[RenderableType] = [
+        Text(f"Cluster  {where}"),
+        Text(f"Release  {what}"),
+        Text("State    ") + state,
+        Text(""),
+    ]
+    parts.append(_components(report, now or datetime.now(UTC)))
+    if report.tasks:
+        parts += [Text(""), Text("Tasks    " + ", ".join(f"{n} {s}" for s, n in sorted(report.tasks.items())))]
+    if report.urls:
+        parts += [Text(""), Text("Open     " + "  ".join(report.urls))]
+    parts += _causes(shown)
+    return Group(*parts)
+
+
+def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> RenderableType:
+    """The end block of a deploy or rollback: what happened, why, what was done, what next."""
+    good = outcome.exit_code == 0
+    what = outcome.result.replace("-", " ")
+    if outcome.dry_run:
+        what = "dry run"
+    seconds = outcome.seconds
+    took = f"{seconds.get('total', 0):.1f} s (helm {seconds.get('helm', 0):.1f}, waiting {seconds.get('wait', 0):.1f})"
+    head = Text.assemble((f"{'✔' if good else '✗'} {what}", "bold green" if good else "bold red"), f" in {took}")
+    parts: list[RenderableType] = [Text(""), head]
+    if not good:
+        parts += _failure(outcome)
+    elif outcome.says:
+        parts.append(Text(f"  {outcome.says}"))
+    if outcome.dry_run:
+        return Group(*parts)
+    parts += [Text(""), status_screen(outcome.report, () if not good else None, now=now), Text("")]
+    parts += [Text(line) for line in _next(outcome)]
+    return Group(*parts)
+
+
+def history_screen(revisions: Sequence[Revision]) -> RenderableType:
+    """One row per revision, newest last, as helm has it."""
+    table = _table("REVISION", "UPDATED", "STATUS", "WORKED", "CHART", "FOGFLOW", "BY", "DESCRIPTION")
+    for r in revisions:
+        table.add_row(
+            str(r.number),
+            r.updated[:19].replace("T", " "),
+            r.status,
+            "yes" if r.verified else "",
+            r.chart,
+            r.app_version,
+            r.by,
+            r.description,
+        )
+    return table
+
+
+def lines_screen(title: str, lines: Iterable[str]) -> RenderableType:
+    """A titled list."""
+    return Group(Text(title, "bold"), *(Text(f"  {line}") for line in lines))
+
+
+def show(console: Console, what: RenderableType) -> None:
+    """Print a screen; long lines are cut by the terminal, never wrapped inside a table's row."""
+    console.print(what, soft_wrap=True, highlight=False)
+
+
+def _components(report: Report, now: datetime) -> Table:
+    table = _table("COMPONENT", "READY", "STATE", "RESTARTS", "AGE", "IMAGE", "CAUSE")
+    for c in report.assessment.components:
+        verdict = c.verdict
+        colour = {"ready": "green", "waiting": "yellow", "failed": "red"}[verdict.state]
+        word = verdict.state if verdict.state == "ready" else (c.phase or verdict.reason)
+        row: list[str | Text] = [
+            c.name,
+            f"{verdict.ready}/{verdict.desired}",
+            Text(word, colour),
+            str(c.restarts),
+            age(c.created, now),
+            c.image,
+            c.cause,
+        ]
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return table
+
+
+def age(created: str, now: datetime) -> str:
+    """How long ago, as kubectl writes it: 42s, 7m, 3h, 2d; empty when unknown."""
+    if not created:
+        return ""
+    seconds = int((now - datetime.fromisoformat(created)).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{max(seconds, 0)}s"
+
+
+def _causes(causes: Sequence[Cause]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for i, c in enumerate(causes):
+        colour = {"fatal": "red", "curable": "yellow", "dependent": "dim"}[c.kind]
+        parts.append(Text(""))
+        if c.kind == "dependent":
+            if i and causes[i - 1].kind == "dependent":
+                parts.pop()
+            parts.append(Text(f"         {c.summary}", colour))
+            continue
+        head = "Cause    " if i == 0 else "Also     "
+        parts.append(Text.assemble((head, "bold"), (f"{c.id} {c.summary}", colour)))
+        parts += [Text(f"           {line}") for line in c.evidence]
+        parts += [Text(f"         > {line}") for line in c.advice]
+    return parts
+
+
+def _failure(outcome: Outcome) -> list[RenderableType]:
+    parts = _causes(outcome.causes)
+    if outcome.error and not outcome.causes:
+        parts += [Text(""), Text(f"Helm     {outcome.error}")]
+    if outcome.says:
+        parts += [Text(""), Text.assemble(("Done     ", "bold"), outcome.says)]
+    if outcome.evidence:
+        parts.append(Text.assemble(("Evidence ", "bold"), str(outcome.evidence)))
+    return parts
+
+
+def _next(outcome: Outcome) -> list[str]:
+    report = outcome.report
+    flags = f" -n {report.namespace}" + (f" --release {report.release}" if report.release != "fogflow" else "")
+    if outcome.exit_code == 0:
+        url = report.urls[0] if report.urls else ""
+        password = (
+            f"kubectl -n {report.namespace} get secret fogflow-rabbitmq -o jsonpath='{{.data.password}}' | base64 -d"
+        )
+        lines = (
+            [f"Dashboard          {url}"]
+            if url
+            else [
+                f"Dashboard          kubectl -n {report.namespace} port-forward service/nginx 8080:80, then http://localhost:8080/index.html"
+            ]
+        )
+        return [*lines, f"RabbitMQ password  {password}", f"Next               fogflow-k8s status{flags}"]
+    commands = [f"fogflow-k8s status{flags}", f"fogflow-k8s history{flags}"]
+    if outcome.result in ("left-failed", "timed-out"):
+        commands.insert(0, f"fogflow-k8s deploy ...{flags}   (again, once the cause is mended)")
+        commands.append(
+            f"fogflow-k8s uninstall{flags}"
+            if (report.revision and report.revision.number == 1)
+            else f"fogflow-k8s rollback{flags}"
+        )
+    return ["Next:", *(f"  {c}" for c in commands)]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for name in columns:
+        table.add_column(escape(name), no_wrap=True, overflow="ignore")
+    return table

@@ -1,0 +1,17 @@
+"""The key that a person probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The one of `known` that is closest to `word`, regardless of case and of - and _; empty when none is close."""
+    plain = {_plain(each): each for each in known}
+    close = get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
+    return plain[close[0]] if close else ""
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", "").replace("-", "").lower()

@@ -1,0 +1,217 @@
+"""The chart's values.yaml: the one closed model from which values.schema.json is generated."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, model_validator
+from pydantic_core import PydanticCustomError
+
+from fogflow_k8s.model.config import FogflowConfig, canonical
+from fogflow_k8s.model.values_base import Name, Part, merge, remember
+from fogflow_k8s.model.values_expose import Expose
+from fogflow_k8s.model.values_parts import Component, DesignerPart, Dgraph, Gate, HostPath, Keeper, Rabbitmq
+
+P = TypeVar("P", bound=Part)
+
+
+def _real_address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise PydanticCustomError("ip_address", "{text} is not an IP address", {"text": repr(text)}) from None
+    return text
+
+
+IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
+
+
+class Global(Part):
+    """For all components; a component's own value wins, tolerations add up."""
+
+    image_registry: str = Field("", pattern=r"^[A-Za-z0-9.:/_-]*$")
+    """Instead of every image's own registry."""
+    image_pull_secrets: list[Name] = Field(default_factory=list)
+    """Names of Secrets."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    affinity: dict[str, Any] = Field(default_factory=dict)
+    """As in a pod's spec."""
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec."""
+    priority_class_name: Name = ""
+    """A PriorityClass of the cluster."""
+
+
+class ServiceAccount(Part):
+    """One account per component; only the worker's may do something."""
+
+    create: bool = True
+    """false = use accounts that are there."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """On every account that the chart makes."""
+    name: Name = ""
+    """Upstream's key: one account of this name for all components."""
+
+
+class Tasks(Part):
+    """Where task instances run."""
+
+    create_namespace: bool = True
+    """false = it exists, and you may not create namespaces."""
+
+
+class ServiceSpec(Part):
+    """Upstream's spelling."""
+
+    external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
+    """The same as externalIPs."""
+
+
+class UpstreamService(Part):
+    """Upstream's spelling."""
+
+    spec: ServiceSpec = ServiceSpec()
+
+
+def _made(kind: type[P], **data: Any) -> Any:
+    """A field whose default is a `kind` with this component's own facts."""
+    make: Callable[[], P] = lambda: kind.model_validate(data)  # noqa: E731 - a typed name for the factory
+    return Field(default_factory=make)
+
+
+def _sizes(cpu: str, memory: str, limit: str) -> dict[str, Any]:
+    """Requests from measured idle figures, and a memory limit far above any measured peak; no CPU limit."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}
+
+
+def _ids(uid: int) -> dict[str, int]:
+    return {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}
+
+
+def _fogflow(name: str, cpu: str, memory: str, limit: str, uid: int = 65532) -> dict[str, Any]:
+    """A component whose image is upstream's and has the chart's appVersion as its tag."""
+    return {
+        "image": {"repository": f"fogflow/{name}"},
+        "resources": _sizes(cpu, memory, limit),
+        "podSecurityContext": _ids(uid),
+    }
+
+
+_PYTHON = {"repository": "library/python", "tag": "3.13-alpine"}
+
+
+class Values(Part):
+    """Values of the FogFlow chart."""
+
+    external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
+    """Addresses at which the front door is reached. Deprecated by Kubernetes since 1.36: see expose.type."""
+    replica_count: int = Field(2, ge=1, le=100)
+    """Of nginx, the only part that bears more than one as it is."""
+    namespace: Name = ""
+    """Upstream's key: empty, or the release's own namespace (helm -n)."""
+    config: FogflowConfig = FogflowConfig()
+    expose: Expose = Expose()
+    global_: Global = Field(Global(), alias="global")
+    pod_annotations: dict[str, str] = Field(default_factory=dict)
+    """On every pod of the release."""
+    cluster_domain: str = Field("cluster.local", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    """The cluster's DNS domain."""
+    toleration_seconds: int = Field(60, ge=0, le=86_400)
+    """How long a pod stays on a lost node (Kubernetes' own default is 300)."""
+    service_account: ServiceAccount = ServiceAccount()
+    tasks: Tasks = Tasks()
+    rabbitmq: Rabbitmq = _made(
+        Rabbitmq,
+        image={"repository": "library/rabbitmq", "tag": "4.3"},
+        resources=_sizes("50m", "192Mi", "1Gi"),
+        podSecurityContext=_ids(999),
+    )
+    """The message bus."""
+    discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi"))
+    """IoT discovery (NGSI9). One, by nature."""
+    broker: Component = _made(Component, **_fogflow("broker", "10m", "24Mi", "1Gi"))
+    """Context broker (NGSI10, NGSI-LD). One, by nature."""
+    master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi"))
+    """Orchestrator. One, by nature."""
+    worker: Component = _made(Component, **_fogflow("worker", "10m", "48Mi", "256Mi"))
+    """Starts the task instances."""
+    designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", 1000))
+    """Dashboard and its API. One, by nature."""
+    nginx: Component = _made(
+        Component,
+        image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
+        resources=_sizes("10m", "24Mi", "128Mi"),
+        podSecurityContext=_ids(101),
+    )
+    """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
+    dgraph: Dgraph = _made(
+        Dgraph,
+        image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
+        resources=_sizes("50m", "256Mi", "2Gi"),
+        podSecurityContext=_ids(1000),
+        persistence={"size": "8Gi"},
+    )
+    """Graph store; off, since FogFlow does not use it any more."""
+    keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi"))
+    """Watches the cell and mends it; not in this version."""
+    gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi"))
+    """Init container that waits for what a component needs."""
+    config_json: HostPath = HostPath()
+    """Upstream's key: a config.json of the node, for all components."""
+    nginx_conf: HostPath = HostPath()
+    """Upstream's key: an nginx.conf of the node; must listen on 8080 and answer /healthz."""
+    service: UpstreamService = Field(UpstreamService(), alias="Service")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _upon_defaults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """What is not said has the chart's default, at every depth: with `broker.image.tag` alone the repository stays.
+
+        `model_fields_set` holds what was said, so `model_dump(exclude_unset=True)` gives it back.
+        """
+        if not isinstance(data, Mapping):
+            return handler(data)
+        values = handler(merge(defaults(), data))
+        config = data.get("config")
+        said = {**data, "config": canonical(config)} if isinstance(config, Mapping) else data
+        remember(values, said)
+        return values
+
+    @model_validator(mode="after")
+    def _exposed_somehow(self) -> Self:
+        if self.expose.type == "externalIPs" and not self.addresses:
+            raise PydanticCustomError(
+                "expose", "expose.type is externalIPs, but externalIPs is empty: give it an address"
+            )
+        if self.expose.type == "gateway" and not self.expose.gateway.name:
+            raise PydanticCustomError("expose", "expose.type is gateway, but expose.gateway.name does not say which")
+        if self.rabbitmq.external.host and not (self.rabbitmq.auth.existing_secret or self.rabbitmq.auth.password):
+            raise PydanticCustomError(
+                "rabbitmq",
+                "rabbitmq.external.host needs a login: name the Secret with it in rabbitmq.auth.existingSecret",
+            )
+        return self
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """External IPs of the front door, from both spellings, without doubles."""
+        return tuple(dict.fromkeys((*self.external_ips, *self.service.spec.external_ips)))
+
+    @property
+    def address(self) -> str:
+        """Where people and edges reach this FogFlow; empty when nobody said."""
+        return self.config.coreservice_ip or next(iter(self.addresses), "")
+
+
+@cache
+def defaults() -> dict[str, Any]:
+    """The chart's defaults, as in its values.yaml. Not to be changed by the caller."""
+    made = {}
+    for name, field in Values.model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        made[field.alias or name] = value.model_dump() if isinstance(value, Part | FogflowConfig) else value
+    return made

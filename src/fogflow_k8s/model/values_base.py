@@ -1,0 +1,111 @@
+"""What all settings models share: closed, strict, and merged the way Helm merges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import PydanticCustomError
+
+DRAFT_07 = "http://json-schema.org/draft-07/schema#"
+
+Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
+"""The name of a Kubernetes object, or empty."""
+_QUANTITY = r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?|m)?$"
+
+
+def _quantity(value: Any) -> str | float:
+    fits = re.search(_QUANTITY, value) if isinstance(value, str) else type(value) in {int, float} and value >= 0
+    if not fits:
+        raise PydanticCustomError("quantity", "must be an amount like 50m, 0.5, 64Mi or 1Gi")
+    return value  # type: ignore[no-any-return]
+
+
+Quantity = Annotated[
+    Any,
+    AfterValidator(_quantity),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _QUANTITY}, {"type": "number", "minimum": 0}]}),
+]
+"""An amount of CPU or memory, as text or number."""
+
+
+class Closed(BaseModel):
+    """A mapping that takes no key but its own; numbers stay numbers and text stays text, as in Helm's schema check."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, serialize_by_alias=True
+    )
+
+
+class Part(Closed):
+    """A piece of values.yaml, where keys are written in camelCase."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid upon `base` as Helm does it: mappings are merged, everything else is replaced. Neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def difference(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be laid upon `base` to get `data`, so that merging gives `data` again."""
+    found: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in base:
+            found[key] = value
+        elif isinstance(value, Mapping) and isinstance(base[key], Mapping):
+            if inner := difference(base[key], value):
+                found[key] = inner
+        elif value != base[key] or isinstance(value, bool) != isinstance(base[key], bool):
+            found[key] = value
+    return found
+
+
+def remember(model: BaseModel, said: Mapping[str, Any]) -> None:
+    """Let `model_fields_set` of `model`, at every depth, hold exactly what `said` has, not the defaults merged in."""
+    names = {field.alias or name: name for name, field in type(model).model_fields.items()}
+    object.__setattr__(model, "__pydantic_fields_set__", {names[key] for key in said if key in names})
+    for key, value in said.items():
+        inner = getattr(model, names[key]) if key in names else None
+        if isinstance(inner, BaseModel) and isinstance(value, Mapping):
+            remember(inner, value)
+
+
+class Draft07(GenerateJsonSchema):
+    """Draft-07, the dialect that Helm and the YAML language server both promise to read."""
+
+    schema_dialect = DRAFT_07
+
+    def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        """Pydantic's schema in the older dialect's words."""
+        made = super().generate(schema, mode)
+        definitions = made.pop("$defs", {})
+        whole = {"$schema": DRAFT_07, **made, "definitions": definitions}
+        return dict(_draft_07(whole))
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The draft-07 JSON schema of `model`, closed at every level."""
+    return model.model_json_schema(by_alias=True, schema_generator=Draft07)
+
+
+def _draft_07(node: Any) -> Any:
+    """`node` with definitions in draft-07's place, and a $ref that has company in allOf (else that is ignored)."""
+    if isinstance(node, list):
+        return [_draft_07(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    new = {key: _draft_07(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    if "$ref" in new:
+        reference = {"$ref": new.pop("$ref").replace("#/$defs/", "#/definitions/")}
+        return {**new, "allOf": [reference]} if new else reference
+    return new

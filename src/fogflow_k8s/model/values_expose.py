@@ -1,0 +1,70 @@
+"""How the front door is reached: the `expose` section of values.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fogflow_k8s.model.values_base import Name, Part
+
+ExposeType = Literal["none", "externalIPs", "nodePort", "loadBalancer", "ingress", "gateway"]
+
+
+class LoadBalancer(Part):
+    """For expose.type loadBalancer."""
+
+    class_name: str = ""
+    """Which implementation; empty = the cluster's."""
+    ip: str = Field("", pattern=r"^[0-9A-Fa-f.:]*$")
+    """The address to ask for; not every implementation listens to it."""
+    source_ranges: list[Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]] = Field(default_factory=list)
+    """Who may come in, as CIDRs."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """On the Service; what implementations read."""
+
+
+class Ingress(Part):
+    """For expose.type ingress."""
+
+    class_name: Name = ""
+    """Which controller; empty = the cluster's default."""
+    host: str = Field("", pattern=r"^(\*\.)?[a-z0-9.-]*$")
+    """Empty = every name."""
+    tls_secret: Name = ""
+    """A Secret of type kubernetes.io/tls."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """What the controller reads."""
+
+
+class Gateway(Part):
+    """For expose.type gateway: an HTTPRoute on a Gateway that is there already."""
+
+    name: Name = ""
+    """Of the Gateway."""
+    namespace: Name = ""
+    """Of the Gateway; empty = the release's."""
+    section_name: Name = ""
+    """Of the listener; empty = all."""
+    hostnames: list[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9.-]+$")]] = Field(default_factory=list)
+    """Empty = every name."""
+
+
+class BasicAuth(Part):
+    """A login in front of the dashboard and its API."""
+
+    existing_secret: Name = ""
+    """A Secret with key htpasswd."""
+
+
+class Expose(Part):
+    """How the front door (port 80) is reached from outside the cluster."""
+
+    type: ExposeType = "none"
+    """none = only from inside, or through a port-forward."""
+    node_port: int = Field(0, ge=0, le=65535)
+    """0 = any free one."""
+    load_balancer: LoadBalancer = LoadBalancer()
+    ingress: Ingress = Ingress()
+    gateway: Gateway = Gateway()
+    basic_auth: BasicAuth = BasicAuth()

@@ -1,0 +1,138 @@
+"""Starting the daemons of a sandbox, waiting until they serve, and ending exactly those."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fogflow_k8s.adapters.process import spawn_daemon
+from fogflow_k8s.engine.reporter import Reporter
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import ClusterError, FogflowError
+from fogflow_k8s.sandbox import controlplane, simulated
+from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.sandbox.state import Daemon, State, end, folder_of, is_ours, start_ticks, strays
+
+READY_S = 180.0  # 6 s is usual; a machine that is busy with a build takes its time
+_PATIENCE = 8  # a daemon may give up a few times before the API server is there
+_OF_CLIENTS = ("controller-manager", "scheduler", "kwok")
+_SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+
+
+class PortTaken(FogflowError):
+    """A port that was free a moment ago is another program's."""
+
+
+def live(state: State) -> dict[str, Daemon]:
+    """The daemons that run and are provably ours."""
+    return {name: it for name, it in state.daemons.items() if is_ours(it, state.boot, state.folder)}
+
+
+def end_all(name: str, state: State | None) -> None:
+    """End every process of a sandbox: the recorded ones that are provably ours, and any the record missed."""
+    folder = folder_of(name)
+    recorded = [daemon.pid for daemon in live(state).values()] if state else []
+    end(sorted({*recorded, *strays(folder, list(controlplane.PROGRAMS.values()))}))
+
+
+def bring_up(state: State, report: Reporter) -> None:
+    """Start everything and wait until it can be used. Raises PortTaken, FogflowError (with the end of a log)."""
+    tries: dict[str, int] = {}
+    for name in state.daemons:
+        _spawn(state, name)
+    with Api(state.folder / "pki", state.ports["apiserver"]) as api:
+
+        def serves() -> bool:
+            _respawn_dead(state, tries)
+            return api.ready()
+
+        def usable() -> bool:
+            _respawn_dead(state, tries)
+            return _usable(state, api, every_node=True)
+
+        _wait("the API server's readiness", serves, state)
+        report.log("the API server is ready")
+        _create_nodes(state, api)
+        _wait("the nodes' readiness", usable, state)
+    report.log(f"{len(state.nodes)} simulated nodes are Ready")
+
+
+def restart_dead(state: State, report: Reporter) -> None:
+    """Start the dead daemons of a running sandbox again and wait until it can be used. Raises FogflowError."""
+    tries: dict[str, int] = {}
+    missing = set(state.daemons) - set(live(state))
+    with Api(state.folder / "pki", state.ports["apiserver"]) as api:
+        for name in sorted(missing):
+            _spawn(state, name)
+
+        def usable() -> bool:
+            _respawn_dead(state, tries)
+            return api.ready() and _usable(state, api, every_node=False)
+
+        if "kwok" in missing:
+            # a new kwok waits until the old one's leases have run out; without them it takes the nodes at once
+            _wait("the API server's readiness", api.ready, state)
+            api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+        _wait("the sandbox's readiness", usable, state)
+    report.log("everything runs again")
+
+
+def _spawn(state: State, name: str) -> None:
+    daemon = state.daemons[name]
+    log = state.folder / "log" / f"{name}.log"
+    daemon.pid = spawn_daemon(daemon.argv, log=log, cwd=state.folder)
+    daemon.started = start_ticks(daemon.pid) or 0
+    state.save()
+
+
+def _respawn_dead(state: State, tries: dict[str, int]) -> None:
+    """Start again what gave up; after a few times it is an error that tells why."""
+    for name, daemon in state.daemons.items():
+        if start_ticks(daemon.pid) == daemon.started:
+            continue
+        log = _tail(state.folder / "log" / f"{name}.log")
+        if "address already in use" in log:
+            raise PortTaken(f"{name} could not have its port", hint="try again")
+        tries[name] = tries.get(name, 0) + 1
+        if tries[name] > (_PATIENCE if name in _OF_CLIENTS else 2):
+            hint = "is the machine out of memory or disk?"
+            raise FogflowError(f"{name} does not stay up; the end of its log:\n{log}", hint=hint)
+        _spawn(state, name)
+
+
+def _usable(state: State, api: Api, *, every_node: bool) -> bool:
+    """Whether one can work with it; after a repair not every node has to be Ready: some may have been made not to be."""
+    try:
+        nodes = api.ready_nodes()
+        ready = all(nodes.get(name) for name in state.nodes) if every_node else any(nodes.values())
+        return ready and api.exists(_SERVICE_ACCOUNT)
+    except ClusterError:
+        return False
+
+
+def _create_nodes(state: State, api: Api) -> None:
+    port = state.ports["kwok"]
+    for name in state.nodes:
+        taints = state.taints.get(name, [])
+        pods = state.pods_per_node
+        body = simulated.node_object(name, state.nodes, pods=pods, taints=taints, port=port)
+        api.request("POST", "/api/v1/nodes", body)
+
+
+def _wait(what: str, observe: object, state: State) -> None:
+    try:
+        wait_for(what, observe, bool, timeout_s=READY_S, every_s=0.1)  # type: ignore[arg-type]
+    except WaitTimeout as error:
+        logs = "\n".join(f"{name}: {_tail(state.folder / 'log' / f'{name}.log', 2)}" for name in state.daemons)
+        raise FogflowError(
+            f"{what}: not within {READY_S:g} s; the ends of the logs:\n{logs}",
+            hint="is the machine very busy? try again",
+        ) from error
+
+
+def _tail(log: Path, lines: int = 8) -> str:
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - 8192))
+            return "\n".join(stream.read().decode(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""

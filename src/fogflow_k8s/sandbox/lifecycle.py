@@ -1,0 +1,198 @@
+"""Up, down and status of a sandbox."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fogflow_k8s.engine.reporter import Reporter
+from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
+from fogflow_k8s.sandbox import controlplane, kubeconfig, pki, programs, simulated
+from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, end_all, live, restart_dead
+from fogflow_k8s.sandbox.state import State, boot_id, folder_of, load, locked
+
+_ATTEMPTS = 3  # another program can take a port between our choice and our use of it
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is true of a sandbox now."""
+
+    name: str
+    state: str
+    """absent | running | degraded (something is dead or not ready) | stopped (recorded, but nothing runs)."""
+    daemons: dict[str, bool]
+    nodes: dict[str, bool]
+    server: str
+    context: str
+    kubeconfig: str
+    simulated: bool = True
+
+
+def up(
+    name: str,
+    report: Reporter,
+    *,
+    nodes: Sequence[str],
+    taints: Mapping[str, Sequence[str]],
+    pods_per_node: int = 110,
+    switch: bool = True,
+) -> State:
+    """The running sandbox, made, mended or found; its context is in the kubeconfig in force.
+
+    Nothing stays behind when it fails or is interrupted. Raises UsageError, ConfigError, ToolMissing, FogflowError,
+    Interrupted, Busy.
+    """
+    folder_of(name)
+    target = kubeconfig.file_in_force()
+    kubeconfig.check(target)
+    simulated.pod_network(len(nodes) - 1, len(nodes), pods_per_node)
+    try:
+        paths = programs.ensure(programs.PACKAGES, report)
+    except KeyboardInterrupt as stop:
+        raise Interrupted("interrupted while building; what was half built is gone") from stop
+    with locked(name, report):
+        state = _running(name, report)
+        if state is None:
+            wanted = State(name, list(nodes), pods_per_node, {node: list(each) for node, each in taints.items()})
+            state = _start(wanted, paths, report)
+        elif state.nodes != list(nodes):
+            report.warn(
+                f"it has {len(state.nodes)} nodes and keeps them; for others: fogflow-k8s sandbox down, then up"
+            )
+        with _cleared_on_failure(state, report):
+            _enter_context(state, target, switch=switch)
+        return state
+
+
+def down(name: str, report: Reporter) -> bool:
+    """End and remove a sandbox; whether there was one. Works on what a crash or a reboot left, and twice."""
+    folder = folder_of(name)
+    with locked(name, report):
+        existed = folder.exists()
+        if existed:
+            _clear(name, load(name), report)
+        return existed
+
+
+def status(name: str) -> Status:
+    """What is true of the sandbox now; an absent one is a status too."""
+    state, context = load(name), kubeconfig.context_name(name)
+    if state is None:
+        return Status(name, "absent", {}, {}, "", context, "")
+    running = {key: daemon in live(state).values() for key, daemon in state.daemons.items()}
+    nodes = dict.fromkeys(state.nodes, False)
+    with suppress(ClusterError, OSError), Api(state.folder / "pki", state.ports["apiserver"]) as api:
+        nodes = api.ready_nodes()
+    if not any(running.values()):
+        word = "stopped"
+    else:
+        word = "running" if all(running.values()) and nodes and all(nodes.values()) else "degraded"
+    return Status(name, word, running, nodes, state.server, context, str(state.kubeconfig))
+
+
+def _running(name: str, report: Reporter) -> State | None:
+    """The sandbox when it runs or could be mended; None after clearing away what is beyond that."""
+    state = load(name)
+    if state is None or not live(state):
+        if folder_of(name).exists():
+            report.warn(f"sandbox {name} was not ended by `sandbox down`; clearing away what is left of it")
+            _clear(name, state, report)
+        return None
+    dead = sorted(set(state.daemons) - set(live(state)))
+    if not dead:
+        report.step(f"sandbox {name} is up already")
+        return state
+    if len(dead) * 2 <= len(state.daemons):
+        report.step(f"sandbox {name} is up, but {', '.join(dead)} died: starting again")
+        try:
+            restart_dead(state, report)
+        except FogflowError as error:
+            report.warn(f"could not be mended: {error.message}")
+        else:
+            return state
+    report.warn(f"most of sandbox {name} is dead; starting anew")
+    _clear(name, state, report)
+    return None
+
+
+def _start(state: State, paths: Mapping[str, Path], report: Reporter) -> State:
+    report.step(f"starting sandbox {state.name}: a control plane on 127.0.0.1 and {len(state.nodes)} simulated nodes")
+    for attempt in range(1, _ATTEMPTS + 1):
+        with _cleared_on_failure(state, report):
+            try:
+                _prepare(state, paths)
+                bring_up(state, report)
+            except PortTaken:
+                if attempt == _ATTEMPTS:
+                    raise
+                report.log("another program took one of the ports; choosing others")
+                _clear(state.name, state, report)
+                continue
+            return state
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def _prepare(state: State, paths: Mapping[str, Path]) -> None:
+    """Everything a sandbox has on disk before its first process."""
+    from fogflow_k8s.sandbox.state import Daemon
+
+    folder = state.folder
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "log").mkdir()
+    (folder / "etcd").mkdir(mode=0o700)
+    state.boot, state.ports, state.daemons = boot_id(), controlplane.free_ports(), {}
+    state.save()
+    pki.write_pki(folder / "pki")
+    controlplane.write_kubeconfigs(folder, state.server)
+    simulated.write_stages(folder)
+    lines = controlplane.command_lines(folder, state.ports, paths)
+    state.daemons = {name: Daemon(argv) for name, argv in lines.items()}
+    state.save()
+
+
+def _enter_context(state: State, target: Path, *, switch: bool) -> None:
+    context = kubeconfig.context_name(state.name)
+    if state.entry and state.entry.path == str(target):
+        known = state.entry
+    else:
+        known = None
+        if state.entry:
+            kubeconfig.remove(state.entry)  # it was brought up under another KUBECONFIG
+    own = controlplane.kubeconfig(state.folder / "pki", state.server, "admin", context)
+    entry = kubeconfig.add(target, context, own, switch=switch)
+    if known:  # the oldest record knows what there was before us
+        entry.created = known.created
+        entry.previous = entry.previous or known.previous
+    state.entry = entry
+    state.save()
+
+
+def _clear(name: str, state: State | None, report: Reporter) -> None:
+    """End every process of this sandbox, take our context out, remove the folder: in this order."""
+    end_all(name, state)
+    if state and state.entry:
+        try:
+            kubeconfig.remove(state.entry)
+        except FogflowError as error:
+            report.warn(f"the context {state.entry.context} is still in {state.entry.path}: {error.message}")
+    shutil.rmtree(folder_of(name), ignore_errors=True)
+    if folder_of(name).exists():
+        raise FogflowError(f"{folder_of(name)} cannot be removed", hint="remove it by hand; no process uses it")
+
+
+@contextmanager
+def _cleared_on_failure(state: State, report: Reporter) -> Iterator[None]:
+    """End what was started when the block fails; a Ctrl-C becomes Interrupted, which says so."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        _clear(state.name, state, report)
+        raise Interrupted(f"interrupted; nothing of sandbox {state.name} is left running") from stop
+    except BaseException:
+        _clear(state.name, state, report)
+        raise

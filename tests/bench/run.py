@@ -1,0 +1,180 @@
+"""Measures what the documents promise, as ratios within one run, and writes docs/benchmarks.md.
+
+Machines are noisy: every figure stands beside another one of the same run. Nothing here is asserted.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TOOL = str(ROOT / ".venv/bin/fogflow-k8s")
+NAME = "bench"
+NAMESPACE = "fogflow"
+LABELS = {"app.kubernetes.io/part-of": "fogflow", "app.kubernetes.io/component": "task"}
+ONE_LINE = "import typer; typer.run(lambda: None)"
+
+
+def timed(argv, env, stdin=None):
+    """Seconds and stdout of a program."""
+    start = time.perf_counter()
+    done = subprocess.run(argv, env=env, input=stdin, capture_output=True, text=True, check=False)
+    took = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"{argv}: {done.returncode}\n{done.stderr}")
+    return took, done.stdout
+
+
+def p50(argv, env, runs):
+    """The median of several runs, in seconds; the first, which warms caches, is not counted."""
+    timed(argv, env)
+    return statistics.median(timed(argv, env)[0] for _ in range(runs))
+
+
+def help_rows(env):
+    """`--help` beside the smallest Typer program there is."""
+    ours = p50([TOOL, "--help"], env, 15)
+    theirs = p50([sys.executable, "-c", ONE_LINE, "--help"], env, 15)
+    return [
+        (
+            "`--help`",
+            f"{ours * 1000:.0f} ms",
+            "one-line Typer program",
+            f"{theirs * 1000:.0f} ms",
+            f"{ours / theirs:.2f}",
+            "<= 80 ms or 1.3 x",
+        )
+    ]
+
+
+def deploy_rows(env, helm):
+    """Our own time in an upgrade (all that is neither helm's upgrade nor waiting), and a deploy with nothing to do."""
+    timed([TOOL, "deploy", "--external-ip", "192.0.2.10"], env)
+    own, wall = [], []
+    for i in range(8):
+        took, out = timed(
+            [TOOL, "deploy", "--external-ip", "192.0.2.10", "--set", f"config.worker.capacity={20 + i}", "-o", "json"],
+            env,
+        )
+        seconds = json.loads(out)["seconds"]
+        own.append(took - seconds["helm"] - seconds["wait"])
+        wall.append(seconds["helm"])
+    bare = []
+    values = json.loads(
+        subprocess.run(
+            [helm, "get", "values", "fogflow", "-n", NAMESPACE, "-o", "json"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    for i in range(5):
+        values["config"]["worker"]["capacity"] = 40 + i
+        argv = [helm, "upgrade", "--install", "fogflow", str(ROOT / "charts/fogflow-chart"), "-n", NAMESPACE, "-f", "-"]
+        bare.append(timed(argv, env, json.dumps(values))[0])
+    timed([TOOL, "deploy", "--external-ip", "192.0.2.10"], env)
+    nothing = statistics.median(timed([TOOL, "deploy", "--external-ip", "192.0.2.10"], env)[0] for _ in range(5))
+    mine, theirs = statistics.median(own), statistics.median(bare)
+    return [
+        (
+            "our own time in an upgrade",
+            f"{mine:.2f} s",
+            "bare `helm upgrade --install`",
+            f"{theirs:.2f} s",
+            f"{mine / theirs:.2f}",
+            "<= 0.5 s",
+        ),
+        (
+            "deploy with nothing to do",
+            f"{nothing:.2f} s",
+            "bare `helm upgrade --install`",
+            f"{theirs:.2f} s",
+            f"{nothing / theirs:.2f}",
+            "<= 3 s",
+        ),
+    ]
+
+
+def status_rows(env, kubectl):
+    """`status` beside kubectl's list of the same task pods."""
+    rows, made = [], 0
+    for count in (1000, 10_000):
+        scale_tasks(env, kubectl, count)
+        made = count
+        ours = p50([TOOL, "status"], env, 5)
+        selector = ",".join(f"{k}={v}" for k, v in LABELS.items())
+        theirs = p50([kubectl, "get", "pods", "-n", f"{NAMESPACE}-tasks", "-l", selector], env, 5)
+        rows.append(
+            (
+                f"`status` over {made} task pods",
+                f"{ours:.2f} s",
+                "`kubectl get pods -l`",
+                f"{theirs:.2f} s",
+                f"{ours / theirs:.2f}",
+                "<= 1.5 s and 1.0 x",
+            )
+        )
+    return rows
+
+
+def scale_tasks(env, kubectl, count):
+    """That many running, simulated pods with the labels of FogFlow tasks."""
+    parts = 10
+    for i in range(parts):
+        labels = {**LABELS, "part": str(i)}
+        pod = {"tolerations": [{"operator": "Exists"}], "containers": [{"name": "task", "image": "example/task:1"}]}
+        deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"bench-{i}", "namespace": f"{NAMESPACE}-tasks"},
+                      "spec": {"replicas": count // parts, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}}  # fmt: skip
+        timed([kubectl, "apply", "-f", "-"], env, json.dumps(deployment))
+    end = time.monotonic() + 900
+    while True:
+        items = json.loads(timed([kubectl, "get", "deployments", "-n", f"{NAMESPACE}-tasks", "-o", "json"], env)[1])[
+            "items"
+        ]
+        ready = sum(d["status"].get("readyReplicas", 0) for d in items)
+        print(f"  {ready} of {count} task pods ready", file=sys.stderr)
+        if ready >= count:
+            return
+        if time.monotonic() > end:
+            raise SystemExit("the task pods do not come up")
+        time.sleep(5)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        env = {
+            **os.environ,
+            "FOGFLOW_K8S_STATE": f"{folder}/state",
+            "KUBECONFIG": f"{folder}/kubeconfig",
+            "NO_COLOR": "1",
+        }
+        try:
+            start = time.perf_counter()
+            timed([TOOL, "sandbox", "up", "--name", NAME, "--nodes", "4", "--pods-per-node", "6000"], env)
+            up = time.perf_counter() - start
+            lines = timed([TOOL, "sandbox", "env", "--name", NAME], env)[1].splitlines()
+            paths = {n: v.strip("'\"") for n, v in (line.removeprefix("export ").split("=", 1) for line in lines)}
+            rows = help_rows(env) + deploy_rows(env, paths["HELM"]) + status_rows(env, paths["KUBECTL"])
+        finally:
+            subprocess.run([TOOL, "sandbox", "down", "--name", NAME], env=env, check=False)
+    text = [
+        "# Benchmarks", "",
+        "Written by `make bench`; each row is one run on one machine, so read the ratio first. Simulated nodes (KWOK), real API server.", "",
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}; `sandbox up` of 4 nodes took {up:.1f} s (bar: 15 s).", "",
+        "| what | ours | beside | theirs | ratio | bar |", "|---|---|---|---|---|---|",
+        *("| " + " | ".join(row) + " |" for row in rows), "",
+    ]  # fmt: skip
+    (ROOT / "docs/benchmarks.md").write_text("\n".join(text))
+    print("\n".join(text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Helm, the chart's renders, and the checkers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts/fogflow-chart"
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+
+Render = Callable[..., list[dict[str, Any]]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing with them")
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """A helm: the one in HELM, else on PATH, else built as the sandbox builds it."""
+    if found := os.environ.get("HELM") or shutil.which("helm"):
+        return found
+    from fogflow_k8s.adapters.process import ProcessRunner
+    from fogflow_k8s.sandbox.programs import ensure
+
+    return str(ensure(["helm"], ProcessRunner())["helm"])
+
+
+@pytest.fixture(scope="session")
+def helm_template(helm: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `helm template`; files and --set arguments as given."""
+
+    def run(*arguments: str, name: str = "fogflow", namespace: str = "fogflow", chart: Path = CHART) -> subprocess.CompletedProcess[str]:
+        argv = [helm, "template", name, str(chart), "--namespace", namespace, *arguments]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def render(helm_template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
+    """The manifests of a render, one dict each. The same arguments are rendered once."""
+    cache: dict[tuple[Any, ...], str] = {}
+
+    def make(*arguments: str, **where: str) -> list[dict[str, Any]]:
+        key = (arguments, tuple(sorted(where.items())))
+        if key not in cache:
+            done = helm_template(*arguments, **where)
+            assert done.returncode == 0, done.stderr
+            cache[key] = done.stdout
+        return [each for each in yaml.safe_load_all(cache[key]) if each]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def every_render(render: Render) -> dict[str, list[dict[str, Any]]]:
+    """The default render, every example, and all options at once, by name."""
+    found = {path.stem: render("--values", str(path)) for path in EXAMPLES}
+    found["default"] = render()
+    found["everything"] = render("--set", "dgraph.enabled=true,dgraph.persistence.enabled=true,rabbitmq.persistence.enabled=true")
+    return found
+
+
+@pytest.fixture(scope="session")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A folder of strict schemas for a Kubernetes version, in the form that kubeconform reads.
+
+    kubernetes-validate brings them; their ids and absolute references would send kubeconform to the network.
+    """
+    import kubernetes_validate
+
+    source = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+    made: dict[str, Path] = {}
+
+    def prepare(version: str) -> Path:
+        if version not in made:
+            folder = made[version] = tmp_path_factory.mktemp("schemas")
+            for path in (source / f"v{version}-local-strict").glob("*.json"):
+                text = path.read_text(encoding="utf-8").replace('"/api/_definitions.json', '"_definitions.json')
+                text = re.sub(r',\s*"\$id": "https:[^"]*"', "", text)
+                (folder / path.name).write_text(text, encoding="utf-8")
+            shutil.copytree(ROOT / "tests/chart/schemas", folder, dirs_exist_ok=True)
+        return made[version]
+
+    return prepare
+
+
+@pytest.fixture(scope="session")
+def kubeconform(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """kubeconform, built from tests/tools into Go's own cache."""
+    go = shutil.which("go") or _packaged_go()
+    target = tmp_path_factory.mktemp("tools") / "kubeconform"
+    argv = [go, "build", "-o", str(target), "github.com/yannh/kubeconform/cmd/kubeconform"]
+    done = subprocess.run(argv, cwd=ROOT / "tests/tools", capture_output=True, text=True, timeout=550, check=False)
+    assert done.returncode == 0, done.stderr
+    return str(target)
+
+
+def _packaged_go() -> str:
+    from fogflow_k8s.adapters.process import ProcessRunner
+    from fogflow_k8s.sandbox.toolchain import find_go
+
+    return str(find_go(ProcessRunner()))
+
+
+@pytest.fixture(scope="session")
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with the golden file of that name, or writes it with --update-golden."""
+    folder = Path(__file__).parent / "golden"
+    update = request.config.getoption("--update-golden")
+
+    def compare(name: str, text: str) -> None:
+        path = folder / name
+        if update:
+            path.write_text(text, encoding="utf-8")
+            return
+        assert path.exists(), f"no golden file {name}: run pytest --update-golden"
+        assert text == path.read_text(encoding="utf-8"), f"{name} changed: look at the difference, then pytest --update-golden"
+
+    return compare
+
+
+def pods(manifests: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and pod (template) of everything that makes pods."""
+    for each in manifests:
+        if each["kind"] == "Pod":
+            yield each["metadata"]["name"], each
+        elif "template" in each.get("spec", {}):
+            yield each["metadata"]["name"], each["spec"]["template"]
+
+
+def of_kind(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+    """The manifests of a kind by name."""
+    return {each["metadata"]["name"]: each for each in manifests if each["kind"] == kind}

@@ -1,0 +1,58 @@
+"""The chart without the tool, as a Helm user takes it; and the tool on what a Helm user left."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Site, until
+
+pytestmark = pytest.mark.cluster
+CHART = str(Path(__file__).parents[2] / "charts" / "fogflow-chart")
+
+
+def install(site, name="--generate-name"):
+    site.helm(
+        "install",
+        *([name] if name.startswith("--") else [name]),
+        CHART,
+        "--set",
+        "externalIPs={192.0.2.10}",
+        "--create-namespace",
+    )
+    return json.loads(site.helm("list", "-o", "json"))[0]["name"]
+
+
+def ready(site):
+    deployments = site.get("deployments")["items"]
+    return len(deployments) == 7 and all(d["status"].get("readyReplicas") == d["spec"]["replicas"] for d in deployments)
+
+
+def test_twice_in_one_cluster_and_again_where_it_was_uninstalled(site, sandbox, tmp_path):
+    other = Site(sandbox, f"{site.namespace}-b", tmp_path)
+    try:
+        for each in (site, other):
+            name = install(each)
+            until(lambda each=each: ready(each), "all ready")
+            each.helm("test", name)
+        site.helm("uninstall", name if False else json.loads(site.helm("list", "-o", "json"))[0]["name"], "--wait")
+        install(site)
+        until(lambda: ready(site), "all ready again")
+    finally:
+        other.kubectl(
+            "delete",
+            "namespace",
+            other.namespace,
+            f"{other.namespace}-tasks",
+            "--ignore-not-found",
+            "--wait=false",
+            check=False,
+        )
+
+
+def test_the_tool_takes_over_a_release_that_helm_made(site):
+    install(site, "fogflow")
+    password = site.kubectl("get", "secret", "fogflow-rabbitmq", "-o", "jsonpath={.data.password}")
+    result = site.deploy("--set", "replicaCount=3")
+    assert (result["result"], result["release"]["revision"]) == ("upgraded", 2)
+    assert site.kubectl("get", "secret", "fogflow-rabbitmq", "-o", "jsonpath={.data.password}") == password

@@ -1,0 +1,169 @@
+"""Deploy on a real API server: install, nothing, upgrade, drift, and what is refused."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.cluster
+COMPONENTS = ["rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx"]
+
+
+def test_the_whole_way(site):
+    """Install, nothing to do, upgrade, roll back, uninstall; the documents say each time what is true."""
+    first = site.deploy()
+    assert (first["result"], first["state"], first["exit"]) == ("installed", "unverified", 0)
+    assert first["cluster"]["simulated"] is True
+    assert "simulated" in first["cell"]["why"]
+    assert [c["name"] for c in first["components"] if c["state"] == "ready"] == COMPONENTS
+    assert {c["name"] for c in first["components"] if c["state"] == "disabled"} == {"dgraph", "keeper"}
+    assert first["urls"] == ["http://192.0.2.10/index.html"]
+    assert "simulated" in site.stderr
+    assert "externalIPs are deprecated" in site.stderr
+
+    again = site.deploy()
+    assert (again["result"], again["release"]["revision"]) == ("unchanged", 1)
+    assert "nothing to do" in site.stderr
+
+    upgraded = site.deploy("--set", "replicaCount=3")
+    assert (upgraded["result"], upgraded["release"]["revision"]) == ("upgraded", 2)
+    assert next(c for c in upgraded["components"] if c["name"] == "nginx")["ready"] == 3
+
+    back = site.json("rollback", "--yes")
+    assert (back["result"], back["release"]["revision"]) == ("rolled-back", 3)
+    assert "Deployment/nginx spec.replicas: 3 -> 2" in site.stderr
+    history = site.json("history")["revisions"]
+    assert [(r["revision"], r["status"], r["worked"]) for r in history] == [
+        (1, "superseded", True),
+        (2, "superseded", True),
+        (3, "deployed", True),
+    ]
+
+    listed = site.run("uninstall", "--dry-run")
+    assert "Deployment/master" in listed
+    assert "Secret/fogflow-rabbitmq" in listed.split("Stays:")[1]
+    site.run("uninstall", "--yes")
+    assert site.get("pods")["items"] == []
+    site.run("status", code=41)
+    site.run("uninstall", "--yes")
+    assert site.deploy()["result"] == "installed"
+
+
+def test_a_password_is_made_once_and_shown_nowhere(site):
+    out = site.run("-v", "deploy", "--external-ip", "192.0.2.10")
+    password = site.kubectl("get", "secret", "fogflow-rabbitmq", "-o", "jsonpath={.data.password}")
+    decoded = __import__("base64").b64decode(password).decode()
+    assert len(decoded) >= 16
+    for place in (
+        out,
+        site.stderr,
+        site.kubectl("get", "configmaps", "-o", "json"),
+        site.helm("get", "values", "fogflow", "--all"),
+    ):
+        assert decoded not in place
+    site.deploy("--set", "config.site_id=002")
+    assert site.kubectl("get", "secret", "fogflow-rabbitmq", "-o", "jsonpath={.data.password}") == password
+
+
+def test_a_bad_upgrade_is_explained_and_taken_back(site):
+    site.deploy()
+    bad = site.deploy("--set", "master.image.tag=does-not-exist", code=20)
+    assert (bad["result"], bad["exit"], bad["causes"][0]["id"], bad["causes"][0]["component"]) == (
+        "rolled-back",
+        20,
+        "FK-4001",
+        "master",
+    )
+    assert bad["state"] == "unverified"
+    assert bad["causes"][0]["class"] == "fatal"
+    assert site.history() == [(1, "superseded"), (2, "failed"), (3, "deployed")] or site.history()[-1] == (
+        3,
+        "deployed",
+    )
+    saved = json.loads((__import__("pathlib").Path(bad["evidence"]) / "pods.json").read_text())
+    assert any("does-not-exist" in json.dumps(pod) for pod in saved)
+    image = site.get("deployment", "master")["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert not image.endswith("does-not-exist")
+
+
+def test_a_bad_upgrade_can_be_left_and_rolled_back_by_hand(site):
+    site.deploy()
+    left = site.deploy("--set", "master.image.tag=does-not-exist", "--no-rollback-on-failure", code=21)
+    assert (left["result"], left["state"]) == ("left-failed", "failed")
+    assert site.json("status", code=40)["causes"][0]["id"] == "FK-4001"
+    assert site.json("rollback", "--yes")["result"] == "rolled-back"
+    assert site.json("status")["state"] == "unverified"
+
+
+def test_drift_is_named_and_mended(site):
+    site.deploy()
+    site.kubectl("scale", "deployment", "nginx", "--replicas=5")
+    site.kubectl("delete", "service", "designer")
+    mended = site.deploy()
+    assert mended["result"] == "upgraded"
+    assert "Deployment/nginx spec.replicas: 5 -> 2  (changed by kubectl)" in site.stderr
+    assert "+ Service/designer" in site.stderr
+    assert site.get("deployment", "nginx")["spec"]["replicas"] == 2
+    assert site.deploy()["result"] == "unchanged"
+
+
+def test_a_dry_run_writes_nothing(site):
+    for kind in ("client", "server"):
+        site.run("deploy", "--external-ip", "192.0.2.10", f"--dry-run={kind}")
+        assert "+ Deployment/master" in site.stderr
+    assert site.kubectl("get", "namespace", site.namespace, "--ignore-not-found") == ""
+    site.deploy()
+    site.deploy("--dry-run=server", "--set", "replicaCount=4")
+    assert "Deployment/nginx spec.replicas: 2 -> 4" in site.stderr
+    assert site.history() == [(1, "deployed")]
+
+
+def test_another_cluster_than_last_time_is_refused(site):
+    site.deploy()
+    file = site.state / "clusters.json"
+    known = json.loads(file.read_text())
+    file.write_text(json.dumps({k: {**v, "uid": "another"} for k, v in known.items()}))
+    site.run("deploy", "--external-ip", "192.0.2.10", code=10)
+    assert "--allow-other-cluster" in site.stderr
+    site.deploy("--allow-other-cluster")
+    site.run("deploy", "--external-ip", "192.0.2.10", "--expect-cluster", "nobody", code=10)
+
+
+def test_a_prompt_is_never_answered_by_silence(site):
+    site.deploy()
+    site.deploy("--set", "replicaCount=3")
+    site.run("rollback", code=10)
+    assert "--yes" in site.stderr
+    site.run("uninstall", code=10)
+    assert site.history() == [(1, "superseded"), (2, "deployed")]
+
+
+def test_rollback_knows_its_revisions(site):
+    site.run("rollback", "--yes", code=41)
+    site.deploy()
+    site.run("rollback", "--yes", code=2)
+    assert "no earlier revision" in site.stderr
+    site.run("rollback", "9", "--yes", code=2)
+    assert "revisions kept: 1" in site.stderr
+
+
+def test_a_namespace_that_is_being_deleted(site):
+    site.make_namespace()
+    site.kubectl("apply", "-f", "-", stdin=json.dumps({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "holds", "finalizers": ["fogflow-k8s.io/test"]}}))  # fmt: skip
+    site.kubectl("delete", "namespace", site.namespace, "--wait=false")
+    try:
+        site.run("deploy", "--external-ip", "192.0.2.10", code=11)
+        assert "is being deleted" in site.stderr
+    finally:
+        site.kubectl(
+            "patch", "configmap", "holds", "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False
+        )
+
+
+def test_status_waits_and_tells_a_deleted_workload(site):
+    site.deploy()
+    site.kubectl("delete", "deployment", "designer")
+    missing = site.json("status", code=30)
+    assert next(c for c in missing["components"] if c["name"] == "designer")["reason"] == "it does not exist"
+    site.deploy()
+    assert site.json("status", "--wait", "--timeout", "60s")["state"] == "unverified"

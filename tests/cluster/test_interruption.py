@@ -1,0 +1,114 @@
+"""Killed halfway, two at once, Ctrl-C: the next deploy succeeds and history is intact."""
+
+import os
+import signal
+
+import pytest
+
+from .conftest import kill_tree, until
+
+pytestmark = pytest.mark.cluster
+SLOW = ["--set", "discovery.podAnnotations.sandbox\\.fogflow-k8s\\.io/fault=image-pull-slow",
+        "--set", "discovery.podAnnotations.sandbox\\.fogflow-k8s\\.io/delay-seconds=20"]  # fmt: skip
+IP = ["--external-ip", "192.0.2.10"]
+
+
+def slow_helm(site):
+    """A helm that is stopped once it has written its pending revision: SIGKILL then finds it in the middle."""
+    path = site.state / "helm"
+    path.write_text(f"""#!/bin/bash
+case "$1" in
+  upgrade|rollback) "{site.helm_path}" "$@" & child=$!
+    for i in $(seq 2000); do
+      if "{site.kubectl_path}" -n {site.namespace} get secrets -l owner=helm -o jsonpath='{{.items[*].metadata.labels.status}}' | grep -q pending; then
+        kill -STOP $child; touch "{site.state}/pending"; sleep 600; fi
+      kill -0 $child 2>/dev/null || break
+    done; wait $child;;
+  *) exec "{site.helm_path}" "$@";;
+esac
+""")
+    path.chmod(0o755)
+    return {"HELM": str(path)}
+
+
+def kill_in_the_middle(site, *words):
+    """SIGKILL of the whole tree while helm has a pending revision; what Helm then says of the newest."""
+    process = site.start(*words, env=slow_helm(site))
+    until(lambda: (site.state / "pending").exists() or process.poll() is not None, "a pending revision", 120)
+    assert process.poll() is None, process.stderr.read()
+    kill_tree(process)
+    return site.history()[-1][1]
+
+
+@pytest.mark.parametrize("phase", ["install", "upgrade", "rollback"])
+def test_kill_9_while_helm_works(site, phase):
+    before = 0
+    if phase != "install":
+        site.deploy()
+        site.deploy("--set", "replicaCount=3")
+        before = 2
+    words = {
+        "install": ["deploy", *IP],
+        "upgrade": ["deploy", *IP, "--set", "replicaCount=4"],
+        "rollback": ["rollback", "1", "--yes"],
+    }[phase]
+    assert kill_in_the_middle(site, *words) == f"pending-{phase}"
+    wanted = [] if phase == "install" else ["--set", "replicaCount=4"]
+    assert site.deploy(*wanted)["exit"] == 0
+    history = site.history()
+    assert [n for n, _ in history] == list(range(1, len(history) + 1)), "history is intact"
+    assert len(history) > before + 1
+    assert history[-1][1] == "deployed"
+    assert site.json("status")["state"] == "unverified"
+
+
+def test_kill_9_while_waiting(site):
+    process = site.start("deploy", *IP, *SLOW)
+    until(lambda: any(s == "deployed" for _, s in _history(site)), "helm's end")
+    kill_tree(process)
+    result = site.deploy(*SLOW)
+    assert (result["result"], result["exit"], result["release"]["revision"]) == ("unchanged", 0, 1)
+
+
+def test_two_at_once(site):
+    first = site.start("deploy", *IP, *SLOW)
+    until(lambda: site.kubectl("get", "lease", "fogflow-fogflow-k8s", "--ignore-not-found", check=False), "the lease")
+    site.run("deploy", *IP, code=50)
+    assert "is being worked on by" in site.stderr
+    assert "@" in site.stderr
+    out, err = first.communicate(timeout=120)
+    assert first.returncode == 0, err
+
+
+def test_ctrl_c_once_stops_waiting_and_says_where_things_stand(site):
+    process = site.start("deploy", *IP, *SLOW)
+    until(lambda: any(s == "deployed" for _, s in _history(site)), "helm's end")
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "revision 1 is deployed" in err
+    assert "status --wait" in err
+    assert site.json("status", "--wait")["state"] == "unverified"
+
+
+def test_ctrl_c_twice_ends_at_once(site):
+    process = site.start("deploy", *IP, env=slow_helm(site))
+    until(lambda: (site.state / "pending").exists(), "a pending revision")
+    os.kill(process.pid, signal.SIGINT)
+    until(lambda: "interrupted" in process.stderr.readline(), "the first word")
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=15)
+    assert process.returncode == 130
+    assert site.deploy()["exit"] == 0
+
+
+def _history(site):
+    import json
+
+    try:
+        return [
+            (r["revision"], r["status"])
+            for r in json.loads(site.helm("history", "fogflow", "-o", "json", check=False) or "[]")
+        ]
+    except ValueError:
+        return []

@@ -1,0 +1,51 @@
+"""What people install: the built wheel, in an empty environment outside the checkout."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tool(tmp_path_factory):
+    """The command of a fresh environment that has nothing but the wheel."""
+    home = tmp_path_factory.mktemp("wheel")
+    run([sys.executable, "-m", "build", "--wheel", "--outdir", home / "dist", ROOT], cwd=home)
+    (wheel,) = (home / "dist").glob("*.whl")
+    run([sys.executable, "-m", "venv", home / "env"])
+    run([home / "env/bin/pip", "install", "--quiet", wheel])
+    return home / "env/bin/fogflow-k8s"
+
+
+def run(argv, code=0, **more):
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=900, check=False, **more)
+    assert done.returncode == code, f"{argv}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def test_the_wheel_deploys_on_a_sandbox_of_its_own(tool, tmp_path):
+    env = {
+        **os.environ,
+        "FOGFLOW_K8S_STATE": str(tmp_path / "state"),
+        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+        "HOME": str(tmp_path),
+    }
+    env.setdefault(
+        "FOGFLOW_K8S_CACHE", str(Path.home() / ".cache/fogflow-k8s")
+    )  # the programs were built for the other tiers
+    here = {"cwd": tmp_path, "env": env}
+    try:
+        run([tool, "sandbox", "up", "--name", "wheel", "--nodes", "2"], **here)
+        run([tool, "deploy", "--external-ip", "192.0.2.10"], **here)
+        state = json.loads(run([tool, "status", "-o", "json"], **here).stdout)
+        assert (state["state"], state["cluster"]["simulated"]) == ("unverified", True)
+        run([tool, "render", "-o", tmp_path / "out", "--external-ip", "192.0.2.10"], **here)
+        assert (tmp_path / "out/values.yaml").read_text().startswith("# yaml-language-server: $schema=")
+        run([tool, "uninstall", "--yes"], **here)
+    finally:
+        run([tool, "sandbox", "down", "--name", "wheel"], **here)
