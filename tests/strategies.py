@@ -7,7 +7,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 # What YAML readers disagree about, first: it must come out as the text that went in.
-TRICKY = ("y", "n", "yes", "no", "on", "off", "true", "null", "~", "1e3", "0x10", "010", "1_000", ".5", "1:30", "2026-11-23", "", " ", "-", "#", "ä", "日本", "\u2028", "\x85", "😀", "a: b", "{}", "'", '"', "\\", "\t", "<<", "=", "!!int 3", "&a", "*a", "%", "@", "`", "nan", "+1", "1.0")  # fmt: skip
+# fmt: off
+TRICKY = (
+    "y", "n", "yes", "no", "on", "off", "true", "null", "~", "1e3", "0x10", "010", "1_000", ".5", "1:30",
+    "2026-11-23", "", " ", "-", "#", "\u00e4", "\u65e5\u672c", "\u2028", "\u0085", "\U0001f600", "a: b", "{}",
+    "'", '"', "\\", "\t", "<<", "=", "!!int 3", "&a", "*a", "%", "@", "`", "nan", "+1", "1.0",
+)
+# fmt: on
 text = st.one_of(st.sampled_from(TRICKY), st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20))
 label_map = st.dictionaries(text.filter(bool), text, max_size=4)
 
@@ -36,14 +42,18 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def settings(draw: st.DrawFn) -> dict[str, Any]:
     """Some of values.yaml."""
-    tag = st.from_regex(r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}\Z") | st.sampled_from(["1e3", "0x10", "4.10", "y", "010", "2026-11-23"])
+    tag = st.from_regex(r"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}\Z") | st.sampled_from(
+        ["1e3", "0x10", "4.10", "y", "010", "2026-11-23"]
+    )
     component = st.fixed_dictionaries(
         {},
         optional={
             "image": st.fixed_dictionaries({"tag": tag}),
             "nodeSelector": label_map,
             "podAnnotations": label_map,
-            "tolerations": st.lists(st.fixed_dictionaries({"key": text, "tolerationSeconds": st.integers(0, 100)}), max_size=2),
+            "tolerations": st.lists(
+                st.fixed_dictionaries({"key": text, "tolerationSeconds": st.integers(0, 100)}), max_size=2
+            ),
             "podSecurityContext": st.fixed_dictionaries({"fsGroup": st.none() | st.integers(0, 70_000)}),
         },
     )

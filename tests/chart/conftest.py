@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+if TYPE_CHECKING:
+    from fogflow_k8s.sandbox.toolchain import Toolchain
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/fogflow-chart"
+TOOLS = ROOT / "tests/tools"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 Render = Callable[..., list[dict[str, Any]]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing with them")
+    with contextlib.suppress(ValueError):  # another folder's conftest may have the same one
+        parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing")
 
 
 @pytest.fixture(scope="session")
@@ -29,17 +35,19 @@ def helm() -> str:
     """A helm: the one in HELM, else on PATH, else built as the sandbox builds it."""
     if found := os.environ.get("HELM") or shutil.which("helm"):
         return found
-    from fogflow_k8s.adapters.process import ProcessRunner
+    from fogflow_k8s.engine.reporter import Silent
     from fogflow_k8s.sandbox.programs import ensure
 
-    return str(ensure(["helm"], ProcessRunner())["helm"])
+    return str(ensure(["helm"], Silent())["helm"])
 
 
 @pytest.fixture(scope="session")
 def helm_template(helm: str) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `helm template`; files and --set arguments as given."""
 
-    def run(*arguments: str, name: str = "fogflow", namespace: str = "fogflow", chart: Path = CHART) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, name: str = "fogflow", namespace: str = "fogflow", chart: Path = CHART
+    ) -> subprocess.CompletedProcess[str]:
         argv = [helm, "template", name, str(chart), "--namespace", namespace, *arguments]
         return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
@@ -67,7 +75,9 @@ def every_render(render: Render) -> dict[str, list[dict[str, Any]]]:
     """The default render, every example, and all options at once, by name."""
     found = {path.stem: render("--values", str(path)) for path in EXAMPLES}
     found["default"] = render()
-    found["everything"] = render("--set", "dgraph.enabled=true,dgraph.persistence.enabled=true,rabbitmq.persistence.enabled=true")
+    found["everything"] = render(
+        "--set", "dgraph.enabled=true,dgraph.persistence.enabled=true,rabbitmq.persistence.enabled=true"
+    )
     return found
 
 
@@ -98,26 +108,28 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(scope="session")
 def kubeconform(tmp_path_factory: pytest.TempPathFactory) -> str:
     """kubeconform, built from tests/tools into Go's own cache."""
-    go = shutil.which("go") or _packaged_go()
+    toolchain = _toolchain()
     target = tmp_path_factory.mktemp("tools") / "kubeconform"
-    argv = [go, "build", "-o", str(target), "github.com/yannh/kubeconform/cmd/kubeconform"]
-    done = subprocess.run(argv, cwd=ROOT / "tests/tools", capture_output=True, text=True, timeout=550, check=False)
+    argv = [str(toolchain.go), "build", "-o", str(target), "github.com/yannh/kubeconform/cmd/kubeconform"]
+    done = subprocess.run(
+        argv, cwd=TOOLS, env={**os.environ, **toolchain.env}, capture_output=True, text=True, timeout=550, check=False
+    )
     assert done.returncode == 0, done.stderr
     return str(target)
 
 
-def _packaged_go() -> str:
-    from fogflow_k8s.adapters.process import ProcessRunner
-    from fogflow_k8s.sandbox.toolchain import find_go
+def _toolchain() -> Toolchain:
+    from fogflow_k8s.adapters.process import SystemRunner
+    from fogflow_k8s.sandbox.toolchain import find_toolchain
 
-    return str(find_go(ProcessRunner()))
+    return find_toolchain(SystemRunner(), (TOOLS / "go.mod").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares a text with the golden file of that name, or writes it with --update-golden."""
     folder = Path(__file__).parent / "golden"
-    update = request.config.getoption("--update-golden")
+    update = request.config.getoption("--update-golden", default=False)
 
     def compare(name: str, text: str) -> None:
         path = folder / name
@@ -125,20 +137,8 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             path.write_text(text, encoding="utf-8")
             return
         assert path.exists(), f"no golden file {name}: run pytest --update-golden"
-        assert text == path.read_text(encoding="utf-8"), f"{name} changed: look at the difference, then pytest --update-golden"
+        assert text == path.read_text(encoding="utf-8"), (
+            f"{name} changed: look at the difference, then pytest --update-golden"
+        )
 
     return compare
-
-
-def pods(manifests: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and pod (template) of everything that makes pods."""
-    for each in manifests:
-        if each["kind"] == "Pod":
-            yield each["metadata"]["name"], each
-        elif "template" in each.get("spec", {}):
-            yield each["metadata"]["name"], each["spec"]["template"]
-
-
-def of_kind(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
-    """The manifests of a kind by name."""
-    return {each["metadata"]["name"]: each for each in manifests if each["kind"] == kind}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-STATE = ROOT / ".work" / "test"
+WORK = ROOT / ".work"
+if "PYTEST_XDIST_WORKER" not in os.environ:  # the controller's choice, which its workers inherit
+    os.environ["FOGFLOW_K8S_TEST_STATE"] = str(WORK / f"test-{os.getpid()}")
+STATE = Path(os.environ["FOGFLOW_K8S_TEST_STATE"])
 NAME = "test"
 IP = "192.0.2.10"
 ENV = {
@@ -23,21 +27,27 @@ ENV = {
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
 
 
-def _sandbox(*words):
-    return subprocess.run(
-        [*TOOL, "sandbox", *words], env=ENV, capture_output=True, text=True, timeout=1800, check=False
-    )
+def _sandbox(*words, state=STATE):
+    env = {**ENV, "FOGFLOW_K8S_STATE": str(state / "state"), "KUBECONFIG": str(state / "kubeconfig")}
+    return subprocess.run([*TOOL, "sandbox", *words], env=env, capture_output=True, text=True, timeout=1800, check=False)
 
 
 def pytest_sessionstart(session):
     """What an interrupted run left behind is ended first; by the controller alone."""
     if not hasattr(session.config, "workerinput"):
-        _sandbox("down", "--name", NAME)
+        for left in WORK.glob("test-*"):
+            if not Path(f"/proc/{left.name.removeprefix('test-')}").exists():
+                _take_down(left)
 
 
 def pytest_sessionfinish(session):
     if not hasattr(session.config, "workerinput"):
-        _sandbox("down", "--name", NAME)
+        _take_down(STATE)
+
+
+def _take_down(state):
+    _sandbox("down", "--name", NAME, state=state)
+    shutil.rmtree(state, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

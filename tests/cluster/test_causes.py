@@ -12,6 +12,7 @@ def fault(component, name):
     return ["--set", f"{component}.podAnnotations.{FAULT.replace('.', chr(92) + '.')}={name}"]
 
 
+HUGE = [word for part in ("requests", "limits") for word in ("--set", f"rabbitmq.resources.{part}.memory=900Gi")]
 CONTROL_PLANE = "node-role\\.kubernetes\\.io/control-plane="
 
 
@@ -24,7 +25,7 @@ CONTROL_PLANE = "node-role\\.kubernetes\\.io/control-plane="
         ([*fault("discovery", "never-ready"), "--timeout", "12s"], "FK-5003", "discovery"),
         ([*fault("discovery", "config-error"), "--timeout", "12s"], "FK-1206", "discovery"),
         (["--set", "rabbitmq.resources.requests.cpu=64", "--timeout", "12s"], "FK-3001", "rabbitmq"),
-        (["--set", "rabbitmq.resources.requests.memory=900Gi", "--timeout", "12s"], "FK-3002", "rabbitmq"),
+        ([*HUGE, "--timeout", "12s"], "FK-3002", "rabbitmq"),
         (["--set", f"rabbitmq.nodeSelector.{CONTROL_PLANE}", "--timeout", "12s"], "FK-3004", "rabbitmq"),
         (["--set", "rabbitmq.nodeSelector.nowhere=here", "--timeout", "12s"], "FK-3005", "rabbitmq"),
     ],
@@ -65,7 +66,7 @@ def test_admission_that_refuses_the_pods(site):
     site.make_namespace()
     site.kubectl("label", "namespace", site.namespace, "pod-security.kubernetes.io/enforce=restricted")
     result = site.deploy(
-        "--set", "designer.containerSecurityContext.allowPrivilegeEscalation=true", "--timeout", "30s", code=21
+        "--set", "configJson.hostPath.path=/etc/fogflow", "--timeout", "30s", code=21
     )
     assert result["causes"][0]["id"] == "FK-3011"
 

@@ -18,7 +18,7 @@ def slow_helm(site):
     path = site.state / "helm"
     path.write_text(f"""#!/bin/bash
 case "$1" in
-  upgrade|rollback) "{site.helm_path}" "$@" & child=$!
+  upgrade|rollback) "{site.helm_path}" "$@" <&0 & child=$!
     for i in $(seq 2000); do
       if "{site.kubectl_path}" -n {site.namespace} get secrets -l owner=helm -o jsonpath='{{.items[*].metadata.labels.status}}' | grep -q pending; then
         kill -STOP $child; touch "{site.state}/pending"; sleep 600; fi

@@ -18,7 +18,10 @@
 {{- fail "\n\nrabbitmq.external.host is given, but not how to log in there: put the password into a Secret (key `password`) and name it in rabbitmq.auth.existingSecret." -}}
 {{- end -}}
 {{- $c := $v.config -}}
-{{- $ports := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}
+{{- $ports := list -}}
+{{- range $port := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}
+{{- $ports = append $ports (int $port) -}} {{- /* a file gives fractions, --set gives integers: they never look alike */ -}}
+{{- end -}}
 {{- if ne (len $ports) (len (uniq $ports)) -}}
 {{- fail (printf "\n\ntwo components have one port: the ports in config must differ, found %v" $ports) -}}
 {{- end -}}

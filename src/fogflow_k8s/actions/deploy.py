@@ -140,7 +140,8 @@ def _introduce(work: Work) -> None:
     if status.is_simulated(op):
         op.report.warn("the nodes of this cluster are simulated: no container really runs")
     chart = next((str((o["metadata"].get("labels") or {}).get("helm.sh/chart")) for o in work.objects), "fogflow-chart")
-    what = f"revision {current} -> {current + 1}" if current else "first install"
+    same = installed is not None and not changes(installed.objects, work.objects)
+    what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
     op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")
     deprecated = [
         o["metadata"]["name"]

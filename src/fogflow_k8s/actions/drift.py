@@ -30,14 +30,18 @@ def _of_one(op: Operation, wanted: Mapping[str, Any]) -> list[Change]:
     live = op.cluster.get(kind, str(metadata["name"]), namespace)
     if live is None:
         return [Change("add", f"{kind}/{metadata['name']}")]
-    placed = {**wanted, "metadata": {**metadata, "namespace": namespace}} if namespace else dict(wanted)
     try:
-        applied = op.cluster.apply(placed, manager="helm", force=True, dry_run=True)
+        applied = op.cluster.apply(_as_helm_applies(op, wanted, namespace), manager="helm", force=True, dry_run=True)
     except Invalid as error:  # an immutable field was changed: deleted and made anew by hand
         return [Change("change", f"{kind}/{metadata['name']}", "(immutable)", error.message[:60], "as rendered")]
     changes = object_changes(live, {"kind": kind, **applied})
-    return [
-        Change(c.verb, c.object, c.path, c.old, c.new, owner_of(live, c.path))
-        for c in changes
-        if not c.path.startswith(("metadata.annotations.meta.helm.sh", "metadata.labels.app.kubernetes.io/managed-by"))
-    ]
+    return [Change(c.verb, c.object, c.path, c.old, c.new, owner_of(live, c.path)) for c in changes]
+
+
+def _as_helm_applies(op: Operation, wanted: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """The object with the marks of ownership that Helm adds to every object of a release."""
+    metadata = {**wanted["metadata"], **({"namespace": namespace} if namespace else {})}
+    owner = {"meta.helm.sh/release-name": op.release, "meta.helm.sh/release-namespace": op.namespace}
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), **owner}
+    metadata["labels"] = {**(metadata.get("labels") or {}), "app.kubernetes.io/managed-by": "Helm"}
+    return {**wanted, "metadata": metadata}

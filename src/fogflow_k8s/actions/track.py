@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.assessment import Assessment, Seen, assess
 
 End = Literal["ready", "hopeless", "deadline", "advancing"]
@@ -36,7 +37,7 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
         _unready(p) for p in pods
     )
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
-    return Seen(owned, sets, pods, events)
+    return Seen(owned, sets, pods, events, _nodes(op) if any(_homeless(p) for p in pods) else ())
 
 
 def track(
@@ -83,6 +84,20 @@ def track(
         innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
         return Tracked("advancing" if moving and innocent else "deadline", last)
     return Tracked("ready" if last.ready else "hopeless", last)
+
+
+def _nodes(op: Operation) -> Sequence[Mapping[str, Any]]:
+    try:
+        return op.cluster.list("Node")
+    except ClusterError as error:
+        if error.status == 403:  # nodes are the administrator's
+            return ()
+        raise
+
+
+def _homeless(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or []
+    return any(c.get("type") == "PodScheduled" and c.get("status") == "False" for c in conditions)
 
 
 def _unready(pod: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from fogflow_k8s.adapters.documents import KeyPath, dotted
@@ -43,26 +44,24 @@ def parse_set(text: str) -> list[Assignment]:
 def assign(data: dict[str, Any], assignment: Assignment) -> None:
     """Put the value at its path into `data`, making what is missing on the way. Raises ConfigError for a bad path."""
     holder: Any = data
-    for part, following in zip(assignment.path, [*assignment.path[1:], None], strict=True):
-        last = following is None
-        fresh: Any = assignment.value if last else [] if isinstance(following, int) else {}
+    for part, following in pairwise([*assignment.path, None]):
+        if isinstance(holder, list if isinstance(part, str) else dict):
+            kind = "list, not a mapping" if isinstance(part, str) else "mapping, not a list"
+            raise ConfigError(f"--set {dotted(assignment.path)}: what stands before {part} is a {kind}")
         if isinstance(part, int):
-            if not isinstance(holder, list) or part > len(holder):
-                raise ConfigError(
-                    f"--set {dotted(assignment.path)}: [{part}] is past the end of the list",
-                    hint="lists start at [0], without gaps",
-                )
+            if part > len(holder):
+                hint = "lists start at [0], without gaps"
+                raise ConfigError(f"--set {dotted(assignment.path)}: [{part}] is past the end of the list", hint=hint)
             if part == len(holder):
-                holder.append(fresh)
-        elif not isinstance(holder, dict):
-            raise ConfigError(f"--set {dotted(assignment.path)}: what stands before .{part} is a list, not a mapping")
-        wrong = not last and not isinstance(_child(holder, part), list if isinstance(following, int) else dict)
-        if last or wrong:
-            holder[part] = fresh
+                holder.append(None)
+        if following is None:
+            holder[part] = assignment.value
+        elif not isinstance(_child(holder, part), list | dict):  # nothing, or a scalar in the way
+            holder[part] = [] if isinstance(following, int) else {}
         holder = _child(holder, part)
 
 
-def _child(holder: Any, part: str | int) -> Any:
+def _child(holder: Any, part: str | int | None) -> Any:
     return holder.get(part) if isinstance(holder, dict) else holder[part]
 
 

@@ -162,8 +162,9 @@ class _JsonWalk:
 def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
     import yaml
 
-    loader = _yaml_loader()(text)
+    loader = None
     try:
+        loader = _yaml_loader()(text)
         node = loader.get_single_node()
         lines = _lines(
             path, _yaml_keys(node, ()) if node else ()
@@ -176,7 +177,8 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     finally:
-        loader.dispose()
+        if loader:
+            loader.dispose()
 
 
 def _lines(path: Path, keys: Iterable[tuple[KeyPath, int]]) -> dict[KeyPath, int]:

@@ -27,6 +27,7 @@ Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Which sandbox
 
 @app.command()
 def up(
+    ctx: typer.Context,
     name: Name = "default",
     nodes: Annotated[int, typer.Option("--nodes", metavar="N", help="How many nodes, all of them counted.")] = 3,
     control_plane: Annotated[
@@ -113,7 +114,7 @@ def _how_to_go_on(state: State, *, switched: bool) -> str:
     flag = "" if switched else f" --context {context}"
     return "\n".join(
         [
-            f"The context {context} is {'the current one' if switched else 'there; the current one is left as it was'}.",
+            f"The context is {context}{', now the current one' if switched else '; the current one is as it was'}.",
             "Its nodes are SIMULATED: Kubernetes is real, but no container runs, so nothing answers at a pod.",
             "",
             f"  fogflow-k8s deploy --external-ip 192.0.2.10{flag}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ class Session:
     no_color: bool = False
     quiet: bool = False
     verbose: bool = False
+    verb: str = ""
 
     @cached_property
     def out(self) -> Console:
@@ -67,7 +67,7 @@ class Session:
         target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
         helm = Helm(SystemRunner(echo=self._echo), target, helm_binary())
         cluster = KubeCluster.connect(self.kubeconfig, self.context)
-        return Operation(helm, cluster, report=self.reporter, command=shlex.join(["fogflow-k8s", *sys.argv[1:2]]))
+        return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
 
     def _echo(self, line: str) -> None:
         if self.verbose:
@@ -105,7 +105,9 @@ class Session:
 
 def session(ctx: typer.Context) -> Session:
     """The session of this command line."""
-    return ctx.obj if isinstance(ctx.obj, Session) else Session()
+    found = ctx.obj if isinstance(ctx.obj, Session) else Session()
+    found.verb = ctx.info_name or ""
+    return found
 
 
 def helm_binary() -> str:

@@ -27,7 +27,7 @@ class Seen:
     replicasets: Sequence[Obj] = ()
     pods: Sequence[Obj] = ()
     events: Sequence[Obj] = ()
-    simulated: bool = False
+    nodes: Sequence[Obj] = ()  # only looked at when a pod finds no node
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _causes(owner: Obj, pods: Sequence[Obj], seen: Seen, component: str) -> list
         [] if _old_generation(owner) else [c for m in makers for c in rules.owner_causes(m, seen.events, component)][:1]
     )
     for pod in pods:
-        found.extend(rules.pod_causes(pod, seen.events, component))
+        found.extend(rules.pod_causes(pod, seen.events, component, seen.nodes))
     return found
 
 

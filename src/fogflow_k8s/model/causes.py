@@ -14,7 +14,7 @@ from fogflow_k8s.model.components import BY_NAME, NAMES, upstream_of
 
 Obj = Mapping[str, Any]
 
-CRASH_BUDGET = 2  # restarts before a crash is called hopeless: the first may be a race at start
+CRASH_BUDGET = 1  # restarts before a crash is called hopeless: the first crash may be a race at start, a second is none
 _PULL_REASONS = (
     "ErrImagePull",
     "ImagePullBackOff",
@@ -27,8 +27,9 @@ _MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-
 _CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
 _START_REASONS = ("RunContainerError", "ContainerCannotRun", "StartError")
 
-# The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). Each node is counted once, under the
-# first filter that refused it, so what was said of the node that came furthest is to blame: the last filters come first here.
+# The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). A node is counted once, under the
+# first filter that refuses it; the filters are name, taint, affinity, ports, resources, volumes. The later a filter, the
+# closer that node came, so the later ones come first here.
 _UNSCHEDULABLE = (
     (r"Insufficient cpu", "FK-3001", "no node has enough free CPU"),
     (r"Insufficient memory", "FK-3002", "no node has enough free memory"),
@@ -47,8 +48,11 @@ _PULL_PROBLEMS = (
 )  # fmt: skip
 
 
-def pod_causes(pod: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
-    """Everything that keeps this pod from being ready, worst first; nothing when it is ready or being deleted."""
+def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj] = ()) -> list[Cause]:
+    """Everything that keeps this pod from being ready; nothing when it is ready or being deleted.
+
+    `nodes`, where we may see them, tell a taint from a selector that matches nothing.
+    """
     status, metadata = pod.get("status") or {}, pod.get("metadata") or {}
     if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded" or _condition(pod, "Ready") == "True":
         return []
@@ -59,7 +63,7 @@ def pod_causes(pod: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
     elif status.get("reason") == "NodeLost":
         found.append(_make("FK-5009", pod, component, f"node {_node(pod)} is lost"))
     if _condition(pod, "PodScheduled") == "False":
-        found.append(_unschedulable(pod, component))
+        found.append(_unschedulable(pod, component, nodes))
     for init, container in _containers(pod):
         found.extend(_container_causes(pod, container, mine, component, init=init))
     found.extend(_volume_causes(pod, mine, component))
@@ -145,11 +149,15 @@ def _make(
     )
 
 
-def _unschedulable(pod: Obj, component: str) -> Cause:
+def _unschedulable(pod: Obj, component: str, nodes: Sequence[Obj]) -> Cause:
     message = next(
         (str(c.get("message") or "") for c in (pod.get("status") or {}).get("conditions") or [] if c.get("type") == "PodScheduled"), ""
     )  # fmt: skip
+    selector = (pod.get("spec") or {}).get("nodeSelector") or {}
+    selected = [n for n in nodes if selector.items() <= ((n.get("metadata") or {}).get("labels") or {}).items()]
     for pattern, id_, what in _UNSCHEDULABLE:
+        if id_ == "FK-3004" and nodes and not selected:
+            continue  # the tainted nodes do not match the selector, either
         if re.search(pattern, message):
             return _make(id_, pod, component, what, evidence=(message,))
     return _make(

@@ -10,12 +10,7 @@ from fogflow_k8s.model.manifests import key_of
 from fogflow_k8s.model.redact import MASK
 
 Obj = Mapping[str, Any]
-_SERVER_FIELDS = (
-    ("status",),
-    ("metadata", "managedFields"),
-    ("metadata", "resourceVersion"),
-    ("metadata", "generation"),
-)
+_SERVER_METADATA = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,7 @@ def object_changes(old: Obj, new: Obj) -> list[Change]:
     """The fields in which two states of one object differ; what only a server writes is left out."""
     kind, _, name = key_of(new)
     found = []
-    for path, was, now in _walk(old, new, ()):
-        if any(path[: len(f)] == f for f in _SERVER_FIELDS):
-            continue
+    for path, was, now in _walk(_own(old), _own(new), ()):
         hide = kind == "Secret" and path[:1] in (("data",), ("stringData",))
         texts = (MASK, MASK) if hide else (_short(was), _short(now))
         found.append(Change("change", f"{kind}/{name}", _dotted(path), *texts))
@@ -78,6 +71,12 @@ def owner_of(obj: Obj, path: str) -> str:
             if entry.get("manager") != "helm":
                 best = str(entry.get("manager"))
     return best
+
+
+def _own(obj: Obj) -> Obj:
+    """The object without what only a server writes."""
+    metadata = {k: v for k, v in (obj.get("metadata") or {}).items() if k not in _SERVER_METADATA}
+    return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}
 
 
 _ABSENT = object()

@@ -37,7 +37,12 @@ class Closed(BaseModel):
     """A mapping that takes no key but its own; numbers stay numbers and text stays text, as in Helm's schema check."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, serialize_by_alias=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        serialize_by_alias=True,
     )
 
 
@@ -104,7 +109,8 @@ def _draft_07(node: Any) -> Any:
         return [_draft_07(each) for each in node]
     if not isinstance(node, dict):
         return node
-    new = {key: _draft_07(value) for key, value in node.items() if not (key == "title" and isinstance(value, str))}
+    noise = {"title": str, "default": dict}  # the class's name, and defaults that stand at the keys themselves
+    new = {key: _draft_07(value) for key, value in node.items() if not isinstance(value, noise.get(key, ()))}
     if "$ref" in new:
         reference = {"$ref": new.pop("$ref").replace("#/$defs/", "#/definitions/")}
         return {**new, "allOf": [reference]} if new else reference

@@ -145,6 +145,7 @@ def _controller_manager(folder: Path) -> list[str]:
         "--allocate-node-cidrs=false",
         "--leader-elect=false",
         "--secure-port=0",  # nobody asks it anything: one open port less
+        "--profiling=false",
         # each controller is a client of its own here, and the default 20/30 delays them by seconds
         "--kube-api-qps=300",
         "--kube-api-burst=600",
@@ -161,8 +162,10 @@ def _scheduler(folder: Path) -> list[str]:
         f"--kubeconfig={folder}/scheduler.kubeconfig",
         "--leader-elect=false",
         "--secure-port=0",
-        "--kube-api-qps=300",
-        "--kube-api-burst=600",
+        "--profiling=false",
+        "--contention-profiling=false",
+        "--kube-api-qps=1000",
+        "--kube-api-burst=2000",
     ]
 
 
@@ -173,6 +176,7 @@ def _kwok(folder: Path, ports: Mapping[str, int]) -> list[str]:
         f"--config={folder}/stages.yaml",
         "--manage-nodes-with-label-selector=type=kwok",
         f"--node-lease-duration-seconds={LEASE_S}",
+        "--v=WARN",  # a line for each change of each pod otherwise
         f"--node-port={ports['kwok']}",
         f"--server-address={_LOOPBACK}:{ports['kwok']}",
         f"--tls-cert-file={pki}/kubelet.crt",

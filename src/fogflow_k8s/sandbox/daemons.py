@@ -56,24 +56,25 @@ def bring_up(state: State, report: Reporter) -> None:
     report.log(f"{len(state.nodes)} simulated nodes are Ready")
 
 
-def restart_dead(state: State, report: Reporter) -> None:
-    """Start the dead daemons of a running sandbox again and wait until it can be used. Raises FogflowError."""
+def settle(state: State, report: Reporter) -> None:
+    """Start what died in a running sandbox again, and wait until it can be used. Raises FogflowError."""
     tries: dict[str, int] = {}
-    missing = set(state.daemons) - set(live(state))
+    missing = sorted(set(state.daemons) - set(live(state)))
     with Api(state.folder / "pki", state.ports["apiserver"]) as api:
-        for name in sorted(missing):
+        for name in missing:
             _spawn(state, name)
 
-        def usable() -> bool:
+        def serves() -> bool:
             _respawn_dead(state, tries)
-            return api.ready() and _usable(state, api, every_node=False)
+            return api.ready()
 
+        _wait("the API server's readiness", serves, state)
         if "kwok" in missing:
             # a new kwok waits until the old one's leases have run out; without them it takes the nodes at once
-            _wait("the API server's readiness", api.ready, state)
             api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        _wait("the sandbox's readiness", usable, state)
-    report.log("everything runs again")
+        _wait("the nodes' readiness", lambda: _usable(state, api, every_node=False), state)
+    if missing:
+        report.log("everything runs again")
 
 
 def _spawn(state: State, name: str) -> None:
@@ -100,7 +101,7 @@ def _respawn_dead(state: State, tries: dict[str, int]) -> None:
 
 
 def _usable(state: State, api: Api, *, every_node: bool) -> bool:
-    """Whether one can work with it; after a repair not every node has to be Ready: some may have been made not to be."""
+    """Whether one can work with it. After a repair not every node has to be Ready: a label may keep it from that."""
     try:
         nodes = api.ready_nodes()
         ready = all(nodes.get(name) for name in state.nodes) if every_node else any(nodes.values())
@@ -124,7 +125,7 @@ def _wait(what: str, observe: object, state: State) -> None:
     except WaitTimeout as error:
         logs = "\n".join(f"{name}: {_tail(state.folder / 'log' / f'{name}.log', 2)}" for name in state.daemons)
         raise FogflowError(
-            f"{what}: not within {READY_S:g} s; the ends of the logs:\n{logs}",
+            f"{what}: not within {READY_S:g} s:\n{logs}",
             hint="is the machine very busy? try again",
         ) from error
 

@@ -12,8 +12,8 @@ from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
 from fogflow_k8s.sandbox import controlplane, kubeconfig, pki, programs, simulated
 from fogflow_k8s.sandbox.api import Api
-from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, end_all, live, restart_dead
-from fogflow_k8s.sandbox.state import State, boot_id, folder_of, load, locked
+from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, end_all, live, settle
+from fogflow_k8s.sandbox.state import Daemon, State, boot_id, folder_of, load, locked
 
 _ATTEMPTS = 3  # another program can take a port between our choice and our use of it
 
@@ -56,15 +56,16 @@ def up(
     except KeyboardInterrupt as stop:
         raise Interrupted("interrupted while building; what was half built is gone") from stop
     with locked(name, report):
-        state = _running(name, report)
-        if state is None:
-            wanted = State(name, list(nodes), pods_per_node, {node: list(each) for node, each in taints.items()})
-            state = _start(wanted, paths, report)
-        elif state.nodes != list(nodes):
-            report.warn(
-                f"it has {len(state.nodes)} nodes and keeps them; for others: fogflow-k8s sandbox down, then up"
-            )
+        if state := _running(name, report):
+            if state.nodes != list(nodes):
+                report.warn(
+                    f"it has {len(state.nodes)} nodes and keeps them; for others: fogflow-k8s sandbox down, then up"
+                )
+            _enter_context(state, target, switch=switch)
+            return state
+        state = State(name, list(nodes), pods_per_node, {node: list(each) for node, each in taints.items()})
         with _cleared_on_failure(state, report):
+            _start(state, paths, report)
             _enter_context(state, target, switch=switch)
         return state
 
@@ -106,13 +107,14 @@ def _running(name: str, report: Reporter) -> State | None:
     dead = sorted(set(state.daemons) - set(live(state)))
     if not dead:
         report.step(f"sandbox {name} is up already")
+        settle(state, report)
         return state
     if len(dead) * 2 <= len(state.daemons):
         report.step(f"sandbox {name} is up, but {', '.join(dead)} died: starting again")
         try:
-            restart_dead(state, report)
+            settle(state, report)
         except FogflowError as error:
-            report.warn(f"could not be mended: {error.message}")
+            report.warn(f"it could not be mended: {error.message}")
         else:
             return state
     report.warn(f"most of sandbox {name} is dead; starting anew")
@@ -120,27 +122,23 @@ def _running(name: str, report: Reporter) -> State | None:
     return None
 
 
-def _start(state: State, paths: Mapping[str, Path], report: Reporter) -> State:
+def _start(state: State, paths: Mapping[str, Path], report: Reporter) -> None:
     report.step(f"starting sandbox {state.name}: a control plane on 127.0.0.1 and {len(state.nodes)} simulated nodes")
     for attempt in range(1, _ATTEMPTS + 1):
-        with _cleared_on_failure(state, report):
-            try:
-                _prepare(state, paths)
-                bring_up(state, report)
-            except PortTaken:
-                if attempt == _ATTEMPTS:
-                    raise
-                report.log("another program took one of the ports; choosing others")
-                _clear(state.name, state, report)
-                continue
-            return state
-    raise AssertionError  # pragma: no cover - the loop returns or raises
+        try:
+            _prepare(state, paths)
+            bring_up(state, report)
+        except PortTaken:
+            if attempt == _ATTEMPTS:
+                raise
+            report.log("another program took one of the ports; choosing others")
+            _clear(state.name, state, report)
+        else:
+            return
 
 
 def _prepare(state: State, paths: Mapping[str, Path]) -> None:
     """Everything a sandbox has on disk before its first process."""
-    from fogflow_k8s.sandbox.state import Daemon
-
     folder = state.folder
     folder.mkdir(parents=True, mode=0o700)
     (folder / "log").mkdir()

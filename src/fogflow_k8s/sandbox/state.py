@@ -148,8 +148,9 @@ def strays(folder: Path, programs: Sequence[str]) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         argv = command_line(int(entry.name)) if entry.name.isdecimal() else []
-        if argv and Path(argv[0]).name in programs and mentions(argv, folder) and entry.stat().st_uid == os.getuid():
-            found.append(int(entry.name))
+        if argv and Path(argv[0]).name in programs and mentions(argv, folder):
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                found += [int(entry.name)] if entry.stat().st_uid == os.getuid() else []
     return found
 
 

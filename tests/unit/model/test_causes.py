@@ -94,7 +94,7 @@ def test_an_init_container_that_crashes_is_told_from_the_main_one():
 
 
 def test_a_first_crash_may_heal_and_a_repeated_one_is_hopeless():
-    kinds = [pod_causes(pod(status=crashed(1, restarts=n)), [], "master")[0].kind for n in (1, 2)]
+    kinds = [pod_causes(pod(status=crashed(1, restarts=n)), [], "master")[0].kind for n in (0, 1)]
     assert kinds == ["curable", "fatal"]
 
 
@@ -201,3 +201,12 @@ anything = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_
 def test_no_status_block_breaks_it(status):
     found = pod_causes({"metadata": {"name": "m"}, "spec": {}, "status": status}, [], "master")
     assert all(c.id in ENTRIES for c in found)
+
+
+@pytest.mark.parametrize(("label", "expected"), [("edge", "FK-3004"), ("cloud", "FK-3005")])
+def test_a_taint_is_told_from_a_selector_that_matches_nothing(label, expected):
+    """The scheduler's words are the same for both: 1 node is tainted, 2 do not match."""
+    words = "0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 node(s) didn't match Pod's node affinity/selector."
+    spec = {"nodeSelector": {"role": "edge"}, "containers": [{"name": "master", "image": IMAGE}]}
+    nodes = [{"metadata": {"labels": {"role": label}}}, {"metadata": {"labels": {}}}]
+    assert [c.id for c in pod_causes(pod(spec=spec, conditions=unscheduled(words)), [], "master", nodes)] == [expected]

@@ -1,0 +1,86 @@
+"""config.json and values.yaml: read back as what went in, the same bytes each time, safe for every YAML reader."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from fogflow_k8s.adapters.assets import asset
+from fogflow_k8s.adapters.files import load
+from fogflow_k8s.adapters.render import as_yaml, render_config, render_values, yaml_key
+from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.model.config import FogflowConfig, adopt
+from fogflow_k8s.model.values import Values
+from tests.strategies import TRICKY, configs, settings, text
+
+
+@given(data=configs())
+@hypothesis_settings(deadline=None)
+def test_config_json_says_what_the_model_says(data):
+    config = FogflowConfig.model_validate(data)
+    rendered = render_config(config)
+    assert FogflowConfig.model_validate(adopt(json.loads(rendered))["config"]) == config
+    assert render_config(config) == rendered
+    jsonschema.Draft7Validator(json.loads(asset("templates/config.schema.json").read_text())).validate(
+        json.loads(rendered)
+    )
+
+
+def test_values_yaml_begins_with_the_hint_for_editors():
+    rendered = render_values(Values.model_validate({"replicaCount": 3}))
+    assert rendered.splitlines()[0] == "# yaml-language-server: $schema=values.schema.json"
+    assert rendered.endswith("\nreplicaCount: 3\n")
+
+
+def test_nothing_said_is_an_empty_file_of_values():
+    assert yaml.safe_load(render_values(Values())) is None
+
+
+@pytest.mark.parametrize("value", TRICKY)
+def test_text_stays_text(value):
+    rendered = f"key:{as_yaml({value: value, 'list': [value, {value: [value]}]}, 1)}\n"
+    assert yaml.safe_load(rendered) == {"key": {value: value, "list": [value, {value: [value]}]}}
+    assert rendered.isprintable() or "\n" in rendered
+
+
+@given(data=st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(text, each, max_size=3),
+))  # fmt: skip
+def test_any_tree_survives(data):
+    read = yaml.safe_load(f"key:{as_yaml(data, 1)}\n")["key"]
+    assert read == data
+    assert json.dumps(read) == json.dumps(data), "types too"
+
+
+@given(data=settings())
+@hypothesis_settings(deadline=None, max_examples=50)
+def test_a_rendered_file_loads_as_the_same_settings(tmp_path_factory, data):
+    values = Values.model_validate(data)
+    path = tmp_path_factory.getbasetemp() / "rendered.yaml"
+    path.write_text(render_values(values), encoding="utf-8")
+    if data:
+        again = Values.model_validate(load(path).data)
+        assert again == values
+        assert render_values(again) == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("key", ["y", "on", "yes", "null", "1", "1e3", "a.b/c", "", "NaN", "0x10", "off"])
+def test_keys_that_a_reader_could_mistake_are_quoted(key):
+    assert yaml_key(key) == json.dumps(key)
+
+
+def test_usual_keys_are_bare():
+    assert yaml_key("replicaCount") == "replicaCount"
+
+
+def test_an_asset_that_is_not_there_says_so():
+    with pytest.raises(FogflowError, match="lacks charts/none"):
+        asset("charts/none")
+    assert (asset("charts/fogflow-chart") / "Chart.yaml").is_file()

@@ -1,0 +1,212 @@
+"""The gate: what it writes, what it takes for an answer, and that it ends when it is told to."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import importlib.util
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[3] / "charts/fogflow-chart/files/keeper/gate.py"
+START = b"\x01\x00\x00\x00\x00\x01\xf7\x00\x0a\x00\x0a\x00\x09"  # frame, channel 0, size, Connection.Start
+METRICS = """# TYPE rabbitmq_detailed_queue_consumers gauge
+rabbitmq_detailed_queue_consumers{vhost="/",queue="Master.001"} 1
+rabbitmq_detailed_queue_consumers{vhost="/",queue="Worker.001"} 0
+rabbitmq_detailed_queue_consumers{queue="fogflow-designer",vhost="/"} 2.0
+rabbitmq_detailed_queue_consumers_other{vhost="/",queue="x"} 9
+"""
+
+
+def _load():
+    spec = importlib.util.spec_from_file_location("gate", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gate"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+gate = _load()
+
+
+@contextlib.contextmanager
+def web(status=200, body=b"ok"):
+    """The URL of a server that always answers so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def bus(answer):
+    """host:port of something that reads eight bytes and answers `answer`."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve():
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                with connection:
+                    assert connection.recv(8) == b"AMQP\x00\x00\x09\x01"
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.fixture
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"127.0.0.1:{port}"
+
+
+def test_the_password_joins_the_other_keys_of_the_section():
+    config = {"site_id": "001", "rabbitmq": {"port": 5672}}
+    assert gate.filled(config, "p") == {"site_id": "001", "rabbitmq": {"port": 5672, "password": "p"}}
+    assert config["rabbitmq"] == {"port": 5672}
+
+
+def test_the_hash_is_rabbitmqs_salted_sha256():
+    user = gate.definitions("fogflow", "secret", b"\x90\x8d\xc6\x0a")["users"][0]
+    raw = base64.b64decode(user["password_hash"])
+    assert raw[:4] == b"\x90\x8d\xc6\x0a"
+    assert raw[4:] == hashlib.sha256(raw[:4] + b"secret").digest()
+    assert "secret" not in json.dumps(user).replace("password", "")
+
+
+def test_a_file_is_for_our_ids_only_and_may_be_written_again(tmp_path):
+    for content in ({"a": 1}, {"a": 2}):
+        gate.write_private(tmp_path / "config.json", content)
+    assert json.loads((tmp_path / "config.json").read_text()) == {"a": 2}
+    assert (tmp_path / "config.json").stat().st_mode & 0o777 == 0o440
+    assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_http_says(closed_port):
+    with web() as url:
+        assert gate.http_says(url) == ""
+    with web(503) as url:
+        assert gate.http_says(url) == "it answers 503"
+    assert gate.http_says(f"http://{closed_port}/") == "connection refused"
+    assert gate.http_says("http://no-such-name.invalid/") == "its name does not resolve"
+
+
+def test_amqp_says(closed_port):
+    with bus(START) as address:
+        assert gate.amqp_says(address) == ""
+    with bus(b"AMQP\x00\x00\x09\x01") as address:
+        assert gate.amqp_says(address).startswith("it speaks something else")
+    with bus(b"") as address:
+        assert gate.amqp_says(address) == "it takes connections but does not answer as AMQP yet"
+    assert gate.amqp_says(closed_port) == "connection refused"
+
+
+def test_consumers_of_each_queue():
+    assert gate.consumers(METRICS) == {"Master.001": 1, "Worker.001": 0, "fogflow-designer": 2}
+
+
+def test_queue_says(closed_port):
+    with web(body=METRICS.encode()) as url:
+        assert gate.queue_says(url, "Master.001", wanted=True) == ""
+        assert gate.queue_says(url, "Master.001", wanted=False) == "Master.001 still has 1 consumer(s)"
+        assert gate.queue_says(url, "Worker.001", wanted=True) == "nobody consumes from Worker.001"
+        assert gate.queue_says(url, "Worker.002", wanted=False) == ""
+    assert gate.queue_says(f"http://{closed_port}", "Worker.001", wanted=False) == "connection refused"
+
+
+def test_it_says_what_it_waits_for_once_and_opens_at_once():
+    answers = iter(["refused", "refused", "starting", ""])
+    said = []
+    assert gate.wait([gate.Need("rabbitmq", lambda: next(answers))], 30, said.append)
+    assert said[:2] == ["waiting for rabbitmq: refused", "waiting for rabbitmq: starting"]
+    assert said[2].startswith("open after ")
+    assert len(said) == 3
+
+
+def test_at_the_deadline_the_last_line_says_what_was_missing():
+    said = []
+    assert not gate.wait([gate.Need("master", lambda: "nobody consumes from Master.001")], 0.2, said.append)
+    assert said[-1] == "gave up after 0 s waiting for master: nobody consumes from Master.001"
+
+
+def test_needs_keep_their_order():
+    options = gate.parse(
+        [
+            "--metrics=http://x",
+            "--unconsumed=previous worker=W",
+            "--consumed=master=M",
+            "--amqp=rabbitmq=h:1",
+            "--http=d=http://y?a=b",
+        ]
+    )
+    assert [need.name for need in gate.needs_of(options)] == ["d", "rabbitmq", "master", "previous worker"]
+    assert options.http == [("d", "http://y?a=b")]
+
+
+@pytest.mark.parametrize("arguments", [["--config=a"], ["--consumed=a=b"], ["--http=nothing"], ["--definitions=x"]])
+def test_a_wrong_command_line_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit):
+        gate.parse(arguments)
+    assert "gate: error" in capsys.readouterr().err
+
+
+def test_the_whole_program(tmp_path):
+    (tmp_path / "in.json").write_text('{"rabbitmq": {"username": "fogflow"}}')
+    (tmp_path / "password").write_text("a-long-password-123\n")
+    with web() as url, bus(START) as address:
+        argv = [
+            sys.executable, str(SCRIPT), f"--config={tmp_path}/in.json", f"--out={tmp_path}/out.json",
+            f"--password-file={tmp_path}/password", f"--definitions={tmp_path}/definitions.json",
+            f"--http=discovery={url}", f"--amqp=rabbitmq={address}", "--deadline=20",
+        ]  # fmt: skip
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("gate: open after ")
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert written == {"rabbitmq": {"username": "fogflow", "password": "a-long-password-123"}}
+    assert json.loads((tmp_path / "definitions.json").read_text())["users"][0]["name"] == "fogflow"
+    assert "a-long-password" not in done.stdout + done.stderr
+
+
+def test_what_is_missing_is_told_in_one_line(tmp_path, capsys):
+    assert gate.main([f"--config={tmp_path}/none.json", f"--out={tmp_path}/x"]) == 1
+    assert capsys.readouterr().out.startswith("gate: cannot prepare the configuration: ")
+    (tmp_path / "password").write_text("\n")
+    assert gate.main([f"--definitions={tmp_path}/x", f"--password-file={tmp_path}/password"]) == 1
+    assert "`password` has no value" in capsys.readouterr().out
+
+
+def test_sigterm_ends_it_at_once(closed_port):
+    argv = [sys.executable, "-u", str(SCRIPT), f"--amqp=rabbitmq={closed_port}", "--deadline=60"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "gate: waiting for rabbitmq: connection refused\n"
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=5) == 143

@@ -1,0 +1,92 @@
+"""values.yaml: defaults at every depth, what was said and what was not, rules between keys."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from pydantic import ValidationError
+
+from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.values import Values, defaults
+from fogflow_k8s.model.values_base import difference, merge
+from tests.strategies import settings
+
+
+def test_one_deep_key_leaves_its_neighbours_at_the_chart_s_defaults():
+    values = Values.model_validate({"broker": {"image": {"tag": "x"}}})
+    assert values.broker.image.repository == "fogflow/broker"
+    assert values.broker.pod_security_context.run_as_user == 65532
+    assert Values.model_validate({"rabbitmq": {"image": {}}}).rabbitmq.image.tag == "4.3"
+
+
+def test_what_was_said_can_be_told_from_defaults():
+    data = {"broker": {"image": {"tag": "x"}}, "config": {"external_ip": "192.0.2.1"}, "replicaCount": 2}
+    said = Values.model_validate(data).model_dump(exclude_unset=True)
+    assert said == {
+        "broker": {"image": {"tag": "x"}},
+        "config": {"external_hostip": "192.0.2.1"},
+        "replicaCount": 2,
+    }
+    assert Values().model_dump(exclude_unset=True) == {}
+    assert Values().model_dump() == defaults()
+
+
+@given(data=settings())
+@hypothesis_settings(deadline=None, max_examples=100)
+def test_what_was_said_is_all_that_is_needed(data):
+    values = Values.model_validate(data)
+    assert Values.model_validate(values.model_dump(exclude_unset=True)) == values
+
+
+def test_merge_is_helms():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+    assert merge(base, {"a": {"c": [3]}, "d": {"e": 1}}) == {"a": {"b": 1, "c": [3]}, "d": {"e": 1}}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+
+
+@given(data=settings(), other=settings())
+@hypothesis_settings(deadline=None)
+def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
+    target = merge(data, other)
+    assert merge(data, difference(data, target)) == target
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"replicaCount": 0}, "greater than or equal to 1"),
+        ({"broker": {"replicas": 2}}, "Extra inputs"),
+        ({"broker": {"podSecurityContext": {"runAsUser": 0}}}, "greater than or equal to 1"),
+        ({"broker": {"pod_security_context": {}}}, "Extra inputs"),
+        ({"broker": {"resources": {"limits": {"cpu": "a lot"}}}}, "amount like"),
+        ({"broker": {"resources": {"limits": {"cpu": True}}}}, "amount like"),
+        ({"externalIPs": ["1.2.3.400"]}, "not an IP address"),
+        ({"expose": {"type": "externalIPs"}}, "externalIPs is empty"),
+        ({"expose": {"type": "gateway"}}, "expose.gateway.name"),
+        ({"expose": {"type": "tunnel"}}, "loadBalancer"),
+        ({"rabbitmq": {"auth": {"username": "guest"}}}, "must not be guest"),
+        ({"rabbitmq": {"auth": {"password": "short"}}}, "pattern"),
+        ({"rabbitmq": {"auth": {"password": "x" * 16, "existingSecret": "y"}}}, "exclude each other"),
+        ({"rabbitmq": {"external": {"host": "x"}}}, "needs a login"),
+        ({"keeper": {"enabled": True}}, "False"),
+        ({"broker": "x"}, "valid dictionary"),
+    ],
+)
+def test_what_is_refused(data, says):
+    with pytest.raises(ValidationError, match=says):
+        Values.model_validate(data)
+
+
+def test_the_address_of_a_fogflow():
+    assert Values().address == ""
+    assert Values.model_validate({"Service": {"spec": {"externalIPs": ["192.0.2.2"]}}}).address == "192.0.2.2"
+    named = {"externalIPs": ["192.0.2.1"], "config": {"coreservice_ip": "fogflow.example.org"}}
+    assert Values.model_validate(named).address == "fogflow.example.org"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("siteid", "site_id"), ("coreserviceip", "coreservice_ip"), ("worker", "worker"), ("zzz", "")]
+)
+def test_nearest(word, meant):
+    assert nearest(word, ["site_id", "coreservice_ip", "worker"]) == meant

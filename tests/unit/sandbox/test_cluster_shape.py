@@ -1,0 +1,98 @@
+"""Nodes, taints, certificates and command lines: everything that is decided before a process starts."""
+
+import ipaddress
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.sandbox import controlplane, pki, simulated
+
+GOLDEN = Path(__file__).parent / "golden" / "command-lines.json"
+NODES = ["sandbox-control-plane", "sandbox-worker", "sandbox-worker2"]
+
+
+def test_nodes_are_named_as_kind_names_them():
+    assert simulated.node_names(3, control_plane=True) == NODES
+    assert simulated.node_names(1, control_plane=True) == NODES[:1]
+    assert simulated.node_names(2, control_plane=False) == NODES[1:]
+    with pytest.raises(UsageError):
+        simulated.node_names(0, control_plane=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("sandbox-worker=a:NoSchedule", ("sandbox-worker", "a:NoSchedule")),
+        ("sandbox-worker2=x.io/a=b:NoExecute", ("sandbox-worker2", "x.io/a=b:NoExecute")),
+    ],
+)
+def test_a_taint_is_node_then_kubectls_words(text, result):
+    assert simulated.parse_taint(text, NODES) == result
+
+
+@pytest.mark.parametrize("text", ["", "a:NoSchedule", "sandbox-worker", "sandbox-worker=a", "sandbox-worker=a:Never",
+                                  "sandbox-worker=:NoSchedule", "nowhere=a:NoSchedule"])  # fmt: skip
+def test_a_wrong_taint_is_refused_with_the_grammar(text):
+    with pytest.raises(UsageError) as met:
+        simulated.parse_taint(text, NODES)
+    assert "NODE=KEY[=VALUE]:EFFECT" in met.value.hint
+
+
+def test_the_control_plane_node_is_tainted_as_usual():
+    taints = simulated.taints_by_node(["sandbox-worker=a=b:NoSchedule"], NODES)
+    assert taints[NODES[0]] == ["node-role.kubernetes.io/control-plane:NoSchedule"]
+    node = simulated.node_object("sandbox-worker", NODES, pods=110, taints=taints["sandbox-worker"], port=1)
+    assert node["spec"]["taints"] == [{"key": "a", "value": "b", "effect": "NoSchedule"}]
+    assert node["metadata"]["labels"][simulated.SIMULATED_LABEL] == "true"
+
+
+@pytest.mark.parametrize(("count", "pods"), [(3, 110), (1000, 110), (40, 250), (10, 1000), (2, 10000)])
+def test_each_node_has_room_for_its_pods_and_shares_no_address(count, pods):
+    networks = [ipaddress.ip_network(simulated.pod_network(number, count, pods)) for number in range(count)]
+    assert all(network.num_addresses >= pods + 2 for network in networks)
+    assert not any(a.overlaps(b) for a, b in pairwise(networks))
+
+
+def test_too_many_addresses_are_refused():
+    with pytest.raises(UsageError):
+        simulated.pod_network(0, 5000, 10000)
+
+
+def test_every_flag_of_every_daemon_is_as_recorded():
+    """Golden: a changed flag is meant; write the file anew and look at the difference."""
+    folder = Path("/sandbox/default")
+    ports = {name: number for number, name in enumerate(controlplane.PORTS, start=1)}
+    lines = controlplane.command_lines(
+        folder, ports, {name: Path("/bin") / name for name in controlplane.PROGRAMS.values()}
+    )
+    assert lines == json.loads(GOLDEN.read_text())
+    assert all(any("/sandbox/default/" in word for word in argv[1:]) for argv in lines.values()), (
+        "the proof that it is ours"
+    )
+
+
+def test_ports_are_free_and_different():
+    assert len(set(controlplane.free_ports().values())) == len(controlplane.PORTS)
+
+
+def test_keys_are_private_and_the_two_authorities_apart(tmp_path):
+    pki.write_pki(tmp_path / "pki")
+    files = sorted((tmp_path / "pki").iterdir())
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+    load = {f.stem: x509.load_pem_x509_certificate(f.read_bytes()) for f in files if f.suffix == ".crt"}
+    load["apiserver"].verify_directly_issued_by(load["ca"])
+    load["etcd"].verify_directly_issued_by(load["etcd-ca"])
+    with pytest.raises(ValueError, match="Issuer"):
+        load["admin"].verify_directly_issued_by(load["etcd-ca"])
+
+
+def test_stages_name_only_questions_that_exist(tmp_path):
+    stages = simulated.stages()
+    assert len({stage["metadata"]["name"] for stage in stages}) == len(stages)
+    simulated.write_stages(tmp_path)
+    text = (tmp_path / "stages.yaml").read_text()
+    assert "@" not in text.replace("@v", ""), "every placeholder is filled"
