@@ -50,5 +50,5 @@ clean:
 
 # helm, kubectl and the control plane, built once into the user's cache
 .work/programs: src/fogflow_k8s/sandbox/modules/go.mod src/fogflow_k8s/sandbox/modules/go.sum | .venv/ready
-	$(BIN)/fogflow-k8s sandbox build
+	$(BIN)/python scripts/programs.py
 	mkdir -p .work && touch $@

@@ -94,7 +94,8 @@ def hoist(argv: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the program; the only place that ends the process."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _first_signal)
     argv = hoist(sys.argv[1:])
     try:
         code = app(argv, standalone_mode=False, prog_name="fogflow-k8s")
@@ -111,9 +112,17 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _as_interrupt(_number: int, _frame: Any) -> None:
-    """SIGTERM is treated as Ctrl-C: stop in order, and say in what state things are."""
+def _first_signal(_number: int, _frame: Any) -> None:
+    """Ctrl-C or SIGTERM: stop in order, and say in what state things are. The next one ends the process at once."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _second_signal)
     raise KeyboardInterrupt
+
+
+def _second_signal(_number: int, _frame: Any) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h")  # a live table hides the cursor
+    os._exit(130)  # helm gets SIGTERM from the kernel and records what it left
 
 
 def _tell(error: FogflowError, argv: list[str]) -> int:

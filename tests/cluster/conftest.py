@@ -29,7 +29,9 @@ TOOL = [sys.executable, "-m", "fogflow_k8s"]
 
 def _sandbox(*words, state=STATE):
     env = {**ENV, "FOGFLOW_K8S_STATE": str(state / "state"), "KUBECONFIG": str(state / "kubeconfig")}
-    return subprocess.run([*TOOL, "sandbox", *words], env=env, capture_output=True, text=True, timeout=1800, check=False)
+    return subprocess.run(
+        [*TOOL, "sandbox", *words], env=env, capture_output=True, text=True, timeout=1800, check=False
+    )
 
 
 def pytest_sessionstart(session):
@@ -125,7 +127,7 @@ class Site:
 
 
 @pytest.fixture
-def site(sandbox, request, tmp_path):
+def site(sandbox, tmp_path):
     """A namespace that does not exist yet."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", tmp_path)

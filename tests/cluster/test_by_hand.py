@@ -11,14 +11,10 @@ pytestmark = pytest.mark.cluster
 CHART = str(Path(__file__).parents[2] / "charts" / "fogflow-chart")
 
 
-def install(site, name="--generate-name"):
+def install(site, *name):
+    """Install as the README says, under a generated name unless one is given; the release's name."""
     site.helm(
-        "install",
-        *([name] if name.startswith("--") else [name]),
-        CHART,
-        "--set",
-        "externalIPs={192.0.2.10}",
-        "--create-namespace",
+        "install", *(name or ["--generate-name"]), CHART, "--set", "externalIPs={192.0.2.10}", "--create-namespace"
     )
     return json.loads(site.helm("list", "-o", "json"))[0]["name"]
 
@@ -31,11 +27,12 @@ def ready(site):
 def test_twice_in_one_cluster_and_again_where_it_was_uninstalled(site, sandbox, tmp_path):
     other = Site(sandbox, f"{site.namespace}-b", tmp_path)
     try:
+        names = []
         for each in (site, other):
-            name = install(each)
+            names.append(install(each))
             until(lambda each=each: ready(each), "all ready")
-            each.helm("test", name)
-        site.helm("uninstall", name if False else json.loads(site.helm("list", "-o", "json"))[0]["name"], "--wait")
+            each.helm("test", names[-1])
+        site.helm("uninstall", names[0], "--wait")
         install(site)
         until(lambda: ready(site), "all ready again")
     finally:

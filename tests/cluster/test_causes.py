@@ -65,9 +65,7 @@ def test_a_quota_that_does_not_allow_the_pods(site):
 def test_admission_that_refuses_the_pods(site):
     site.make_namespace()
     site.kubectl("label", "namespace", site.namespace, "pod-security.kubernetes.io/enforce=restricted")
-    result = site.deploy(
-        "--set", "configJson.hostPath.path=/etc/fogflow", "--timeout", "30s", code=21
-    )
+    result = site.deploy("--set", "configJson.hostPath.path=/etc/fogflow", "--timeout", "30s", code=21)
     assert result["causes"][0]["id"] == "FK-3011"
 
 

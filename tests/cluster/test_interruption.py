@@ -76,7 +76,7 @@ def test_two_at_once(site):
     site.run("deploy", *IP, code=50)
     assert "is being worked on by" in site.stderr
     assert "@" in site.stderr
-    out, err = first.communicate(timeout=120)
+    _, err = first.communicate(timeout=120)
     assert first.returncode == 0, err
 
 
@@ -93,7 +93,7 @@ def test_ctrl_c_once_stops_waiting_and_says_where_things_stand(site):
 
 def test_ctrl_c_twice_ends_at_once(site):
     process = site.start("deploy", *IP, env=slow_helm(site))
-    until(lambda: (site.state / "pending").exists(), "a pending revision")
+    until((site.state / "pending").exists, "a pending revision")
     os.kill(process.pid, signal.SIGINT)
     until(lambda: "interrupted" in process.stderr.readline(), "the first word")
     os.kill(process.pid, signal.SIGINT)

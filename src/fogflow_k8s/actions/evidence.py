@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.places import state_folder
+from fogflow_k8s.adapters.places import state_home
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.redact import redact
@@ -16,7 +16,7 @@ from fogflow_k8s.model.redact import redact
 
 def save(op: Operation, assessment: Assessment, manifest: str = "") -> Path | None:
     """The folder where the evidence lies; None when it could not be written (that never stops a rollback)."""
-    folder = state_folder() / "evidence" / f"{op.release}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    folder = state_home() / "evidence" / f"{op.release}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         seen = assessment.seen

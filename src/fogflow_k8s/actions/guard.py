@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.places import state_folder
+from fogflow_k8s.adapters.places import state_home, write_private
 from fogflow_k8s.errors import Refused
 
 
@@ -51,7 +50,7 @@ def _key(op: Operation, config: Path | None) -> str:
 
 
 def _file() -> Path:
-    return state_folder() / "clusters.json"
+    return state_home() / "clusters.json"
 
 
 def _read() -> dict[str, dict[str, str]]:
@@ -62,6 +61,5 @@ def _read() -> dict[str, dict[str, str]]:
 
 
 def _write(known: dict[str, dict[str, str]]) -> None:
-    new = _file().with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
-    new.replace(_file())
+    _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(_file(), json.dumps(known, indent=1, sort_keys=True))

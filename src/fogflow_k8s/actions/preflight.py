@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.cluster import Conflict
-from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.errors import ClusterError, PreflightFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.catalogue import Cause, cause
 
@@ -71,21 +72,44 @@ def bus_secret(op: Operation, values: Mapping[str, Any]) -> str:
     )  # made by the chart when it was installed by hand
 
 
-def ensure_bus_secret(op: Operation, name: str) -> None:
-    """Make the Secret with a random password, unless it exists: an existing password is never changed here."""
+def name_secret(values: Mapping[str, Any], name: str) -> tuple[dict[str, Any], str]:
+    """The values with the Secret's name in place of a password, and that password ("" when none was given).
+
+    So a password that a config.json holds never reaches Helm, whose release record anyone who may read Secrets can read.
+    """
+    bus = dict(values.get("rabbitmq") or {})
+    auth = dict(bus.get("auth") or {})
+    password = str(auth.pop("password", "") or "")
+    return {**values, "rabbitmq": {**bus, "auth": {**auth, "existingSecret": name}}}, password
+
+
+def ensure_bus_secret(op: Operation, name: str, password: str = "") -> None:
+    """Make the Secret with the password (default: a random one), unless it exists: an existing one is never changed here.
+
+    Raises PreflightFailed when the user gave another password than the one in force.
+    """
     labels = {
         "app.kubernetes.io/managed-by": "fogflow-k8s",
         "app.kubernetes.io/instance": op.release,
         "app.kubernetes.io/part-of": "fogflow",
     }
     metadata = {"name": name, "namespace": op.namespace, "labels": labels}
+    data = {"password": password or secrets.token_urlsafe(24)}
     try:
-        op.cluster.create({
-            "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque",
-            "stringData": {"password": secrets.token_urlsafe(24)},
-        })  # fmt: skip
+        op.cluster.create(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
+        )
     except Conflict:
-        return
+        if password and _password(op, name) != password:
+            raise PreflightFailed(
+                f"the RabbitMQ password given differs from the one in Secret {name}",
+                hint=f"leave it out of your settings, or change the Secret and restart: kubectl -n {op.namespace} edit secret {name}",
+            ) from None
+
+
+def _password(op: Operation, name: str) -> str:
+    found = op.cluster.get("Secret", name, op.namespace) or {}
+    return base64.b64decode((found.get("data") or {}).get("password") or "").decode(errors="replace")
 
 
 def default_storage_class(op: Operation) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from fogflow_k8s.actions.preflight import BUS_SECRET
+from fogflow_k8s.actions.preflight import BUS_SECRET, name_secret
 from fogflow_k8s.adapters.helm import Helm
+from fogflow_k8s.adapters.places import write_private
 from fogflow_k8s.adapters.render import render_config, render_values
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.values import Values
@@ -18,6 +18,9 @@ def render(helm: Helm, chart: Path, values: Values, folder: Path) -> list[Path]:
     texts = {
         "config.json": render_config(named.config),
         "values.yaml": render_values(named),
+        "values.schema.json": (chart / "values.schema.json").read_text(
+            encoding="utf-8"
+        ),  # what the editor's hint points to
         "manifests.yaml": helm.read_text(
             helm.start_template(chart, named.model_dump(mode="json", by_alias=True, exclude_unset=True))
         ),
@@ -28,25 +31,15 @@ def render(helm: Helm, chart: Path, values: Values, folder: Path) -> list[Path]:
         raise UsageError(
             f"{folder} is not a folder", hint="give -o a folder, or a name that does not exist yet"
         ) from error
-    return [_write(folder / name, text) for name, text in texts.items()]
+    for name, text in texts.items():
+        write_private(folder / name, text, mode=0o644)
+    return [folder / name for name in texts]
 
 
 def _with_secret(values: Values) -> Values:
     """The same values, naming the password's Secret: a generated one would differ at each render."""
     given = values.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    bus = given.setdefault("rabbitmq", {})
-    if not (bus.get("external") or {}).get("host"):
-        auth = bus.setdefault("auth", {})
-        auth["existingSecret"] = auth.get("existingSecret") or BUS_SECRET
-    return Values.model_validate(given)
-
-
-def _write(path: Path, text: str) -> Path:
-    """Write through a neighbour, so that a full disk or Ctrl-C never leaves half a file."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    return path
+    bus = given.get("rabbitmq") or {}
+    if (bus.get("external") or {}).get("host") or (bus.get("auth") or {}).get("existingSecret"):
+        return values
+    return Values.model_validate(name_secret(given, BUS_SECRET)[0])

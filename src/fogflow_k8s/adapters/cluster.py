@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from fogflow_k8s.adapters.kubeconfig import Access, load
+from fogflow_k8s.adapters.refusals import Conflict, Gone, Invalid, NotFound, refused, unreachable
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.manifests import RESOURCES
 
@@ -22,27 +23,13 @@ Objects = list[dict[str, Any]]
 Rows = list[list[Any]]
 Names = list[str]  # the methods below are called list, too
 
+__all__ = ["Answer", "Cluster", "Conflict", "Gone", "Invalid", "KubeCluster", "NotFound", "path_of"]
+
 TIMEOUT_S = 15.0
 FIELD_MANAGER = "fogflow-k8s"
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 _TRIES = 4
 _TRANSIENT = (429, 500, 502, 503, 504)
-
-
-class NotFound(ClusterError):
-    """HTTP 404: no such object (or no such kind on this server)."""
-
-
-class Conflict(ClusterError):
-    """HTTP 409: it exists already, or somebody else changed it meanwhile."""
-
-
-class Gone(ClusterError):
-    """HTTP 410: the resource version asked for is no longer kept; list again."""
-
-
-class Invalid(ClusterError):
-    """HTTP 422 or 400: the server understood and will not have it."""
 
 
 class Cluster(Protocol):
@@ -231,12 +218,12 @@ class KubeCluster:
         except urllib3.exceptions.HTTPError as error:
             if method == "GET" and not last and not isinstance(error, urllib3.exceptions.TimeoutError):
                 return None, 0.3
-            raise _unreachable(self.server, error) from error
+            raise unreachable(self.server, error) from error
         if got.status < 300:
             return Answer(got.status, got.data), 0
         if not last and (got.status == 429 or (got.status in _TRANSIENT and method == "GET")):
             return None, min(float(got.headers.get("Retry-After") or 0.5), 5.0)
-        raise _refused(got.status, got.data, self.server)
+        raise refused(got.status, got.data, self.server)
 
     @cached_property
     def _pool(self) -> Any:
@@ -271,37 +258,3 @@ def path_of(kind: str, namespace: str = "", name: str = "") -> str:
 
 
 _OTHERS = {"Node": ("v1", "nodes", False), "Event": ("v1", "events", True)}
-
-
-def _unreachable(server: str, error: Exception) -> ClusterError:
-    text = str(getattr(error, "reason", None) or error)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate" in text.lower():
-        return ClusterError(
-            f"{server}: its certificate is not accepted: {text}", hint="does the kubeconfig belong to this cluster?"
-        )
-    what = (
-        "gave no answer in time"
-        if "timed out" in text.lower() or "timeout" in type(error).__name__.lower()
-        else "cannot be reached"
-    )
-    return ClusterError(
-        f"the API server {server} {what}: {text}",
-        hint="kubectl cluster-info; is it the right context? kubectl config get-contexts",
-    )
-
-
-def _refused(status: int, body: bytes, server: str) -> ClusterError:
-    try:
-        said = json.loads(body)
-        message = str(said.get("message") or said)
-    except (ValueError, AttributeError):
-        message = body[:200].decode(errors="replace") or f"HTTP {status}"
-    if status == 401:
-        return ClusterError(f"{server} does not accept our credentials (401): expired, or of another cluster",
-                            hint="log in again, or: kubectl config get-contexts", status=status)  # fmt: skip
-    if status == 403:
-        return ClusterError(
-            f"not allowed: {message}", hint="ask for a Role that permits it: kubectl auth can-i --list", status=status
-        )
-    kinds: dict[int, type[ClusterError]] = {404: NotFound, 409: Conflict, 410: Gone, 400: Invalid, 422: Invalid}
-    return kinds.get(status, ClusterError)(message, hint=f"the API server {server} answered {status}", status=status)

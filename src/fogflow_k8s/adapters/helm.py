@@ -201,7 +201,11 @@ def classify(done: Completed, target: Target) -> FogflowError:  # noqa: PLR0911 
     said = "\n".join(
         line for line in done.stderr.splitlines() if line and not line.startswith(("WARNING", "level=", "I1", "W1"))
     )
-    said = (said or done.stdout or f"helm ended with exit code {done.code} and said nothing").strip().removeprefix("Error: ")
+    said = (
+        (said or done.stdout or f"helm ended with exit code {done.code} and said nothing")
+        .strip()
+        .removeprefix("Error: ")
+    )
     if re.search(r"release: not found|has no deployed releases", said):
         return ReleaseNotFound(f"release {target.release} does not exist in namespace {target.namespace}", exit_code=41)
     if "another operation" in said and "in progress" in said:

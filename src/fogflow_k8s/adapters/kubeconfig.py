@@ -34,15 +34,16 @@ def load(kubeconfig: str = "", context: str = "") -> Access:
         )
     where = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
     found = [p for p in where.split(os.pathsep) if p and Path(p).expanduser().exists()]
+    inside = bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+    if not found and not inside:
+        raise ClusterError(
+            f"no cluster: {where} does not exist",
+            hint="point KUBECONFIG at your cluster, or make one on this machine: fogflow-k8s sandbox up",
+        )
     try:
-        if not found and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        if not found:
             config.load_incluster_config(client_configuration=configuration)
             return Access("in-cluster", str(configuration.host), configuration)
-        if not found:
-            raise ClusterError(
-                f"no cluster: {where} does not exist",
-                hint="point KUBECONFIG at your cluster, or make one on this machine: fogflow-k8s sandbox up",
-            )
         config.load_kube_config(
             config_file=os.pathsep.join(found), context=context or None, client_configuration=configuration, persist_config=False
         )  # fmt: skip

@@ -34,7 +34,8 @@ def deploy(
 ) -> None:
     """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
     from fogflow_k8s.actions import check
-    from fogflow_k8s.actions import deploy as action
+    from fogflow_k8s.actions.deploy import deploy as action
+    from fogflow_k8s.actions.work import Request
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console.documents import outcome_document
     from fogflow_k8s.console.screens import outcome_screen
@@ -45,7 +46,7 @@ def deploy(
     wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
     check.require(op)
-    request = action.Request(
+    request = Request(
         chart=asset("charts/fogflow-chart"),
         values=settings.given(wanted),
         config=config,
@@ -57,7 +58,7 @@ def deploy(
         allow_other_cluster=allow_other_cluster,
         expect_cluster=expect_cluster,
     )
-    outcome = action.deploy(op, request)
+    outcome = action(op, request)
     me.reporter.close()
     print_json(outcome_document(outcome)) if output == "json" else me.show(outcome_screen(outcome))
     raise typer.Exit(outcome.exit_code)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fogflow_k8s.model import causes as rules
+from fogflow_k8s.model import pods as pod_rules
 from fogflow_k8s.model.catalogue import Cause, cause
 from fogflow_k8s.model.components import NAMES
 from fogflow_k8s.model.manifests import component_of, pod_spec
@@ -128,7 +129,7 @@ def _causes(owner: Obj, pods: Sequence[Obj], seen: Seen, component: str) -> list
         [] if _old_generation(owner) else [c for m in makers for c in rules.owner_causes(m, seen.events, component)][:1]
     )
     for pod in pods:
-        found.extend(rules.pod_causes(pod, seen.events, component, seen.nodes))
+        found.extend(pod_rules.pod_causes(pod, seen.events, component, seen.nodes))
     return found
 
 
@@ -154,7 +155,7 @@ def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], 
     containers = pod_spec(owner or wanted).get("containers") or [{}]
     phase = ""
     if verdict.state != "ready" and pods:
-        if any(rules.is_pulling(p, seen.events) for p in pods):
+        if any(pod_rules.is_pulling(p, seen.events) for p in pods):
             phase = PULLING
         elif init := next((name for p in pods if (name := _running_init(p))), ""):
             phase = f"in init container {init}"

@@ -93,10 +93,14 @@ def missing_references(objects: Sequence[Obj]) -> list[Reference]:
     """What the workloads need and the manifests themselves do not bring; whether it exists, the cluster must say."""
     brought = {(str(o.get("kind")), str((o.get("metadata") or {}).get("name"))): o for o in objects}
     wanted = {r for o in workloads(objects) for r in _wanted_by(o)}
+    claims = [o for o in objects if o.get("kind") == "PersistentVolumeClaim"]
+    claims += [
+        c for o in objects if o.get("kind") == "StatefulSet" for c in o["spec"].get("volumeClaimTemplates") or []
+    ]
     wanted |= {
         Reference("StorageClass", str(o["spec"]["storageClassName"]), by=component_of(o))
-        for o in objects
-        if o.get("kind") == "PersistentVolumeClaim" and (o.get("spec") or {}).get("storageClassName")
+        for o in claims
+        if (o.get("spec") or {}).get("storageClassName")
     }
     wanted |= {
         Reference("IngressClass", str(o["spec"]["ingressClassName"]), by=component_of(o))
@@ -136,10 +140,6 @@ def _wanted_by(workload: Obj) -> Iterator[Reference]:
             source = env.get("valueFrom") or {}
             yield from _of(source.get("secretKeyRef"), "Secret", by)
             yield from _of(source.get("configMapKeyRef"), "ConfigMap", by)
-    if workload.get("kind") == "StatefulSet":
-        for claim in (workload.get("spec") or {}).get("volumeClaimTemplates") or []:
-            if (claim.get("spec") or {}).get("storageClassName"):
-                yield Reference("StorageClass", str(claim["spec"]["storageClassName"]), by=by)
 
 
 def _wanted_by_volume(volume: Obj, by: str) -> Iterator[Reference]:

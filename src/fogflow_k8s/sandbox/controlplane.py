@@ -7,8 +7,8 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from fogflow_k8s.adapters.places import write_private
 from fogflow_k8s.sandbox.pki import SERVICE_IP
-from fogflow_k8s.sandbox.places import write_private
 from fogflow_k8s.sandbox.simulated import LEASE_S
 
 PORTS = ("etcd", "etcd-peer", "apiserver", "kwok")

@@ -7,7 +7,7 @@ import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fogflow_k8s.sandbox.places import write_private
+from fogflow_k8s.adapters.places import write_private
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -14,11 +14,12 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from fogflow_k8s.adapters.places import cache_home
 from fogflow_k8s.adapters.process import RunningChild, SystemRunner
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import wait_for
 from fogflow_k8s.errors import FogflowError, ToolMissing
-from fogflow_k8s.sandbox.places import MODULES, cache_home, exclusive
+from fogflow_k8s.sandbox.places import MODULES, exclusive
 from fogflow_k8s.sandbox.toolchain import Toolchain, find_toolchain
 
 PACKAGES = {

@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fogflow_k8s.adapters.places import state_home, write_private
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, UsageError
-from fogflow_k8s.sandbox.places import exclusive, state_home, write_private
+from fogflow_k8s.sandbox.places import exclusive
 
 _LOCK_LIMIT_S = 1800.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")

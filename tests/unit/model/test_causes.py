@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogflow_k8s.model.catalogue import ENTRIES, cause
-from fogflow_k8s.model.causes import is_pulling, owner_causes, pod_causes, root_first
+from fogflow_k8s.model.causes import owner_causes, root_first
 from fogflow_k8s.model.components import NAMES
+from fogflow_k8s.model.pods import is_pulling, pod_causes
 
 IMAGE = "docker.io/fogflow/master:9.9"
 

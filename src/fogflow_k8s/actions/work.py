@@ -1,0 +1,75 @@
+"""A deploy in progress: what was asked for, what was found, what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from fogflow_k8s.actions import rollout, status, track
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.outcome import Outcome, Result
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.assessment import Assessment, assess
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `values` are those a person gave, already validated."""
+
+    chart: Path
+    values: Mapping[str, Any]
+    config: Path | None = None
+    timeout_s: float = 300.0
+    wait: bool = True
+    rollback_on_failure: bool = True
+    force_conflicts: bool = False
+    dry_run: str = ""  # "", "client" or "server"
+    expect_cluster: str = ""
+    allow_other_cluster: bool = False
+
+
+@dataclass
+class Work:
+    """A deploy in progress."""
+
+    op: Operation
+    request: Request
+    watch: rollout.Stopwatch
+    values: dict[str, Any] = field(default_factory=dict)
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    installed: status.Installed | None = None
+    secret: str = ""  # the Secret with RabbitMQ's password, when it is ours to make
+    password: str = ""  # for it, when the user gave one
+
+    @property
+    def expected(self) -> list[Mapping[str, Any]]:
+        """The workloads that should exist afterwards."""
+        return manifests.workloads(self.objects)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the input: the manifests it renders to."""
+        return sha256(dumps(self.objects, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def now(work: Work) -> Assessment:
+    """One look at what is installed."""
+    expected = work.installed.expected if work.installed else []
+    return assess(expected, track.look(work.op, expected))
+
+
+def outcome(work: Work, result: Result, exit_code: int, seen: Assessment, **more: Any) -> Outcome:
+    """The end of the deploy, with the state as seen."""
+    op = work.op
+    newest = work.installed.newest if work.installed else None
+    report = status.report(
+        op,
+        newest,
+        seen,
+        work.objects if result != "rolled-back" else (work.installed.objects if work.installed else ()),
+    )
+    return Outcome(result, exit_code, report, seconds=work.watch.seconds(), **more)

@@ -1,0 +1,59 @@
+"""What an API server that does not do as asked has to say, as typed errors."""
+
+from __future__ import annotations
+
+import json
+
+from fogflow_k8s.errors import ClusterError
+
+
+class NotFound(ClusterError):
+    """HTTP 404: no such object (or no such kind on this server)."""
+
+
+class Conflict(ClusterError):
+    """HTTP 409: it exists already, or somebody else changed it meanwhile."""
+
+
+class Gone(ClusterError):
+    """HTTP 410: the resource version asked for is no longer kept; list again."""
+
+
+class Invalid(ClusterError):
+    """HTTP 422 or 400: the server understood and will not have it."""
+
+
+def unreachable(server: str, error: Exception) -> ClusterError:
+    """The error for a connection that did not come about, or broke."""
+    text = str(getattr(error, "reason", None) or error)
+    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate" in text.lower():
+        return ClusterError(
+            f"{server}: its certificate is not accepted: {text}", hint="does the kubeconfig belong to this cluster?"
+        )
+    what = (
+        "gave no answer in time"
+        if "timed out" in text.lower() or "timeout" in type(error).__name__.lower()
+        else "cannot be reached"
+    )
+    return ClusterError(
+        f"the API server {server} {what}: {text}",
+        hint="kubectl cluster-info; is it the right context? kubectl config get-contexts",
+    )
+
+
+def refused(status: int, body: bytes, server: str) -> ClusterError:
+    """The error for an answer of 300 or more."""
+    try:
+        said = json.loads(body)
+        message = str(said.get("message") or said)
+    except (ValueError, AttributeError):
+        message = body[:200].decode(errors="replace") or f"HTTP {status}"
+    if status == 401:
+        return ClusterError(f"{server} does not accept our credentials (401): expired, or of another cluster",
+                            hint="log in again, or: kubectl config get-contexts", status=status)  # fmt: skip
+    if status == 403:
+        return ClusterError(
+            f"not allowed: {message}", hint="ask for a Role that permits it: kubectl auth can-i --list", status=status
+        )
+    kinds: dict[int, type[ClusterError]] = {404: NotFound, 409: Conflict, 410: Gone, 400: Invalid, 422: Invalid}
+    return kinds.get(status, ClusterError)(message, hint=f"the API server {server} answered {status}", status=status)
