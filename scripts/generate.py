@@ -6,11 +6,39 @@ import json
 import sys
 from pathlib import Path
 
+from fogflow_k8s.model.catalogue import ENTRIES, cause
 from fogflow_k8s.model.config import FogflowConfig
 from fogflow_k8s.model.values import Values
 from fogflow_k8s.model.values_base import schema_of
 
 ROOT = Path(__file__).resolve().parent.parent
+FAMILIES = {
+    "1": "configuration",
+    "2": "tools and access to the cluster",
+    "3": "capacity and placement",
+    "4": "images",
+    "5": "pods",
+    "6": "FogFlow itself",
+    "7": "the release",
+}
+CLASSES = {
+    "fatal": "no waiting helps. `deploy` stops waiting within seconds",
+    "curable": "it may heal by itself. `deploy` goes on waiting until its deadline",
+    "dependent": "another component is to blame. Mend that one; this one follows",
+}
+HEAD = """# Causes of trouble
+
+Made from `src/fogflow_k8s/model/catalogue.py` by `make generate`; do not edit.
+
+`deploy`, `status` and `rollback` name what is wrong by an id from this list, the root first. An id keeps its meaning for
+ever. In `-o json` it is `causes[].id`, and `causes[0]` is the headline.
+
+The class says whether waiting can help:
+
+{classes}
+
+Words in capitals stand for names that the tool fills in where it found the trouble.
+"""
 
 
 def generated() -> dict[Path, str]:
@@ -19,9 +47,35 @@ def generated() -> dict[Path, str]:
         Path("charts/fogflow-chart/values.schema.json"): {"title": "Values of the FogFlow chart", **schema_of(Values)},
         Path("templates/config.schema.json"): {"title": "FogFlow's config.json", **schema_of(FogflowConfig)},
     }
-    return {
+    texts = {
         path: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for path, schema in made.items()
     }
+    return {**texts, Path("docs/errors.md"): errors_page()}
+
+
+def errors_page() -> str:
+    """The catalogue as a page: a heading per id, so that `docs/errors.md#fk-4001` leads to it."""
+    parts = [HEAD.format(classes="\n".join(f"- **{name}**: {says}." for name, says in CLASSES.items()))]
+    family = ""
+    for id_, entry in sorted(ENTRIES.items()):
+        if (number := id_.removeprefix("FK-")[0]) != family:
+            family = number
+            parts.append(f"## {number}xxx: {FAMILIES[number]}\n")
+        advice = cause(id_, "COMPONENT", "", "").advice
+        lines = [f"### {id_}", "", f"{entry.title[0].upper()}{entry.title[1:]}. Class: {entry.kind}.", ""]
+        lines += [*(f"- {_advice(line)}" for line in advice), ""] if advice else []
+        parts.append("\n".join(lines))
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _advice(line: str) -> str:
+    """One line of advice; what can be pasted stands as code."""
+    said, colon, command = line.rpartition(": ")
+    if line.startswith(("kubectl ", "fogflow-k8s ")):
+        return f"`{line}`"
+    if colon and command.startswith(("kubectl ", "fogflow-k8s ")):
+        return f"{said}: `{command}`"
+    return line[0].upper() + line[1:]
 
 
 def main(argv: list[str]) -> int:

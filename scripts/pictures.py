@@ -27,7 +27,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs/pictures"
-WIDTH = 116
+WIDTH = 128  # fits the widest row of the pictures
 SANDBOX = "pictures"
 SETTINGS = ("--config", "examples/config.json", "--external-ip", "192.0.2.10")
 UPGRADE = ("deploy", *SETTINGS, "--set", "master.image.tag=does-not-exist")
@@ -35,8 +35,16 @@ LEFT = ("deploy", *SETTINGS, "--set", "master.image.tag=does-not-exist", "--no-r
 THEME = TerminalTheme(
     (22, 27, 34),
     (230, 237, 243),
-    [(22, 27, 34), (255, 123, 114), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255), (86, 212, 221)]
-    + [(201, 209, 217)],
+    [
+        (22, 27, 34),
+        (255, 123, 114),
+        (86, 211, 100),
+        (227, 179, 65),
+        (121, 192, 255),
+        (210, 168, 255),
+        (86, 212, 221),
+        (201, 209, 217),
+    ],
 )
 # Rich's own frame, without the fonts that a viewer would have to fetch.
 FRAME = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
@@ -48,7 +56,7 @@ def on_a_terminal(argv: tuple[str, ...], env: dict[str, str]) -> str:
     """What the tool writes to a terminal of WIDTH columns, with its colours. The exit code is not looked at."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, WIDTH, 0, 0))
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-m", "fogflow_k8s", *argv], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=ROOT
     ):
         os.close(slave)
