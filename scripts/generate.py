@@ -74,7 +74,7 @@ def _advice(line: str) -> str:
     if line.startswith(("kubectl ", "fogflow-k8s ")):
         return f"`{line}`"
     if colon and command.startswith(("kubectl ", "fogflow-k8s ")):
-        return f"{said}: `{command}`"
+        return f"{said[0].upper()}{said[1:]}: `{command}`"
     return line[0].upper() + line[1:]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -23,11 +22,6 @@ TOOLS = ROOT / "tests/tools"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 Render = Callable[..., list[dict[str, Any]]]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    with contextlib.suppress(ValueError):  # another folder's conftest may have the same one
-        parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing")
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +123,7 @@ def _toolchain() -> Toolchain:
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares a text with the golden file of that name, or writes it with --update-golden."""
     folder = Path(__file__).parent / "golden"
-    update = request.config.getoption("--update-golden", default=False)
+    update = request.config.getoption("--update-golden")
 
     def compare(name: str, text: str) -> None:
         path = folder / name

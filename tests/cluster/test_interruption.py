@@ -18,12 +18,15 @@ def slow_helm(site):
     path = site.state / "helm"
     path.write_text(f"""#!/bin/bash
 case "$1" in
-  upgrade|rollback) "{site.helm_path}" "$@" <&0 & child=$!
-    for i in $(seq 2000); do
-      if "{site.kubectl_path}" -n {site.namespace} get secrets -l owner=helm -o jsonpath='{{.items[*].metadata.labels.status}}' | grep -q pending; then
-        kill -STOP $child; touch "{site.state}/pending"; sleep 600; fi
-      kill -0 $child 2>/dev/null || break
-    done; wait $child;;
+  upgrade|rollback)
+    "{site.kubectl_path}" -n {site.namespace} get secrets -l owner=helm --watch -o 'jsonpath={{.metadata.labels.status}}{{"\\n"}}' > "{site.state}/watch" &
+    watcher=$!
+    sleep 1
+    "{site.helm_path}" "$@" <&0 & child=$!
+    while kill -0 $child 2>/dev/null; do
+      if grep -q pending "{site.state}/watch"; then kill -STOP $child; touch "{site.state}/pending"; sleep 600; fi
+    done
+    kill $watcher; wait $child;;
   *) exec "{site.helm_path}" "$@";;
 esac
 """)
