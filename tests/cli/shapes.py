@@ -1,0 +1,157 @@
+"""Results of actions built by hand, small and whole: what the screens and documents are made of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fogflow_k8s.actions.outcome import Outcome
+from fogflow_k8s.actions.status import Report
+from fogflow_k8s.model.assessment import PULLING, Assessment, Component
+from fogflow_k8s.model.catalogue import Cause, cause
+from fogflow_k8s.model.readiness import Verdict
+from fogflow_k8s.model.release import Revision
+
+NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
+CREATED = "2026-03-04T11:53:00Z"
+SECONDS = {"total": 12.34, "helm": 1.5, "wait": 9.96}
+IMAGES = {
+    "rabbitmq": "docker.io/library/rabbitmq:4.3",
+    "master": "docker.io/fogflow/master:3.2.8",
+    "nginx": "docker.io/nginxinc/nginx-unprivileged:1.29-alpine",
+}
+
+
+def image_not_found() -> Cause:
+    return cause(
+        "FK-4001",
+        "master",
+        "pod/master-6d4f-x2x9z",
+        "master: image docker.io/fogflow/master:nope does not exist",
+        evidence=('Back-off pulling image "docker.io/fogflow/master:nope": not found [the registry says so]',),
+    )
+
+
+def unschedulable() -> Cause:
+    return cause(
+        "FK-3001",
+        "rabbitmq",
+        "pod/rabbitmq-7f9c-abcde",
+        "rabbitmq: no node has enough free CPU (asked for 64)",
+        namespace="city",
+        pod="rabbitmq-7f9c-abcde",
+    )
+
+
+def waits_for(component: str, other: str) -> Cause:
+    return cause("FK-6001", component, f"deployment/{component}", f"{component} waits for {other}")
+
+
+def ready(name: str, replicas: int = 1, **more: Any) -> Component:
+    verdict = Verdict("ready", "", replicas, replicas, replicas)
+    return Component(name, "Deployment", verdict, image=IMAGES[name], created=CREATED, **more)
+
+
+def waiting(name: str, reason: str, **more: Any) -> Component:
+    return Component(
+        name, "Deployment", Verdict("waiting", reason, 1, 0, 1), image=IMAGES[name], created=CREATED, **more
+    )
+
+
+ALL_READY = Assessment((ready("rabbitmq", restarts=2), ready("master", nodes=("node-1",)), ready("nginx", 2)))
+BROKEN = Assessment(
+    (ready("rabbitmq"), waiting("master", "0 of 1 replicas are available", cause="FK-4001"), ready("nginx", 2)),
+    (image_not_found(),),
+)
+STARVED = Assessment(
+    (
+        waiting("rabbitmq", "0 of 1 replicas are available", cause="FK-3001"),
+        waiting("master", "0 of 1 replicas are available", cause="FK-6001", phase="in init container wait"),
+        ready("nginx", 2),
+    ),
+    (unschedulable(), waits_for("master", "rabbitmq"), waits_for("designer", "rabbitmq")),
+)
+PULLS = Assessment(
+    (waiting("rabbitmq", "0 of 1 replicas are available", phase=PULLING), ready("master"), ready("nginx", 2)),
+    pulling=("rabbitmq",),
+)
+
+
+def revision(number: int, status: str = "deployed", **more: Any) -> Revision:
+    facts = {"chart": "fogflow-chart-1.0.0", "app_version": "3.2.8", "updated": f"2026-03-0{number}T08:09:10.123456Z"}
+    return Revision(number, status, **{**facts, **more})
+
+
+def report(assessment: Assessment = ALL_READY, **more: Any) -> Report:
+    facts: dict[str, Any] = {
+        "release": "fogflow",
+        "namespace": "fogflow",
+        "revision": revision(2),
+        "context": "kind-city",
+        "server": "https://192.0.2.1:6443",
+        "uid": "00000000-1111-2222-3333-444444444444",
+        "simulated": False,
+        "state": "unverified",
+        "urls": ("http://192.0.2.10/index.html",),
+    }
+    return Report(assessment=assessment, **{**facts, **more})
+
+
+REPORTS: dict[str, Report] = {
+    "unverified": report(),
+    "simulated": report(simulated=True, urls=()),
+    "failed": report(BROKEN, state="failed"),
+    "dependents": report(STARVED, state="degraded", namespace="city"),
+    "pulling": report(PULLS, state="progressing", revision=revision(1, "pending-install"), urls=()),
+    "tasks": report(tasks={"Running": 7, "Pending": 2}),
+    "absent": report(Assessment(()), state="absent", revision=None, urls=()),
+}
+
+OUTCOMES: dict[str, Outcome] = {
+    "installed": Outcome("installed", 0, report(revision=revision(1)), seconds=SECONDS),
+    "installed-without-address": Outcome("installed", 0, report(revision=revision(1), urls=()), seconds=SECONDS),
+    "unchanged": Outcome("unchanged", 0, report(), seconds=SECONDS, says="the release is as asked for, and ready"),
+    "dry-run": Outcome("upgraded", 0, report(), seconds=SECONDS, says="2 objects would change", dry_run=True),
+    "rolled-back": Outcome(
+        "rolled-back",
+        20,
+        report(revision=revision(3)),
+        causes=(image_not_found(),),
+        seconds=SECONDS,
+        says="rolled back to revision 1, which is ready again",
+        evidence=Path("evidence/fogflow-20260304T120000Z"),
+        before=1,
+    ),
+    "first-install-left": Outcome(
+        "left-failed",
+        21,
+        report(BROKEN, state="failed", revision=revision(1)),
+        causes=(image_not_found(),),
+        seconds=SECONDS,
+        says="left as it is: there is no earlier revision",
+        evidence=Path("evidence/fogflow-20260304T120000Z"),
+    ),
+    "upgrade-left-elsewhere": Outcome(
+        "left-failed",
+        21,
+        report(STARVED, state="degraded", namespace="city", release="north"),
+        causes=STARVED.causes,
+        seconds=SECONDS,
+    ),
+    "helm-failed": Outcome(
+        "rollback-failed",
+        22,
+        report(state="failed", revision=revision(3, "failed")),
+        seconds=SECONDS,
+        error="the server is shutting down",
+        says="helm rollback failed too",
+    ),
+    "timed-out": Outcome("timed-out", 30, report(PULLS, state="progressing"), seconds=SECONDS),
+}
+
+HISTORY = [
+    revision(1, "superseded", verified=True, by="ana@laptop", description="fogflow-k8s deploy by ana@laptop"),
+    revision(2, "failed", description='Upgrade "fogflow" failed: timed out'),
+    revision(3, verified=True, by="ci@runner", description="Rollback to 1"),
+]

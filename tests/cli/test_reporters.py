@@ -1,0 +1,113 @@
+"""What is said while it goes on: one scripted deploy, told by both reporters."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from fogflow_k8s.console import live, plain
+from fogflow_k8s.model.readiness import Verdict
+from tests.cli.shapes import image_not_found, waits_for
+
+READY = Verdict("ready", "", 1, 1, 1)
+WAITS = Verdict("waiting", "0 of 1 replicas are available", 1, 0, 1)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock of our own: the only number in the list is the time."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return now
+
+
+def play(reporter, clock):
+    """A deploy in which the master's image does not exist; every look comes twice, as nothing changed between."""
+    reporter.step("release fogflow [first install]")
+    reporter.log("a fact [not markup]")
+    reporter.warn("externalIPs are deprecated")
+    for done in (0, 3, 4, 40, 100, 120):
+        reporter.progress("building", done, 100)
+    reporter.step("waiting until every component is ready")
+    looks = [
+        ({"rabbitmq": WAITS, "master": WAITS}, ()),
+        ({"rabbitmq": READY, "master": WAITS}, ()),
+        ({"rabbitmq": READY, "master": WAITS}, (image_not_found(), waits_for("designer", "master"))),
+    ]
+    for verdicts, causes in looks:
+        for _ in range(2):
+            clock[0] += 2
+            reporter.verdicts(verdicts, causes)
+    reporter.close()
+
+
+def plainly(clock, **flags):
+    out = io.StringIO()
+    play(plain.PlainReporter(out, **flags), clock)
+    return out.getvalue()
+
+
+def test_plain_lines(golden, clock):
+    golden("plain.txt", plainly(clock))
+
+
+def test_plain_lines_come_once_per_change_and_carry_no_control_codes(clock):
+    said = plainly(clock)
+    lines = [line for line in said.splitlines() if not line.startswith("    building")]
+    assert len(lines) == len(set(lines))
+    assert all(c == "\n" or c.isprintable() for c in said)
+
+
+def test_a_quiet_reporter_only_warns(clock):
+    assert plainly(clock, quiet=True) == "  ! externalIPs are deprecated\n"
+
+
+def test_a_long_silence_is_broken_by_a_heartbeat_that_names_who_is_waited_for(clock):
+    out = io.StringIO()
+    reporter = plain.PlainReporter(out)
+    reporter.verdicts({"rabbitmq": READY, "master": WAITS})
+    before = out.getvalue()
+    clock[0] += plain.HEARTBEAT_S - 1
+    reporter.verdicts({"rabbitmq": READY, "master": WAITS})
+    assert out.getvalue() == before
+    clock[0] += 1
+    reporter.verdicts({"rabbitmq": READY, "master": WAITS})
+    assert out.getvalue().removeprefix(before) == "    still waiting for master\n"
+
+
+def test_the_live_view(golden, clock):
+    """On a terminal of 80 columns: what is left standing at the end of each stage, and nothing twice."""
+    out = io.StringIO()
+    play(live.LiveReporter(Console(file=out, width=80, force_terminal=True, no_color=True, color_system=None)), clock)
+    golden("live.txt", standing(out.getvalue()))
+
+
+def test_a_quiet_live_view_draws_nothing(clock):
+    out = io.StringIO()
+    play(live.LiveReporter(Console(file=out, width=80, force_terminal=True, color_system=None), quiet=True), clock)
+    assert out.getvalue() == "‼ externalIPs are deprecated\n"
+
+
+def test_the_cursor_that_the_live_view_hides_is_given_back(clock):
+    out = io.StringIO()
+    play(live.LiveReporter(Console(file=out, width=80, force_terminal=True)), clock)
+    assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l") >= 0
+
+
+def standing(said):
+    """What a terminal shows once all was written: erased lines are gone."""
+    lines, row, at = [""], 0, 0
+    for part in re.finditer(r"\x1b\[(\d*)([A-Z])|\x1b\[\?\d+[hl]|\x1b\[[\d;]*m|\r|(\n)", said):
+        lines[row] += said[at : part.start()]
+        at = part.end()
+        if part[3]:
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part[2] == "A":
+            row -= int(part[1] or 1)
+        elif part[2] == "K":
+            lines[row] = ""
+    return "".join(f"{line.rstrip()}\n" for line in [*lines[:row], lines[row] + said[at:]])
