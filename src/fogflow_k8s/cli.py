@@ -129,16 +129,21 @@ def _tell(error: FogflowError, argv: list[str]) -> int:
     sys.stderr.write(f"Error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"  Next: {error.hint}\n")
+    _tell_as_json(error, argv)
+    return error.exit_code
+
+
+def _tell_as_json(error: FogflowError, argv: list[str]) -> None:
     if _wants_json(argv):
         from fogflow_k8s.console.documents import error_document
 
         session.print_json(error_document(error.message, error.hint, error.exit_code))
-    return error.exit_code
 
 
 def _tell_unexpected(error: Exception, argv: list[str]) -> int:
     if hasattr(error, "exit_code") and hasattr(error, "show"):  # the parser's own: it words usage errors well
         error.show()
+        _tell_as_json(FogflowError(str(error), hint="fogflow-k8s --help", exit_code=int(error.exit_code)), argv)
         return int(error.exit_code)
     if isinstance(error, OSError) and error.errno:
         where = f" ({error.filename})" if error.filename else ""
@@ -154,6 +159,8 @@ def _tell_unexpected(error: Exception, argv: list[str]) -> int:
 
 
 def _wants_json(argv: list[str]) -> bool:
+    if "render" in argv:  # its -o is a folder
+        return False
     return any(
         a in ("-ojson", "-o=json", "--output=json") or (a in ("-o", "--output") and b == "json")
         for a, b in zip(argv, [*argv[1:], ""], strict=True)

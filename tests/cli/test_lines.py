@@ -76,7 +76,6 @@ def test_an_unknown_format_names_the_allowed_ones(tool, verb):
     assert "not one of table, json" in done.stderr
 
 
-@pytest.mark.xfail(reason="the cluster is asked before the command line is read to its end", strict=True)
 @pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "uninstall"])
 def test_a_bad_duration_is_told_before_any_cluster_is_asked(tool, verb):
     done = tool(verb, "--timeout", "soon")
@@ -130,7 +129,6 @@ def test_an_error_with_json_wanted_is_one_document_and_nothing_else(tool, code, 
     assert document["error"]["hint"]
 
 
-@pytest.mark.xfail(reason="errors of the parser bypass the JSON document", strict=True)
 def test_a_usage_error_with_json_wanted_is_a_document_too(tool):
     assert json.loads(tool("status", "-o", "json", "--frobnicate").stdout)["exit"] == 2
 

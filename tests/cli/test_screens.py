@@ -92,13 +92,11 @@ def test_an_unknown_age_is_left_out():
     assert screens.age("", NOW) == ""
 
 
-@pytest.mark.xfail(reason="cells of tables are read as rich markup", strict=True)
 @pytest.mark.parametrize("words", ["failed: [timed out]", "closed [/dev/null]"])
 def test_what_others_wrote_is_shown_as_they_wrote_it(words):
     assert words in drawn(screens.history_screen([replace(HISTORY[0], description=words)]))
 
 
-@pytest.mark.xfail(reason="rich squeezes every column of a table that is wider than the terminal", strict=True)
 @pytest.mark.parametrize("width", [80, 100])
 def test_a_narrow_terminal_leaves_names_and_ids_whole(width):
     text = drawn(screens.status_screen(REPORTS["failed"], now=NOW), width=width)

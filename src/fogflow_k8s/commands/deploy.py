@@ -43,6 +43,7 @@ def deploy(
     me = session(ctx)
     one_of(output, ("table", "json"), "--output")
     one_of(dry_run, ("", "client", "server"), "--dry-run")
+    timeout_s = seconds(timeout)
     wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
     check.require(op)
@@ -50,7 +51,7 @@ def deploy(
         chart=asset("charts/fogflow-chart"),
         values=settings.given(wanted),
         config=config,
-        timeout_s=seconds(timeout),
+        timeout_s=timeout_s,
         wait=wait,
         rollback_on_failure=rollback_on_failure,
         force_conflicts=force_conflicts,

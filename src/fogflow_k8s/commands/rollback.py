@@ -27,6 +27,7 @@ def rollback(
 
     me = session(ctx)
     one_of(output, ("table", "json"), "--output")
+    timeout_s = seconds(timeout)
     op = me.operation()
     plan = action.plan(op, revision)
     op.report.step(
@@ -39,7 +40,7 @@ def rollback(
     if dry_run:
         return
     me.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
-    outcome = action.rollback(op, plan, timeout_s=seconds(timeout), wait=wait)
+    outcome = action.rollback(op, plan, timeout_s=timeout_s, wait=wait)
     me.reporter.close()
     print_json(outcome_document(outcome)) if output == "json" else me.show(outcome_screen(outcome))
     raise typer.Exit(outcome.exit_code)

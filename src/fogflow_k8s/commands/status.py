@@ -29,9 +29,10 @@ def status(
 
     me = session(ctx)
     one_of(output, ("table", "json"), "--output")
+    timeout_s = seconds(timeout)
     op = me.operation()
     if wait:
-        report, _ = action.wait(op, timeout_s=seconds(timeout))
+        report, _ = action.wait(op, timeout_s=timeout_s)
     else:
         op.report = Silent()
         report = action.status(op)

@@ -23,6 +23,7 @@ def uninstall(
     from fogflow_k8s.console.screens import lines_screen
 
     me = session(ctx)
+    timeout_s = seconds(timeout)
     op = me.operation()
     plan = action.plan(op, delete_data=delete_data)
     if not plan.installed:
@@ -33,5 +34,5 @@ def uninstall(
     if dry_run:
         return
     me.confirm(f"Uninstall {op.release}?", yes=yes)
-    action.uninstall(op, delete_data=delete_data, timeout_s=seconds(timeout))
+    action.uninstall(op, delete_data=delete_data, timeout_s=timeout_s)
     op.report.step(f"uninstalled {op.release}")

@@ -51,7 +51,7 @@ class LiveReporter:
             "  ",
             ("━" * filled, "green"),
             ("━" * (width - filled), "dim"),
-            f" {done}/{total}  {text}  ",
+            f" {min(done, total)}/{total}  {text}  ",
             self._elapsed(),
         )
         self._draw(line)
@@ -62,9 +62,8 @@ class LiveReporter:
         for name, verdict in now.items():
             mark, colour = _MARKS[verdict.state]
             phase = "ready" if verdict.state == "ready" else verdict.reason
-            table.add_row(
-                Text(f"  {mark}", colour), name, f"{verdict.ready}/{verdict.desired}", phase, self._age(name, phase)
-            )
+            cells = (name, f"{verdict.ready}/{verdict.desired}", phase, self._age(name, phase))
+            table.add_row(Text(f"  {mark}", colour), *map(Text, cells))  # as Text: nothing in them is markup
         below = [Text(f"  {c.id} {c.summary}", "red" if c.kind == "fatal" else "yellow") for c in causes[:1]]
         self._draw(Group(table, *below, Text("  ") + self._elapsed()))
 

@@ -79,11 +79,14 @@ def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> Renderab
 
 def history_screen(revisions: Sequence[Revision]) -> RenderableType:
     """One row per revision, newest last, as helm has it."""
-    table = _table("REVISION", "UPDATED", "STATUS", "WORKED", "CHART", "FOGFLOW", "BY", "DESCRIPTION")
+    table = _table(
+        "REVISION", "UPDATED", "STATUS", "WORKED", "CHART", "FOGFLOW", "BY", "DESCRIPTION", may_shrink=("DESCRIPTION",)
+    )
     for r in revisions:
-        table.add_row(
+        when = r.updated[:19].replace("T", " ")
+        cells = (
             str(r.number),
-            r.updated[:19].replace("T", " "),
+            when,
             r.status,
             "yes" if r.verified else "",
             r.chart,
@@ -91,6 +94,9 @@ def history_screen(revisions: Sequence[Revision]) -> RenderableType:
             r.by,
             r.description,
         )
+        table.add_row(
+            *(Text(c, no_wrap=True, overflow="ellipsis") for c in cells)
+        )  # as Text: what others wrote is no markup of ours
     return table
 
 
@@ -105,7 +111,7 @@ def show(console: Console, what: RenderableType) -> None:
 
 
 def _components(report: Report, now: datetime) -> Table:
-    table = _table("COMPONENT", "READY", "STATE", "RESTARTS", "AGE", "IMAGE", "CAUSE")
+    table = _table("COMPONENT", "READY", "STATE", "RESTARTS", "AGE", "CAUSE", "IMAGE", may_shrink=("STATE", "IMAGE"))
     for c in report.assessment.components:
         verdict = c.verdict
         colour = {"ready": "green", "waiting": "yellow", "failed": "red"}[verdict.state]
@@ -113,13 +119,15 @@ def _components(report: Report, now: datetime) -> Table:
         row: list[str | Text] = [
             c.name,
             f"{verdict.ready}/{verdict.desired}",
-            Text(word, colour),
+            Text(word, colour, no_wrap=True, overflow="ellipsis"),
             str(c.restarts),
             age(c.created, now),
-            c.image,
             c.cause,
+            c.image,
         ]
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        table.add_row(
+            *(cell if isinstance(cell, Text) else Text(cell, no_wrap=True, overflow="ellipsis") for cell in row)
+        )
     return table
 
 
@@ -189,8 +197,9 @@ def _next(outcome: Outcome) -> list[str]:
     return ["Next:", *(f"  {c}" for c in commands)]
 
 
-def _table(*columns: str) -> Table:
+def _table(*columns: str, may_shrink: tuple[str, ...] = ()) -> Table:
+    """A table without lines; on a narrow terminal only the columns that may are cut, so names and ids stay whole."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for name in columns:
-        table.add_column(escape(name), no_wrap=True, overflow="ignore")
+        table.add_column(escape(name), no_wrap=name not in may_shrink)
     return table
