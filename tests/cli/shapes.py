@@ -94,6 +94,7 @@ def report(assessment: Assessment = ALL_READY, **more: Any) -> Report:
         "simulated": False,
         "state": "unverified",
         "urls": ("http://192.0.2.10/index.html",),
+        "bus_secret": "fogflow-rabbitmq",
     }
     return Report(assessment=assessment, **{**facts, **more})
 

@@ -105,7 +105,8 @@ def test_a_narrow_terminal_leaves_names_and_ids_whole(width):
     assert "FK-4001" in row
 
 
-@pytest.mark.xfail(reason="the name of the Secret is that of a release called fogflow", strict=True)
 def test_the_password_is_looked_for_in_the_releases_own_secret():
-    elsewhere = replace(OUTCOMES["installed"], report=report(release="north", namespace="city"))
+    elsewhere = replace(
+        OUTCOMES["installed"], report=report(release="north", namespace="city", bus_secret="north-rabbitmq")
+    )
     assert "kubectl -n city get secret north-rabbitmq" in drawn(screens.outcome_screen(elsewhere, now=NOW))

@@ -36,6 +36,7 @@ class Report:
     assessment: Assessment
     tasks: Mapping[str, int] = field(default_factory=dict)  # task pods by the state kubectl shows
     urls: tuple[str, ...] = ()
+    bus_secret: str = ""  # the Secret with RabbitMQ's password
 
     @property
     def why_unchecked(self) -> str:
@@ -121,6 +122,7 @@ def report(
         assessment=assessment,
         tasks=count_tasks(op),
         urls=urls(objects),
+        bus_secret=bus_secret(objects),
     )
 
 
@@ -151,6 +153,16 @@ def urls(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
                 if r.get("host")
             ]
     return tuple(dict.fromkeys(found))
+
+
+def bus_secret(objects: Sequence[Mapping[str, Any]]) -> str:
+    """The Secret from which the bus (or, when it is somebody else's, the master) gets its password."""
+    for component in ("rabbitmq", "master"):
+        for obj in manifests.workloads(objects):
+            if manifests.component_of(obj) == component:
+                volumes = manifests.pod_spec(obj).get("volumes") or []
+                return next((str(v["secret"]["secretName"]) for v in volumes if v.get("secret")), "")
+    return ""
 
 
 def is_simulated(op: Operation) -> bool:

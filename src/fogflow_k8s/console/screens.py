@@ -174,27 +174,23 @@ def _next(outcome: Outcome) -> list[str]:
     report = outcome.report
     flags = f" -n {report.namespace}" + (f" --release {report.release}" if report.release != "fogflow" else "")
     if outcome.exit_code == 0:
-        url = report.urls[0] if report.urls else ""
-        password = (
-            f"kubectl -n {report.namespace} get secret fogflow-rabbitmq -o jsonpath='{{.data.password}}' | base64 -d"
+        forward = (
+            f"kubectl -n {report.namespace} port-forward service/nginx 8080:80, then http://localhost:8080/index.html"
         )
-        lines = (
-            [f"Dashboard          {url}"]
-            if url
-            else [
-                f"Dashboard          kubectl -n {report.namespace} port-forward service/nginx 8080:80, then http://localhost:8080/index.html"
-            ]
-        )
-        return [*lines, f"RabbitMQ password  {password}", f"Next               fogflow-k8s status{flags}"]
-    commands = [f"fogflow-k8s status{flags}", f"fogflow-k8s history{flags}"]
-    if outcome.result in ("left-failed", "timed-out"):
-        commands.insert(0, f"fogflow-k8s deploy ...{flags}   (again, once the cause is mended)")
-        commands.append(
-            f"fogflow-k8s uninstall{flags}"
-            if (report.revision and report.revision.number == 1)
-            else f"fogflow-k8s rollback{flags}"
-        )
-    return ["Next:", *(f"  {c}" for c in commands)]
+        lines = [f"Dashboard          {report.urls[0] if report.urls else forward}"]
+        if report.bus_secret:
+            read = f"kubectl -n {report.namespace} get secret {report.bus_secret} -o jsonpath='{{.data.password}}' | base64 -d"
+            lines.append(f"RabbitMQ password  {read}")
+        return [*lines, f"Next               fogflow-k8s status{flags}"]
+    again = f"fogflow-k8s deploy ...{flags}   (again, once the cause is mended)"
+    first = bool(report.revision and report.revision.number == 1)
+    way_out = f"fogflow-k8s uninstall{flags}" if first else f"fogflow-k8s rollback{flags}"
+    commands = {
+        "timed-out": [f"fogflow-k8s status --wait{flags}"],
+        "left-failed": [again, f"fogflow-k8s status{flags}", way_out],
+        "rolled-back": [again, f"fogflow-k8s status{flags}"],
+    }.get(outcome.result, [f"fogflow-k8s status{flags}"])
+    return ["Next:", *(f"  {c}" for c in [*commands, f"fogflow-k8s history{flags}"])]
 
 
 def _table(*columns: str, may_shrink: tuple[str, ...] = ()) -> Table:
