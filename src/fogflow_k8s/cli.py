@@ -109,6 +109,11 @@ def main() -> None:
         code = 0
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a sentence and not a wall
         code = _tell_unexpected(error, argv)
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # how it ended is settled: a signal in the last milliseconds changes nothing
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,5 +1,6 @@
 """One sandbox for the whole run, a namespace for each test; the tool is run as people run it: as a program."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -154,18 +155,21 @@ def until(check, what, seconds=60):
 
 def kill_tree(process):
     """SIGKILL to a process and everything below it, as a crash or the OOM killer would."""
-    below = _descendants(process.pid)
-    for pid in [process.pid, *below]:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    kill_all([process.pid, *descendants(process.pid)])
     process.communicate()
 
 
-def _descendants(pid):
+def kill_all(pids):
+    """SIGKILL to each process that still is."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid):
+    """Every process below that one."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
