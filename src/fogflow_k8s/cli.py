@@ -94,8 +94,7 @@ def hoist(argv: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the program; the only place that ends the process."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _first_signal)
+    _on_signals(_first_signal)
     argv = hoist(sys.argv[1:])
     try:
         code = app(argv, standalone_mode=False, prog_name="fogflow-k8s")
@@ -109,18 +108,18 @@ def main() -> None:
         code = 0
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a sentence and not a wall
         code = _tell_unexpected(error, argv)
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # how it ended is settled: a signal in the last milliseconds changes nothing
-        signal.signal(number, signal.SIG_IGN)
+    _on_signals(signal.SIG_IGN)  # how it ended is settled: a signal in the last milliseconds changes nothing
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _on_signals(handler: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _first_signal(_number: int, _frame: Any) -> None:
     """Ctrl-C or SIGTERM: stop in order, and say in what state things are. The next one ends the process at once."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _second_signal)
+    _on_signals(_second_signal)
     raise KeyboardInterrupt
 
 

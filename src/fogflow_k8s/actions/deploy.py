@@ -13,7 +13,6 @@ from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.actions.work import Request, Work, now, outcome
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed
 from fogflow_k8s.model import manifests
-from fogflow_k8s.model.assessment import assess
 from fogflow_k8s.model.diff import Change, changes
 from fogflow_k8s.model.release import repair
 
@@ -96,7 +95,7 @@ def _introduce(work: Work) -> None:
     op.report.step(
         f"cluster {op.cluster.context} ({op.cluster.server}, {op.cluster.version}, uid {op.cluster.uid or 'not readable'})"
     )
-    if status.is_simulated(op):
+    if op.simulated:
         op.report.warn("the nodes of this cluster are simulated: no container really runs")
     chart = next((str((o["metadata"].get("labels") or {}).get("helm.sh/chart")) for o in work.objects), "fogflow-chart")
     same = installed is not None and not changes(installed.objects, work.objects)
@@ -119,9 +118,7 @@ def _repair(work: Work) -> None:
     if not work.installed or not (plan := repair(work.installed.history)):
         return
     op.report.warn(f"{plan.reason}; rolling back to revision {plan.revision} to repair it (history is kept)")
-    rollout.run_helm(
-        op, op.helm.start_rollback(plan.revision, timeout_s=rollout.HELM_TIMEOUT_S, force_conflicts=True), work.watch
-    )
+    rollout.roll_back(op, plan.revision, work.watch)
     work.installed = status.installed(op)
 
 
@@ -139,7 +136,7 @@ def _unchanged(work: Work) -> list[Change] | None:
 def _attach(work: Work, lease: Held) -> Outcome:
     """Nothing to deploy: wait for the revision that is there, if it is not ready yet."""
     op = work.op
-    seen = assess(work.expected, track.look(op, work.expected))
+    seen = track.glance(op, work.expected)
     if seen.ready:
         op.report.step("nothing to do: the release is as asked for, and ready")
         return outcome(work, "unchanged", 0, seen)

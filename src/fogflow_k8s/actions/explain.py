@@ -32,7 +32,7 @@ def explain(key: str, values: Values) -> list[str]:
     lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
     lines.append(f"  allowed  {_allowed(target, schema)}")
     lines.append(f"  default  {json.dumps(default, ensure_ascii=False)}")
-    given = _at(values.model_dump(mode="json", by_alias=True, exclude_unset=True), seen)
+    given = _at(values.given(), seen)
     lines.append(
         f"  value    {json.dumps(current, ensure_ascii=False)}  ({'given' if given is not None else 'default'})"
     )

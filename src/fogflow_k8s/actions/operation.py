@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from fogflow_k8s.adapters.cluster import KubeCluster
+from fogflow_k8s.adapters.cluster import Cluster
 from fogflow_k8s.adapters.helm import Helm, Target
 from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
+from fogflow_k8s.errors import ClusterError
+
+SIMULATED = "fogflow-k8s.io/simulated"  # the label of a simulated node
 
 
 @dataclass
@@ -15,7 +19,7 @@ class Operation:
     """One release on one cluster, with the tools to work on it."""
 
     helm: Helm
-    cluster: KubeCluster
+    cluster: Cluster
     report: Reporter = field(default_factory=Silent)
     clock: Clock = field(default_factory=SystemClock)
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
@@ -39,6 +43,16 @@ class Operation:
     def own_name(self) -> str:
         """The name of our Lease and of our record's ConfigMap, outside the chart."""
         return f"{self.release}-fogflow-k8s"
+
+    @cached_property
+    def simulated(self) -> bool:
+        """True when a node of the cluster is a simulated one: nothing that needs a container can be believed then."""
+        try:
+            return bool(self.cluster.list("Node", selector=f"{SIMULATED}=true"))
+        except ClusterError as error:
+            if error.status == 403:  # nodes are the administrator's; a namespace's user need not see them
+                return False
+            raise
 
     @property
     def tasks_namespace(self) -> str:

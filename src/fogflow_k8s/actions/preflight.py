@@ -62,14 +62,18 @@ def ensure_namespace(op: Operation, objects: Sequence[Mapping[str, Any]]) -> boo
 
 def bus_secret(op: Operation, values: Mapping[str, Any]) -> str:
     """The Secret with RabbitMQ's password that the values leave to us: its name, or "" when the user or the chart has one."""
-    bus = values.get("rabbitmq") or {}
-    if (bus.get("auth") or {}).get("existingSecret") or (bus.get("external") or {}).get("host"):
+    if not wants_our_secret(values):
         return ""
     found = op.cluster.get("Secret", BUS_SECRET, op.namespace)
     labels = ((found or {}).get("metadata") or {}).get("labels") or {}
-    return (
-        "" if labels.get("app.kubernetes.io/managed-by") == "Helm" else BUS_SECRET
-    )  # made by the chart when it was installed by hand
+    made_by_the_chart = labels.get("app.kubernetes.io/managed-by") == "Helm"  # when it was installed by hand
+    return "" if made_by_the_chart else BUS_SECRET
+
+
+def wants_our_secret(values: Mapping[str, Any]) -> bool:
+    """True when neither a Secret nor a RabbitMQ of the user's own is named."""
+    bus = values.get("rabbitmq") or {}
+    return not ((bus.get("auth") or {}).get("existingSecret") or (bus.get("external") or {}).get("host"))
 
 
 def name_secret(values: Mapping[str, Any], name: str) -> tuple[dict[str, Any], str]:

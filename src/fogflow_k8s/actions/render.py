@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fogflow_k8s.actions.preflight import BUS_SECRET, name_secret
+from fogflow_k8s.actions.preflight import BUS_SECRET, name_secret, wants_our_secret
 from fogflow_k8s.adapters.helm import Helm
 from fogflow_k8s.adapters.places import write_private
 from fogflow_k8s.adapters.render import render_config, render_values
@@ -18,12 +18,9 @@ def render(helm: Helm, chart: Path, values: Values, folder: Path) -> list[Path]:
     texts = {
         "config.json": render_config(named.config),
         "values.yaml": render_values(named),
-        "values.schema.json": (chart / "values.schema.json").read_text(
-            encoding="utf-8"
-        ),  # what the editor's hint points to
-        "manifests.yaml": helm.read_text(
-            helm.start_template(chart, named.model_dump(mode="json", by_alias=True, exclude_unset=True))
-        ),
+        # what the editor's hint in values.yaml points to
+        "values.schema.json": (chart / "values.schema.json").read_text(encoding="utf-8"),
+        "manifests.yaml": helm.read_text(helm.start_template(chart, named.given())),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,8 +35,7 @@ def render(helm: Helm, chart: Path, values: Values, folder: Path) -> list[Path]:
 
 def _with_secret(values: Values) -> Values:
     """The same values, naming the password's Secret: a generated one would differ at each render."""
-    given = values.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    bus = given.get("rabbitmq") or {}
-    if (bus.get("external") or {}).get("host") or (bus.get("auth") or {}).get("existingSecret"):
+    given = values.given()
+    if not wants_our_secret(given):
         return values
     return Values.model_validate(name_secret(given, BUS_SECRET)[0])

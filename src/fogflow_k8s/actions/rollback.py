@@ -11,7 +11,6 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.errors import Interrupted, UsageError
 from fogflow_k8s.model import manifests
-from fogflow_k8s.model.assessment import assess
 from fogflow_k8s.model.diff import Change, changes
 from fogflow_k8s.model.release import PENDING, Revision, rollback_target
 
@@ -52,8 +51,9 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
     """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors."""
     watch = rollout.Stopwatch(op)
     before = planned.current.number
+    expected = manifests.workloads(planned.objects)
     if planned.target.number == before and planned.current.status not in PENDING:
-        seen = assess(manifests.workloads(planned.objects), track.look(op, manifests.workloads(planned.objects)))
+        seen = track.glance(op, expected)
         return Outcome(
             "unchanged",
             0,
@@ -64,14 +64,10 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
     with held(op) as lease:
         try:
             op.report.step(f"rolling back to revision {planned.target.number}")
-            child = op.helm.start_rollback(
-                planned.target.number, timeout_s=rollout.HELM_TIMEOUT_S, force_conflicts=True
-            )
-            rollout.run_helm(op, child, watch)
-            expected = manifests.workloads(planned.objects)
+            rollout.roll_back(op, planned.target.number, watch)
             newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
             if not wait:
-                seen = assess(expected, track.look(op, expected))
+                seen = track.glance(op, expected)
                 return Outcome(
                     "rolled-back",
                     0,

@@ -66,15 +66,15 @@ def follow(
         watch.add("wait", since)
 
 
-def go_back(
-    op: Operation, revision: int, watch: Stopwatch, *, timeout_s: float, lease: Held, force: bool = True
-) -> track.Tracked:
-    """Roll back to a revision and wait for it. Raises Helm's typed errors.
+def roll_back(op: Operation, revision: int, watch: Stopwatch) -> None:
+    """Let Helm go back to a revision. Raises its typed errors. Conflicts are forced: what is taken back is our own work."""
+    run_helm(op, op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=True), watch)
 
-    Conflicts are forced: what we take back is our own half-done work.
-    """
+
+def go_back(op: Operation, revision: int, watch: Stopwatch, *, timeout_s: float, lease: Held) -> track.Tracked:
+    """Roll back to a revision and wait for it. Raises Helm's typed errors."""
     op.report.step(f"rolling back to revision {revision}")
-    run_helm(op, op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=force), watch)
+    roll_back(op, revision, watch)
     expected = manifests.workloads(manifests.split(op.helm.manifest()))
     return follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
 

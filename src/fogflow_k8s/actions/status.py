@@ -11,11 +11,10 @@ from fogflow_k8s.actions import record, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model import manifests
-from fogflow_k8s.model.assessment import Assessment, assess
+from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.release import PENDING, Revision, revisions
 
 State = Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
-SIMULATED = "fogflow-k8s.io/simulated"
 TASKS = "app.kubernetes.io/component=task"
 WHY_UNVERIFIED = "there is no keeper to look into FogFlow itself: pods are ready, which is not proof that it works"
 WHY_SIMULATED = "the nodes are simulated: no container runs, so nothing can be proved"
@@ -76,7 +75,7 @@ def installed(op: Operation) -> Installed | None:
 def status(op: Operation) -> Report:
     """The release's state. Raises NotInstalled."""
     found = _require(op)
-    assessment = assess(found.expected, track.look(op, found.expected))
+    assessment = track.glance(op, found.expected)
     op.report.verdicts(assessment.verdicts(), assessment.causes)
     return report(op, found.newest, assessment, found.objects)
 
@@ -117,7 +116,7 @@ def report(
         context=op.cluster.context,
         server=op.cluster.server,
         uid=op.cluster.uid,
-        simulated=is_simulated(op),
+        simulated=op.simulated,
         state=state_of(revision, assessment),
         assessment=assessment,
         tasks=count_tasks(op),
@@ -163,16 +162,6 @@ def bus_secret(objects: Sequence[Mapping[str, Any]]) -> str:
                 volumes = manifests.pod_spec(obj).get("volumes") or []
                 return next((str(v["secret"]["secretName"]) for v in volumes if v.get("secret")), "")
     return ""
-
-
-def is_simulated(op: Operation) -> bool:
-    """True when a node of the cluster is a simulated one: nothing that needs a container can be believed then."""
-    try:
-        return bool(op.cluster.list("Node", selector=f"{SIMULATED}=true"))
-    except ClusterError as error:
-        if error.status == 403:  # nodes are the administrator's; a namespace's user need not see them
-            return False
-        raise
 
 
 def count_tasks(op: Operation) -> dict[str, int]:

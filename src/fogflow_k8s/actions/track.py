@@ -10,6 +10,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.assessment import Assessment, Seen, assess
+from fogflow_k8s.model.pods import condition
 
 End = Literal["ready", "hopeless", "deadline", "advancing"]
 EVERY_S = 1.0
@@ -33,11 +34,16 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
     owned = [o for kind in sorted(kinds) for o in op.cluster.list(kind, op.namespace, op.selector)]
     sets = op.cluster.list("ReplicaSet", op.namespace, op.selector)
     pods = op.cluster.list("Pod", op.namespace, op.selector)
-    calm = all((p.get("status") or {}).get("phase") in ("Running", "Succeeded") for p in pods) and not any(
-        _unready(p) for p in pods
-    )
+    calm = all(condition(p, "Ready") == "True" for p in pods)
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
-    return Seen(owned, sets, pods, events, _nodes(op) if any(_homeless(p) for p in pods) else ())
+    return Seen(
+        owned, sets, pods, events, _nodes(op) if any(condition(p, "PodScheduled") == "False" for p in pods) else ()
+    )
+
+
+def glance(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Assessment:
+    """The state of the workloads as of now. Raises ClusterError."""
+    return assess(expected, look(op, expected))
 
 
 def track(
@@ -60,7 +66,7 @@ def track(
         nonlocal pulled_s, last_look, hopeless_since, changed_at, before
         keep_on()
         now = op.clock.now()
-        result = assess(expected, look(op, expected))
+        result = glance(op, expected)
         if result.pulling and not result.hopeless:
             pulled_s += now - last_look
         last_look = now
@@ -93,13 +99,3 @@ def _nodes(op: Operation) -> Sequence[Mapping[str, Any]]:
         if error.status == 403:  # nodes are the administrator's
             return ()
         raise
-
-
-def _homeless(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return any(c.get("type") == "PodScheduled" and c.get("status") == "False" for c in conditions)
-
-
-def _unready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or []
-    return not any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)

@@ -13,7 +13,7 @@ from fogflow_k8s.actions import rollout, status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.model import manifests
-from fogflow_k8s.model.assessment import Assessment, assess
+from fogflow_k8s.model.assessment import Assessment
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Work:
 def now(work: Work) -> Assessment:
     """One look at what is installed."""
     expected = work.installed.expected if work.installed else []
-    return assess(expected, track.look(work.op, expected))
+    return track.glance(work.op, expected)
 
 
 def outcome(work: Work, result: Result, exit_code: int, seen: Assessment, **more: Any) -> Outcome:

@@ -38,6 +38,14 @@ class Cluster(Protocol):
     context: str
     server: str
 
+    @property
+    def uid(self) -> str:
+        """The cluster's identity; "" when it cannot be read."""
+
+    @property
+    def version(self) -> str:
+        """The server's version, like v1.37.2."""
+
     def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
         """One object, or None when it does not exist."""
 

@@ -31,7 +31,7 @@ def render_config(config: FogflowConfig) -> str:
 
 def render_values(values: Values, schema: str = SCHEMA) -> str:
     """values.yaml with everything that was set, and for editors the place of its schema in the first line."""
-    data = values.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    data = values.given()
     return _checked("values.yaml.j2", {"values": data, "schema": schema}, data, _read_yaml)
 
 

@@ -41,7 +41,6 @@ def deploy(
     from fogflow_k8s.console.screens import outcome_screen
 
     me = session(ctx)
-    one_of(output, ("table", "json"), "--output")
     one_of(dry_run, ("", "client", "server"), "--dry-run")
     timeout_s = seconds(timeout)
     wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
@@ -49,7 +48,7 @@ def deploy(
     check.require(op)
     request = Request(
         chart=asset("charts/fogflow-chart"),
-        values=settings.given(wanted),
+        values=wanted.given(),
         config=config,
         timeout_s=timeout_s,
         wait=wait,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fogflow_k8s.commands.session import Output, one_of, print_json, session
+from fogflow_k8s.commands.session import Output, print_json, session
 
 
 def history(ctx: typer.Context, output: Output = "table") -> None:
@@ -14,6 +14,5 @@ def history(ctx: typer.Context, output: Output = "table") -> None:
     from fogflow_k8s.console.screens import history_screen
 
     me = session(ctx)
-    one_of(output, ("table", "json"), "--output")
     revisions = action(me.operation())
     print_json(history_document(revisions)) if output == "json" else me.show(history_screen(revisions))

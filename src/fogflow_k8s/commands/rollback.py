@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, Timeout, Yes, one_of, print_json, seconds, session
+from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
 
 
 def rollback(
@@ -26,7 +26,6 @@ def rollback(
     from fogflow_k8s.console.screens import outcome_screen
 
     me = session(ctx)
-    one_of(output, ("table", "json"), "--output")
     timeout_s = seconds(timeout)
     op = me.operation()
     plan = action.plan(op, revision)

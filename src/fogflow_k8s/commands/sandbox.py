@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, one_of, print_json, session
+from fogflow_k8s.commands.session import Output, print_json, session
 from fogflow_k8s.errors import NotInstalled
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ def status(name: Name = "default", output: Output = "table") -> None:
 
     from fogflow_k8s.sandbox import lifecycle
 
-    one_of(output, ("table", "json"), "--output")
     now = lifecycle.status(name)
     print_json(asdict(now)) if output == "json" else typer.echo(_table(now))
 

@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from fogflow_k8s.console.live import LiveReporter
     from fogflow_k8s.console.plain import PlainReporter
 
-Output = Annotated[str, typer.Option("--output", "-o", help="table or json.")]
+
+def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
+    """The value, when it is allowed. Raises UsageError with the allowed ones."""
+    if value not in allowed:
+        raise UsageError(f"{flag} {value}: not one of {', '.join(allowed)}", hint=f"{flag} {allowed[0]}")
+    return value
+
+
+def _known_format(value: str) -> str:
+    return one_of(value, ("table", "json"), "--output")
+
+
+Output = Annotated[str, typer.Option("--output", "-o", callback=_known_format, help="table or json.")]
 Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DEFAULT_NAMESPACE = "fogflow"
@@ -118,19 +130,14 @@ def helm_binary() -> str:
 
     if given := os.environ.get("HELM"):
         return given
-    found, problem = shutil.which("helm"), None
-    if found:
-        try:
-            check_version(SystemRunner().run([found, "version", "--template", "{{.Version}}"], timeout_s=20).stdout)
-        except ToolMissing as error:
-            problem = error
-        else:
-            return found
-    if built := programs.built("helm"):
-        return str(built)
-    raise problem or ToolMissing(
-        "helm is not on PATH", hint="install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up"
-    )  # fmt: skip
+    if found := programs.find("helm"):
+        return str(found)
+    if unfit := shutil.which("helm"):  # say what is wrong with it
+        check_version(SystemRunner().run([unfit, "version", "--template", "{{.Version}}"], timeout_s=20).stdout)
+    raise ToolMissing(
+        "helm is not on PATH",
+        hint="install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up",
+    )
 
 
 def seconds(text: str) -> float:
@@ -144,13 +151,6 @@ def seconds(text: str) -> float:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)
     raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 5m or 1h30m")
-
-
-def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
-    """The value, when it is allowed. Raises UsageError with the allowed ones."""
-    if value not in allowed:
-        raise UsageError(f"{flag} {value}: not one of {', '.join(allowed)}", hint=f"{flag} {allowed[0]}")
-    return value
 
 
 def print_json(document: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -44,8 +44,3 @@ def load(config: Path | None, values: list[Path], sets: list[str], external_ips:
             raise UsageError(f"--external-ip and --expose {expose} contradict each other", hint="drop one of them")
         sets = [*sets, f"expose.type={_EXPOSE[expose]}"]
     return settings(config, values, sets, external_ips)
-
-
-def given(values: Values) -> dict[str, Any]:
-    """What a person gave, as helm takes it: the chart's own defaults fill in the rest."""
-    return values.model_dump(mode="json", by_alias=True, exclude_unset=True)

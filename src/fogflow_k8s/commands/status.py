@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, Timeout, one_of, print_json, seconds, session
+from fogflow_k8s.commands.session import Output, Timeout, print_json, seconds, session
 
 EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
 
@@ -28,7 +28,6 @@ def status(
     from fogflow_k8s.engine.reporter import Silent
 
     me = session(ctx)
-    one_of(output, ("table", "json"), "--output")
     timeout_s = seconds(timeout)
     op = me.operation()
     if wait:

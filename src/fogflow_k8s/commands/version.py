@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from fogflow_k8s import __version__
-from fogflow_k8s.commands.session import Output, one_of, print_json, session
+from fogflow_k8s.commands.session import Output, print_json, session
 
 
 def version(ctx: typer.Context, output: Output = "table") -> None:
@@ -16,7 +16,6 @@ def version(ctx: typer.Context, output: Output = "table") -> None:
     from fogflow_k8s.errors import FogflowError
 
     me = session(ctx)
-    one_of(output, ("table", "json"), "--output")
     chart = yaml.safe_load((asset("charts/fogflow-chart") / "Chart.yaml").read_text(encoding="utf-8"))
     found = {
         "tool": __version__,

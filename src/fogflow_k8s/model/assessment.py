@@ -65,11 +65,6 @@ class Assessment:
         """True when waiting cannot help: a fatal cause, or a workload that failed for good."""
         return any(c.kind == "fatal" for c in self.causes) or any(c.verdict.state == "failed" for c in self.components)
 
-    @property
-    def headline(self) -> Cause | None:
-        """The one cause to read first."""
-        return self.causes[0] if self.causes else None
-
     def verdicts(self) -> dict[str, Verdict]:
         """Component name -> verdict, with the phase as reason where it says more."""
         return {

@@ -52,7 +52,7 @@ def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[
     `nodes`, where we may see them, tell a taint from a selector that matches nothing.
     """
     status, metadata = pod.get("status") or {}, pod.get("metadata") or {}
-    if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded" or _condition(pod, "Ready") == "True":
+    if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded" or condition(pod, "Ready") == "True":
         return []
     mine = [e for e in events if _is_about(e, pod)]
     found: list[Cause] = []
@@ -60,7 +60,7 @@ def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[
         found.append(_make("FK-5008", pod, component, f"evicted: {status.get('message', '')}"))
     elif status.get("reason") == "NodeLost":
         found.append(_make("FK-5009", pod, component, f"node {_node(pod)} is lost"))
-    if _condition(pod, "PodScheduled") == "False":
+    if condition(pod, "PodScheduled") == "False":
         found.append(_unschedulable(pod, component, nodes))
     for init, container in _containers(pod):
         found.extend(_container_causes(pod, container, mine, component, init=init))
@@ -243,7 +243,8 @@ def _spec_image(pod: Obj, container: Obj) -> str:
     return str(container.get("image"))
 
 
-def _condition(pod: Obj, kind: str) -> str:
+def condition(pod: Obj, kind: str) -> str:
+    """The status (True, False, Unknown) of a pod's condition; "" when the pod does not have it."""
     conditions = (pod.get("status") or {}).get("conditions") or []
     return next((str(c.get("status")) for c in conditions if c.get("type") == kind), "")
 

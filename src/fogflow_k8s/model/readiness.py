@@ -30,11 +30,6 @@ def judge(obj: Mapping[str, Any]) -> Verdict:
     return rule(obj) if rule else Verdict("ready")
 
 
-def is_workload(obj: Mapping[str, Any]) -> bool:
-    """True for the kinds whose rollout is waited for."""
-    return obj.get("kind") in ("Deployment", "StatefulSet", "DaemonSet", "Job")
-
-
 def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
     """Generation seen, all replicas of the new template, all available, none of the old left."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}

@@ -171,7 +171,7 @@ class Values(Part):
     def _upon_defaults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """What is not said has the chart's default, at every depth: with `broker.image.tag` alone the repository stays.
 
-        `model_fields_set` holds what was said, so `model_dump(exclude_unset=True)` gives it back.
+        `model_fields_set` holds what was said, so `given()` gives it back.
         """
         if not isinstance(data, Mapping):
             return handler(data)
@@ -195,6 +195,10 @@ class Values(Part):
                 "rabbitmq.external.host needs a login: name the Secret with it in rabbitmq.auth.existingSecret",
             )
         return self
+
+    def given(self) -> dict[str, Any]:
+        """What a person gave, as Helm and files take it: the chart's own defaults fill in the rest."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     @property
     def addresses(self) -> tuple[str, ...]:
