@@ -42,7 +42,7 @@ def _carry_out(work: Work) -> Outcome:
     op, request = work.op, work.request
     preflight.ensure_namespace(op, work.objects)
     with held(op) as lease:
-        work.installed = status.installed(op)  # what another operation may have done while we waited for the lease
+        work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         _repair(work)
         if work.secret:
             preflight.ensure_bus_secret(op, work.secret, work.password)
@@ -68,6 +68,7 @@ def _render(work: Work) -> None:
     child = op.helm.start_template(
         request.chart, values, upgrade=work.installed is not None, kube_version=op.cluster.version
     )
+    _ = op.simulated  # asked while Helm renders
     work.objects = manifests.split(op.helm.read_text(child))
 
 
@@ -155,12 +156,12 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
         force_conflicts=request.force_conflicts or bool(drifted),
     )  # fmt: skip
     try:
-        rollout.run_helm(op, child, work.watch)
+        done = rollout.run_helm(op, child, work.watch)
     except ClusterError:
         raise
     except FogflowError as error:
         return recovery.failed(work, lease, now(work), recovery.helm_cause(work, error), error=error.message)
-    work.installed = status.installed(op)
+    work.installed = status.made(op, work.installed, done.stdout, work.objects)
     return _wait(work, lease, made=made)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.nearest import nearest
 from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.values_base import schema_of
 
 
 def explain(key: str, values: Values) -> list[str]:
     """The lines to print. Raises UsageError, naming the nearest key, for one that does not exist."""
-    schema = Values.model_json_schema(by_alias=True)
+    schema = schema_of(Values)
     node: dict[str, Any] = schema
     seen: list[str] = []
     for part in key.split("."):
@@ -41,7 +42,7 @@ def explain(key: str, values: Values) -> list[str]:
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     if "$ref" in node:
-        return dict(schema["$defs"][node["$ref"].rsplit("/", 1)[1]])
+        return dict(schema["definitions"][node["$ref"].rsplit("/", 1)[1]])
     for option in node.get("anyOf") or node.get("allOf") or []:
         if option.get("type") != "null":
             return _resolve(option, schema)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
@@ -21,10 +22,11 @@ _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("
 def missing(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:
     """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist."""
     causes = []
+    get = cache(op.cluster.get)
     for reference in manifests.missing_references(objects):
         namespace = op.namespace if manifests.RESOURCES[reference.kind][2] else ""
         try:
-            found = op.cluster.get(reference.kind, reference.name, namespace)
+            found = get(reference.kind, reference.name, namespace)
         except ClusterError as error:
             if error.status == 403:  # what we may not see, we do not judge
                 op.report.log(f"not checked: {reference.kind} {reference.name} (no right to read it)")

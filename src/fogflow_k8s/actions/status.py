@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +72,38 @@ def installed(op: Operation) -> Installed | None:
         manifest_child.stop()
         return None
     return Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))))
+
+
+def reread(op: Operation, known: Installed | None) -> Installed | None:
+    """What Helm has now: `known`, when its storage holds exactly those revisions in those states, else read anew."""
+    has = {(r.number, r.status) for r in known.history} if known else set()
+    return known if has == _stored(op) else installed(op)
+
+
+def _stored(op: Operation) -> set[tuple[int, str]] | None:
+    """Number and status of every revision, by the labels of Helm's Secrets; None when they are kept elsewhere or hidden."""
+    if os.environ.get("HELM_DRIVER", "secret") not in {"secret", "secrets"}:
+        return None
+    try:
+        found = op.cluster.labels("Secret", op.namespace, f"owner=helm,name={op.release}")
+        return {(int(each["version"]), each["status"]) for each in found}
+    except (ClusterError, KeyError, ValueError):
+        return None  # Helm itself will say it, or knows better
+
+
+def made(op: Operation, before: Installed | None, printed: str, objects: Sequence[dict[str, Any]]) -> Installed | None:
+    """What Helm has after an upgrade to `objects`, by the release it printed itself (`--output json`)."""
+    try:
+        release = json.loads(printed)
+        info, chart = release["info"], release["chart"]["metadata"]
+        line = {
+            "revision": release["version"], "status": info["status"], "updated": info.get("last_deployed"),
+            "chart": f"{chart['name']}-{chart['version']}", "app_version": chart.get("appVersion"),
+            "description": info.get("description"),
+        }  # fmt: skip
+    except (ValueError, KeyError, TypeError):
+        return installed(op)
+    return Installed((*(before.history if before else ()), *revisions([line], {})), tuple(objects))
 
 
 def status(op: Operation) -> Report:

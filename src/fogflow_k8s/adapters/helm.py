@@ -66,16 +66,37 @@ class Target:
 class Helm:
     """One helm binary, for one release."""
 
-    def __init__(self, runner: StartingRunner, target: Target, binary: str = "helm") -> None:
+    def __init__(self, runner: StartingRunner, target: Target, binary: str = "helm", *, version: str = "") -> None:
+        """`version`: what the binary would say of itself, when that is known."""
         self.runner = runner
         self.target = target
         self.binary = binary
+        self._version = version
+        self._early: dict[str, Child] = {}
+
+    def begin(self) -> None:
+        """Start what a verb asks first (version, history, manifest), so that it is there once the program has loaded.
+
+        Each answer is handed out once; whoever asks again gets a new one. `abandon` ends what nobody asked for.
+        """
+        started = {"history": self.start_history(), "manifest": self.start_manifest()}
+        self._early = started if self._version else {**started, "version": self._start_version()}
+
+    def abandon(self) -> None:
+        """End the children of `begin` whose answers were not wanted."""
+        while self._early:
+            self._early.popitem()[1].kill()
 
     @cached_property
     def version(self) -> tuple[int, int, int]:
         """Major, minor, patch. Raises ToolMissing when absent, too old, or known to be broken."""
-        done = self.runner.run([self.binary, "version", "--template", "{{.Version}}"], timeout_s=20)
-        return check_version(done.stdout)
+        return check_version(self._version or _finished(self._start_version(), 20).stdout)
+
+    def _start_version(self) -> Child:
+        return self._begun("version") or self.runner.start([self.binary, "version", "--template", "{{.Version}}"])
+
+    def _begun(self, what: str) -> Child | None:
+        return self._early.pop(what, None)
 
     def history(self) -> list[dict[str, Any]]:
         """The revisions, oldest first; empty when there is no such release."""
@@ -83,7 +104,10 @@ class Helm:
 
     def start_history(self) -> Child:
         """`helm history` under way; hand it to read_history."""
-        return self.runner.start(self._argv("history", self.target.release, "--output", "json", "--max", "256"))
+        begun = self._begun("history")
+        return begun or self.runner.start(
+            self._argv("history", self.target.release, "--output", "json", "--max", "256")
+        )
 
     def read_history(self, child: Child) -> list[dict[str, Any]]:
         """What start_history's child has to say."""
@@ -95,7 +119,8 @@ class Helm:
     def start_manifest(self, revision: int | None = None) -> Child:
         """`helm get manifest` under way; hand it to read_text."""
         which = ["--revision", str(revision)] if revision else []
-        return self.runner.start(self._argv("get", "manifest", self.target.release, *which))
+        begun = None if revision else self._begun("manifest")
+        return begun or self.runner.start(self._argv("get", "manifest", self.target.release, *which))
 
     def read_text(self, child: Child) -> str:
         """The output of a child started here. Raises as every verb does."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fogflow_k8s.adapters.plainlogin import plain_login
 from fogflow_k8s.errors import ClusterError, UsageError
 
 
 @dataclass(frozen=True)
 class Access:
-    """A way into one API server. `configuration` is the official client's, which knows tokens, plug-ins and proxies."""
+    """A way into one API server. `configuration` is a PlainLogin or the official client's, which knows plug-ins and proxies."""
 
     context: str
     server: str
@@ -24,10 +25,6 @@ def load(kubeconfig: str = "", context: str = "") -> Access:
 
     Raises UsageError for a context or file that does not exist, ClusterError when there is no cluster at all.
     """
-    from kubernetes import config
-    from kubernetes.client import Configuration
-
-    configuration = Configuration()
     if kubeconfig and not Path(kubeconfig).expanduser().exists():
         raise UsageError(
             f"kubeconfig {kubeconfig} does not exist", hint="give --kubeconfig a file that does, or unset KUBECONFIG"
@@ -40,6 +37,17 @@ def load(kubeconfig: str = "", context: str = "") -> Access:
             f"no cluster: {where} does not exist",
             hint="point KUBECONFIG at your cluster, or make one on this machine: fogflow-k8s sandbox up",
         )
+    if len(found) == 1 and (plain := plain_login(Path(found[0]).expanduser(), context)):
+        return Access(plain[0], plain[1].host, plain[1])
+    return _official(found, context, where)
+
+
+def _official(found: list[str], context: str, where: str) -> Access:
+    """The access as the official client's loader finds it: in-cluster, merged files, plug-ins, OIDC, proxies."""
+    from kubernetes import config
+    from kubernetes.client import Configuration
+
+    configuration = Configuration()
     try:
         if not found:
             config.load_incluster_config(client_configuration=configuration)

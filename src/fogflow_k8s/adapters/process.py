@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -58,6 +59,9 @@ class Child(Protocol):
 
     def stop(self) -> Completed:
         """Interrupt it once, give it INTERRUPT_GRACE_S, then kill it; what it left behind."""
+
+    def kill(self) -> None:
+        """End it at once: for a child that only reads."""
 
 
 def die_with_parent() -> Callable[[], None]:
@@ -120,11 +124,20 @@ class RunningChild:
 
     def wait(self, timeout_s: float) -> Completed | None:
         """What it left behind, or None when it still runs after `timeout_s` seconds."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+        if self._done is None and self._process.returncode is None:
+            self._sleep_until_end(timeout_s)
         return self.poll()
+
+    def _sleep_until_end(self, timeout_s: float) -> None:
+        if not hasattr(os, "pidfd_open"):  # pragma: no cover - not Linux
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout_s)
+            return
+        descriptor = os.pidfd_open(self._process.pid)  # Popen.wait only polls, up to 50 ms late
+        try:
+            select.select([descriptor], [], [], timeout_s)
+        finally:
+            os.close(descriptor)
 
     def errors_so_far(self) -> str:
         """What it has written on stderr until now (of a child that still runs)."""
@@ -140,6 +153,12 @@ class RunningChild:
             if done := self.wait(patience):
                 return done
         raise ChildTimeout(f"{self.argv[0]} (process {self.pid}) does not end")  # pragma: no cover
+
+    def kill(self) -> None:
+        """End it at once: for a child that only reads."""
+        if self.poll() is None:
+            self._signal(signal.SIGKILL)
+            self.wait(INTERRUPT_GRACE_S)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -33,17 +33,17 @@ def deploy(
     output: Output = "table",
 ) -> None:
     """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
+    me = session(ctx)
+    one_of(dry_run, ("", "client", "server"), "--dry-run")
+    timeout_s = seconds(timeout)
+    existing(config, "--config")
+    me.begin(ctx)
     from fogflow_k8s.actions import check
     from fogflow_k8s.actions.deploy import deploy as action
     from fogflow_k8s.actions.work import Request
     from fogflow_k8s.adapters.assets import asset
-    from fogflow_k8s.console.documents import outcome_document
-    from fogflow_k8s.console.screens import outcome_screen
 
-    me = session(ctx)
-    one_of(dry_run, ("", "client", "server"), "--dry-run")
-    timeout_s = seconds(timeout)
-    wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
+    wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
     check.require(op)
     request = Request(
@@ -60,5 +60,12 @@ def deploy(
     )
     outcome = action(op, request)
     me.reporter.close()
-    print_json(outcome_document(outcome)) if output == "json" else me.show(outcome_screen(outcome))
+    if output == "json":
+        from fogflow_k8s.console.documents import outcome_document
+
+        print_json(outcome_document(outcome))
+    else:
+        from fogflow_k8s.console.screens import outcome_screen
+
+        me.show(outcome_screen(outcome))
     raise typer.Exit(outcome.exit_code)

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fogflow_k8s.actions.operation import Operation
+    from fogflow_k8s.adapters.helm import Helm
     from fogflow_k8s.console.live import LiveReporter
     from fogflow_k8s.console.plain import PlainReporter
 
@@ -52,6 +53,7 @@ class Session:
     quiet: bool = False
     verbose: bool = False
     verb: str = ""
+    _begun: Helm | None = None
 
     @cached_property
     def out(self) -> Console:
@@ -73,13 +75,25 @@ class Session:
         """The release on its cluster. Raises UsageError, ClusterError, ToolMissing; nothing is sent yet."""
         from fogflow_k8s.actions.operation import Operation
         from fogflow_k8s.adapters.cluster import KubeCluster
+
+        helm = self._helm(namespace)
+        cluster = KubeCluster.connect(self.kubeconfig, self.context)
+        return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
+
+    def begin(self, ctx: typer.Context) -> None:
+        """Let Helm read the release while the rest of the program loads; what is not asked for ends with the verb."""
+        helm = self._helm()
+        helm.begin()
+        ctx.call_on_close(helm.abandon)
+
+    def _helm(self, namespace: str = "") -> Helm:
         from fogflow_k8s.adapters.helm import Helm, Target
         from fogflow_k8s.adapters.process import SystemRunner
 
         target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
-        helm = Helm(SystemRunner(echo=self._echo), target, helm_binary())
-        cluster = KubeCluster.connect(self.kubeconfig, self.context)
-        return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
+        if self._begun is None or self._begun.target != target:
+            self._begun = Helm(SystemRunner(echo=self._echo), target, helm_binary(), version=_known_version())
+        return self._begun
 
     def _echo(self, line: str) -> None:
         if self.verbose:
@@ -122,6 +136,7 @@ def session(ctx: typer.Context) -> Session:
     return found
 
 
+@cache
 def helm_binary() -> str:
     """$HELM, else a helm on PATH that we can work with, else the one the sandbox built. Raises ToolMissing."""
     from fogflow_k8s.adapters.helm import check_version
@@ -138,6 +153,14 @@ def helm_binary() -> str:
         "helm is not on PATH",
         hint="install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up",
     )
+
+
+def _known_version() -> str:
+    """The version of the helm in use when it need not be asked: the sandbox's own, whose version is in its go.mod."""
+    from fogflow_k8s.sandbox import programs
+
+    ours = programs.built("helm")
+    return programs.version_of("helm.sh/helm/v4") if ours and str(ours) == helm_binary() else ""
 
 
 def seconds(text: str) -> float:
