@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.adapters import images
+from fogflow_k8s.adapters import images, kubectl
 from fogflow_k8s.adapters.helm import parse_version
 from fogflow_k8s.engine.checks import Check, Found, Result, run
 from fogflow_k8s.errors import FogflowError, PreflightFailed
@@ -14,31 +14,52 @@ OLDEST_KUBERNETES = (1, 30, 0)
 
 
 def prerequisites(op: Operation) -> list[Check]:
-    """Docker without sudo, Helm, and a cluster that answers and is new enough.
+    """Helm, a cluster that answers and is new enough, kubectl, and Docker without sudo.
 
-    Docker is a warning only: the cluster runs the containers; the engine here merely helps to build and load images.
+    The last two are warnings only: kubectl is for the commands that we print, and the cluster runs the containers; the
+    engine here merely helps to build and load images.
     """
     return [
         Check("helm", "helm is there and usable", lambda: _said(lambda: "v" + ".".join(map(str, op.helm.version)))),
         Check("cluster", "the cluster answers and is Kubernetes 1.30 or newer", lambda: _said(lambda: _kubernetes(op))),
+        Check("kubectl", "kubectl is there and fits the cluster", lambda: _kubectl(op), warning=True),
         Check("docker", "docker is usable without sudo", _docker, warning=True),
     ]
 
 
 def require(op: Operation) -> list[Result]:
-    """The results of all prerequisites. Raises the first failed one's own error; warnings are reported."""
-    results = run(prerequisites(op))
+    """The results of the prerequisites without which nothing works. Raises the first failed one's own error."""
+    results = run([check for check in prerequisites(op) if not check.warning])
     for result in results:
-        if result.state == "warning":
-            op.report.log(f"note: {result.fact} (not needed to deploy; mend: {result.mend})")
-        elif result.state == "failed":
+        if result.state == "failed":
             raise PreflightFailed(result.fact, hint=result.mend)
     return results
+
+
+def advise(op: Operation) -> None:
+    """Say which of the other prerequisites are not met. They take a second, so they are looked at while Helm works."""
+    for result in run([check for check in prerequisites(op) if check.warning]):
+        if result.state == "warning":
+            op.report.log(f"note: {result.fact} (not needed to deploy; mend: {result.mend})")
 
 
 def _docker() -> Found:
     engine = images.engine()
     return Found(engine.usable, engine.fact, engine.mend)
+
+
+def _kubectl(op: Operation) -> Found:
+    version = kubectl.client_version(op.helm.runner)
+    mend = "https://kubernetes.io/docs/tasks/tools, or the sandbox's own: eval $(fogflow-k8s sandbox env)"
+    if not version:
+        return Found(False, "no kubectl on PATH that says its version", mend)
+    if not kubectl.fits(version, op.cluster.version):
+        return Found(
+            False,
+            f"kubectl {version} is more than one minor version away from the cluster's {op.cluster.version}",
+            mend,
+        )
+    return Found(True, version)
 
 
 def _kubernetes(op: Operation) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fogflow_k8s.actions import guard, preflight, record, recovery, rollout, status, track
+from fogflow_k8s.actions import check, guard, preflight, record, recovery, rollout, status, track
 from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
@@ -156,7 +156,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
         force_conflicts=request.force_conflicts or bool(drifted),
     )  # fmt: skip
     try:
-        done = rollout.run_helm(op, child, work.watch)
+        done = rollout.run_helm(op, child, work.watch, meanwhile=lambda: check.advise(op))
     except ClusterError:
         raise
     except FogflowError as error:

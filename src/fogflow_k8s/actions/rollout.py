@@ -39,10 +39,11 @@ class Stopwatch:
         return {"total": round(self.op.clock.now() - self.start, 3), **{k: round(v, 3) for k, v in self.parts.items()}}
 
 
-def run_helm(op: Operation, child: Child, watch: Stopwatch) -> Completed:
-    """Helm's result once it ended. Ctrl-C interrupts it once, waits for it, and goes on upwards. Raises its typed error."""
+def run_helm(op: Operation, child: Child, watch: Stopwatch, meanwhile: Callable[[], None] = lambda: None) -> Completed:
+    """Helm's result once it ended; `meanwhile` is done while it works. Ctrl-C interrupts it once, waits for it, and goes on upwards. Raises its typed error."""
     since = op.clock.now()
     try:
+        meanwhile()
         done = child.wait(HELM_TIMEOUT_S)
     except KeyboardInterrupt:
         op.report.warn(

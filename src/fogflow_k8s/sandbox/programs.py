@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import platform
 import re
@@ -14,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from fogflow_k8s.adapters import kubectl
 from fogflow_k8s.adapters.places import cache_home
 from fogflow_k8s.adapters.process import RunningChild, SystemRunner
 from fogflow_k8s.engine.reporter import Reporter
@@ -191,7 +191,7 @@ def _on_path(name: str) -> Path | None:
     path = shutil.which(name) if name in judges else None
     try:
         return Path(path) if path and judges[name](path) else None
-    except (FogflowError, ValueError, KeyError):  # it hangs, cannot be run, or answers something else
+    except FogflowError:  # it hangs, cannot be run, or answers something else
         return None
 
 
@@ -202,14 +202,7 @@ def _helm_is_good(path: str) -> bool:
 
 
 def _kubectl_is_good(path: str) -> bool:
-    text = SystemRunner().run([path, "version", "--client", "-o", "json"], timeout_s=20).stdout
-    return acceptable_kubectl(json.loads(text)["clientVersion"]["gitVersion"])
-
-
-def acceptable_kubectl(version: str) -> bool:
-    """Whether a kubectl `v1.36.1` may talk to our API server: at most one minor version older or newer."""
-    ours, theirs = (re.match(r"v1\.(\d+)\.", text) for text in (version_of("k8s.io/kubernetes"), version))
-    return bool(ours and theirs and abs(int(ours[1]) - int(theirs[1])) <= 1)
+    return kubectl.fits(kubectl.client_version(SystemRunner(), path), version_of("k8s.io/kubernetes"))
 
 
 def _folder() -> Path:

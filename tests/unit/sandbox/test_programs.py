@@ -181,13 +181,6 @@ def test_the_flags_carry_the_versions_of_go_mod():
 
 
 @pytest.mark.parametrize(
-    ("version", "good"), [("v1.37.0", True), ("v1.36.9", True), ("v1.38.1", True), ("v1.32.4-x", False), ("v2", False)]
-)
-def test_a_kubectl_is_taken_when_one_minor_away_at_most(version, good):
-    assert programs.acceptable_kubectl(version) is good
-
-
-@pytest.mark.parametrize(
     ("answer", "good"), [("v4.0.1", True), ("v3.19.0", True), ("v3.12.0", False), ("v4.2.1", False)]
 )
 def test_a_helm_on_path_is_used_when_new_enough(go, tmp_path, answer, good):
