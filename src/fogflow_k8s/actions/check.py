@@ -50,7 +50,7 @@ def _docker() -> Found:
 
 def _kubectl(op: Operation) -> Found:
     version = kubectl.client_version(op.helm.runner)
-    mend = "https://kubernetes.io/docs/tasks/tools, or the sandbox's own: eval $(fogflow-k8s sandbox env)"
+    mend = "https://kubernetes.io/docs/tasks/tools"
     if not version:
         return Found(False, "no kubectl on PATH that says its version", mend)
     if not kubectl.fits(version, op.cluster.version):

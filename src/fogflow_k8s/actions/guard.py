@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.adapters.places import state_home, write_private
+from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.errors import Refused
 
 
@@ -17,7 +16,7 @@ def require_same_cluster(op: Operation, *, config: Path | None, expect: str = ""
         raise Refused(
             f"context {op.cluster.context} is cluster {uid or 'of unknown identity'}, not {expect}", hint="choose the right --context, or drop --expect-cluster"
         )  # fmt: skip
-    known = _read().get(_key(op, config), {})
+    known = known_clusters.load().get(_key(op, config), {})
     if uid and known.get("uid") not in (None, uid) and not allow_other:
         raise Refused(
             f"this was last deployed to cluster {known['uid']} (context {known.get('context')}); context {op.cluster.context} is {uid}",
@@ -29,17 +28,17 @@ def remember(op: Operation, *, config: Path | None) -> None:
     """Note that this configuration lives on this cluster from now on."""
     if not op.cluster.uid:
         return
-    known = _read()
+    known = known_clusters.load()
     known[_key(op, config)] = {"uid": op.cluster.uid, "context": op.cluster.context, "server": op.cluster.server}
-    _write(known)
+    known_clusters.save(known)
 
 
 def forget(op: Operation) -> None:
     """Forget every configuration of this release on this cluster: it was uninstalled."""
-    _write(
+    known_clusters.save(
         {
             k: v
-            for k, v in _read().items()
+            for k, v in known_clusters.load().items()
             if not (k.endswith(f"|{op.namespace}|{op.release}") and v.get("uid") == op.cluster.uid)
         }
     )
@@ -47,19 +46,3 @@ def forget(op: Operation) -> None:
 
 def _key(op: Operation, config: Path | None) -> str:
     return f"{config.resolve() if config else '-'}|{op.namespace}|{op.release}"
-
-
-def _file() -> Path:
-    return state_home() / "clusters.json"
-
-
-def _read() -> dict[str, dict[str, str]]:
-    try:
-        return dict(json.loads(_file().read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def _write(known: dict[str, dict[str, str]]) -> None:
-    _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(_file(), json.dumps(known, indent=1, sort_keys=True))

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
 from fogflow_k8s.sandbox import controlplane, kubeconfig, pki, programs, simulated
@@ -173,6 +174,9 @@ def _enter_context(state: State, target: Path, *, switch: bool) -> None:
 def _clear(name: str, state: State | None, report: Reporter) -> None:
     """End every process of this sandbox, take our context out, remove the folder: in this order."""
     end_all(name, state)
+    if state:
+        with suppress(OSError):  # a sandbox of the same name is a new cluster, and `deploy` shall not refuse it
+            known_clusters.forget_server(state.server)
     if state and state.entry:
         try:
             kubeconfig.remove(state.entry)

@@ -1,0 +1,36 @@
+"""Which configuration went to which cluster: a small file of this machine, like SSH's known_hosts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fogflow_k8s.adapters.places import state_home, write_private
+
+Known = dict[str, dict[str, str]]  # a configuration's key -> uid, context and server of its cluster
+
+
+def load() -> Known:
+    """What is known; nothing when the file is absent or damaged, for then the next deploy writes it anew."""
+    try:
+        return dict(json.loads(_file().read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def save(known: Known) -> None:
+    """Write it. Raises OSError."""
+    _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(_file(), json.dumps(known, indent=1, sort_keys=True))
+
+
+def forget_server(server: str) -> None:
+    """Forget a cluster that exists no more, by its address: it cannot be meant again."""
+    known = load()
+    kept = {key: each for key, each in known.items() if each.get("server") != server}
+    if kept != known:
+        save(kept)
+
+
+def _file() -> Path:
+    return state_home() / "clusters.json"
