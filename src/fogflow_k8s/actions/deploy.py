@@ -44,7 +44,7 @@ def _carry_out(work: Work) -> Outcome:
     with held(op) as lease:
         work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         _repair(work)
-        if work.secret:
+        if work.secret and (work.password or not work.secret_exists):
             preflight.ensure_bus_secret(op, work.secret, work.password)
         if absent := preflight.missing(op, work.objects):
             code = PreflightFailed.exit_code
@@ -60,7 +60,7 @@ def _render(work: Work) -> None:
     """Decide what the user left to us, and render with it."""
     op, request = work.op, work.request
     values = dict(request.values)
-    work.secret = preflight.bus_secret(op, values)
+    work.secret, work.secret_exists = preflight.bus_secret(op, values)
     if work.secret:
         values, work.password = preflight.name_secret(values, work.secret)
     _decide_persistence(work, values)

@@ -62,14 +62,17 @@ def ensure_namespace(op: Operation, objects: Sequence[Mapping[str, Any]]) -> boo
     return True
 
 
-def bus_secret(op: Operation, values: Mapping[str, Any]) -> str:
-    """The Secret with RabbitMQ's password that the values leave to us: its name, or "" when the user or the chart has one."""
+def bus_secret(op: Operation, values: Mapping[str, Any]) -> tuple[str, bool]:
+    """The Secret with RabbitMQ's password that the values leave to us: its name, and whether it exists.
+
+    The name is "" when the user or the chart has one.
+    """
     if not wants_our_secret(values):
-        return ""
+        return "", False
     found = op.cluster.get("Secret", BUS_SECRET, op.namespace)
     labels = ((found or {}).get("metadata") or {}).get("labels") or {}
     made_by_the_chart = labels.get("app.kubernetes.io/managed-by") == "Helm"  # when it was installed by hand
-    return "" if made_by_the_chart else BUS_SECRET
+    return ("", True) if made_by_the_chart else (BUS_SECRET, found is not None)
 
 
 def wants_our_secret(values: Mapping[str, Any]) -> bool:

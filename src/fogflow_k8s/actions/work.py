@@ -43,6 +43,7 @@ class Work:
     objects: list[dict[str, Any]] = field(default_factory=list)
     installed: status.Installed | None = None
     secret: str = ""  # the Secret with RabbitMQ's password, when it is ours to make
+    secret_exists: bool = False
     password: str = ""  # for it, when the user gave one
 
     @property
