@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fogflow_k8s.actions import check, guard, preflight, record, recovery, rollout, status, track
@@ -151,12 +152,13 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
     op.report.step("helm upgrade" if work.installed else "helm install")
+    advise = (lambda: None) if work.installed else partial(check.advise, op)  # once is enough
     child = op.helm.start_upgrade(
         request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
         force_conflicts=request.force_conflicts or bool(drifted),
     )  # fmt: skip
     try:
-        done = rollout.run_helm(op, child, work.watch, meanwhile=lambda: check.advise(op))
+        done = rollout.run_helm(op, child, work.watch, meanwhile=advise)
     except ClusterError:
         raise
     except FogflowError as error:
