@@ -14,6 +14,7 @@ from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.actions.work import Request, Work, now, outcome
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.diff import Change, changes
 from fogflow_k8s.model.release import repair
 
@@ -41,20 +42,26 @@ def deploy(op: Operation, request: Request) -> Outcome:
 def _carry_out(work: Work) -> Outcome:
     """Everything that changes the cluster."""
     op, request = work.op, work.request
-    preflight.ensure_namespace(op, work.objects)
+    made = preflight.ensure_namespace(op, work.objects)  # first: what is missing will have to be made in it
+    if absent := _absent(work):
+        says = f"nothing was changed, but namespace {op.namespace} was made" if made else "nothing was changed"
+        return outcome(work, "unchanged", PreflightFailed.exit_code, now(work), causes=absent, says=says)
     with held(op) as lease:
         work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         _repair(work)
         if work.secret and (work.password or not work.secret_exists):
             preflight.ensure_bus_secret(op, work.secret, work.password)
-        if absent := preflight.missing(op, work.objects):
-            code = PreflightFailed.exit_code
-            return outcome(work, "unchanged", code, now(work), causes=tuple(absent), says="no revision was made")
         drifted = _unchanged(work)
         if drifted == []:
             return _attach(work, lease)
         guard.remember(op, config=request.config)
         return _upgrade(work, lease, drifted or [])
+
+
+def _absent(work: Work) -> tuple[Cause, ...]:
+    """What the objects need and nobody provides; the Secret that we are about to make is not missing."""
+    found = preflight.missing(work.op, work.objects)
+    return tuple(c for c in found if c.object != f"secret/{work.secret}" or work.secret_exists)
 
 
 def _render(work: Work) -> None:
@@ -192,13 +199,13 @@ def _rehearse(work: Work) -> Outcome:
     if request.dry_run == "server" and op.cluster.get("Namespace", op.namespace):
         child = op.helm.start_upgrade(request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, dry_run="server")
         rollout.run_helm(op, child, work.watch)
-    absent = [c for c in preflight.missing(op, work.objects) if c.object != f"secret/{work.secret}"]
+    absent = _absent(work)
     return outcome(
         work,
         "unchanged",
         PreflightFailed.exit_code if absent else 0,
         now(work),
-        causes=tuple(absent),
+        causes=absent,
         says="dry run: nothing was changed",
         dry_run=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping, Sequence
-from functools import cache
+from itertools import groupby
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
@@ -22,11 +22,11 @@ _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("
 def missing(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:
     """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist."""
     causes = []
-    get = cache(op.cluster.get)
-    for reference in manifests.missing_references(objects):
-        namespace = op.namespace if manifests.RESOURCES[reference.kind][2] else ""
+    for (kind, name, key), wanted in groupby(manifests.missing_references(objects), lambda r: (r.kind, r.name, r.key)):
+        reference = manifests.Reference(kind, name, key, by=_listed([r.by for r in wanted]))
+        namespace = op.namespace if manifests.RESOURCES[kind][2] else ""
         try:
-            found = get(reference.kind, reference.name, namespace)
+            found = op.cluster.get(reference.kind, reference.name, namespace)
         except ClusterError as error:
             if error.status == 403:  # what we may not see, we do not judge
                 op.report.log(f"not checked: {reference.kind} {reference.name} (no right to read it)")
@@ -35,7 +35,7 @@ def missing(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:
         if found is None:
             causes.append(_absent(reference, op))
         elif manifests.lacks_key(reference, found):
-            what = f"{reference.kind} {reference.name} has no key {reference.key}, which {reference.by} needs"
+            what = f"{reference.kind} {reference.name} has no key {reference.key}, needed by {reference.by}"
             causes.append(_cause("FK-1203", reference, op, what))
     return causes
 
@@ -136,13 +136,18 @@ def default_storage_class(op: Operation) -> str:
 
 
 def _absent(reference: manifests.Reference, op: Operation) -> Cause:
-    what = f"{reference.kind} {reference.name} does not exist, and {reference.by} needs it"
+    what = f"{reference.kind} {reference.name} does not exist; needed by {reference.by}"
     return _cause(_IDS.get(reference.kind, "FK-1205"), reference, op, what)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _cause(id_: str, reference: manifests.Reference, op: Operation, what: str) -> Cause:
     kind = reference.kind.lower()
+    component = reference.by if " " not in reference.by else "release"  # one alone, or several
     return cause(
-        id_, reference.by, f"{kind}/{reference.name}", what, namespace=op.namespace, name=reference.name,
+        id_, component, f"{kind}/{reference.name}", what, namespace=op.namespace, name=reference.name,
         key=reference.key or "KEY", noun=kind, plural=manifests.RESOURCES[reference.kind][1],
     )  # fmt: skip

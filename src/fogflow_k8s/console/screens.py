@@ -45,12 +45,12 @@ def status_screen(
         Text(f"Cluster  {where}"),
         Text(f"Release  {what}"),
         Text("State    ") + state,
-        Text(""),
     ]
-    parts.append(_components(report, now or datetime.now(UTC)))
+    if report.assessment.components:
+        parts += [Text(""), _components(report, now or datetime.now(UTC))]
     if report.tasks:
         parts += [Text(""), Text("Tasks    " + ", ".join(f"{n} {s}" for s, n in sorted(report.tasks.items())))]
-    if report.urls:
+    if report.urls and report.state != "absent":
         parts += [Text(""), Text("Open     " + "  ".join(report.urls))]
     parts += _causes(shown)
     return Group(*parts)
@@ -183,6 +183,8 @@ def _next(outcome: Outcome) -> list[str]:
             lines.append(f"RabbitMQ password  {read}")
         return [*lines, f"Next               fogflow-k8s status{flags}"]
     again = f"fogflow-k8s deploy ...{flags}   (again, once the cause is mended)"
+    if outcome.result == "unchanged":
+        return ["Next:", f"  {again}"]
     first = bool(report.revision and report.revision.number == 1)
     way_out = f"fogflow-k8s uninstall{flags}" if first else f"fogflow-k8s rollback{flags}"
     commands = {

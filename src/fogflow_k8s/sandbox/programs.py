@@ -171,7 +171,7 @@ def _explained(stderr: str, cause: OSError | None = None) -> FogflowError:
     tail = "\n".join(said[-12:]) or "go build failed and said nothing"
     if "no space left on device" in stderr.lower() or (cause and cause.errno in {errno.ENOSPC, errno.EDQUOT}):
         return FogflowError(
-            f"no room left while building the sandbox's programs in {_folder().parent}\n{tail}",
+            f"no room left while building the sandbox's programs in {_folder().parent}\n{_about_room(tail)}",
             hint="6 GB are needed, most of it by Go's own cache (`go env GOCACHE GOMODCACHE`): make room, or point "
             "FOGFLOW_K8S_CACHE, GOCACHE, GOMODCACHE and TMPDIR at a larger disk",
         )
@@ -183,6 +183,12 @@ def _explained(stderr: str, cause: OSError | None = None) -> FogflowError:
         hint = "the Go module proxy could not be reached: check the network, GOPROXY and HTTPS_PROXY"
         return ToolMissing(f"the sandbox's programs could not be fetched:\n{tail}", hint=hint)
     return FogflowError(f"the sandbox's programs could not be built:\n{tail}", hint="nothing was kept; try again")
+
+
+def _about_room(said: str) -> str:
+    """The file that did not fit; go says it once per program, with all that it was copying."""
+    found = re.search(r"(?:write )?(\S+): no space left on device", said, re.IGNORECASE)
+    return f"{found[1]}: no space left on device" if found else said
 
 
 def _on_path(name: str) -> Path | None:
