@@ -151,3 +151,25 @@ def _until(check, seconds=20):
     while not check():
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.02)
+
+
+def test_what_was_begun_is_handed_out_once(tmp_path, helm_script):
+    known = Helm(
+        SystemRunner(),
+        Target("a", "b"),
+        str(helm_script('[ "$1" = history ] && echo "[]" || echo text')),
+        version="v4.3.1",
+    )
+    known.begin()
+    assert (known.version, known.history(), known.manifest()) == ((4, 3, 1), [], "text\n")
+    assert known.manifest() == "text\n"
+    verbs = [w for w in (tmp_path / "argv").read_text().split("\n") if w in {"history", "manifest", "version"}]
+    assert sorted(verbs) == ["history", "manifest", "manifest"]
+
+
+def test_what_was_begun_and_not_wanted_is_ended(helm_script):
+    begun = Helm(SystemRunner(), Target("a", "b"), str(helm_script("sleep 600")), version="v4.3.1")
+    begun.begin()
+    children = list(begun._early.values())
+    begun.abandon()
+    assert [child.poll().code for child in children] == [-signal.SIGKILL] * 2
