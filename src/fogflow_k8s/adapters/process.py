@@ -65,13 +65,17 @@ class Child(Protocol):
 
 
 def die_with_parent() -> Callable[[], None]:
-    """A preexec function: the child gets SIGTERM when its parent dies, however that comes about (Linux only)."""
+    """A preexec function: the child gets SIGTERM when its parent dies, however that comes about (Linux only).
+
+    And SIGINT reaches it even when we were started with `&` by a script, where it is ignored from the beginning.
+    """
     if not sys.platform.startswith("linux"):  # pragma: no cover
         return lambda: None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
     def arrange() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # it died in between
             os._exit(143)

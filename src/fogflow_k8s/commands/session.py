@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -82,9 +83,10 @@ class Session:
 
     def begin(self, ctx: typer.Context) -> None:
         """Let Helm read the release while the rest of the program loads; what is not asked for ends with the verb."""
-        helm = self._helm()
-        helm.begin()
-        ctx.call_on_close(helm.abandon)
+        with suppress(ToolMissing):  # said later, after what is wrong with the settings
+            helm = self._helm()
+            helm.begin()
+            ctx.call_on_close(helm.abandon)
 
     def _helm(self, namespace: str = "") -> Helm:
         from fogflow_k8s.adapters.helm import Helm, Target

@@ -56,19 +56,19 @@ def up(
         paths = programs.ensure(programs.PACKAGES, report)
     except KeyboardInterrupt as stop:
         raise Interrupted("interrupted while building; what was half built is gone") from stop
+    wanted = State(name, list(nodes), pods_per_node, {node: list(each) for node, each in taints.items()})
     with locked(name, report):
         if state := _running(name, report):
-            if state.nodes != list(nodes):
+            if (state.nodes, state.pods_per_node, state.taints) != (wanted.nodes, pods_per_node, wanted.taints):
                 report.warn(
-                    f"it has {len(state.nodes)} nodes and keeps them; for others: fogflow-k8s sandbox down, then up"
+                    f"its {len(state.nodes)} nodes stay as they were made; for others: fogflow-k8s sandbox down, then up"
                 )
             _enter_context(state, target, switch=switch)
             return state
-        state = State(name, list(nodes), pods_per_node, {node: list(each) for node, each in taints.items()})
-        with _cleared_on_failure(state, report):
-            _start(state, paths, report)
-            _enter_context(state, target, switch=switch)
-        return state
+        with _cleared_on_failure(wanted, report):
+            _start(wanted, paths, report)
+            _enter_context(wanted, target, switch=switch)
+        return wanted
 
 
 def down(name: str, report: Reporter) -> bool:
@@ -174,7 +174,7 @@ def _enter_context(state: State, target: Path, *, switch: bool) -> None:
 def _clear(name: str, state: State | None, report: Reporter) -> None:
     """End every process of this sandbox, take our context out, remove the folder: in this order."""
     end_all(name, state)
-    if state:
+    if state and state.ports:
         with suppress(OSError):  # a sandbox of the same name is a new cluster, and `deploy` shall not refuse it
             known_clusters.forget_server(state.server)
     if state and state.entry:

@@ -123,7 +123,8 @@ def test_a_cache_that_cannot_be_written_is_named(go, tmp_path, monkeypatch):
 
 
 ENSURE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, when the tests were started with `&` by a script
 from fogflow_k8s.console.plain import PlainReporter
 from fogflow_k8s.sandbox import programs
 print(programs.ensure(["etcd", "kwok"], PlainReporter(sys.stderr))["kwok"])
