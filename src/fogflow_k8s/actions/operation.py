@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,6 +23,7 @@ class Operation:
     cluster: Cluster
     report: Reporter = field(default_factory=Silent)
     clock: Clock = field(default_factory=SystemClock)
+    meanwhile: Callable[[], object] = lambda: None  # done while Helm works: loading what is needed afterwards
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
 
     @property

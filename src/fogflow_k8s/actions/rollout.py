@@ -43,6 +43,7 @@ def run_helm(op: Operation, child: Child, watch: Stopwatch, meanwhile: Callable[
     """Helm's result once it ended; `meanwhile` is done while it works. Ctrl-C interrupts it once, waits for it, and goes on upwards. Raises its typed error."""
     since = op.clock.now()
     try:
+        op.meanwhile()
         meanwhile()
         done = child.wait(HELM_TIMEOUT_S)
     except KeyboardInterrupt:

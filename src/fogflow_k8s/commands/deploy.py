@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -46,6 +48,8 @@ def deploy(
     wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
     check.require(op)
+    if output == "table":
+        op.meanwhile = partial(import_module, "fogflow_k8s.console.screens")
     request = Request(
         chart=asset("charts/fogflow-chart"),
         values=wanted.given(),

