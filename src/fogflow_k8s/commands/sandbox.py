@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,13 @@ def up(
     ctx: typer.Context,
     name: Name = "default",
     nodes: Annotated[int, typer.Option("--nodes", metavar="N", help="How many nodes, all of them counted.")] = 3,
+    real: Annotated[
+        bool,
+        typer.Option("--real/--simulated", help="Nodes that run containers (Linux, root), or ones that only look so."),
+    ] = False,
+    control_planes: Annotated[
+        int, typer.Option("--control-planes", min=1, max=5, metavar="N", help="How many etcds and API servers.")
+    ] = 1,
     control_plane: Annotated[
         bool,
         typer.Option(
@@ -51,13 +59,12 @@ def up(
     """Start a sandbox; the first time its programs are built, which takes some minutes."""
     from fogflow_k8s.sandbox import lifecycle, simulated
 
-    names = simulated.node_names(nodes, control_plane=control_plane)
+    names = simulated.node_names(nodes, control_planes=control_planes if control_plane else 0)
     taints = simulated.taints_by_node(taint or [], names)
     report = session(ctx).reporter
+    shape = lifecycle.Shape(names, taints, pods_per_node, control_planes, real)
     try:
-        state = lifecycle.up(
-            name, report, nodes=names, taints=taints, pods_per_node=pods_per_node, switch=not no_switch
-        )
+        state = lifecycle.up(name, report, shape, switch=not no_switch)
     finally:
         report.close()
     _say(_how_to_go_on(state, switched=not no_switch))
@@ -100,6 +107,42 @@ def env(name: Name = "default") -> None:
         typer.echo(f"export {key}={shlex.quote(str(value))}")
 
 
+@app.command()
+def load(
+    ctx: typer.Context,
+    archives: Annotated[list[Path], typer.Argument(metavar="IMAGE.tar...", help="Written by `docker save`.")],
+    name: Name = "default",
+) -> None:
+    """Give images to the real nodes, under their own names."""
+    from fogflow_k8s.sandbox import operate
+
+    for tag in operate.load_images(name, archives, session(ctx).reporter):
+        _say(f"loaded {tag}")
+
+
+node_app = typer.Typer(name="node", help="Cut the power of a node, or switch it on.", no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
+app.add_typer(node_app)
+NodeName = Annotated[str, typer.Argument(metavar="NODE", help="As `kubectl get nodes` shows it.")]
+
+
+@node_app.command("stop")
+def stop_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> None:
+    """Cut a node's power; a control plane node takes its etcd and API server along."""
+    from fogflow_k8s.sandbox import operate
+
+    operate.stop_node(name, node, session(ctx).reporter)
+    _say(f"{node} is off")
+
+
+@node_app.command("start")
+def start_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> None:
+    """Switch a node on again."""
+    from fogflow_k8s.sandbox import operate
+
+    operate.start_node(name, node, session(ctx).reporter)
+    _say(f"{node} is on; it will be Ready in a few seconds")
+
+
 def _existing(name: str) -> State:
     from fogflow_k8s.sandbox.state import load
 
@@ -114,21 +157,30 @@ def _how_to_go_on(state: State, *, switched: bool) -> str:
     return "\n".join(
         [
             f"The context is {context}{', now the current one' if switched else '; the current one is as it was'}.",
-            "Its nodes are SIMULATED: Kubernetes is real, but no container runs, so nothing answers at a pod.",
+            *_about_nodes(state),
             "",
-            f"  fogflow-k8s deploy --external-ip 192.0.2.10{flag}",
+            f"  fogflow-k8s deploy --external-ip {state.net.node(0) if state.real else '192.0.2.10'}{flag}",
             f"  fogflow-k8s sandbox down{_flag(state.name)}",
         ]
     )
+
+
+def _about_nodes(state: State) -> list[str]:
+    if state.real:
+        return [
+            "Its nodes are real: each has a containerd, a kubelet and a kube-proxy. Images come from its own registry only:",
+            f"  fogflow-k8s sandbox load IMAGE.tar{_flag(state.name)}",
+        ]
+    return ["Its nodes are SIMULATED: Kubernetes is real, but no container runs, so nothing answers at a pod."]
 
 
 def _table(now: Status) -> str:
     lines = [f"sandbox {now.name}: {now.state}"]
     if now.state != "absent":
         lines += [f"  API server  {now.server}", f"  context     {now.context}", f"  kubeconfig  {now.kubeconfig}"]
-        lines += [f"  {name:<20}{'runs' if runs else 'DEAD'}" for name, runs in now.daemons.items()]
+        lines += [f"  {name:<24}{'runs' if runs else 'DEAD'}" for name, runs in now.daemons.items()]
         lines.append(
-            f"  nodes       {sum(now.nodes.values())} of {len(now.nodes)} Ready (simulated: no container runs)"
+            f"  nodes       {sum(now.nodes.values())} of {len(now.nodes)} Ready{' (simulated: no container runs)' if now.simulated else ''}"
         )
         lines += [f"    not ready: {name}" for name, ready in now.nodes.items() if not ready][:10]
     return "\n".join(lines)

@@ -14,12 +14,12 @@ _TIMEOUT_S = 10.0
 
 
 class Api:
-    """A connection to the API server on loopback, as the sandbox's administrator. A context manager."""
+    """A connection to the API server, as the sandbox's administrator. A context manager."""
 
-    def __init__(self, pki: Path, port: int) -> None:
+    def __init__(self, pki: Path, address: str, port: int) -> None:
         context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-        self._connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=_TIMEOUT_S, context=context)
+        self._connection = http.client.HTTPSConnection(address, port, timeout=_TIMEOUT_S, context=context)
 
     def __enter__(self) -> Self:
         return self
@@ -27,9 +27,15 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def request(self, method: str, path: str, body: object = None) -> Any:
+    def apply(self, path: str, body: object) -> None:
+        """Create or change the object at this path, by server-side apply. Raises ClusterError."""
+        self.request(
+            "PATCH", f"{path}?fieldManager=fogflow-k8s-sandbox&force=true", body, "application/apply-patch+yaml"
+        )
+
+    def request(self, method: str, path: str, body: object = None, content: str = "application/json") -> Any:
         """The answer, parsed when it is JSON. Raises ClusterError with the HTTP status, 0 when there was no answer."""
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": "application/json", "Content-Type": content}
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = self._connection.getresponse()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fogflow_k8s.adapters.process import spawn_daemon
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, FogflowError
-from fogflow_k8s.sandbox import controlplane, simulated
+from fogflow_k8s.sandbox import controlplane, real, simulated
 from fogflow_k8s.sandbox.api import Api
 from fogflow_k8s.sandbox.state import Daemon, State, end, folder_of, is_ours, start_ticks, strays
 
 READY_S = 180.0  # 6 s is usual; a machine that is busy with a build takes its time
 _PATIENCE = 8  # a daemon may give up a few times before the API server is there
 _OF_CLIENTS = ("controller-manager", "scheduler", "kwok")
+_PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "crane")
 _SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 
 
@@ -27,48 +29,55 @@ def live(state: State) -> dict[str, Daemon]:
     return {name: it for name, it in state.daemons.items() if is_ours(it, state.boot, state.folder)}
 
 
+def live_machines(state: State) -> list[Daemon]:
+    """The machines that run and are provably ours."""
+    return [machine for machine in state.machines.values() if is_ours(machine, state.boot, state.folder)]
+
+
 def end_all(name: str, state: State | None) -> None:
     """End every process of a sandbox: the recorded ones that are provably ours, and any the record missed."""
     folder = folder_of(name)
-    recorded = [daemon.pid for daemon in live(state).values()] if state else []
-    end(sorted({*recorded, *strays(folder, list(controlplane.PROGRAMS.values()))}))
+    recorded = [daemon.pid for daemon in [*live(state).values(), *live_machines(state)]] if state else []
+    end(sorted({*recorded, *strays(folder, _PROGRAMS)}))
 
 
-def bring_up(state: State, report: Reporter) -> None:
+def bring_up(state: State, programs: Mapping[str, Path], report: Reporter) -> None:
     """Start everything and wait until it can be used. Raises PortTaken, FogflowError (with the end of a log)."""
-    tries: dict[str, int] = {}
     for name in state.daemons:
-        _spawn(state, name)
-    with Api(state.folder / "pki", state.ports["apiserver"]) as api:
-
-        def serves() -> bool:
-            _respawn_dead(state, tries)
-            return api.ready()
+        spawn(state, name)
+    if state.real:  # all at once: kubelets wait for the API server, and it takes longest
+        for node in state.nodes:
+            real.power_on(state, node)
+        real.wait_registry(state)
+        real.push_images(state, programs["crane"])
+    tries: dict[str, int] = {}
+    with state.api() as api:
+        _serve(state, api, tries)
+        report.log("the API server is ready")
+        real.join(state, api) if state.real else _create_nodes(state, api)
 
         def usable() -> bool:
             _respawn_dead(state, tries)
-            return _usable(state, api, every_node=True)
+            return _usable(state, api, every_node=True) and (not state.real or real.dns_ready(api))
 
-        _wait("the API server's readiness", serves, state)
-        report.log("the API server is ready")
-        _create_nodes(state, api)
         _wait("the nodes' readiness", usable, state)
-    report.log(f"{len(state.nodes)} simulated nodes are Ready")
+    report.log(f"{len(state.nodes)} {'real' if state.real else 'simulated'} nodes are Ready")
 
 
-def settle(state: State, report: Reporter) -> None:
+def settle(state: State, programs: Mapping[str, Path], report: Reporter) -> None:
     """Start what died in a running sandbox again, and wait until it can be used. Raises FogflowError."""
     tries: dict[str, int] = {}
-    missing = sorted(set(state.daemons) - set(live(state)))
-    with Api(state.folder / "pki", state.ports["apiserver"]) as api:
-        for name in missing:
-            _spawn(state, name)
-
-        def serves() -> bool:
-            _respawn_dead(state, tries)
-            return api.ready()
-
-        _wait("the API server's readiness", serves, state)
+    missing = dead(state)
+    for name in set(missing) & set(state.daemons):
+        spawn(state, name)
+    if state.real:
+        for node in real.dead(state):
+            real.power_on(state, node)
+        if "registry" in missing:
+            real.wait_registry(state)
+            real.push_images(state, programs["crane"])
+    with state.api() as api:
+        _serve(state, api, tries)
         if "kwok" in missing:
             # a new kwok waits until the old one's leases have run out; without them it takes the nodes at once
             api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
@@ -77,7 +86,37 @@ def settle(state: State, report: Reporter) -> None:
         report.log("everything runs again")
 
 
-def _spawn(state: State, name: str) -> None:
+def dead(state: State) -> list[str]:
+    """What should run and does not: daemons, and machines of real nodes."""
+    off = {name for node in state.off for name in of_node(state, node)}
+    return [*sorted(set(state.daemons) - set(live(state)) - off), *real.dead(state)]
+
+
+def of_node(state: State, node: str) -> list[str]:
+    """The daemons of the control plane that this node stands for; none for a worker."""
+    planes = [name for name in state.nodes if simulated.is_control_plane(name)]
+    if node not in planes or planes.index(node) >= state.members:
+        return []
+    member = planes.index(node) + 1
+    return [controlplane.of_member(name, member, state.members) for name in controlplane.OF_MEMBER]
+
+
+def await_server(state: State) -> None:
+    """Until the API server is ready. Raises FogflowError."""
+    with state.api() as api:
+        _serve(state, api, {})
+
+
+def _serve(state: State, api: Api, tries: dict[str, int]) -> None:
+    def serves() -> bool:
+        _respawn_dead(state, tries)
+        return api.ready()
+
+    _wait("the API server's readiness", serves, state)
+
+
+def spawn(state: State, name: str) -> None:
+    """Start one daemon and record it."""
     daemon = state.daemons[name]
     log = state.folder / "log" / f"{name}.log"
     daemon.pid = spawn_daemon(daemon.argv, log=log, cwd=state.folder)
@@ -87,17 +126,18 @@ def _spawn(state: State, name: str) -> None:
 
 def _respawn_dead(state: State, tries: dict[str, int]) -> None:
     """Start again what gave up; after a few times it is an error that tells why."""
+    off = {name for node in state.off for name in of_node(state, node)}
     for name, daemon in state.daemons.items():
-        if start_ticks(daemon.pid) == daemon.started:
+        if name in off or start_ticks(daemon.pid) == daemon.started:
             continue
         log = _tail(state.folder / "log" / f"{name}.log")
         if "address already in use" in log:
             raise PortTaken(f"{name} could not have its port", hint="try again")
         tries[name] = tries.get(name, 0) + 1
-        if tries[name] > (_PATIENCE if name in _OF_CLIENTS else 2):
+        if tries[name] > (_PATIENCE if name.rstrip("-0123456789") in _OF_CLIENTS else 2):
             hint = "is the machine out of memory or disk?"
             raise FogflowError(f"{name} does not stay up; the end of its log:\n{log}", hint=hint)
-        _spawn(state, name)
+        spawn(state, name)
 
 
 def _usable(state: State, api: Api, *, every_node: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -11,11 +12,12 @@ from pathlib import Path
 from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
-from fogflow_k8s.sandbox import controlplane, kubeconfig, pki, programs, simulated
-from fogflow_k8s.sandbox.api import Api
-from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, end_all, live, settle
+from fogflow_k8s.sandbox import controlplane, kubeconfig, network, node, pki, programs, real, simulated
+from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, dead, end_all, live, live_machines, settle
+from fogflow_k8s.sandbox.places import exclusive
 from fogflow_k8s.sandbox.state import Daemon, State, boot_id, folder_of, load, locked
 
+_SHAPE = ("nodes", "pods_per_node", "taints", "members", "real")
 _ATTEMPTS = 3  # another program can take a port between our choice and our use of it
 
 
@@ -34,15 +36,24 @@ class Status:
     simulated: bool = True
 
 
-def up(
-    name: str,
-    report: Reporter,
-    *,
-    nodes: Sequence[str],
-    taints: Mapping[str, Sequence[str]],
-    pods_per_node: int = 110,
-    switch: bool = True,
-) -> State:
+@dataclass(frozen=True)
+class Shape:
+    """The sandbox that `up` is to make."""
+
+    nodes: Sequence[str]
+    taints: Mapping[str, Sequence[str]]
+    pods_per_node: int = 110
+    members: int = 1
+    """Control planes."""
+    real: bool = False
+
+    def state(self, name: str) -> State:
+        """Of a sandbox that does not exist yet."""
+        taints = {node: list(each) for node, each in self.taints.items()}
+        return State(name, list(self.nodes), self.pods_per_node, taints, members=self.members, real=self.real)
+
+
+def up(name: str, report: Reporter, shape: Shape, *, switch: bool = True) -> State:
     """The running sandbox, made, mended or found; its context is in the kubeconfig in force.
 
     Nothing stays behind when it fails or is interrupted. Raises UsageError, ConfigError, ToolMissing, FogflowError,
@@ -51,15 +62,18 @@ def up(
     folder_of(name)
     target = kubeconfig.file_in_force()
     kubeconfig.check(target)
-    simulated.pod_network(len(nodes) - 1, len(nodes), pods_per_node)
+    if shape.real:
+        node.check_machine()
+    else:
+        simulated.pod_network(len(shape.nodes) - 1, len(shape.nodes), shape.pods_per_node)
     try:
-        paths = programs.ensure(programs.PACKAGES, report)
+        paths = programs.ensure([*programs.PACKAGES, *(programs.NODE_PACKAGES if shape.real else ())], report)
     except KeyboardInterrupt as stop:
         raise Interrupted("interrupted while building; what was half built is gone") from stop
-    wanted = State(name, list(nodes), pods_per_node, {node: list(each) for node, each in taints.items()})
+    wanted = shape.state(name)
     with locked(name, report):
-        if state := _running(name, report):
-            if (state.nodes, state.pods_per_node, state.taints) != (wanted.nodes, pods_per_node, wanted.taints):
+        if state := _running(name, paths, report):
+            if any(getattr(state, each) != getattr(wanted, each) for each in _SHAPE):
                 report.warn(
                     f"its {len(state.nodes)} nodes stay as they were made; for others: fogflow-k8s sandbox down, then up"
                 )
@@ -87,17 +101,18 @@ def status(name: str) -> Status:
     if state is None:
         return Status(name, "absent", {}, {}, "", context, "")
     running = {key: daemon in live(state).values() for key, daemon in state.daemons.items()}
+    running |= {key: machine in live_machines(state) for key, machine in state.machines.items()}
     nodes = dict.fromkeys(state.nodes, False)
-    with suppress(ClusterError, OSError), Api(state.folder / "pki", state.ports["apiserver"]) as api:
+    with suppress(ClusterError, OSError), state.api() as api:
         nodes = api.ready_nodes()
     if not any(running.values()):
         word = "stopped"
     else:
         word = "running" if all(running.values()) and nodes and all(nodes.values()) else "degraded"
-    return Status(name, word, running, nodes, state.server, context, str(state.kubeconfig))
+    return Status(name, word, running, nodes, state.server, context, str(state.kubeconfig), not state.real)
 
 
-def _running(name: str, report: Reporter) -> State | None:
+def _running(name: str, paths: Mapping[str, Path], report: Reporter) -> State | None:
     """The sandbox when it runs or could be mended; None after clearing away what is beyond that."""
     state = load(name)
     if state is None or not live(state):
@@ -105,15 +120,18 @@ def _running(name: str, report: Reporter) -> State | None:
             report.warn(f"sandbox {name} was not ended by `sandbox down`; clearing away what is left of it")
             _clear(name, state, report)
         return None
-    dead = sorted(set(state.daemons) - set(live(state)))
-    if not dead:
+    if state.off:
+        off = ", ".join(state.off)
+        report.warn(f"{off}: the power is off; on again: fogflow-k8s sandbox node start {state.off[0]}")
+    missing = dead(state)
+    if not missing:
         report.step(f"sandbox {name} is up already")
-        settle(state, report)
+        settle(state, paths, report)
         return state
-    if len(dead) * 2 <= len(state.daemons):
-        report.step(f"sandbox {name} is up, but {', '.join(dead)} died: starting again")
+    if len(missing) * 2 <= len(state.daemons) + len(state.machines):
+        report.step(f"sandbox {name} is up, but {', '.join(missing)} died: starting again")
         try:
-            settle(state, report)
+            settle(state, paths, report)
         except FogflowError as error:
             report.warn(f"it could not be mended: {error.message}")
         else:
@@ -124,11 +142,16 @@ def _running(name: str, report: Reporter) -> State | None:
 
 
 def _start(state: State, paths: Mapping[str, Path], report: Reporter) -> None:
-    report.step(f"starting sandbox {state.name}: a control plane on 127.0.0.1 and {len(state.nodes)} simulated nodes")
+    planes = "a control plane" if state.members == 1 else f"{state.members} control planes"
+    kind = "real" if state.real else "simulated"
+    report.step(f"starting sandbox {state.name}: {planes} and {len(state.nodes)} {kind} nodes")
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _prepare(state, paths)
-            bring_up(state, report)
+            with exclusive(
+                folder_of(state.name).parent / ".network.lock", report, "another sandbox is starting", 300.0
+            ):
+                _prepare(state, paths)
+            bring_up(state, paths, report)
         except PortTaken:
             if attempt == _ATTEMPTS:
                 raise
@@ -139,18 +162,28 @@ def _start(state: State, paths: Mapping[str, Path], report: Reporter) -> None:
 
 
 def _prepare(state: State, paths: Mapping[str, Path]) -> None:
-    """Everything a sandbox has on disk before its first process."""
+    """Everything a sandbox has before its control plane starts: its folder, and with real nodes its network."""
     folder = state.folder
     folder.mkdir(parents=True, mode=0o700)
     (folder / "log").mkdir()
     (folder / "etcd").mkdir(mode=0o700)
-    state.boot, state.ports, state.daemons = boot_id(), controlplane.free_ports(), {}
+    state.boot, state.daemons, state.machines = boot_id(), {}, {}
+    state.network = network.free().number if state.real else 0
+    state.ports = controlplane.ports(state.members, real=state.real)
     state.save()
-    pki.write_pki(folder / "pki")
-    controlplane.write_kubeconfigs(folder, state.server)
-    simulated.write_stages(folder)
-    lines = controlplane.command_lines(folder, state.ports, paths)
-    state.daemons = {name: Daemon(argv) for name, argv in lines.items()}
+    plane = state.plane
+    places = {name: state.net.node(place) for place, name in enumerate(state.nodes)} if state.real else None
+    services = str(next(ipaddress.ip_network(plane.services).hosts()))
+    pki.write_pki(folder / "pki", [plane.address, services], places)
+    controlplane.write_kubeconfigs(plane)
+    if state.members > 1:
+        controlplane.write_front(plane)
+    if state.real:
+        real.prepare(state, paths)
+        real.make_network(state)
+    else:
+        simulated.write_stages(folder)
+    state.daemons = {name: Daemon(argv) for name, argv in controlplane.command_lines(plane, paths).items()}
     state.save()
 
 
@@ -182,6 +215,8 @@ def _clear(name: str, state: State | None, report: Reporter) -> None:
             kubeconfig.remove(state.entry)
         except FogflowError as error:
             report.warn(f"the context {state.entry.context} is still in {state.entry.path}: {error.message}")
+    if state and state.real and (left := real.clear(state)):
+        report.warn(f"cgroups that could not be removed: {', '.join(left)}")
     shutil.rmtree(folder_of(name), ignore_errors=True)
     if folder_of(name).exists():
         raise FogflowError(f"{folder_of(name)} cannot be removed", hint="remove it by hand; no process uses it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
 
-SERVICE_IP = "10.96.0.1"
 _HOSTS = (
     "localhost",
     "kubernetes",
@@ -22,7 +22,6 @@ _HOSTS = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
-_ADDRESSES = ("127.0.0.1", SERVICE_IP)
 # file name: authority, common name, organisation (Kubernetes reads them as user and group)
 _LEAVES = {
     "etcd": ("etcd-ca", "etcd", ""),
@@ -35,19 +34,26 @@ _LEAVES = {
     "kcm": ("ca", "system:kube-controller-manager", ""),
     "scheduler": ("ca", "system:kube-scheduler", ""),
 }
+_OF_NODES = {"proxy": ("ca", "system:kube-proxy", "")}
 _LIFETIME = dt.timedelta(days=3650)
 _CLOCK_SKEW = dt.timedelta(hours=1)
 
 
-def write_pki(folder: Path) -> None:
-    """Make every key and certificate of a sandbox: NAME.crt and NAME.key, the keys readable by their owner only."""
+def write_pki(folder: Path, addresses: Sequence[str], nodes: Mapping[str, str] | None = None) -> None:
+    """Make every key and certificate of a sandbox: NAME.crt and NAME.key, the keys readable by their owner only.
+
+    `addresses` are those of the API server; `nodes` the real nodes with their addresses, each with a kubelet-NODE.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authorities = {name: _authority(f"sandbox {name}") for name in ("ca", "etcd-ca")}
     for name, (key, certificate) in authorities.items():
         _write(folder, name, key, certificate)
-    for name, (authority, common_name, organisation) in _LEAVES.items():
-        key, certificate = _leaf(authorities[authority], common_name, organisation)
+    for name, (authority, common_name, organisation) in (_LEAVES | (_OF_NODES if nodes else {})).items():
+        key, certificate = _leaf(authorities[authority], common_name, organisation, _HOSTS, ["127.0.0.1", *addresses])
         _write(folder, name, key, certificate)
+    for node, address in (nodes or {}).items():
+        key, certificate = _leaf(authorities["ca"], f"system:node:{node}", "system:nodes", [node], [address])
+        _write(folder, f"kubelet-{node}", key, certificate)
     _write(folder, "service-accounts", _new_key(), None)
 
 
@@ -65,15 +71,19 @@ def _authority(name: str) -> tuple[EllipticCurvePrivateKey, Certificate]:
 
 
 def _leaf(
-    authority: tuple[EllipticCurvePrivateKey, Certificate], common_name: str, organisation: str
+    authority: tuple[EllipticCurvePrivateKey, Certificate],
+    common_name: str,
+    organisation: str,
+    hosts: Sequence[str],
+    addresses: Sequence[str],
 ) -> tuple[EllipticCurvePrivateKey, Certificate]:
     from cryptography import x509
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
     key = _new_key()
     issuer_key, issuer = authority
-    names: list[x509.GeneralName] = [x509.DNSName(host) for host in _HOSTS]
-    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in _ADDRESSES]
+    names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     extensions: list[tuple[x509.ExtensionType, bool]] = [(both, False), (x509.SubjectAlternativeName(names), False)]
     issuer_name = str(issuer.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)

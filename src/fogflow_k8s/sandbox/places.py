@@ -12,6 +12,8 @@ from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy
 
 MODULES = Path(__file__).parent / "modules"
+INSIDE = Path(__file__).parent / "inside"
+"""Programs that run as processes of their own."""
 
 
 @contextmanager

@@ -31,6 +31,17 @@ PACKAGES = {
     "helm": "helm.sh/helm/v4/cmd/helm",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
 }
+NODE_PACKAGES = {
+    "containerd": "github.com/containerd/containerd/v2/cmd/containerd",
+    "containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+    "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "crane": "github.com/google/go-containerregistry/cmd/crane",
+    "coredns": "./coredns",
+    "pause": "./pause",
+}
+"""What real nodes need beside PACKAGES; runc, the CNI plugins and iptables come from the distribution."""
+_ALL = PACKAGES | NODE_PACKAGES
 _BUILT_AS = {"etcd": "server"}  # go names a binary after its folder
 _ABOUT_PACKAGES = 3000  # of the whole set, from an empty Go cache
 _BUILD_LIMIT_S = 3 * 3600.0
@@ -44,7 +55,7 @@ def architecture() -> str:
 
 def version_of(module: str) -> str:
     """The version, `v1.2.3`, at which our go.mod requires a module."""
-    found = re.search(rf"^\s*{re.escape(module)} (v\S+)", _text("go.mod"), re.MULTILINE)
+    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", _text("go.mod"), re.MULTILINE)
     if found is None:
         raise LookupError(module)  # pragma: no cover - a mistake of ours in PACKAGES or go.mod
     return found[1]
@@ -74,7 +85,15 @@ def build_flags() -> list[str]:
 
 def digest() -> str:
     """The name of our set of programs: of module files, flags and platform."""
-    parts = [_text("go.mod"), _text("go.sum"), *build_flags(), "linux", architecture()]
+    parts = [
+        _text("go.mod"),
+        _text("go.sum"),
+        _text("coredns/main.go"),
+        _text("pause/main.go"),
+        *build_flags(),
+        "linux",
+        architecture(),
+    ]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
@@ -134,7 +153,7 @@ def _build(names: Sequence[str], report: Reporter) -> None:
 def _compile(toolchain: Toolchain, names: Sequence[str], target: Path, report: Reporter) -> None:
     own = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOOS": "linux", "GOARCH": architecture()}
     argv = [str(toolchain.go), "build", "-C", str(MODULES), "-v", *build_flags(), "-o", f"{target}/"]
-    child = SystemRunner(env={**os.environ, **own, **toolchain.env}).start(argv + [PACKAGES[name] for name in names])
+    child = SystemRunner(env={**os.environ, **own, **toolchain.env}).start(argv + [_ALL[name] for name in names])
 
     told: set[str] = set()
 

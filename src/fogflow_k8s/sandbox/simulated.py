@@ -26,13 +26,26 @@ _POD_NETWORK = ipaddress.ip_network("10.128.0.0/9")
 _NODE_NETWORK = ipaddress.ip_network("172.30.0.0/16")
 
 
-def node_names(count: int, *, control_plane: bool) -> list[str]:
-    """The names of the nodes, as kind gives them: sandbox-control-plane, sandbox-worker, sandbox-worker2, ..."""
+def node_names(count: int, *, control_planes: int) -> list[str]:
+    """The names of the nodes, as kind gives them: sandbox-control-plane, sandbox-control-plane2, sandbox-worker, ..."""
     if not 1 <= count <= 5000:
         raise UsageError(f"--nodes {count}: between 1 and 5000 nodes can be simulated", hint="3 is a good number")
-    first = [CONTROL_PLANE_NODE] if control_plane else []
-    workers = ["sandbox-worker", *(f"sandbox-worker{number}" for number in range(2, count + 1))]
-    return (first + workers)[:count]
+    if control_planes > count:
+        raise UsageError(
+            f"--control-planes {control_planes} are more than all nodes (--nodes {count})",
+            hint=f"--nodes {control_planes + 2} leaves two workers",
+        )
+    planes = _numbered(CONTROL_PLANE_NODE, control_planes)
+    return planes + _numbered("sandbox-worker", count - control_planes)
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    return [name if number == 1 else f"{name}{number}" for number in range(1, count + 1)]
+
+
+def is_control_plane(node: str) -> bool:
+    """Whether the node of this name is a control plane node."""
+    return node.startswith(CONTROL_PLANE_NODE)
 
 
 def parse_taint(text: str, nodes: Sequence[str]) -> tuple[str, str]:
@@ -49,7 +62,7 @@ def parse_taint(text: str, nodes: Sequence[str]) -> tuple[str, str]:
 
 def taints_by_node(texts: Sequence[str], nodes: Sequence[str]) -> dict[str, list[str]]:
     """The taints of each node that has any, the usual one of a control plane node first. Raises UsageError."""
-    found = {node: [f"{CONTROL_PLANE}:NoSchedule"] for node in nodes if node == CONTROL_PLANE_NODE}
+    found = {node: [f"{CONTROL_PLANE}:NoSchedule"] for node in nodes if is_control_plane(node)}
     for node, taint in (parse_taint(text, nodes) for text in texts):
         found.setdefault(node, []).append(taint)
     return found
@@ -65,7 +78,7 @@ def node_object(name: str, nodes: Sequence[str], *, pods: int, taints: Sequence[
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": architecture(),
     }
-    if name == CONTROL_PLANE_NODE:
+    if is_control_plane(name):
         labels[CONTROL_PLANE] = ""
     room = {"cpu": _CPU, "memory": _MEMORY, "pods": str(pods), "ephemeral-storage": "100Gi"}
     if pods > 110:  # a benchmark asks for many pods: let only their number be the limit
@@ -75,7 +88,7 @@ def node_object(name: str, nodes: Sequence[str], *, pods: int, taints: Sequence[
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels, "annotations": {"kwok.x-k8s.io/node": "fake"}},
-        "spec": {"podCIDR": cidr, "podCIDRs": [cidr], "taints": [_taint_object(taint) for taint in taints]},
+        "spec": {"podCIDR": cidr, "podCIDRs": [cidr], "taints": [taint_object(taint) for taint in taints]},
         "status": {
             "capacity": room,
             "allocatable": room,
@@ -98,7 +111,8 @@ def pod_network(number: int, count: int, pods: int) -> str:
     return f"{_POD_NETWORK.network_address + number * size}/{length}"
 
 
-def _taint_object(text: str) -> dict[str, str]:
+def taint_object(text: str) -> dict[str, str]:
+    """KEY[=VALUE]:EFFECT as Kubernetes has it."""
     pair, _, effect = text.rpartition(":")
     key, _, value = pair.partition("=")
     return {"key": key, "effect": effect} | ({"value": value} if value else {})

@@ -15,7 +15,10 @@ from fogflow_k8s.adapters.places import state_home, write_private
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, UsageError
-from fogflow_k8s.sandbox.places import exclusive
+from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.sandbox.controlplane import LOOPBACK, SIMULATED_SERVICES, Plane
+from fogflow_k8s.sandbox.network import Network
+from fogflow_k8s.sandbox.places import INSIDE, exclusive
 
 _LOCK_LIMIT_S = 1800.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -54,6 +57,15 @@ class State:
     ports: dict[str, int] = field(default_factory=dict)
     daemons: dict[str, Daemon] = field(default_factory=dict)
     entry: Entry | None = None
+    members: int = 1
+    """Control planes."""
+    real: bool = False
+    network: int = 0
+    """Which of the networks for real nodes."""
+    machines: dict[str, Daemon] = field(default_factory=dict)
+    """PID 1 of each real node, and of the switch between them."""
+    off: list[str] = field(default_factory=list)
+    """Nodes whose power was cut by `sandbox node stop`."""
 
     @property
     def folder(self) -> Path:
@@ -66,9 +78,24 @@ class State:
         return self.folder / "kubeconfig"
 
     @property
+    def net(self) -> Network:
+        """Its addresses, with real nodes."""
+        return Network(self.network)
+
+    @property
+    def plane(self) -> Plane:
+        """Its control plane."""
+        address, services = (self.net.host, self.net.services) if self.real else (LOOPBACK, SIMULATED_SERVICES)
+        return Plane(self.folder, address, services, self.ports, self.members, self.real)
+
+    @property
     def server(self) -> str:
         """The URL of its API server."""
-        return f"https://127.0.0.1:{self.ports['apiserver']}"
+        return self.plane.server
+
+    def api(self) -> Api:
+        """A connection to its API server; a context manager."""
+        return Api(self.folder / "pki", self.plane.address, self.ports["apiserver"])
 
     def save(self) -> None:
         """Write state.json in one step."""
@@ -88,9 +115,10 @@ def load(name: str) -> State | None:
     """The recorded state, or None when there is none or nobody can read it (it is then as good as absent)."""
     try:
         data = json.loads((folder_of(name) / "state.json").read_text())
-        daemons = {key: Daemon(**value) for key, value in data.pop("daemons").items()}
+        for kind in ("daemons", "machines"):
+            data[kind] = {key: Daemon(**value) for key, value in data.get(kind, {}).items()}
         entry = data.pop("entry")
-        return State(**data, daemons=daemons, entry=Entry(**entry) if entry else None)
+        return State(**data, entry=Entry(**entry) if entry else None)
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -149,10 +177,15 @@ def strays(folder: Path, programs: Sequence[str]) -> list[int]:
     found = []
     for entry in Path("/proc").iterdir():
         argv = command_line(int(entry.name)) if entry.name.isdecimal() else []
-        if argv and Path(argv[0]).name in programs and mentions(argv, folder):
+        if argv and (Path(argv[0]).name in programs or _is_inside(argv)) and mentions(argv, folder):
             with suppress(FileNotFoundError):  # it has ended meanwhile
                 found += [int(entry.name)] if entry.stat().st_uid == os.getuid() else []
     return found
+
+
+def _is_inside(argv: Sequence[str]) -> bool:
+    """Whether it is one of the programs of inside/, or the `unshare` that started one."""
+    return any(argument.startswith(f"{INSIDE}/") for argument in argv)
 
 
 def end(pids: Sequence[int]) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,17 +11,22 @@ from cryptography import x509
 
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.sandbox import controlplane, pki, simulated
+from fogflow_k8s.sandbox.places import INSIDE
+from fogflow_k8s.sandbox.programs import NODE_PACKAGES, PACKAGES
 
-GOLDEN = Path(__file__).parent / "golden" / "command-lines.json"
 NODES = ["sandbox-control-plane", "sandbox-worker", "sandbox-worker2"]
 
 
 def test_nodes_are_named_as_kind_names_them():
-    assert simulated.node_names(3, control_plane=True) == NODES
-    assert simulated.node_names(1, control_plane=True) == NODES[:1]
-    assert simulated.node_names(2, control_plane=False) == NODES[1:]
-    with pytest.raises(UsageError):
-        simulated.node_names(0, control_plane=True)
+    assert simulated.node_names(3, control_planes=1) == NODES
+    assert simulated.node_names(1, control_planes=1) == NODES[:1]
+    assert simulated.node_names(2, control_planes=0) == NODES[1:]
+    many = simulated.node_names(4, control_planes=3)
+    assert many == ["sandbox-control-plane", "sandbox-control-plane2", "sandbox-control-plane3", "sandbox-worker"]
+    assert [name for name in many if simulated.is_control_plane(name)] == many[:3]
+    for count, planes in ((0, 1), (5001, 1), (2, 3)):
+        with pytest.raises(UsageError):
+            simulated.node_names(count, control_planes=planes)
 
 
 @pytest.mark.parametrize(
@@ -62,25 +68,30 @@ def test_too_many_addresses_are_refused():
         simulated.pod_network(0, 5000, 10000)
 
 
-def test_every_flag_of_every_daemon_is_as_recorded():
+@pytest.mark.parametrize(("members", "real"), [(1, False), (3, False), (1, True), (3, True)])
+def test_every_flag_of_every_daemon_is_as_recorded(golden, members, real):
     """Golden: a changed flag is meant; write the file anew and look at the difference."""
-    folder = Path("/sandbox/default")
-    ports = {name: number for number, name in enumerate(controlplane.PORTS, start=1)}
-    lines = controlplane.command_lines(
-        folder, ports, {name: Path("/bin") / name for name in controlplane.PROGRAMS.values()}
+    names = controlplane.ports(members, real=real)
+    plane = controlplane.Plane(
+        Path("/sandbox/default"), "10.89.0.1", "10.160.0.0/16", {n: i for i, n in enumerate(names, 1)}, members, real
     )
-    assert lines == json.loads(GOLDEN.read_text())
+    programs = {name: Path("/bin") / name for name in [*PACKAGES, *NODE_PACKAGES]}
+    lines = controlplane.command_lines(plane, programs)
     assert all(any("/sandbox/default/" in word for word in argv[1:]) for argv in lines.values()), (
         "the proof that it is ours"
     )
+    for argv in lines.values():
+        argv[:] = [word.replace(str(INSIDE), "/inside").replace(sys.executable, "/bin/python") for word in argv]
+    golden(f"command-lines-{members}-{'real' if real else 'simulated'}.json", json.dumps(lines, indent=1) + "\n")
 
 
 def test_ports_are_free_and_different():
-    assert len(set(controlplane.free_ports().values())) == len(controlplane.PORTS)
+    found = controlplane.ports(3, real=False)
+    assert len(set(found.values())) == len(found) == 3 * 3 + 2
 
 
 def test_keys_are_private_and_the_two_authorities_apart(tmp_path):
-    pki.write_pki(tmp_path / "pki")
+    pki.write_pki(tmp_path / "pki", ["10.89.0.1", "10.160.0.1"], {"sandbox-worker": "10.89.0.11"})
     files = sorted((tmp_path / "pki").iterdir())
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
     load = {f.stem: x509.load_pem_x509_certificate(f.read_bytes()) for f in files if f.suffix == ".crt"}
@@ -88,6 +99,10 @@ def test_keys_are_private_and_the_two_authorities_apart(tmp_path):
     load["etcd"].verify_directly_issued_by(load["etcd-ca"])
     with pytest.raises(ValueError, match="Issuer"):
         load["admin"].verify_directly_issued_by(load["etcd-ca"])
+    kubelet = load["kubelet-sandbox-worker"]
+    assert kubelet.subject.rfc4514_string() == "CN=system:node:sandbox-worker,O=system:nodes"
+    addresses = kubelet.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert addresses.get_values_for_type(x509.IPAddress) == [ipaddress.ip_address("10.89.0.11")], "its own, no other"
 
 
 def test_stages_name_only_questions_that_exist(tmp_path):

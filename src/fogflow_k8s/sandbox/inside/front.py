@@ -1,0 +1,92 @@
+"""One address before several API servers: a TCP front that passes each connection to one that answers.
+
+    python -I -S front.py SPEC.json        SPEC: listen, backends ("address:port")
+
+A member that stops answering loses its connections at once, so that its clients go to another: they would otherwise
+wait for minutes, for an answer that nobody will send.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+CHECK_EVERY_S, CONNECT_S = 0.5, 1.0
+_CHUNK = 1 << 16
+
+
+class Front:
+    """Which members answer, and who is connected to which."""
+
+    def __init__(self, backends: "list[str]") -> None:
+        self._up = dict.fromkeys(backends, True)
+        self._connected: dict[str, set[asyncio.StreamWriter]] = {backend: set() for backend in backends}
+
+    async def watch(self) -> None:
+        """Ask each member, again and again, whether it takes connections."""
+        while True:
+            for backend in self._up:
+                self._up[backend] = await self._answers(backend)
+                if not self._up[backend]:
+                    for writer in list(self._connected[backend]):
+                        writer.transport.abort()
+            await asyncio.sleep(CHECK_EVERY_S)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass one connection, to the least used member that takes it."""
+        for backend in sorted(self._up, key=lambda one: (not self._up[one], len(self._connected[one]))):
+            with contextlib.suppress(OSError, TimeoutError):
+                theirs = await asyncio.wait_for(_connect(backend), CONNECT_S)
+                await self._pass(backend, (reader, writer), theirs)
+                return
+        writer.transport.abort()
+
+    async def _pass(self, backend: str, ours: "_Ends", theirs: "_Ends") -> None:
+        both = {ours[1], theirs[1]}
+        self._connected[backend] |= both
+        try:
+            await asyncio.gather(_copy(ours[0], theirs[1]), _copy(theirs[0], ours[1]))
+        finally:
+            self._connected[backend] -= both
+            for writer in both:
+                writer.transport.abort()
+
+    @staticmethod
+    async def _answers(backend: str) -> bool:
+        try:
+            _, writer = await asyncio.wait_for(_connect(backend), CONNECT_S)
+        except (OSError, TimeoutError):
+            return False
+        writer.transport.abort()
+        return True
+
+
+_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _connect(backend: str) -> _Ends:
+    host, _, port = backend.rpartition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
+async def main(spec: "dict[str, Any]") -> None:
+    """Serve for ever."""
+    front = Front(spec["backends"])
+    host, _, port = spec["listen"].rpartition(":")
+    server = await asyncio.start_server(front.serve, host, int(port), backlog=512)
+    async with server:
+        await front.watch()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(Path(sys.argv[1]).read_text())))

@@ -1,0 +1,182 @@
+"""Real nodes: addresses, files, images and the front before several API servers; everything that needs no root."""
+
+import contextlib
+import ipaddress
+import json
+import socket
+import socketserver
+import subprocess
+import sys
+import tarfile
+import threading
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from fogflow_k8s.engine.waiting import wait_for
+from fogflow_k8s.errors import ToolMissing, UsageError
+from fogflow_k8s.sandbox import controlplane, images, network, node
+from fogflow_k8s.sandbox.network import Network
+from fogflow_k8s.sandbox.node import Node
+from fogflow_k8s.sandbox.programs import NODE_PACKAGES
+
+
+def test_no_two_sandboxes_share_an_address():
+    every = [ipaddress.ip_network(text) for number in range(network.MOST) for text in Network(number).all()]
+    assert not any(one.overlaps(other) for one, other in combinations(every, 2))
+
+
+def test_the_addresses_of_a_sandbox_lie_in_its_networks():
+    net = Network(31)
+    assert ipaddress.ip_address(net.dns) in ipaddress.ip_network(net.services)
+    assert ipaddress.ip_address(net.node(49)) in ipaddress.ip_network(net.machines)
+    assert ipaddress.ip_network(net.pods_of(49)).subnet_of(ipaddress.ip_network(net.pods))
+    assert len(net.link) < 16, "a name of a link has at most 15 letters"
+
+
+@pytest.mark.parametrize(
+    ("routes", "links", "number"),
+    [
+        ([], [], 0),
+        (["10.89.0.0/24"], [], 1),
+        (["10.0.0.0/8"], [], None),
+        (["10.128.0.0/16", "10.161.7.0/24"], [], 2),
+        ([], ["fogflow0"], 1),
+        (["default", "192.168.0.0/16"], ["eth0"], 0),
+    ],
+)
+def test_a_network_in_use_is_left_alone(monkeypatch, routes, links, number):
+    answers = {"link": [{"ifname": name} for name in links], "route": [{"dst": target} for target in routes]}
+    monkeypatch.setattr(network, "_json", lambda *argv: answers[argv[-1]])
+    if number is None:
+        with pytest.raises(network.FogflowError, match="no network is free"):
+            network.free()
+    else:
+        assert network.free().number == number
+
+
+def example(folder):
+    return Node("sandbox-worker", 1, folder / "nodes/sandbox-worker", folder, "fogflow-k8s-x-0/sandbox-worker",
+                Network(0), 110, 2048)  # fmt: skip
+
+
+def test_the_files_of_a_node_are_as_recorded(tmp_path, monkeypatch, golden):
+    monkeypatch.setattr(node, "_cni_folder", lambda: Path("/cni"))
+    monkeypatch.setattr(node.shutil, "which", lambda name, **_: f"/usr/sbin/{name}")
+    monkeypatch.setattr(node.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}[name])
+    monkeypatch.setattr(node, "architecture", lambda: "amd64")
+    it = example(tmp_path)
+    it.folder.mkdir(parents=True)
+    node.write_files(it, {name: Path("/bin") / name for name in NODE_PACKAGES}, "10.89.0.1:5000")
+    files = sorted(file for file in it.folder.rglob("*") if file.is_file())
+    text = "".join(f"--- {file.relative_to(it.folder)}\n{file.read_text()}\n" for file in files)
+    golden("node-files.txt", text.replace(str(tmp_path), "/sandbox"))
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+
+
+def test_what_the_machine_lacks_is_said_all_at_once(monkeypatch):
+    monkeypatch.setattr(node.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(node.shutil, "which", lambda name, **_: None if name in {"runc", "nft"} else name)
+    monkeypatch.setattr(node, "_cni_folder", lambda: None)
+    with pytest.raises(ToolMissing) as met:
+        node.check_machine()
+    assert all(word in met.value.message for word in ("root", "runc", "nft", "CNI plugins"))
+    assert "apt-get install containernetworking-plugins nftables runc" in met.value.hint
+
+
+@pytest.mark.parametrize(
+    ("tag", "path"),
+    [
+        ("nginx:1", "library/nginx:1"),
+        ("docker.io/nginx:1", "library/nginx:1"),
+        ("docker.io/fogflow/master:3.2.8", "fogflow/master:3.2.8"),
+        ("fogflow/master:3.2.8", "fogflow/master:3.2.8"),
+        ("registry.k8s.io/pause:3.10", "pause:3.10"),
+        ("localhost:5000/a/b:c", "a/b:c"),
+    ],
+)
+def test_a_node_finds_an_image_by_the_name_that_a_pod_gives(tag, path):
+    assert images.path_of(tag) == path
+
+
+def test_an_archive_is_one_program_under_one_name(tmp_path):
+    (tmp_path / "pause").write_bytes(b"\x7fELF")
+    archive = images.write_archive(tmp_path / "images" / "pause.tar", images.PAUSE, tmp_path / "pause")
+    assert images.tags_of(archive) == [images.PAUSE]
+    with tarfile.open(archive) as outer, tarfile.open(fileobj=outer.extractfile("layer.tar")) as layer:
+        assert [(member.name, member.mode) for member in layer] == [("pause", 0o755)]
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar", None])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    file = tmp_path / "image.tar"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(UsageError, match="not an image archive"):
+        images.tags_of(file)
+
+
+def test_an_archive_loaded_again_replaces_the_first(tmp_path):
+    (tmp_path / "kept").mkdir()
+    for content in ("one", "two"):
+        file = tmp_path / f"{content}.tar"
+        file.write_text(content)
+        images.keep(file, ["a:1"], tmp_path / "kept")
+    assert [file.read_text() for file in (tmp_path / "kept").iterdir()] == ["two"]
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        with contextlib.suppress(OSError):
+            while data := self.request.recv(100):
+                self.request.sendall(data)
+
+
+@contextlib.contextmanager
+def echo():
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        server.block_on_close = False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_the_front_passes_connections_and_cuts_those_of_a_lost_member(tmp_path):
+    with contextlib.ExitStack() as stack:
+        members = [stack.enter_context(echo()) for _ in range(2)]
+        port = controlplane.free_ports(["front"])["front"]
+        backends = [f"127.0.0.1:{member.server_address[1]}" for member in members]
+        (tmp_path / "spec.json").write_text(json.dumps({"listen": f"127.0.0.1:{port}", "backends": backends}))
+        argv = [sys.executable, "-I", "-S", str(controlplane.FRONT), str(tmp_path / "spec.json")]
+        front = stack.enter_context(subprocess.Popen(argv))
+        stack.callback(front.kill)
+        first, second = (stack.enter_context(talk(port)) for _ in range(2))
+        members[0].shutdown()
+        members[0].server_close()
+        ended = [ends(connection) for connection in (first, second)]
+        assert sorted(ended) == [False, True], "those of the lost member, and no others"
+        for _ in range(4):
+            stack.enter_context(talk(port))
+
+
+def talk(port):
+    def connect():
+        with contextlib.suppress(OSError):
+            return socket.create_connection(("127.0.0.1", port), timeout=5)
+
+    connection = wait_for("the front", connect, bool, timeout_s=30, every_s=0.05)
+    connection.sendall(b"hello")
+    assert connection.recv(5) == b"hello"
+    return connection
+
+
+def ends(connection):
+    connection.settimeout(3)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
