@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 
 from fogflow_k8s.adapters.cluster import Cluster
@@ -24,6 +25,7 @@ class Operation:
     report: Reporter = field(default_factory=Silent)
     clock: Clock = field(default_factory=SystemClock)
     meanwhile: Callable[[], object] = lambda: None  # done while Helm works: loading what is needed afterwards
+    today: Callable[[], datetime] = lambda: datetime.now(UTC)  # the wall clock: reports carry its time
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
 
     @property

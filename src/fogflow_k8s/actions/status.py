@@ -14,6 +14,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
+from fogflow_k8s.model.cell import Cell
 from fogflow_k8s.model.release import PENDING, Revision, revisions
 
 State = Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
@@ -42,7 +43,9 @@ class Report:
     @property
     def why_unchecked(self) -> str:
         """Why FogFlow itself was not looked at."""
-        return WHY_SIMULATED if self.simulated else WHY_UNVERIFIED
+        if self.simulated:
+            return WHY_SIMULATED
+        return self.assessment.cell.why if self.assessment.cell else WHY_UNVERIFIED
 
 
 @dataclass(frozen=True)
@@ -160,16 +163,24 @@ def report(
 
 
 def state_of(revision: Revision | None, assessment: Assessment) -> State:
-    """The one word for it. Ready pods alone are `unverified`: only the cell itself could say `working`."""
+    """The one word for it. Ready pods alone are `unverified`: only the cell itself can say `working`."""
     if revision is None:
         return "absent"
     if assessment.hopeless or (revision.status == "failed" and not assessment.ready):
         return "failed"
     if assessment.ready:
-        return "progressing" if revision.status in PENDING else "unverified"
+        return "progressing" if revision.status in PENDING else _state_of_cell(assessment.cell)
     if revision.status in PENDING or not any(c.kind == "curable" for c in assessment.causes):
         return "progressing"
     return "degraded"
+
+
+def _state_of_cell(cell: Cell | None) -> State:
+    if cell is None or not cell.checked:
+        return "unverified"
+    if cell.works:
+        return "working"
+    return "progressing" if cell.state == "starting" else "degraded"
 
 
 def urls(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

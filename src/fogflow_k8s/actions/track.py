@@ -9,13 +9,17 @@ from typing import Any, Literal, cast
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model import cell
 from fogflow_k8s.model.assessment import Assessment, Seen, assess
+from fogflow_k8s.model.cell import Cell
+from fogflow_k8s.model.manifests import component_of
 from fogflow_k8s.model.pods import condition
 
 End = Literal["ready", "hopeless", "deadline", "advancing"]
 EVERY_S = 1.0
 SETTLE_S = 3.0  # a fatal cause must be seen that long: a kubelet may still hold the words of the pod before
 
+KEEPER_S = 30.0  # for its first word after the pods are ready
 ADVANCING_S = 20.0  # a component that changed that recently is on its way
 _NO_REAL_CAUSE = ("FK-5005", "FK-5011", "FK-6001")  # still starting, or waiting for one that is
 
@@ -36,9 +40,8 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
     pods = op.cluster.list("Pod", op.namespace, op.selector)
     calm = all(condition(p, "Ready") == "True" for p in pods)
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
-    return Seen(
-        owned, sets, pods, events, _nodes(op) if any(condition(p, "PodScheduled") == "False" for p in pods) else ()
-    )
+    nodes = _nodes(op) if any(condition(p, "PodScheduled") == "False" for p in pods) else ()
+    return Seen(owned, sets, pods, events, nodes, _cell(op, expected, pods), op.namespace)
 
 
 def glance(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Assessment:
@@ -53,7 +56,9 @@ def track(
     timeout_s: float,
     keep_on: Callable[[], None] = lambda: None,
 ) -> Tracked:
-    """Wait until every expected workload is ready, a fatal cause persists, or the deadline passes.
+    """Wait until every expected workload is ready and FogFlow works, a fatal cause persists, or the deadline passes.
+
+    A keeper that says nothing is waited for half a minute after the pods; the state is then `unverified`.
 
     Time in which nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at
     each look and may raise to end the wait. Ctrl-C comes through as KeyboardInterrupt.
@@ -61,9 +66,10 @@ def track(
     start = op.clock.now()
     pulled_s, last_look, hopeless_since = 0.0, start, None
     changed_at, before = start, None
+    ready_since: float | None = None
 
     def observe() -> Assessment:
-        nonlocal pulled_s, last_look, hopeless_since, changed_at, before
+        nonlocal pulled_s, last_look, hopeless_since, changed_at, before, ready_since
         keep_on()
         now = op.clock.now()
         result = glance(op, expected)
@@ -73,11 +79,15 @@ def track(
         if result.components != before:
             changed_at, before = now, result.components
         hopeless_since = (hopeless_since or now) if result.hopeless else None
+        ready_since = (ready_since or now) if result.ready else None
         op.report.verdicts(result.verdicts(), result.causes)
         return result
 
     def done(result: Assessment) -> bool:
-        return result.ready or (hopeless_since is not None and op.clock.now() - hopeless_since >= SETTLE_S)
+        silent = ready_since is not None and result.cell is not None and not result.cell.checked
+        if result.works or (silent and op.clock.now() - cast("float", ready_since) >= KEEPER_S):
+            return True
+        return hopeless_since is not None and op.clock.now() - hopeless_since >= SETTLE_S
 
     def limit(_: Assessment | None) -> float:
         return timeout_s + min(pulled_s, timeout_s)
@@ -89,7 +99,19 @@ def track(
         moving = bool(last.pulling) or op.clock.now() - changed_at < ADVANCING_S
         innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
         return Tracked("advancing" if moving and innocent else "deadline", last)
-    return Tracked("ready" if last.ready else "hopeless", last)
+    return Tracked("hopeless" if last.hopeless and not last.ready else "ready", last)
+
+
+def _cell(op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> Cell | None:
+    """What the keeper found out; None when the release has none, or runs on simulated nodes."""
+    if not any(component_of(o) == "keeper" for o in expected) or op.simulated:
+        return None
+    try:
+        return cell.read(op.cluster.get("ConfigMap", cell.name_of(op.release), op.namespace), pods, op.today())
+    except ClusterError as error:
+        if error.status == 403:
+            return Cell(why="ConfigMaps of the namespace may not be read: whether FogFlow works is not known")
+        raise
 
 
 def _nodes(op: Operation) -> Sequence[Mapping[str, Any]]:

@@ -34,7 +34,7 @@ def report_document(report: Report, causes: tuple[Cause, ...] | None = None) -> 
             "simulated": report.simulated,
         },
         "state": report.state,
-        "cell": {"checked": False, "why": report.why_unchecked, "age_s": None},
+        "cell": _cell(report),
         "components": _components(report),
         "tasks": dict(report.tasks),
         "urls": list(report.urls),
@@ -92,6 +92,20 @@ def history_document(revisions: list[Revision]) -> dict[str, Any]:
 def error_document(message: str, hint: str, exit_code: int) -> dict[str, Any]:
     """The document of any verb that ended with an error before it had anything to report."""
     return {"v": V, "error": {"message": message, "hint": hint}, "exit": exit_code}
+
+
+def _cell(report: Report) -> dict[str, Any]:
+    cell = report.assessment.cell
+    if cell is None:
+        return {"checked": False, "why": report.why_unchecked, "age_s": None}
+    return {
+        "checked": cell.checked,
+        "why": cell.why,
+        "age_s": None if cell.age_s is None else round(cell.age_s, 1),
+        "state": cell.state,
+        "components": [{"name": m.name, "state": m.state, "why": m.why} for m in cell.members],
+        "mends": list(cell.mends),
+    }
 
 
 def _components(report: Report) -> list[dict[str, Any]]:

@@ -40,6 +40,8 @@ def status_screen(
     state = Text(report.state, _COLOURS[report.state])
     if report.state == "unverified":
         state.append(f": {report.why_unchecked}", "default")
+    elif (cell := report.assessment.cell) and cell.checked and cell.age_s is not None:
+        state.append(f": {cell.why or 'the keeper has looked'} ({cell.age_s:.0f} s ago)", "default")
     shown = report.assessment.causes if causes is None else causes
     parts: list[RenderableType] = [
         Text(f"Cluster  {where}"),
@@ -48,6 +50,7 @@ def status_screen(
     ]
     if report.assessment.components:
         parts += [Text(""), _components(report, now or datetime.now(UTC))]
+    parts += _mends(report)
     if report.tasks:
         parts += [Text(""), Text("Tasks    " + ", ".join(f"{n} {s}" for s, n in sorted(report.tasks.items())))]
     if report.urls and report.state != "absent":
@@ -140,6 +143,20 @@ def age(created: str, now: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"
     return f"{max(seconds, 0)}s"
+
+
+def _mends(report: Report) -> list[RenderableType]:
+    """The last things that the keeper mended: self-healing should be seen."""
+    cell = report.assessment.cell
+    lines = [
+        f"{str(mend.get('when', ''))[:19].replace('T', ' ')}  {mend.get('what', '')}: {mend.get('why', '')}"
+        for mend in (cell.mends[-3:] if cell else ())
+    ]
+    return (
+        [Text(""), *(Text(f"{'Mended   ' if not i else '         '}{line}") for i, line in enumerate(lines))]
+        if lines
+        else []
+    )
 
 
 def _causes(causes: Sequence[Cause]) -> list[RenderableType]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fogflow_k8s.model import causes as rules
+from fogflow_k8s.model import cell as cell_rules
 from fogflow_k8s.model import pods as pod_rules
 from fogflow_k8s.model.catalogue import Cause, cause
+from fogflow_k8s.model.cell import Cell
 from fogflow_k8s.model.components import NAMES
 from fogflow_k8s.model.manifests import component_of, pod_spec
 from fogflow_k8s.model.readiness import Verdict, judge
@@ -29,6 +31,8 @@ class Seen:
     pods: Sequence[Obj] = ()
     events: Sequence[Obj] = ()
     nodes: Sequence[Obj] = ()  # only looked at when a pod finds no node
+    cell: Cell | None = None  # None: there is no keeper, or no container that it could look at
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,16 @@ class Assessment:
         return bool(self.components) and all(c.verdict.state == "ready" for c in self.components)
 
     @property
+    def cell(self) -> Cell | None:
+        """What the keeper says; None when there is none to ask."""
+        return self.seen.cell
+
+    @property
+    def works(self) -> bool:
+        """True when every component is ready and, where there is a keeper, FogFlow itself is seen to work."""
+        return self.ready and (self.cell is None or self.cell.works)
+
+    @property
     def hopeless(self) -> bool:
         """True when waiting cannot help: a fatal cause, or a workload that failed for good."""
         return any(c.kind == "fatal" for c in self.causes) or any(c.verdict.state == "failed" for c in self.components)
@@ -89,6 +103,8 @@ def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Asses
         if verdict.state != "ready" and owner:
             causes = _causes(owner, mine, seen, row.name)
             found.extend(causes or ([_silent(row, owner, mine)] if final and row.phase != PULLING else []))
+    if seen.cell and all(row.verdict.state == "ready" for row in rows):  # else the pods say more
+        found.extend(cell_rules.causes(seen.cell, seen.namespace))
     ordered = rules.root_first(found, [r.name for r in rows if r.verdict.state != "ready"])
     first = {c.component: c.id for c in reversed(ordered)}
     pulling = tuple(sorted({r.name for r in rows if r.phase == PULLING}))

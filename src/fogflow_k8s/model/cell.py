@@ -1,0 +1,121 @@
+"""The cell: what the keeper found out about FogFlow itself, beside what Kubernetes says of its pods. Pure.
+
+Pods lie: in every dead state that FogFlow has, all of them were ready, with no restart. The keeper asks the members
+(consumers per queue, workers at the master, brokers at discovery, the state they hold) and writes what it found into the
+ConfigMap `<release>-cell`, every ten seconds and at every change.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fogflow_k8s.model.catalogue import Cause, cause
+
+Obj = Mapping[str, Any]
+STALE_S = 30.0  # three reports missed: the keeper itself does not work
+FILE = "cell.json"
+_CAUSES = {
+    "rabbitmq": "FK-6002",
+    "master": "FK-6003",
+    "cloud-worker": "FK-6004",
+    "designer": "FK-6003",
+    "discovery": "FK-6005",
+    "cloud-broker": "FK-6006",
+}
+_OTHER = "FK-6007"
+_NO_KEEPER = "FK-6008"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One component, as the keeper sees it."""
+
+    name: str
+    state: str
+    """ok, or in the keeper's words what is wrong: down, deaf, wedged, empty, restoring, restarting, starting ..."""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One report of the keeper, or the reason why there is none that can be believed."""
+
+    state: str = ""
+    """working, starting, mending or degraded; empty when nothing is known."""
+    why: str = ""
+    age_s: float | None = None
+    members: tuple[Member, ...] = ()
+    mends: tuple[Mapping[str, Any], ...] = ()
+    checked: bool = False
+    """Whether the report is fresh, and younger than the pods."""
+
+    @property
+    def works(self) -> bool:
+        """Whether FogFlow itself is known to work."""
+        return self.checked and self.state == "working"
+
+
+def name_of(release: str) -> str:
+    """The ConfigMap with the report."""
+    return f"{release}-cell"
+
+
+def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime) -> Cell:
+    """What a report is worth at `now`, given the pods that it is about.
+
+    A report from before the last pod became ready is about other pods: no proof of these.
+    """
+    if config_map is None:
+        return Cell(why="the keeper has not reported yet")
+    try:
+        told = json.loads((config_map.get("data") or {})[FILE])
+        updated = datetime.fromisoformat(told["updated"])
+        state, why = str(told["state"]), str(told.get("why") or "")
+        members = tuple(
+            Member(str(name), str(each.get("state")), str(each.get("why") or ""))
+            for name, each in sorted((told.get("components") or {}).items())
+        )
+        mends = tuple(told.get("mends") or ())
+        age = (now - updated).total_seconds()
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return Cell(why="the keeper has not reported yet")
+    if age > STALE_S:
+        return Cell(state, f"the keeper's last report is {age:.0f} s old", age, members, mends)
+    if updated < _youngest(pods):
+        return Cell(state, "the keeper has not looked at these pods yet", age, members, mends)
+    return Cell(state, why, age, members, mends, checked=True)
+
+
+def causes(cell: Cell, namespace: str) -> list[Cause]:
+    """What keeps the cell from working, by member; one cause about the keeper when its reports have stopped."""
+    if not cell.checked:
+        stopped = cell.age_s is not None and cell.age_s > STALE_S
+        return [cause(_NO_KEEPER, "keeper", "deployment/keeper", cell.why, namespace=namespace)] if stopped else []
+    if cell.works:
+        return []
+    return [
+        cause(
+            _CAUSES.get(member.name, _OTHER),
+            member.name,
+            f"deployment/{member.name}",
+            f"{member.name}: {member.why or member.state}",
+            namespace=namespace,
+        )
+        for member in cell.members
+        if member.state not in {"ok", "unchecked", "disabled"}
+    ]
+
+
+def _youngest(pods: Sequence[Obj]) -> datetime:
+    """When the last of the pods became ready; the beginning of time when none says."""
+    times = [
+        datetime.fromisoformat(str(condition["lastTransitionTime"]))
+        for pod in pods
+        for condition in (pod.get("status") or {}).get("conditions") or []
+        if condition.get("type") == "Ready" and condition.get("lastTransitionTime")
+    ]
+    return max(times, default=datetime.fromisoformat("1970-01-01T00:00:00+00:00"))

@@ -1,0 +1,76 @@
+"""The keeper's report: what it is worth, and what it says is wrong."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fogflow_k8s.model import cell
+from fogflow_k8s.model.components import NAMES
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def report(*, age=5.0, state="working", **components):
+    told = {
+        "v": 1,
+        "updated": (NOW - timedelta(seconds=age)).isoformat(),
+        "state": state,
+        "why": "",
+        "components": {name.replace("_", "-"): {"state": word, "why": ""} for name, word in components.items()},
+        "mends": [{"when": "2026-01-01T11:00:00Z", "what": "restarted master", "why": "deaf"}],
+    }
+    return {"data": {cell.FILE: json.dumps(told)}}
+
+
+def pod(ready_for):
+    since = (NOW - timedelta(seconds=ready_for)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}]}}
+
+
+def test_a_fresh_report_of_a_working_cell_is_proof():
+    told = cell.read(report(master="ok"), [pod(60)], NOW)
+    assert (told.works, told.checked, told.age_s) == (True, True, 5.0)
+    assert cell.causes(told, "city") == []
+    assert told.mends[0]["what"] == "restarted master"
+
+
+@pytest.mark.parametrize(
+    ("config_map", "pods", "word"),
+    [
+        (None, [], "not reported yet"),
+        ({"metadata": {}}, [], "not reported yet"),
+        ({"data": {"cell.json": "{"}}, [], "not reported yet"),
+        ({"data": {"cell.json": "[]"}}, [], "not reported yet"),
+        ({"data": {"cell.json": '{"updated": "yesterday", "state": "working"}'}}, [], "not reported yet"),
+        (report(age=31), [pod(60)], "31 s old"),
+        (report(age=5), [pod(60), pod(2)], "not looked at these pods"),
+    ],
+)
+def test_what_proves_nothing_says_why(config_map, pods, word):
+    told = cell.read(config_map, pods, NOW)
+    assert not told.checked
+    assert not told.works
+    assert word in told.why
+
+
+def test_a_keeper_that_stopped_reporting_is_a_cause():
+    (cause,) = cell.causes(cell.read(report(age=120), [], NOW), "city")
+    assert (cause.id, cause.component) == ("FK-6008", "keeper")
+    assert cell.causes(cell.read(None, [], NOW), "city") == [], "at the start it has had no time to"
+
+
+def test_each_member_that_is_not_well_is_named():
+    told = cell.read(
+        report(state="degraded", rabbitmq="ok", master="deaf", cloud_worker="unseen", discovery="empty",
+               cloud_broker="unregistered", nginx="down", designer="unchecked"), [pod(60)], NOW,
+    )  # fmt: skip
+    found = {cause.component: cause.id for cause in cell.causes(told, "city")}
+    assert found == {
+        "master": "FK-6003",
+        "cloud-worker": "FK-6004",
+        "discovery": "FK-6005",
+        "cloud-broker": "FK-6006",
+        "nginx": "FK-6007",
+    }
+    assert set(found) <= set(NAMES)
