@@ -11,7 +11,21 @@ from typing import Annotated, Any
 import typer
 
 from fogflow_k8s import __version__
-from fogflow_k8s.commands import config, deploy, history, render, rollback, sandbox, session, status, uninstall, version
+from fogflow_k8s.commands import (
+    config,
+    dashboard,
+    deploy,
+    history,
+    logs,
+    render,
+    restart,
+    rollback,
+    sandbox,
+    session,
+    status,
+    uninstall,
+    version,
+)
 from fogflow_k8s.errors import FogflowError
 
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
@@ -69,6 +83,9 @@ for verb in (
     rollback.rollback,
     history.history,
     uninstall.uninstall,
+    restart.restart,
+    logs.logs,
+    dashboard.dashboard,
     render.render,
     version.version,
 ):

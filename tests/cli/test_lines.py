@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptography", "urllib3")
 VERBS = [
-    *([v] for v in ("deploy", "status", "rollback", "history", "uninstall", "render", "version")),
+    *([v] for v in ("deploy", "status", "rollback", "history", "uninstall", "restart", "logs", "dashboard", "render", "version")),
     *(["config", v] for v in ("validate", "explain")),
     *(["sandbox", v] for v in ("up", "down", "status", "kubeconfig", "env")),
 ]
@@ -76,7 +76,7 @@ def test_an_unknown_format_names_the_allowed_ones(tool, verb):
     assert "not one of table, json" in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "uninstall"])
+@pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "uninstall", "restart"])
 def test_a_bad_duration_is_told_before_any_cluster_is_asked(tool, verb):
     done = tool(verb, "--timeout", "soon")
     assert done.returncode == 2, done.stderr

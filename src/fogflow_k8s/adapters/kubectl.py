@@ -1,13 +1,16 @@
-"""kubectl: not needed by us, but by the commands that we print. Which one there is, and whether it fits the server."""
+"""kubectl: for following logs and forwarding ports, and for the commands that we print. Whether it fits the server."""
 
 from __future__ import annotations
 
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from fogflow_k8s.adapters.process import Runner
-from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.adapters.process import Runner, lines_of
+from fogflow_k8s.errors import ClusterError, FogflowError
 
 SKEW = 1  # minor versions, older or newer: https://kubernetes.io/releases/version-skew-policy/#kubectl
 
@@ -28,3 +31,39 @@ def fits(client: str, server: str) -> bool:
     """Whether a kubectl `v1.36.1` may talk to a server `v1.37.2`."""
     ours, theirs = (re.match(r"v1\.(\d+)\.", text) for text in (server, client))
     return bool(ours and theirs and abs(int(ours[1]) - int(theirs[1])) <= SKEW)
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """A kubectl on one namespace of one cluster."""
+
+    binary: str
+    namespace: str
+    kubeconfig: str = ""
+    context: str = ""
+
+    def argv(self, *words: str) -> list[str]:
+        """The command line of one call."""
+        named = {"--kubeconfig": self.kubeconfig, "--context": self.context, "--namespace": self.namespace}
+        return [self.binary, *(f"{flag}={value}" for flag, value in named.items() if value), *words]
+
+    @contextmanager
+    def forward(self, target: str, port: int, local: int = 0) -> Iterator[int]:
+        """The local port (a free one for 0) that leads to a port of `target`, for the time of the block.
+
+        It enters the pod's own network, so no policy and no missing route stands in its way. Raises ClusterError.
+        """
+        with lines_of(self.argv("port-forward", target, f"{local or ''}:{port}", "--address=127.0.0.1")) as lines:
+            said = []
+            for line in lines:
+                if found := re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", line):
+                    yield int(found[1])
+                    return
+                said.append(line.strip())
+            raise ClusterError(f"{target} cannot be reached: {' '.join(said)[-300:]}", hint="fogflow-k8s status")
+
+    @contextmanager
+    def logs(self, *words: str) -> Iterator[Iterator[str]]:
+        """Lines of logs as they come; `words` are kubectl's own."""
+        with lines_of(self.argv("logs", *words)) as lines:
+            yield lines

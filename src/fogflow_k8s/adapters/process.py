@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -205,6 +205,34 @@ class SystemRunner:
                 exit_code=11,
             )
         return done
+
+
+@contextlib.contextmanager
+def lines_of(argv: Sequence[str]) -> Iterator[Iterator[str]]:
+    """The lines that a program prints on stdout and stderr, as they come; it ends with the block. Raises ToolMissing.
+
+    It is in our process group, so that a Ctrl-C reaches it too.
+    """
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - single-threaded, and only async-safe calls
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise ToolMissing(f"cannot run {argv[0]}: {error.strerror}", hint=f"install {Path(argv[0]).name}") from error
+    try:
+        yield iter(process.stdout or ())
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(INTERRUPT_GRACE_S)
+        if process.stdout:
+            process.stdout.close()
 
 
 def spawn_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path) -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fogflow_k8s.actions.operation import Operation
     from fogflow_k8s.adapters.helm import Helm
+    from fogflow_k8s.adapters.kubectl import Kubectl
     from fogflow_k8s.console.live import LiveReporter
     from fogflow_k8s.console.plain import PlainReporter
 
@@ -80,6 +81,16 @@ class Session:
         helm = self._helm(namespace)
         cluster = KubeCluster.connect(self.kubeconfig, self.context)
         return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
+
+    def kubectl(self) -> Kubectl:
+        """Kubectl on the release's namespace: $KUBECTL, the one on PATH, or the sandbox's. Raises ToolMissing."""
+        from fogflow_k8s.adapters.kubectl import Kubectl
+        from fogflow_k8s.sandbox import programs
+
+        binary = os.environ.get("KUBECTL") or shutil.which("kubectl") or programs.built("kubectl")
+        if not binary:
+            raise ToolMissing("kubectl is not on PATH", hint="https://kubernetes.io/docs/tasks/tools/#kubectl")
+        return Kubectl(str(binary), self.namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
 
     def begin(self, ctx: typer.Context) -> None:
         """Let Helm read the release while the rest of the program loads; what is not asked for ends with the verb."""

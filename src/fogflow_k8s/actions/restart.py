@@ -1,0 +1,82 @@
+"""Restart components in the order that FogFlow needs, and wait until it works again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fogflow_k8s.actions import status, track
+from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.status import Report
+from fogflow_k8s.engine.waiting import wait_for
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.nearest import nearest
+
+_ORDER = ("rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph", "keeper")
+_FOLLOW = ("master", "cloud-worker", "designer")
+_AT = "kubectl.kubernetes.io/restartedAt"
+
+
+def restart(op: Operation, names: Sequence[str], *, timeout_s: float) -> tuple[Report, track.End]:
+    """Restart the named components (all when none is), one after the other, each in its own way; wait for FogFlow.
+
+    Master, worker and designer hang together: after one of them the keeper restarts the others in the order that brings
+    every task back, so of these only the first is restarted by us where there is a keeper. Raises NotInstalled,
+    UsageError, Busy, WaitTimeout.
+    """
+    found = status.installed(op)
+    if found is None:
+        raise status.absent(op)
+    workloads = {manifests.component_of(o): o for o in found.expected}
+    chosen = _chosen(names, workloads)
+    with held(op):
+        for name in chosen:
+            op.report.step(f"restarting {name}")
+            _restart(op, workloads[name], timeout_s)
+        op.report.step("waiting until every component is ready")
+        tracked = track.track(op, found.expected, timeout_s=timeout_s)
+    return status.report(op, found.newest, tracked.assessment, found.objects), tracked.end
+
+
+def _chosen(names: Sequence[str], workloads: Mapping[str, Any]) -> list[str]:
+    for name in names:
+        if name not in workloads:
+            close = nearest(name, workloads)
+            raise UsageError(
+                f"the release has no component {name!r}",
+                hint=f"did you mean {close}?" if close else f"it has {', '.join(workloads)}",
+            )
+    wanted = [name for name in _ORDER if name in workloads and (name in names or not names)]
+    if "keeper" in workloads:
+        followers = [name for name in wanted if name in _FOLLOW][1:]
+        wanted = [name for name in wanted if name not in followers]
+    return wanted
+
+
+def _restart(op: Operation, workload: Mapping[str, Any], timeout_s: float) -> None:
+    kind, name = str(workload["kind"]), str(workload["metadata"]["name"])
+    if _rolls(workload):  # no request may be lost: let Kubernetes put the new pods first
+        stamp = {"metadata": {"annotations": {_AT: op.today().isoformat(timespec="seconds")}}}
+        patch = {"apiVersion": workload["apiVersion"], "kind": kind, "spec": {"template": stamp}}
+        op.cluster.apply(
+            {**patch, "metadata": {"name": name, "namespace": op.namespace}}, manager="fogflow-k8s-restart"
+        )
+        return
+    selector = f"{op.selector},{manifests.COMPONENT}={manifests.component_of(workload)}"
+    old = {str(pod["metadata"]["uid"]) for pod in op.cluster.list("Pod", op.namespace, selector)}
+    for pod in op.cluster.list("Pod", op.namespace, selector):
+        op.cluster.delete("Pod", str(pod["metadata"]["name"]), op.namespace)
+
+    def replaced() -> bool:
+        pods = op.cluster.list("Pod", op.namespace, selector)
+        fresh = [pod for pod in pods if pod["metadata"]["uid"] not in old]
+        return len(fresh) == len(pods) > 0 and track.glance(op, [workload]).ready
+
+    wait_for(f"{name}'s new pod", replaced, bool, timeout_s=timeout_s, every_s=0.5, clock=op.clock)
+
+
+def _rolls(workload: Mapping[str, Any]) -> bool:
+    spec = workload.get("spec") or {}
+    return (spec.get("strategy") or {}).get("type") == "RollingUpdate"

@@ -1,0 +1,39 @@
+"""`logs`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands.session import session
+from fogflow_k8s.errors import UsageError
+
+
+def logs(
+    ctx: typer.Context,
+    component: Annotated[str, typer.Argument(help="As in the table of `status`. [default: all]")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come, until Ctrl-C.")] = False,
+    previous: Annotated[
+        bool, typer.Option("--previous", "-p", help="Of the containers before the last restart.")
+    ] = False,
+    tail: Annotated[int, typer.Option(min=-1, help="Lines of each container; -1 for all.")] = 50,
+    since: Annotated[str, typer.Option(help="Only newer ones, like 10m.")] = "",
+) -> None:
+    """Show the logs of a component's pods, each line with its pod; passwords are masked."""
+    from fogflow_k8s.model.components import NAMES
+    from fogflow_k8s.model.nearest import nearest
+    from fogflow_k8s.model.redact import redact
+
+    me = session(ctx)
+    if component and component not in NAMES:
+        close = nearest(component, NAMES)
+        raise UsageError(f"there is no component {component!r}", hint=f"one of {', '.join(NAMES)}" if not close else f"did you mean {close}?")  # fmt: skip
+    selector = f"app.kubernetes.io/instance={me.release}" + (f",app.kubernetes.io/component={component}" if component else "")  # fmt: skip
+    words = [f"--selector={selector}", "--all-containers", "--prefix", f"--tail={tail}", "--max-log-requests=50"]
+    words += ["--follow"] * follow + ["--previous"] * previous + ([f"--since={since}"] if since else [])
+    with me.kubectl().logs(*words) as lines:
+        for line in lines:
+            sys.stdout.write(redact(line))
+            sys.stdout.flush()

@@ -1,0 +1,33 @@
+"""`restart`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
+from fogflow_k8s.commands.status import EXIT
+
+
+def restart(
+    ctx: typer.Context,
+    components: Annotated[list[str] | None, typer.Argument(help="As in the table of `status`. [default: all]")] = None,
+    timeout: Timeout = "5m",
+    yes: Yes = False,
+    output: Output = "table",
+) -> None:
+    """Restart components in the order that FogFlow needs, and wait until it works; tasks run again afterwards."""
+    from fogflow_k8s.actions import restart as action
+    from fogflow_k8s.console.documents import report_document
+    from fogflow_k8s.console.screens import status_screen
+
+    me = session(ctx)
+    timeout_s = seconds(timeout)
+    op = me.operation()
+    what = ", ".join(components) if components else "every component"
+    me.confirm(f"Restart {what} of {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
+    report, _ = action.restart(op, components or (), timeout_s=timeout_s)
+    me.reporter.close()
+    print_json(report_document(report)) if output == "json" else me.show(status_screen(report))
+    raise typer.Exit(EXIT[report.state])
