@@ -1,0 +1,5 @@
+module fogflow-k8s.invalid/standins
+
+go 1.26
+
+require github.com/rabbitmq/amqp091-go v1.10.0
