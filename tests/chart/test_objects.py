@@ -60,10 +60,10 @@ def test_nothing_is_cluster_wide_but_the_tasks_namespace(every_render):
         assert set(of_kind(manifests, "Namespace")) <= {"fogflow-tasks"}
 
 
-def test_the_worker_alone_has_a_token_and_may_create_and_delete_two_kinds(render):
+def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(render):
     manifests = render()
     with_token = {name for name, pod in pods(manifests) if pod["spec"].get("automountServiceAccountToken") is not False}
-    assert with_token == {"cloud-worker"}
+    assert with_token == {"cloud-worker", "keeper", "fogflow-leave"}
     rules = of_kind(manifests, "Role")["fogflow-worker"]["rules"]
     assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
         (["deployments"], ["create", "delete"]),
@@ -160,7 +160,7 @@ def test_the_password_is_in_no_configmap_argument_or_variable(helm_template):
 
 def test_a_named_secret_is_used_and_none_is_made(render):
     manifests = render("--set", "rabbitmq.auth.existingSecret=mine")
-    assert of_kind(manifests, "Secret") == {}
+    assert of_kind(manifests, "Secret").keys() == {"fogflow-keeper"}
     volumes = [v for _, pod in pods(manifests) for v in pod["spec"].get("volumes", []) if "secret" in v]
     assert {volume["secret"]["secretName"] for volume in volumes} == {"mine"}
     assert len(volumes) == 4
@@ -228,7 +228,6 @@ def test_ways_to_the_front_door(render, kind, service_type):
         ("config.discovery.http_port=8070", "must differ"),
         ("config.worker.detection_duration=1", "must exceed 12"),
         ("rabbitmq.auth.username=guest", "must not be guest"),
-        ("keeper.enabled=true", "/keeper/enabled"),
     ],
 )
 def test_what_cannot_work_is_refused_with_advice(helm_template, arguments, advice):

@@ -109,8 +109,6 @@ def test_every_chart_default_agrees_with_the_table_of_components(every_render):
     manifests = every_render["everything"]
     deployments, services = of_kind(manifests, "Deployment"), of_kind(manifests, "Service")
     for component in COMPONENTS:
-        if component.name == "keeper":
-            continue  # foreseen
         deployment = deployments[component.name]
         assert component.key in VALUES
         assert VALUES[component.key].get("enabled", True) == component.enabled
@@ -124,8 +122,8 @@ def test_every_chart_default_agrees_with_the_table_of_components(every_render):
             assert deployment["spec"]["strategy"] == {"type": "Recreate"}
         probe = deployment["spec"]["template"]["spec"]["containers"][0].get("readinessProbe", {})
         assert probe.get("httpGet", {}).get("path", "") == component.health, component.name
-    assert deployments.keys() == {each.name for each in COMPONENTS} - {"keeper"}
-    assert services.keys() == {each.name for each in COMPONENTS if each.ports} - {"keeper"}
+    assert deployments.keys() == {each.name for each in COMPONENTS}
+    assert services.keys() == {each.name for each in COMPONENTS if each.ports}
 
 
 @pytest.fixture(scope="module")

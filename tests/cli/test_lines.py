@@ -13,7 +13,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptography", "urllib3")
 VERBS = [
-    *([v] for v in ("deploy", "status", "rollback", "history", "uninstall", "restart", "logs", "dashboard", "render", "version")),
+    *(
+        [v]
+        for v in (
+            "deploy",
+            "status",
+            "rollback",
+            "history",
+            "uninstall",
+            "restart",
+            "logs",
+            "dashboard",
+            "render",
+            "version",
+        )
+    ),
     *(["config", v] for v in ("validate", "explain")),
     *(["sandbox", v] for v in ("up", "down", "status", "kubeconfig", "env")),
 ]

@@ -57,7 +57,7 @@ capabilities:
 {{- $v := index .root.Values .key -}}
 {{- $g := .root.Values.global -}}
 serviceAccountName: {{ include "fogflow.serviceAccount" . }}
-automountServiceAccountToken: {{ eq .key "worker" }}
+automountServiceAccountToken: {{ has .key (list "worker" "keeper") }}
 enableServiceLinks: false
 securityContext:
   {{- include "fogflow.securityContext.pod" $v | nindent 2 }}

@@ -14,7 +14,7 @@ from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
 
 KEEP = "helm.sh/resource-policy"
-WORKER = "cloud-worker"
+KEEPER, WORKER = "keeper", "cloud-worker"
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,11 @@ def _stop_worker(op: Operation, timeout_s: float) -> None:
     if not worker or not (worker.get("status") or {}).get("replicas"):
         return
     op.report.step("stopping the worker, which removes its tasks")
-    op.cluster.apply(
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": WORKER, "namespace": op.namespace}, "spec": {"replicas": 0}}
-    )  # fmt: skip
+    for name in (KEEPER, WORKER):  # the keeper would take the worker's end for a loss
+        if name == WORKER or op.cluster.get("Deployment", name, op.namespace):
+            op.cluster.apply(
+                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
+            )  # fmt: skip
     selector = f"{op.selector},{manifests.COMPONENT}={WORKER}"
     try:
         wait_for(

@@ -38,7 +38,7 @@ COMPONENTS: tuple[Component, ...] = (
     ),
     Component("nginx", "nginx", "front door", {"http": 80}, (), singleton=False, health="/healthz"),
     Component("dgraph", "dgraph", "graph store, unused since FogFlow 3.2.8", {"http": 8080, "grpc": 9080}, health="/health", enabled=False),
-    Component("keeper", "keeper", "watches and mends the cell", {"http": 8095}, enabled=False),
+    Component("keeper", "keeper", "watches and mends the cell", {"http": 8095}, health="/healthz"),
 )  # fmt: skip
 
 BY_NAME: dict[str, Component] = {component.name: component for component in COMPONENTS}

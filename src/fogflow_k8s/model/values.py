@@ -203,7 +203,7 @@ class Values(Part):
     )
     """Graph store; off, since FogFlow does not use it any more."""
     keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi"))
-    """Watches the cell and mends it; not in this version."""
+    """Watches the cell, mends it, and reports."""
     gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi"))
     """Init container that waits for what a component needs."""
     config_json: HostPath = HostPath()

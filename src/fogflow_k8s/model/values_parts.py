@@ -155,10 +155,10 @@ class Dgraph(Component):
 
 
 class Keeper(Component):
-    """Watches the cell and mends it. Foreseen; not in this version of the chart."""
+    """Watches the cell, mends it, and reports."""
 
-    enabled: Literal[False] = False
-    """Nothing else in this version."""
+    enabled: bool = True
+    """false = nobody notices a deaf component, and what discovery and broker forget stays forgotten."""
 
 
 class Gate(Part):

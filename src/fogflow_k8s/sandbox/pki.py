@@ -67,7 +67,15 @@ def _authority(name: str) -> tuple[EllipticCurvePrivateKey, Certificate]:
     from cryptography import x509
 
     key = _new_key()
-    return key, _sign(key, (name, ""), key, name, [(x509.BasicConstraints(ca=True, path_length=None), True)])
+    usage = x509.KeyUsage(
+        digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=True, path_length=None), True),
+        (usage, True),  # strict clients (Python 3.13 and newer) ask for it
+    ]
+    return key, _sign(key, (name, ""), key, name, extensions)
 
 
 def _leaf(

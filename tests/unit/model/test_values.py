@@ -69,7 +69,7 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"rabbitmq": {"auth": {"password": "short"}}}, "pattern"),
         ({"rabbitmq": {"auth": {"password": "x" * 16, "existingSecret": "y"}}}, "exclude each other"),
         ({"rabbitmq": {"external": {"host": "x"}}}, "needs a login"),
-        ({"keeper": {"enabled": True}}, "False"),
+        ({"networkPolicy": {"edges": {"cidrs": ["anywhere"]}}}, "pattern"),
         ({"broker": "x"}, "valid dictionary"),
     ],
 )

@@ -1,0 +1,117 @@
+"""What the keeper knows and does: observations, memory, actions. No behaviour.
+
+The cell is FogFlow's control plane as one stateful thing: discovery, broker, master, worker and designer keep their state
+in memory, the bus carries what they say to each other. Names of components are those of the chart's workloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+RABBITMQ, DISCOVERY, BROKER = "rabbitmq", "discovery", "cloud-broker"
+MASTER, WORKER, DESIGNER, NGINX = "master", "cloud-worker", "designer", "nginx"
+TRIO = (MASTER, WORKER, DESIGNER)
+"""Those that go deaf with the bus, in the order in which they must be restarted."""
+MEMBERS = (RABBITMQ, DISCOVERY, BROKER, *TRIO, NGINX)
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One pod of a component."""
+
+    name: str
+    identity: str
+    """Changes with every new process: the pod's uid and its restart count."""
+    started: bool = True
+    """The container runs, and its startup probe (if any) has passed."""
+    ready: bool = True
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at the cell. None means: could not be asked."""
+
+    pods: Mapping[str, tuple[Pod, ...]] = field(default_factory=dict)
+    answers: Mapping[str, bool] = field(default_factory=dict)
+    """Whether a component answered over HTTP; those that are not asked are absent."""
+    consumers: Mapping[str, int] | None = None
+    """Consumers by component of the trio, when RabbitMQ told; None when it did not answer, or nobody can ask it."""
+    checks_consumers: bool = True
+    """False with a RabbitMQ of the user's own that shows no metrics: only the master's list of workers can be believed."""
+    worker_beat: str | None = None
+    """What changes with each heartbeat of the worker at the master; empty when the master does not list it."""
+    workload: int = 0
+    """Tasks that the worker says it has."""
+    brokers: int | None = None
+    """Brokers that discovery lists."""
+    discovery: Mapping[str, Any] | None = None
+    """Its registrations and subscriptions by key; see ngsi.py."""
+    broker: Mapping[str, Any] | None = None
+    """Its entities and subscriptions by key."""
+    functions: int | None = None
+    """Functions that the designer has stored, and will replay; -1 when it answers and does not tell."""
+    tasks: tuple[str, ...] | None = None
+    """Names of the task Deployments."""
+
+    def pod(self, name: str) -> Pod | None:
+        """The one pod that counts: the newest that is not on its way out."""
+        alive = [pod for pod in self.pods.get(name, ()) if not pod.deleting]
+        return alive[-1] if len(alive) == 1 else None
+
+    def settled(self, name: str) -> bool:
+        """Whether exactly one pod of the component is there, and it runs."""
+        return len(self.pods.get(name, ())) == 1 and (pod := self.pod(name)) is not None and pod.started
+
+
+@dataclass
+class Mend:
+    """A mend of the trio under way."""
+
+    why: str
+    began: float
+    old: dict[str, str]
+    """The identity of each that must be replaced, as it was when this began."""
+    replaying: bool = False
+    """Master and worker are in order; the designer was told to start anew."""
+
+
+@dataclass
+class Memory:
+    """What the keeper carries from one look to the next; the first three outlive the keeper itself."""
+
+    order: dict[str, str] = field(default_factory=dict)
+    """Identities of the trio when they were last known to be in order."""
+    known: dict[str, str] = field(default_factory=dict)
+    """Identity of discovery and broker whose state is complete."""
+    snapshot: dict[str, dict[str, Any]] = field(default_factory=lambda: {DISCOVERY: {}, BROKER: {}})
+    since: dict[str, float] = field(default_factory=dict)
+    """When a condition began to hold."""
+    tried: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How often an action was done in a row, and when last."""
+    mend: Mend | None = None
+    mends: list[dict[str, Any]] = field(default_factory=list)
+    """What was done, for the report; newest last."""
+    beat: tuple[str, str, float, int] = ("", "", 0.0, 0)
+    """Master and worker; the worker's last heartbeat there; when it was seen to change, and how often."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do: `delete` a pod, `restore` discovery or broker, `reap` tasks that nobody owns."""
+
+    kind: str
+    component: str
+    why: str
+    target: str = ""
+    """The pod's name."""
+    grace_s: int | None = None
+    """For its end; None leaves it what the pod asks for."""
+    names: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What counts as the same action, for the back-off."""
+        return f"{self.kind} {self.component}"

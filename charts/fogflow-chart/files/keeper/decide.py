@@ -1,0 +1,240 @@
+"""What to do about what was seen. Pure: no clock, no network; every rule of recovery is here and nowhere else.
+
+The rules, from runs of the real programs:
+
+- Pods prove nothing. A member of the trio is deaf when the bus has been up, and its pod running, for some seconds, and
+  nobody consumes from its queue; it never comes back by itself. While the bus is down, nobody is restarted.
+- Master, worker and designer hang together: the master's plans and the worker's tasks are in memory, the designer replays
+  its intents once, at its start, and a replay doubles every task that still runs. So whichever of them was lost, the way
+  back is one: a master without plans, a worker without tasks, then the designer anew.
+- Discovery and broker lose everything with their process, and take it back through their own API.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Action, Memory, Mend, Seen
+
+DEAF_S = 4.0
+"""Without a consumer, so long: longer than a program needs between its start and its queue."""
+WEDGED_S = {RABBITMQ: 15.0, DISCOVERY: 8.0, BROKER: 8.0, MASTER: 8.0, DESIGNER: 8.0}
+"""Without an answer, so long; below the 60 s after which the kubelet's liveness probes give up."""
+BEAT_S = 18.0
+"""The worker beats every 10 to 12 s."""
+BACK_OFF_S, LONGEST_S, FORGET_S = 15.0, 300.0, 600.0
+RESTORE_TRIES = 5
+SHRUNK_S = 20.0
+"""State that shrinks to less than half is believed only after so long: a kubelet tells of a restart a second late."""
+
+
+def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
+    """The actions of this look, and what to remember."""
+    memory = copy.deepcopy(memory)
+    wanted = [*_unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
+    actions: list[Action] = []
+    for action in wanted:
+        if action.component not in {one.component for one in actions} and _may(action, memory, now):
+            actions.append(action)
+    return actions, memory
+
+
+def bus_up(seen: Seen) -> bool:
+    """Whether the bus can be believed to work."""
+    return seen.consumers is not None if seen.checks_consumers else True
+
+
+def consumes(seen: Seen, name: str) -> bool:
+    """Whether a member of the trio hears the bus, as far as anybody can tell."""
+    if not seen.checks_consumers:
+        return name != WORKER or bool(seen.worker_beat)
+    return seen.consumers is not None and seen.consumers.get(name, 0) > 0
+
+
+def complete(seen: Seen, memory: Memory, name: str) -> bool:
+    """Whether discovery or broker holds what it held before its last restart."""
+    pod = seen.pod(name)
+    return pod is not None and memory.known.get(name) == pod.identity
+
+
+def _held(memory: Memory, key: str, condition: object, now: float) -> float:
+    """For how many seconds a condition has held without a break; -1 when it does not."""
+    if not condition:
+        memory.since.pop(key, None)
+        return -1.0
+    return now - memory.since.setdefault(key, now)
+
+
+def _may(action: Action, memory: Memory, now: float) -> bool:
+    """Whether the back-off lets an action through; counts it when it does."""
+    times, last = memory.tried.get(action.key, (0, 0.0))
+    if times and now - last > FORGET_S:
+        times = 0
+    if times and now - last < min(BACK_OFF_S * 2 ** (times - 1), LONGEST_S):
+        return False
+    memory.tried[action.key] = (times + 1, now)
+    return True
+
+
+# -- one that lives and does not answer ----------------------------------------------------------------------------------
+
+
+def _unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    actions = []
+    for name, patience in WEDGED_S.items():
+        pod = seen.pod(name)
+        silent = pod is not None and pod.started and seen.answers.get(name) is False
+        if _held(memory, f"silent {name} {pod.identity if pod else ''}", silent, now) >= patience and pod:
+            why = f"it runs, and has not answered for {patience:.0f} s"
+            actions.append(Action("delete", name, why, pod.name, grace_s=1))
+    return actions + _unwedge_worker(seen, memory, now)
+
+
+def _unwedge_worker(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    """The worker listens on nothing; its heartbeat at the master is the only sign of life.
+
+    A master that never shows a change in its list tells only whether the worker is in it.
+    """
+    pod, master = seen.pod(WORKER), seen.pod(MASTER)
+    pair = f"{master.identity if master else ''} {pod.identity if pod else ''}"
+    before, beat, _, changes = memory.beat
+    if pair != before:
+        memory.beat = (pair, seen.worker_beat or "", now, 0)
+    elif (seen.worker_beat or "") != beat:
+        memory.beat = (pair, seen.worker_beat or "", now, changes + 1)
+    asked = bus_up(seen) and seen.answers.get(MASTER) is True and consumes(seen, MASTER) and consumes(seen, WORKER)
+    tells = not seen.worker_beat or memory.beat[3] > 1
+    quiet = asked and tells and pod is not None and pod.started and now - memory.beat[2] >= BEAT_S
+    if _held(memory, "quiet worker", quiet, now) >= 0 and pod:
+        return [Action("delete", WORKER, f"no heartbeat for {BEAT_S:.0f} s", pod.name, grace_s=1)]
+    return []
+
+
+# -- state that went with a process --------------------------------------------------------------------------------------
+
+
+def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    actions = []
+    for name, held in ((DISCOVERY, seen.discovery), (BROKER, seen.broker)):
+        pod = seen.pod(name)
+        if pod is None or held is None:
+            continue
+        snapshot = memory.snapshot[name]
+        missing = snapshot.keys() - held.keys()
+        if memory.known.get(name) == pod.identity:
+            shrunk = len(held) * 2 < len(snapshot)
+            if not shrunk or _held(memory, f"shrunk {name}", shrunk, now) >= SHRUNK_S:
+                memory.snapshot[name] = dict(held)
+                _held(memory, f"shrunk {name}", condition=False, now=now)
+        elif not missing or memory.tried.get(f"restore {name}", (0, 0.0))[0] >= RESTORE_TRIES:
+            memory.known[name] = pod.identity
+            memory.tried.pop(f"restore {name}", None)
+        elif name == DISCOVERY or complete(seen, memory, DISCOVERY):  # the broker registers what it gets back there
+            why = f"its process is new and lacks {len(missing)} of {len(snapshot)}"
+            actions.append(Action("restore", name, why, names=tuple(sorted(missing))))
+    return actions
+
+
+# -- master, worker, designer --------------------------------------------------------------------------------------------
+
+
+def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    for name in TRIO:
+        pod = seen.pod(name)
+        deaf = bus_up(seen) and seen.checks_consumers and pod is not None and pod.started and not consumes(seen, name)
+        _held(memory, f"deaf {name}", deaf, now)
+    if memory.mend is None:
+        memory.mend = _begin(seen, memory, now)
+    if memory.mend is None or not bus_up(seen):
+        return []
+    return _carry_on(seen, memory, memory.mend, now)
+
+
+def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
+    """The mend that is needed, if one is. Also learns the first order of a new cell."""
+    ids = {name: pod.identity for name in TRIO if (pod := seen.pod(name))}
+    deaf = [name for name in TRIO if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
+    if deaf:
+        return Mend(f"{_listed(deaf)} deaf on the bus", now, ids)
+    if not bus_up(seen) or len(ids) < len(TRIO) or not all(seen.settled(n) and consumes(seen, n) for n in TRIO):
+        return None
+    if not memory.order:
+        if seen.worker_beat and seen.functions is not None:
+            if seen.functions <= 0:  # none, or a designer that does not tell: nothing is known to be missing
+                memory.order = ids
+                return None
+            return Mend("functions of an earlier time may not have been replayed", now, ids)
+        return None
+    changed = [name for name in TRIO if memory.order.get(name) != ids[name]]
+    if not changed:
+        return None
+    old = dict(ids)
+    if changed == [MASTER]:
+        del old[MASTER]  # it is new and has no plans
+    return Mend(f"{', '.join(changed)} restarted, and plans or tasks with it", now, old)
+
+
+def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
+    if mend.replaying:
+        return _end(seen, memory, mend, now)
+    actions = [*_replace(seen, memory, mend, MASTER, now), *_replace(seen, memory, mend, WORKER, now)]
+    fresh = all(
+        seen.settled(name) and consumes(seen, name) and _identity(seen, name) != mend.old.get(name)
+        for name in (MASTER, WORKER)
+    )
+    if actions or not fresh or seen.tasks is None:
+        return actions
+    if seen.tasks:  # of a worker that could not take them along
+        return [Action("reap", WORKER, f"{len(seen.tasks)} tasks that no worker knows of", names=seen.tasks)]
+    restored = complete(seen, memory, DISCOVERY) and complete(seen, memory, BROKER)
+    pod = seen.pod(DESIGNER)
+    if not (seen.worker_beat and restored and pod):
+        return []
+    memory.order = {name: _identity(seen, name) for name in (MASTER, WORKER)}
+    if seen.functions == 0 and consumes(seen, DESIGNER):
+        memory.order[DESIGNER] = pod.identity
+        _done(memory, mend, now)
+        return []
+    mend.replaying, mend.old[DESIGNER] = True, pod.identity
+    return [Action("delete", DESIGNER, "it replays its intents when it starts", pod.name, grace_s=1)]
+
+
+def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> list[Action]:
+    """Delete the pod of before; the worker's takes its tasks along when it is asked to end."""
+    pod = seen.pod(name)
+    if pod is None or pod.identity != mend.old.get(name):
+        return []
+    if name == WORKER and not seen.tasks and seen.tasks is not None and seen.workload == 0 and consumes(seen, WORKER):
+        del mend.old[WORKER]  # it has no task, and hears: as good as new
+        return []
+    stuck = _held(memory, f"stuck {pod.identity}", condition=True, now=now) > 60.0
+    return [Action("delete", name, mend.why, pod.name, grace_s=1 if stuck else None)]
+
+
+def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
+    pod = seen.pod(DESIGNER)
+    if pod is None:
+        return []
+    if pod.identity == mend.old.get(DESIGNER):
+        return [Action("delete", DESIGNER, "it replays its intents when it starts", pod.name, grace_s=1)]
+    if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
+        memory.order[DESIGNER] = pod.identity
+        _done(memory, mend, now)
+    elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
+        mend.old[DESIGNER] = pod.identity
+    return []
+
+
+def _done(memory: Memory, mend: Mend, now: float) -> None:
+    memory.mend = None
+    memory.mends = [*memory.mends, {"what": "master, worker and designer in order again", "why": mend.why,
+                                    "seconds": round(now - mend.began, 1)}][-20:]  # fmt: skip
+
+
+def _identity(seen: Seen, name: str) -> str:
+    pod = seen.pod(name)
+    return pod.identity if pod else ""
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}" if names else ""

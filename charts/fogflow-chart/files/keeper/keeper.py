@@ -1,0 +1,151 @@
+"""The keeper: looks at the cell every few seconds, mends what the real programs never mend themselves, and reports.
+
+    python3 -u keeper.py --release NAME --namespace NS --tasks-namespace NS --site ID --callback URL --member NAME=URL ...
+
+Standard library only: it runs in a stock Python image, mounted from a ConfigMap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import ngsi
+from act import carry_out
+from cell import BROKER, DISCOVERY, Memory, Seen
+from decide import decide
+from http_json import ERRORS
+from kube import Kube
+from observe import Members, look
+from report import metrics, report
+from serve import Shared, serve
+
+CALM_S, BUSY_S = 2.0, 0.5
+REPORT_S, STORE_S = 10.0, 30.0
+
+
+class Keeper:
+    """The loop and what it carries along."""
+
+    def __init__(self, members: Members, kube: Kube, shared: Shared) -> None:
+        self.members, self.kube, self.shared = members, kube, shared
+        self.memory = Memory()
+        self.said: dict[str, Any] = {}
+        self.reported_at = self.stored_at = float("-inf")
+        self.stored: Any = None
+        self.note = ""
+
+    def remember(self) -> None:
+        """Take over what the keeper before this one stored. Raises http_json.ERRORS."""
+        before = self.kube.load()
+        self.memory.order = dict(before.get("order") or {})
+        self.memory.known = dict(before.get("known") or {})
+        self.memory.mends = list(before.get("mends") or [])
+        for name in (DISCOVERY, BROKER):
+            self.memory.snapshot[name] = dict((before.get("snapshot") or {}).get(name) or {})
+        self.stored = self.lasting()
+
+    def lasting(self) -> dict[str, Any]:
+        """What the next keeper needs."""
+        memory = self.memory
+        held = {name: ngsi.structure(each) for name, each in memory.snapshot.items()}
+        return copy.deepcopy({"order": memory.order, "known": memory.known, "mends": memory.mends, "snapshot": held})
+
+    def turn(self) -> float:
+        """One look, its actions, and the report; seconds until the next. Raises http_json.ERRORS."""
+        seen = look(self.members, self.kube, self.memory)
+        mends = len(self.memory.mends)
+        actions, self.memory = decide(seen, self.memory, time.monotonic())
+        if len(self.memory.mends) != mends:
+            self.memory.mends[-1].setdefault("when", _now())
+        for action in actions:
+            _say(f"{action.kind} {action.target or action.component}: {action.why}")
+            if failed := carry_out(action, self.members, self.kube, self.memory):
+                _say(f"failed: {failed}")
+            elif action.kind == "restore" or not self.memory.mend:
+                self.memory.mends.append({"what": action.key, "why": action.why, "when": _now()})
+        self.store()
+        calm = self.tell(seen) == "working" and not actions
+        return CALM_S if calm else BUSY_S
+
+    def store(self, *, final: bool = False) -> None:
+        """Keep what must outlast us: order at once, the snapshot at most every half minute."""
+        lasting, before, now = self.lasting(), self.stored or {}, time.monotonic()
+        urgent = any(lasting[key] != before.get(key) for key in ("order", "known"))
+        if lasting == before or not (urgent or final or now - self.stored_at >= STORE_S):
+            return
+        self.note = self.kube.store(lasting)
+        self.stored, self.stored_at = lasting, now
+
+    def tell(self, seen: Seen) -> str:
+        """Report on every change, and every ten seconds; the state."""
+        document = report(seen, self.memory, stored=self.note, checked_age_s=0.0)
+        self.shared.state = lambda: document
+        self.shared.metrics = metrics(document, time.time())
+        now = time.monotonic()
+        if document != self.said or now - self.reported_at >= REPORT_S:
+            if document["state"] != self.said.get("state") or document["why"] != self.said.get("why"):
+                _say(f"{document['state']}{': ' if document['why'] else ''}{document['why']}")
+            self.kube.write_report({**document, "updated": _now()})
+            self.said, self.reported_at = document, now
+        return str(document["state"])
+
+
+def run(keeper: Keeper, stop: threading.Event) -> None:
+    """Look, act and report until told to stop. An API server that does not answer is waited for."""
+    remembered = False
+    while not stop.is_set():
+        pause = CALM_S
+        try:
+            if not remembered:
+                keeper.remember()
+                remembered = True
+            pause = keeper.turn()
+        except ERRORS as error:
+            _say(f"the API server does not answer: {error}")
+        keeper.shared.beat = time.monotonic()
+        stop.wait(pause)
+    try:
+        keeper.store(final=True)
+    except ERRORS as error:
+        _say(f"the last snapshot is not stored: {error}")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line of the chart's template."""
+    parser = argparse.ArgumentParser(prog="keeper", description="Watches FogFlow's cell and mends it.")
+    for name in ("release", "namespace", "tasks-namespace", "site", "callback"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--member", action="append", default=[], metavar="NAME=URL")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until SIGTERM."""
+    options = parse(argv)
+    members = Members(options.site, dict(each.split("=", 1) for each in options.member))
+    shared = Shared(members, options.callback)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    serve(shared)
+    run(Keeper(members, Kube(options.namespace, options.tasks_namespace, options.release), shared), stop)
+    return 0
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _say(line: str) -> None:
+    print(f"keeper: {json.dumps(line)[1:-1]}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,134 @@
+"""The few calls to the API server that the keeper makes. The chart's Roles allow exactly these; a test compares."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import ssl
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cell import Pod
+from http_json import Refused, Server
+
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_NAME, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
+TASK_PREFIX = "fogflow-task-"
+_LARGEST = 1_000_000
+"""Bytes of a Secret's data, below Kubernetes' limit of 1 MiB."""
+_NOT_FOUND = 404
+
+
+class Kube:
+    """The release's namespace and the one of its tasks."""
+
+    def __init__(self, namespace: str, tasks_namespace: str, release: str) -> None:
+        host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+        tls = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
+        # Python 3.13 asks for extensions that the authorities of many clusters never had; clients in Go do not
+        tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        self._server = Server(f"https://{f'[{host}]' if ':' in host else host}:{port}", tls=tls)
+        self.namespace, self.tasks_namespace, self.release = namespace, tasks_namespace, release
+
+    def _call(self, method: str, path: str, body: object = None, content: str = "application/json") -> Any:
+        token = (_ACCOUNT / "token").read_text(encoding="utf-8")  # the kubelet renews it
+        return self._server.call(method, path, body, {"Authorization": f"Bearer {token}", "Content-Type": content})
+
+    def pods(self) -> dict[str, tuple[Pod, ...]]:
+        """The pods of the release by component, oldest first. Raises http_json.ERRORS."""
+        query = f"labelSelector={_INSTANCE}%3D{self.release}&resourceVersion=0"
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for pod in self._call("GET", f"/api/v1/namespaces/{self.namespace}/pods?{query}")["items"]:
+            if pod.get("status", {}).get("phase") not in {"Failed", "Succeeded"}:
+                found.setdefault(pod["metadata"]["labels"].get(_NAME, ""), []).append(pod)
+        return {
+            name: tuple(_pod(pod) for pod in sorted(pods, key=lambda one: one["metadata"]["creationTimestamp"]))
+            for name, pods in found.items()
+        }
+
+    def delete_pod(self, name: str, grace_s: int | None) -> None:
+        """Ask a pod to end; one that is gone is fine. Raises http_json.ERRORS."""
+        body = {"gracePeriodSeconds": grace_s} if grace_s is not None else {}
+        self._delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", body)
+
+    def tasks(self) -> tuple[str, ...]:
+        """The names of the task Deployments. Raises http_json.ERRORS."""
+        items = self._call("GET", f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments?resourceVersion=0")[
+            "items"
+        ]
+        names = (item["metadata"] for item in items if not item["metadata"].get("deletionTimestamp"))
+        return tuple(sorted(each["name"] for each in names if each["name"].startswith(TASK_PREFIX)))
+
+    def delete_task(self, name: str) -> None:
+        """Delete a task's Deployment and Service. Raises http_json.ERRORS."""
+        where = f"namespaces/{self.tasks_namespace}"
+        self._delete(f"/apis/apps/v1/{where}/deployments/{name}", {"propagationPolicy": "Background"})
+        self._delete(f"/api/v1/{where}/services/{name}", {})
+
+    def _delete(self, path: str, body: Mapping[str, Any]) -> None:
+        try:
+            self._call("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", **body})
+        except Refused as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    def write_report(self, report: Mapping[str, Any]) -> None:
+        """Put the report into the ConfigMap that the chart made for it. Raises http_json.ERRORS."""
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps/{self.release}-cell"
+        data = {"data": {"cell.json": json.dumps(report, separators=(",", ":"))}}
+        self._call("PATCH", path, data, "application/merge-patch+json")
+
+    def load(self) -> dict[str, Any]:
+        """What was stored by the keeper before this one; empty when nothing was. Raises http_json.ERRORS."""
+        secret = self._call("GET", f"/api/v1/namespaces/{self.namespace}/secrets/{self.release}-keeper")
+        packed = (secret.get("data") or {}).get("memory.json.gz")
+        return dict(json.loads(gzip.decompress(base64.b64decode(packed)))) if packed else {}
+
+    def store(self, memory: Mapping[str, Any]) -> str:
+        """Store it; the reason why it could not be, or nothing. Raises http_json.ERRORS."""
+        packed = base64.b64encode(gzip.compress(json.dumps(memory, separators=(",", ":")).encode(), mtime=0)).decode()
+        if len(packed) > _LARGEST:
+            return f"the snapshot has {len(packed) >> 10} KiB packed, and a Secret takes {_LARGEST >> 10}: it is kept in memory only"
+        path = f"/api/v1/namespaces/{self.namespace}/secrets/{self.release}-keeper"
+        self._call("PATCH", path, {"data": {"memory.json.gz": packed}}, "application/merge-patch+json")
+        return ""
+
+    def event(self, component: str, pod: str, reason: str, message: str) -> None:
+        """Say in the cluster's own way what was done. Raises http_json.ERRORS."""
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        about = (
+            {"kind": "Pod", "name": pod} if pod else {"kind": "Deployment", "apiVersion": "apps/v1", "name": component}
+        )
+        body = {
+            "metadata": {"generateName": "keeper-", "namespace": self.namespace},
+            "involvedObject": {**about, "namespace": self.namespace},
+            "type": "Normal",
+            "reason": reason,
+            "message": message[:1000],
+            "source": {"component": "fogflow-keeper"},
+            "firstTimestamp": at,
+            "lastTimestamp": at,
+            "count": 1,
+        }
+        self._call("POST", f"/api/v1/namespaces/{self.namespace}/events", body)
+
+    def scale(self, deployment: str, replicas: int) -> None:
+        """Set a Deployment's count. For `leave` only. Raises http_json.ERRORS."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{deployment}"
+        self._call("PATCH", path, {"spec": {"replicas": replicas}}, "application/merge-patch+json")
+
+
+def _pod(pod: Mapping[str, Any]) -> Pod:
+    status = pod.get("status", {})
+    containers = status.get("containerStatuses") or [{}]
+    return Pod(
+        name=pod["metadata"]["name"],
+        identity=f"{pod['metadata']['uid']}/{containers[0].get('restartCount', 0)}",
+        started=all("running" in (one.get("state") or {}) and one.get("started", True) for one in containers),
+        ready=any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions") or []),
+        deleting="deletionTimestamp" in pod["metadata"],
+    )

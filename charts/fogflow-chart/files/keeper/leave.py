@@ -1,0 +1,51 @@
+"""Before Helm deletes the release: stop the keeper, let the worker take its tasks along, remove what is left of them.
+
+Helm deletes the worker's rights before the worker: without this its tasks would stay for ever. It never keeps an
+uninstall from going on: what cannot be done is said, and the exit code is 0 all the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from cell import WORKER
+from http_json import ERRORS
+from kube import Kube
+
+_PATIENCE_S = 50.0
+
+
+def leave(kube: Kube, patience_s: float = _PATIENCE_S) -> None:
+    """Do all of it. Raises http_json.ERRORS."""
+    kube.scale("keeper", 0)  # it would take the worker's end for a loss
+    kube.scale(WORKER, 0)
+    end = time.monotonic() + patience_s
+    while kube.pods().get(WORKER):
+        if time.monotonic() > end:
+            print("leave: the worker does not end; removing its tasks without it", flush=True)
+            break
+        time.sleep(0.5)
+    tasks = kube.tasks()
+    for name in tasks:
+        kube.delete_task(name)
+    print(f"leave: the worker is gone; {len(tasks)} tasks were left and are removed", flush=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Always 0: a release must be removable."""
+    parser = argparse.ArgumentParser(prog="leave")
+    for name in ("release", "namespace", "tasks-namespace"):
+        parser.add_argument(f"--{name}", required=True)
+    options = parser.parse_args(argv)
+    try:
+        leave(Kube(options.namespace, options.tasks_namespace, options.release))
+    except ERRORS as error:
+        print(f"leave: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

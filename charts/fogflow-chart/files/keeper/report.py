@@ -1,0 +1,96 @@
+"""What the keeper tells: one report for the ConfigMap, for /metrics and for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORKER, Memory, Seen
+from decide import bus_up, complete, consumes
+
+_STATES = ("working", "starting", "mending", "degraded")
+
+
+def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> dict[str, Any]:
+    """The cell's state in one document (version 1); no secret is in it. `updated` is added by whoever sends it."""
+    components = {name: _component(seen, memory, name) for name in MEMBERS}
+    wrong = [name for name, each in components.items() if each["state"] not in {"ok", "unchecked"}]
+    if memory.mend:
+        state, why = "mending", memory.mend.why
+    elif not wrong:
+        state, why = "working", "" if seen.checks_consumers else "consumers are not checked: RabbitMQ shows no metrics"
+    elif not memory.order:
+        state, why = "starting", f"not yet: {', '.join(wrong)}"
+    else:
+        state, why = "degraded", f"not well: {', '.join(wrong)}"
+    held = memory.snapshot
+    return {
+        "v": 1,
+        "state": state,
+        "why": why,
+        "components": components,
+        "mends": memory.mends[-10:],
+        "snapshot": {
+            "age_s": round(checked_age_s, 1),
+            "registrations": sum(key.startswith("r:") for key in held[DISCOVERY]),
+            "subscriptions": sum(key.startswith("s:") for one in held.values() for key in one),
+            "entities": sum(key.startswith("e:") for key in held[BROKER]),
+            "stored": not stored,
+            "note": stored,
+        },
+    }
+
+
+def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:
+    signals: dict[str, Any] = {}
+    if name in seen.answers:
+        signals["answers"] = seen.answers[name]
+    if name in TRIO and seen.consumers is not None:
+        signals["consumers"] = seen.consumers.get(name, 0)
+    state, why = _state(seen, memory, name)
+    if name == WORKER:
+        signals["listed"] = bool(seen.worker_beat)
+        signals["tasks"] = seen.workload
+    if name == BROKER:
+        signals["registered"] = bool(seen.brokers)
+    return {"state": state, "why": why, "signals": signals}
+
+
+def _state(seen: Seen, memory: Memory, name: str) -> tuple[str, str]:
+    if name == RABBITMQ and not seen.checks_consumers:
+        return "unchecked", "a RabbitMQ of your own, without metricsUrl"
+    if name in seen.answers and not seen.answers[name]:
+        return "down", "it does not answer"
+    if name != NGINX and not seen.pods.get(name) and (name != RABBITMQ or seen.checks_consumers):
+        return "absent", "it has no pod"
+    if name in TRIO and not bus_up(seen):
+        return "unchecked", "the bus does not answer"
+    if name in TRIO and not consumes(seen, name):
+        return "deaf", "nobody consumes from its queue"
+    if name == WORKER and not seen.worker_beat and seen.answers.get(MASTER):
+        return "unseen", "the master does not list it"
+    if name == BROKER and seen.brokers == 0:
+        return "unregistered", "discovery does not list it"
+    if name in {DISCOVERY, BROKER} and not complete(seen, memory, name):
+        return "restoring", "its state is not complete yet"
+    if name == DESIGNER and memory.mend and not memory.mend.replaying:
+        return "waiting", "it will replay its functions"
+    return "ok", ""
+
+
+def metrics(document: Mapping[str, Any], updated: float) -> str:
+    """The report as Prometheus text."""
+    lines = ["# HELP fogflow_cell_state 1 for the state that the cell is in.", "# TYPE fogflow_cell_state gauge"]
+    lines += [f'fogflow_cell_state{{state="{state}"}} {int(document["state"] == state)}' for state in _STATES]
+    lines += ["# HELP fogflow_component_ok 1 when the component does its work.", "# TYPE fogflow_component_ok gauge"]
+    lines += [
+        f'fogflow_component_ok{{component="{name}"}} {int(each["state"] == "ok")}'
+        for name, each in document["components"].items()
+    ]
+    lines += ["# HELP fogflow_held Things whose loss would be put back.", "# TYPE fogflow_held gauge"]
+    lines += [
+        f'fogflow_held{{what="{what}"}} {document["snapshot"][what]}'
+        for what in ("registrations", "subscriptions", "entities")
+    ]
+    lines += ["# TYPE fogflow_report_timestamp_seconds gauge", f"fogflow_report_timestamp_seconds {updated:.0f}"]
+    return "\n".join(lines) + "\n"
