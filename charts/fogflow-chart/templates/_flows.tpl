@@ -31,6 +31,7 @@
 - {from: keeper, to: nginx, ports: [8080]}
 - {from: front-door-test, to: nginx, ports: [8080]}
 - {from: cloud-broker, to: keeper, ports: [8095]}
+- {from: designer, to: keeper, ports: [8095]}
 - {from: monitoring, to: keeper, ports: [8095]}
 - {from: keeper, to: apiserver}
 - {from: leave, to: apiserver}

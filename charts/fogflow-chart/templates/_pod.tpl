@@ -136,6 +136,9 @@ livenessProbe:
     - --password-file=/run/rabbitmq/password
     {{- end }}
     {{- end }}
+    {{- with .fetch }}
+    - --fetch={{ . }}
+    {{- end }}
     - --deadline={{ int $g.deadlineSeconds }}
     {{- range .needs }}
     - {{ . | quote }}
@@ -152,6 +155,9 @@ livenessProbe:
     {{- if not .root.Values.configJson.hostPath.path }}
     - {name: config, mountPath: /etc/fogflow, readOnly: true}
     - {name: filled, mountPath: /run/fogflow}
+    {{- if .fetch }}
+    - {name: data, mountPath: /app/public/data}
+    {{- end }}
     {{- if .password }}
     - {name: password, mountPath: /run/rabbitmq, readOnly: true}
     {{- end }}

@@ -51,6 +51,7 @@ func (d *designer) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /index.html", page)
 	mux.HandleFunc("GET /config.js", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "var config = {};") })
+	mux.HandleFunc("GET /data/meta/db.json", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, data) })
 	mux.HandleFunc("POST /fogfunction", d.add)
 	mux.HandleFunc("DELETE /fogfunction/{name}", d.remove)
 	mux.HandleFunc("GET /fogfunction", d.list)

@@ -26,6 +26,6 @@ def carry_out(action: Action, members: Members, kube: Kube, memory: Memory) -> s
             restore(members.servers[action.component], memory.snapshot[action.component], action.names)
     except ERRORS as error:
         return f"{action.key}: {error}"
-    with contextlib.suppress(ERRORS):  # an event is a courtesy
+    with contextlib.suppress(*ERRORS):  # an event is a courtesy
         kube.event(action.component, action.target, _REASONS[action.kind], f"{action.component}: {action.why}")
     return ""

@@ -14,6 +14,8 @@ RABBITMQ, DISCOVERY, BROKER = "rabbitmq", "discovery", "cloud-broker"
 MASTER, WORKER, DESIGNER, NGINX = "master", "cloud-worker", "designer", "nginx"
 TRIO = (MASTER, WORKER, DESIGNER)
 """Those that go deaf with the bus, in the order in which they must be restarted."""
+STATEFUL = (DISCOVERY, BROKER, DESIGNER)
+"""Those that lose what they hold with their process or their pod."""
 MEMBERS = (RABBITMQ, DISCOVERY, BROKER, *TRIO, NGINX)
 
 
@@ -53,6 +55,8 @@ class Seen:
     """Its entities and subscriptions by key."""
     functions: int | None = None
     """Functions that the designer has stored, and will replay; -1 when it answers and does not tell."""
+    designer: Mapping[str, Any] | None = None
+    """The designer's database, as it serves it; empty when it has none yet."""
     tasks: tuple[str, ...] | None = None
     """Names of the task Deployments."""
 
@@ -85,8 +89,8 @@ class Memory:
     order: dict[str, str] = field(default_factory=dict)
     """Identities of the trio when they were last known to be in order."""
     known: dict[str, str] = field(default_factory=dict)
-    """Identity of discovery and broker whose state is complete."""
-    snapshot: dict[str, dict[str, Any]] = field(default_factory=lambda: {DISCOVERY: {}, BROKER: {}})
+    """Identity of discovery, broker and designer whose state is complete."""
+    snapshot: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in STATEFUL})
     since: dict[str, float] = field(default_factory=dict)
     """When a condition began to hold."""
     tried: dict[str, tuple[int, float]] = field(default_factory=dict)

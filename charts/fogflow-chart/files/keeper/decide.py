@@ -115,6 +115,7 @@ def _unwedge_worker(seen: Seen, memory: Memory, now: float) -> list[Action]:
 
 def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
     actions = []
+    _keep_database(seen, memory)
     for name, held in ((DISCOVERY, seen.discovery), (BROKER, seen.broker)):
         pod = seen.pod(name)
         if pod is None or held is None:
@@ -133,6 +134,16 @@ def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
             why = f"its process is new and lacks {len(missing)} of {len(snapshot)}"
             actions.append(Action("restore", name, why, names=tuple(sorted(missing))))
     return actions
+
+
+def _keep_database(seen: Seen, memory: Memory) -> None:
+    """The designer's database goes with its pod, where it has no volume; its gate fetches it from us at the next start."""
+    pod = seen.pod(DESIGNER)
+    if pod is None or seen.designer is None:
+        return
+    if seen.designer or memory.known.get(DESIGNER) == pod.identity or not memory.snapshot[DESIGNER]:
+        memory.snapshot[DESIGNER] = dict(seen.designer)
+        memory.known[DESIGNER] = pod.identity
 
 
 # -- master, worker, designer --------------------------------------------------------------------------------------------

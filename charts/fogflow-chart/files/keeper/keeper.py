@@ -19,7 +19,7 @@ from typing import Any
 
 import ngsi
 from act import carry_out
-from cell import BROKER, DISCOVERY, Memory, Seen
+from cell import DESIGNER, STATEFUL, Memory, Seen
 from decide import decide
 from http_json import ERRORS
 from kube import Kube
@@ -48,9 +48,10 @@ class Keeper:
         self.memory.order = dict(before.get("order") or {})
         self.memory.known = dict(before.get("known") or {})
         self.memory.mends = list(before.get("mends") or [])
-        for name in (DISCOVERY, BROKER):
+        for name in STATEFUL:
             self.memory.snapshot[name] = dict((before.get("snapshot") or {}).get(name) or {})
         self.stored = self.lasting()
+        self.shared.database = self.memory.snapshot[DESIGNER]
 
     def lasting(self) -> dict[str, Any]:
         """What the next keeper needs."""
@@ -88,6 +89,7 @@ class Keeper:
         """Report on every change, and every ten seconds; the state."""
         document = report(seen, self.memory, stored=self.note, checked_age_s=0.0)
         self.shared.state = lambda: document
+        self.shared.database = self.memory.snapshot[DESIGNER]
         self.shared.metrics = metrics(document, time.time())
         now = time.monotonic()
         if document != self.said or now - self.reported_at >= REPORT_S:

@@ -89,6 +89,15 @@ def read_functions(server: Server) -> int:
     return len(answer) if isinstance(answer, dict | list) else -1
 
 
+def read_database(server: Server) -> dict[str, Any] | None:
+    """The designer's database, which it serves as a file; empty when all of its lists are, or it has none yet."""
+    try:
+        found = server.call("GET", "/data/meta/db.json")
+    except Refused as error:
+        return {} if error.status == _GONE else None
+    return found if isinstance(found, dict) and any(found.values()) else {}
+
+
 def structure(held: Mapping[str, Any]) -> dict[str, Any]:
     """What is worth storing outside the keeper's memory: entities of the broker are values, and change all the time."""
     return {key: value for key, value in held.items() if not key.startswith("e:")}

@@ -42,7 +42,7 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     if RABBITMQ in servers:
         answers[RABBITMQ], counts = _consumers(members)
     beat, workload = _worker(members) if answers[MASTER] else (None, 0)
-    discovery = broker = brokers = functions = None
+    discovery = broker = brokers = functions = database = None
     try:
         if answers[DISCOVERY]:
             discovery = ngsi.read_discovery(servers[DISCOVERY], memory.snapshot[DISCOVERY])
@@ -51,13 +51,14 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
         answers[DISCOVERY] = False
     try:
         broker = ngsi.read_broker(servers[BROKER]) if answers[BROKER] else None
-        functions = ngsi.read_functions(servers[DESIGNER]) if answers[DESIGNER] else None
+        if answers[DESIGNER]:
+            functions, database = ngsi.read_functions(servers[DESIGNER]), ngsi.read_database(servers[DESIGNER])
     except ERRORS:
         pass  # the next look will tell
     # last: what was read above is never newer than the identities read here
     return Seen(
         pods=kube.pods(), tasks=kube.tasks(), answers=answers, consumers=counts, checks_consumers=RABBITMQ in servers,
-        worker_beat=beat, workload=workload, brokers=brokers, discovery=discovery, broker=broker, functions=functions,
+        worker_beat=beat, workload=workload, brokers=brokers, discovery=discovery, broker=broker, functions=functions, designer=database,
     )  # fmt: skip
 
 

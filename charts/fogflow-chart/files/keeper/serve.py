@@ -28,6 +28,7 @@ class Shared:
         self.members, self.callback = members, callback
         self.beat = time.monotonic()
         self.metrics = ""
+        self.database: dict[str, Any] | None = None
         self.state: Callable[[], dict[str, Any]] = lambda: {"state": "starting", "why": "", "components": {}}
         self.verifying = threading.Lock()
         self.verified_at = 0.0
@@ -52,12 +53,15 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
-        """/healthz and /metrics."""
+        """/healthz and /metrics; for the designer's gate, the database that it may have lost."""
         if self.path == "/healthz":
             alive = time.monotonic() - self.its.beat < ALIVE_S
             self._answer(200 if alive else 503, "ok\n" if alive else "the loop is stuck\n")
         elif self.path == "/metrics":
             self._answer(200, self.its.metrics)
+        elif self.path == "/designer/db.json":
+            known = self.its.database
+            self._answer(503 if known is None else 200 if known else 204, json.dumps(known or {}), "application/json")
         else:
             self._answer(404, "not found\n")
 
