@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"fogflow-k8s.invalid/standins/internal/kit"
 )
@@ -39,7 +40,10 @@ func main() {
 	}
 	log.Printf("connecting to %s", d.bus.URL)
 	queue := kit.Queue{Name: "fogflow-designer", Bindings: []string{"designer.*", "task."}, NoAck: true}
-	go d.bus.Consume(queue, d.replay, func(kit.Message) {})
+	go func() {
+		time.Sleep(time.Second) // a program of Node that size has its modules loaded about then
+		d.bus.Consume(queue, d.replay, func(kit.Message) {})
+	}()
 	kit.Serve(c.Designer.WebPort, d.routes())
 }
 

@@ -80,6 +80,9 @@ class Mend:
     """The identity of each that must be replaced, as it was when this began."""
     replaying: bool = False
     """Master and worker are in order; the designer was told to start anew."""
+    subscribed: frozenset[str] = frozenset()
+    """The master's subscriptions at discovery when it was told: each replayed intent makes new ones."""
+    replays: int = 0
 
 
 @dataclass
@@ -95,6 +98,10 @@ class Memory:
     """When a condition began to hold."""
     tried: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How often an action was done in a row, and when last."""
+    subscribed: frozenset[str] = frozenset()
+    """The master's subscriptions at discovery before the last replay."""
+    intents: int = 0
+    """How many it has made since: what the next replay should make again."""
     mend: Mend | None = None
     mends: list[dict[str, Any]] = field(default_factory=list)
     """What was done, for the report; newest last."""
@@ -104,7 +111,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do: `delete` a pod, `restore` discovery or broker, `reap` tasks that nobody owns."""
+    """Something to do: `delete` a pod (`replay`: the designer's), `restore` discovery or broker, `reap` ownerless tasks."""
 
     kind: str
     component: str
@@ -118,4 +125,4 @@ class Action:
     @property
     def key(self) -> str:
         """What counts as the same action, for the back-off."""
-        return f"{self.kind} {self.component}"
+        return " ".join((self.kind, self.component, *(self.names if self.kind == "replay" else ())))

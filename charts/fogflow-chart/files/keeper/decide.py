@@ -13,8 +13,9 @@ The rules, from runs of the real programs:
 from __future__ import annotations
 
 import copy
+import json
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Action, Memory, Mend, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Action, Memory, Mend, Pod, Seen
 
 DEAF_S = 4.0
 """Without a consumer, so long: longer than a program needs between its start and its queue."""
@@ -22,8 +23,12 @@ WEDGED_S = {RABBITMQ: 15.0, DISCOVERY: 8.0, BROKER: 8.0, MASTER: 8.0, DESIGNER: 
 """Without an answer, so long; below the 60 s after which the kubelet's liveness probes give up."""
 BEAT_S = 18.0
 """The worker beats every 10 to 12 s."""
-BACK_OFF_S, LONGEST_S, FORGET_S = 15.0, 300.0, 600.0
+BACK_OFF_S, LONGEST_S = 15.0, 300.0
+CALM_S = 20.0
+"""So long without anything to do, and the next loss is a new one, not one that could not be mended."""
 RESTORE_TRIES = 5
+REPLAY_S, REPLAYS = 3.0, 3
+"""For the master to subscribe to what it was replayed; and how often a replay that it lost is repeated."""
 SHRUNK_S = 20.0
 """State that shrinks to less than half is believed only after so long: a kubelet tells of a restart a second late."""
 
@@ -32,6 +37,9 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
     """The actions of this look, and what to remember."""
     memory = copy.deepcopy(memory)
     wanted = [*_unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
+    if _held(memory, "calm", not wanted and memory.mend is None and bus_up(seen), now) >= CALM_S:
+        memory.tried.clear()  # what was done has helped
+        memory.since = {"calm": memory.since["calm"]}
     actions: list[Action] = []
     for action in wanted:
         if action.component not in {one.component for one in actions} and _may(action, memory, now):
@@ -68,8 +76,6 @@ def _held(memory: Memory, key: str, condition: object, now: float) -> float:
 def _may(action: Action, memory: Memory, now: float) -> bool:
     """Whether the back-off lets an action through; counts it when it does."""
     times, last = memory.tried.get(action.key, (0, 0.0))
-    if times and now - last > FORGET_S:
-        times = 0
     if times and now - last < min(BACK_OFF_S * 2 ** (times - 1), LONGEST_S):
         return False
     memory.tried[action.key] = (times + 1, now)
@@ -156,6 +162,9 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
         _held(memory, f"deaf {name}", deaf, now)
     if memory.mend is None:
         memory.mend = _begin(seen, memory, now)
+    in_order = memory.mend is None and memory.order == {name: _identity(seen, name) for name in TRIO}
+    if in_order and seen.discovery is not None:
+        memory.intents = len(_of_master(seen) - memory.subscribed)
     if memory.mend is None or not bus_up(seen):
         return []
     return _carry_on(seen, memory, memory.mend, now)
@@ -206,8 +215,24 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)
         return []
-    mend.replaying, mend.old[DESIGNER] = True, pod.identity
-    return [Action("delete", DESIGNER, "it replays its intents when it starts", pod.name, grace_s=1)]
+    return [_replay(seen, memory, mend, pod)]
+
+
+def _replay(seen: Seen, memory: Memory, mend: Mend, pod: Pod) -> Action:
+    memory.subscribed = mend.subscribed = _of_master(seen)
+    mend.replaying, mend.old[DESIGNER], mend.replays = True, pod.identity, mend.replays + 1
+    return _to_replay(mend, pod)
+
+
+def _to_replay(mend: Mend, pod: Pod) -> Action:
+    why = "it replays its intents when it starts"
+    return Action("replay", DESIGNER, why, pod.name, grace_s=1, names=(str(mend.replays),))
+
+
+def _of_master(seen: Seen) -> frozenset[str]:
+    """The master's subscriptions at discovery: by their reference, which ends in its agent's port or path."""
+    held = seen.discovery or {}
+    return frozenset(key for key, one in held.items() if key.startswith("s:") and "//master." in json.dumps(one))
 
 
 def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> list[Action]:
@@ -227,8 +252,19 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if pod is None:
         return []
     if pod.identity == mend.old.get(DESIGNER):
-        return [Action("delete", DESIGNER, "it replays its intents when it starts", pod.name, grace_s=1)]
-    if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
+        return [_to_replay(mend, pod)]
+    if seen.settled(DESIGNER) and consumes(seen, DESIGNER) and seen.discovery is not None:
+        heard = len(_of_master(seen) - mend.subscribed)
+        waited = _held(memory, f"replayed {pod.identity}", condition=True, now=now)
+        expected = max(memory.intents, 1) if seen.functions else 0
+        if heard < expected and waited < REPLAY_S:
+            return []
+        if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
+            if heard == 0:
+                return [_replay(seen, memory, mend, pod)]
+            ids = {name: _identity(seen, name) for name in TRIO}  # a second replay would double what came through
+            memory.mend = Mend("a part of the functions was not replayed", mend.began, ids, replays=mend.replays)
+            return []
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)
     elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:

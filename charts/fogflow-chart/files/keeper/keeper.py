@@ -47,6 +47,7 @@ class Keeper:
         before = self.kube.load()
         self.memory.order = dict(before.get("order") or {})
         self.memory.known = dict(before.get("known") or {})
+        self.memory.subscribed = frozenset(before.get("subscribed") or ())
         self.memory.mends = list(before.get("mends") or [])
         for name in STATEFUL:
             self.memory.snapshot[name] = dict((before.get("snapshot") or {}).get(name) or {})
@@ -57,7 +58,8 @@ class Keeper:
         """What the next keeper needs."""
         memory = self.memory
         held = {name: ngsi.structure(each) for name, each in memory.snapshot.items()}
-        return copy.deepcopy({"order": memory.order, "known": memory.known, "mends": memory.mends, "snapshot": held})
+        kept = {"order": memory.order, "known": memory.known, "subscribed": sorted(memory.subscribed)}
+        return copy.deepcopy({**kept, "mends": memory.mends, "snapshot": held})
 
     def turn(self) -> float:
         """One look, its actions, and the report; seconds until the next. Raises http_json.ERRORS."""

@@ -1,0 +1,206 @@
+"""The cell seen from outside: what a user of FogFlow would notice, asked without the keeper's help.
+
+This machine has routes to pods and Services of a sandbox, so the tests ask the members directly.
+"""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+FUNCTION = {"name": "f1", "task": "count", "image": "docker.io/fogflow/operator:3.2.8", "input": "Temperature",
+            "output": "Count"}  # fmt: skip
+DEVICES = ("T1", "T2", "T3")
+QUEUES = {"Master.001", "Worker.001", "fogflow-designer"}
+
+
+class Cell:
+    """A release with one function, three devices, three tasks, and a subscriber outside the cluster."""
+
+    def __init__(self, box, namespace, subscriber):
+        self.box, self.namespace, self.subscriber = box, namespace, subscriber
+        services = {s["metadata"]["name"]: s["spec"] for s in self.get("services")["items"]}
+        self.address = {name: spec["clusterIP"] for name, spec in services.items()}
+
+    def get(self, *words):
+        return self.box.get("-n", self.namespace, *words)
+
+    def url(self, name, port, path):
+        return f"http://{self.address[name]}:{port}{path}"
+
+    def populate(self):
+        """One function and its three tasks, and what must not be lost: registrations and a subscription from outside."""
+        call("POST", self.url("nginx", 80, "/fogfunction"), FUNCTION)
+        for device in DEVICES:
+            self.update(device, 0)
+        body = {"entities": [{"type": "Temperature", "isPattern": True, "id": ".*"}], "reference": self.subscriber.url}
+        call("POST", self.url("nginx", 80, "/ngsi10/subscribeContext"), body)
+
+    def update(self, device, value):
+        element = {
+            "entityId": {"id": device, "type": "Temperature"},
+            "attributes": [{"name": "t", "type": "integer", "value": value}],
+        }
+        body = {"contextElements": [element], "updateAction": "UPDATE"}
+        call("POST", self.url("nginx", 80, "/ngsi10/updateContext"), body)
+
+    def tasks(self):
+        """Task ids of the running task pods, sorted; None while a task is on its way in or out."""
+        found = []
+        for pod in self.box.get("pods", "-n", f"{self.namespace}-tasks")["items"]:
+            ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+            if not ready or "deletionTimestamp" in pod["metadata"]:
+                return None
+            admin = next(e["value"] for e in pod["spec"]["containers"][0]["env"] if e["name"] == "adminCfg")
+            found.append(next(c["correlatorID"] for c in json.loads(admin) if c["command"] == "SET_CORRELATORID"))
+        return sorted(found)
+
+    def consumers(self):
+        text = raw(self.url("rabbitmq", 15692, "/metrics/detailed?family=queue_consumer_count"))
+        found = re.findall(r'rabbitmq_detailed_queue_consumers\{[^}]*queue="([^"]+)"[^}]*\} (\d+)', text)
+        return {queue: int(count) for queue, count in found}
+
+    def ails(self):
+        """What does not work, in one line; empty when everything does. Proof, not health: new values arrive everywhere."""
+        try:
+            consumers = self.consumers()
+            if any(consumers.get(queue) != 1 for queue in QUEUES):
+                return f"consumers {consumers}"
+            if "Worker.001" not in call("GET", self.url("master", 8010, "/workers")):
+                return "the master does not list the worker"
+            if not call("GET", self.url("discovery", 8090, "/ngsi9/broker")):
+                return "discovery does not list the broker"
+            if len(self.tasks() or ()) != len(DEVICES):
+                return f"tasks {self.tasks()}"
+            value = time.monotonic_ns()
+            before = {e["entityId"]["id"]: e for e in self.entities() if e["entityId"]["type"] == "Count"}
+            for device in DEVICES:
+                self.update(device, value)
+            self.subscriber.wait(value, len(DEVICES))
+            end = time.monotonic() + 3
+            while time.monotonic() < end:
+                after = {e["entityId"]["id"]: e for e in self.entities() if e["entityId"]["type"] == "Count"}
+                if len(after) == len(DEVICES) and all(after[key] != before.get(key) for key in after):
+                    return ""
+                time.sleep(0.05)
+        except (OSError, ValueError, LookupError) as error:
+            return f"{type(error).__name__}: {error}"
+        return "a task does not publish"
+
+    def entities(self):
+        return call("GET", self.url("cloud-broker", 8070, "/ngsi10/entity"))
+
+    def report(self):
+        maps = self.get("configmap", "fogflow-cell")
+        return json.loads(maps.get("data", {}).get("cell.json", "{}"))
+
+    def pods(self, name):
+        found = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def identities(self):
+        """uid and restarts of every pod of the release, by component."""
+        found = {}
+        for pod in self.get("pods")["items"]:
+            if "deletionTimestamp" not in pod["metadata"]:
+                counts = [c["restartCount"] for c in pod["status"].get("containerStatuses", [])]
+                found.setdefault(pod["metadata"]["labels"]["app.kubernetes.io/name"], set()).add(
+                    (pod["metadata"]["uid"], *counts)
+                )
+        return found
+
+    def recover(self, seconds=120, settle=8.0):
+        """Seconds until the cell works, and goes on working: a mend that is still to come would interrupt it again.
+
+        A failure tells what still ails.
+        """
+        start = well_since = time.monotonic()
+        while time.monotonic() - well_since < settle:
+            if what := self.ails():
+                assert time.monotonic() - start < seconds, f"{what}\n{json.dumps(self.report(), indent=1)[:3000]}"
+                well_since = time.monotonic()
+            time.sleep(0.3)
+        return well_since - start
+
+
+def processes(pod):
+    """The processes of a pod's own containers as this machine sees them; the pause process is not one of them."""
+    uid, found = pod["metadata"]["uid"], []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and f"pod{uid}/" in (entry / "cgroup").read_text():
+                if b"/pause" not in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+def hit(pod, number):
+    """A signal to every process of a pod's containers: SIGKILL as the OOM killer does, SIGSTOP as a hang."""
+    pids = processes(pod)
+    assert pids, "the pod has no process"
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    return pids
+
+
+def let_go(pids):
+    """Let stopped processes go on, where they still are."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
+class Subscriber:
+    """An application outside the cluster that the broker notifies."""
+
+    def __init__(self, address):
+        self.values, self.changed = [], threading.Condition()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with outer.changed:
+                    for response in body["contextResponses"]:
+                        outer.values += [a["value"] for a in response["contextElement"].get("attributes", [])]
+                    outer.changed.notify_all()
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://{address}:{self.server.server_address[1]}"
+
+    def wait(self, value, count, seconds=3):
+        """Until `value` has come that often. Raises TimeoutError, which is an OSError."""
+        with self.changed:
+            if not self.changed.wait_for(lambda: self.values.count(value) >= count, seconds):
+                raise TimeoutError(f"the subscriber outside heard {self.values.count(value)} of {count}")
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def call(method, url, body=None, timeout=5):
+    text = raw(url, method, None if body is None else json.dumps(body).encode(), timeout)
+    return json.loads(text) if text else None
+
+
+def raw(url, method="GET", data=None, timeout=5):
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
+        return answer.read().decode()

@@ -1,0 +1,118 @@
+"""One sandbox with real nodes for the run, with all images loaded; a release in a namespace for each test module."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.real import images
+
+ROOT = Path(__file__).parents[2]
+WORK = ROOT / ".work"
+TOOL = [sys.executable, "-m", "fogflow_k8s"]
+NAME = "real"
+
+
+class Box:
+    """A sandbox with real nodes, in a state folder of its own; programs come from the user's cache."""
+
+    def __init__(self, home, name=NAME):
+        self.home, self.name = home, name
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("FOGFLOW_K8S_") or k == "FOGFLOW_K8S_CACHE"}
+        self.env = {
+            **kept,
+            "FOGFLOW_K8S_STATE": str(home / "state"),
+            "KUBECONFIG": str(home / "kubeconfig"),
+            "NO_COLOR": "1",
+        }
+
+    def tool(self, *words, code=0, timeout=600):
+        """Run the tool; its stdout. The exit code is part of every expectation."""
+        done = subprocess.run(
+            [*TOOL, *map(str, words)], env=self.env, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        self.stderr = done.stderr
+        assert code is None or done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def sandbox(self, verb, *words, code=0):
+        return self.tool("sandbox", *verb.split(), *words, "--name", self.name, code=code, timeout=3600)
+
+    @property
+    def folder(self):
+        return self.home / "state" / "sandboxes" / self.name
+
+    @property
+    def state(self):
+        return json.loads((self.folder / "state.json").read_text())
+
+    def kubectl(self, *words, check=True, stdin=None):
+        argv = [self.kubectl_path, *map(str, words)]
+        done = subprocess.run(argv, env=self.env, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+        assert not check or done.returncode == 0, f"{words}: {done.stderr}"
+        return done.stdout
+
+    @property
+    def kubectl_path(self):
+        if not hasattr(self, "_kubectl"):
+            self._kubectl = self.sandbox("env").split("KUBECTL=")[1].strip().strip("'")
+        return self._kubectl
+
+    def get(self, *words):
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def load(self, *names):
+        made = images.build(WORK / "images", names=names or None)
+        self.sandbox("load", *made.values())
+
+
+def end(home, name=NAME):
+    """Take a sandbox down, whatever is left of it."""
+    Box(home, name).sandbox("down", code=None)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_sessionstart(session):
+    """What an interrupted run left behind is ended first."""
+    for left in WORK.glob("real-*"):
+        if not Path(f"/proc/{left.name.removeprefix('real-')}").exists():
+            for sandbox in (left / "state" / "sandboxes").glob("[a-z]*"):
+                Box(left, sandbox.name).sandbox("down", code=None)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def home():
+    """A folder for all sandboxes of this run."""
+    folder = WORK / f"real-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    if "KEEP" not in os.environ:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def box(home):
+    """Three real nodes, one of them the tainted control plane, with every image that the chart names."""
+    if os.geteuid() != 0:
+        pytest.skip("real nodes need root")
+    it = Box(home)
+    it.sandbox("up", "--real", "--nodes", "3")
+    it.load()
+    yield it
+    if "KEEP" not in os.environ:
+        it.sandbox("down")
+
+
+def until(check, what, seconds=90, every=0.2):
+    """The first true value of `check`; a hang guard, no measurement."""
+    end = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(every)
+    return value

@@ -1,0 +1,68 @@
+"""Every workload lost in every way: FogFlow works again without a person, and nothing that it knew is lost."""
+
+import signal
+import time
+
+import pytest
+
+from tests.real import cell as cells
+from tests.real.conftest import until
+from tests.real.figures import record
+
+NAMESPACE = "heal"
+WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
+SNAPSHOT_S = 3.0  # the keeper looks every 2 s when all is calm
+
+
+@pytest.fixture(scope="module")
+def cell(box):
+    address = box.state["network"]
+    subscriber = cells.Subscriber(f"10.89.{address}.1")
+    box.tool("deploy", "-n", NAMESPACE, "--external-ip", f"10.89.{address}.11", "--set", "tolerationSeconds=5")
+    it = cells.Cell(box, NAMESPACE, subscriber)
+    it.populate()
+    it.recover(60)
+    yield it
+    import os
+    if "KEEP" in os.environ:
+        return
+    box.tool("uninstall", "-n", NAMESPACE, "--yes")
+    subscriber.close()
+    left = box.get("deployments,services", "-n", f"{NAMESPACE}-tasks")["items"]
+    assert [one["metadata"]["name"] for one in left] == [], "an uninstall leaves no orphan"
+
+
+@pytest.fixture
+def calm(cell):
+    """The cell, working, with everything in the keeper's snapshot."""
+    until(lambda: not cell.ails(), "it works")
+    until(lambda: cell.report().get("state") == "working", "the keeper is content")
+    time.sleep(SNAPSHOT_S)
+    return cell
+
+
+def lose(cell, name, how):
+    """Lose one pod of a workload; the pids to let go on afterwards."""
+    pod = cell.pods(name)[0]
+    if how == "deleted":
+        cell.box.kubectl("-n", cell.namespace, "delete", "pod", pod["metadata"]["name"], "--wait=false")
+        return []
+    return cells.hit(pod, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("how", ["deleted", "killed", "wedged"])
+def test_it_works_again_by_itself_and_nothing_is_lost(calm, name, how):
+    before = {"tasks": calm.tasks(), "entities": {e["entityId"]["id"] for e in calm.entities()}}
+    ids = calm.identities()
+    stopped = lose(calm, name, how)
+    start = time.monotonic()
+    # the loss itself must be over: a stopped process may still look well from outside
+    until(lambda: calm.identities().get(name) not in (None, ids[name]), f"{name} is replaced", 120)
+    took = time.monotonic() - start + calm.recover(120)
+    cells.let_go(stopped)
+    record("recovery", name, how, took)
+    assert calm.tasks() == before["tasks"], "the same tasks, each once"
+    devices = {e["entityId"]["id"] for e in calm.entities()}
+    assert set(cells.DEVICES) <= devices
+    assert took <= (15 if how != "wedged" and name in {"nginx", "cloud-broker", "discovery"} else 60)
