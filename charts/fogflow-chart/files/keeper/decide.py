@@ -19,16 +19,21 @@ from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Ac
 
 DEAF_S = 4.0
 """Without a consumer, so long: longer than a program needs between its start and its queue."""
+HOPELESS_S = 20.0
+"""Deaf for so long, it is not asked to end in peace any more."""
 WEDGED_S = {RABBITMQ: 15.0, DISCOVERY: 8.0, BROKER: 8.0, MASTER: 8.0, DESIGNER: 8.0}
 """Without an answer, so long; below the 60 s after which the kubelet's liveness probes give up."""
 BEAT_S = 18.0
 """The worker beats every 10 to 12 s."""
-BACK_OFF_S, LONGEST_S = 15.0, 300.0
+SOON_S, FREE, BACK_OFF_S, LONGEST_S = 5.0, 3, 15.0, 300.0
+"""The same action again after 5 s; from the third time on after 15 s, 30 s, and so on up to 5 min."""
 CALM_S = 20.0
 """So long without anything to do, and the next loss is a new one, not one that could not be mended."""
 RESTORE_TRIES = 5
 REPLAY_S, REPLAYS = 3.0, 3
 """For the master to subscribe to what it was replayed; and how often a replay that it lost is repeated."""
+_OVER = ("stuck ", "replayed ")
+"""Conditions of a mend that is over; all others end by themselves."""
 SHRUNK_S = 20.0
 """State that shrinks to less than half is believed only after so long: a kubelet tells of a restart a second late."""
 
@@ -37,9 +42,10 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
     """The actions of this look, and what to remember."""
     memory = copy.deepcopy(memory)
     wanted = [*_unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
-    if _held(memory, "calm", not wanted and memory.mend is None and bus_up(seen), now) >= CALM_S:
+    waiting = any(not key.startswith((*_OVER, "calm")) for key in memory.since)
+    if _held(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
         memory.tried.clear()  # what was done has helped
-        memory.since = {"calm": memory.since["calm"]}
+        memory.since = {key: value for key, value in memory.since.items() if not key.startswith(_OVER)}
     actions: list[Action] = []
     for action in wanted:
         if action.component not in {one.component for one in actions} and _may(action, memory, now):
@@ -76,7 +82,8 @@ def _held(memory: Memory, key: str, condition: object, now: float) -> float:
 def _may(action: Action, memory: Memory, now: float) -> bool:
     """Whether the back-off lets an action through; counts it when it does."""
     times, last = memory.tried.get(action.key, (0, 0.0))
-    if times and now - last < min(BACK_OFF_S * 2 ** (times - 1), LONGEST_S):
+    pause = SOON_S if times < FREE else BACK_OFF_S * 2 ** (times - FREE)
+    if times and now - last < min(pause, LONGEST_S):
         return False
     memory.tried[action.key] = (times + 1, now)
     return True
@@ -197,6 +204,9 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
 def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if mend.replaying:
         return _end(seen, memory, mend, now)
+    for name in (MASTER, WORKER):  # a new one that never hears is no better than the old one
+        if now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S and (name == MASTER or consumes(seen, MASTER)):
+            mend.old[name] = _identity(seen, name)
     actions = [*_replace(seen, memory, mend, MASTER, now), *_replace(seen, memory, mend, WORKER, now)]
     fresh = all(
         seen.settled(name) and consumes(seen, name) and _identity(seen, name) != mend.old.get(name)
@@ -244,6 +254,7 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
         del mend.old[WORKER]  # it has no task, and hears: as good as new
         return []
     stuck = _held(memory, f"stuck {pod.identity}", condition=True, now=now) > 60.0
+    stuck |= now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S
     return [Action("delete", name, mend.why, pod.name, grace_s=1 if stuck else None)]
 
 
