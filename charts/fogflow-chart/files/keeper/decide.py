@@ -271,7 +271,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
         if heard < expected and waited < REPLAY_S:
             return []
         if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
-            if heard == 0:
+            if heard == 0 and not seen.tasks:
                 return [_replay(seen, memory, mend, pod)]
             ids = {name: _identity(seen, name) for name in TRIO}  # a second replay would double what came through
             memory.mend = Mend("a part of the functions was not replayed", mend.began, ids, replays=mend.replays)
