@@ -4,17 +4,18 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: demo test check unit chart cluster bench generate dist clean
+.PHONY: demo test check unit chart cluster test-real wheel bench generate dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
 
-test: check unit chart cluster wheel  ## everything
+test: check unit chart cluster wheel test-real  ## everything
 
 check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=charts/fogflow-chart/files/keeper $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
 
@@ -26,6 +27,9 @@ chart: .venv/ready .work/programs  ## the chart through the real helm
 
 cluster: .venv/ready .work/programs  ## the whole tool on a real API server
 	$(PYTEST) tests/cluster
+
+test-real: .venv/ready .work/programs  ## real nodes and containers: healing, and the figures of docs/reliability.md (needs root)
+	$(BIN)/pytest -p no:randomly -n 0 tests/real
 
 wheel: .venv/ready .work/programs  ## what people install, in an empty environment outside this folder
 	$(BIN)/pytest tests/wheel

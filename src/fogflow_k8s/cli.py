@@ -24,6 +24,7 @@ from fogflow_k8s.commands import (
     session,
     status,
     uninstall,
+    verify,
     version,
 )
 from fogflow_k8s.errors import FogflowError
@@ -83,6 +84,7 @@ for verb in (
     rollback.rollback,
     history.history,
     uninstall.uninstall,
+    verify.verify,
     restart.restart,
     logs.logs,
     dashboard.dashboard,

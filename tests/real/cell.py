@@ -135,9 +135,9 @@ def processes(pod):
     uid, found = pod["metadata"]["uid"], []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdecimal() and f"pod{uid}/" in (entry / "cgroup").read_text():
-                if b"/pause" not in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
+            ours = entry.name.isdecimal() and f"pod{uid}/" in (entry / "cgroup").read_text()
+            if ours and b"/pause" not in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
     return found
 
 

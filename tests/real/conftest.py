@@ -77,7 +77,7 @@ def end(home, name=NAME):
     shutil.rmtree(home, ignore_errors=True)
 
 
-def pytest_sessionstart(session):
+def pytest_sessionstart():
     """What an interrupted run left behind is ended first."""
     for left in WORK.glob("real-*"):
         if not Path(f"/proc/{left.name.removeprefix('real-')}").exists():

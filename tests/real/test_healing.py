@@ -24,6 +24,7 @@ def cell(box):
     it.recover(60)
     yield it
     import os
+
     if "KEEP" in os.environ:
         return
     box.tool("uninstall", "-n", NAMESPACE, "--yes")

@@ -178,7 +178,10 @@ def _table(now: Status) -> str:
     lines = [f"sandbox {now.name}: {now.state}"]
     if now.state != "absent":
         lines += [f"  API server  {now.server}", f"  context     {now.context}", f"  kubeconfig  {now.kubeconfig}"]
-        lines += [f"  {name:<24}{'runs' if runs else 'DEAD'}" for name, runs in now.daemons.items()]
+        lines += [
+            f"  {name:<24}{'runs' if runs else 'off' if name in now.off else 'DEAD'}"
+            for name, runs in now.daemons.items()
+        ]
         lines.append(
             f"  nodes       {sum(now.nodes.values())} of {len(now.nodes)} Ready{' (simulated: no container runs)' if now.simulated else ''}"
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
+from fogflow_k8s.actions.verify import Proof
 from fogflow_k8s.model.assessment import Component
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.components import NAMES
@@ -87,6 +88,25 @@ def history_document(revisions: list[Revision]) -> dict[str, Any]:
             for r in revisions
         ],
     }
+
+
+def proof_document(proof: Proof) -> dict[str, Any]:
+    """The document of `verify -o json`."""
+    steps = [{"name": s.name, "ok": s.ok, "why": s.why, "ms": s.ms} for s in proof.steps]
+    return {"v": V, "ok": proof.ok, "steps": steps}
+
+
+def junit(proof: Proof) -> str:
+    """The proof as CI systems read it."""
+    from xml.etree import ElementTree as ET
+
+    failures = sum(not step.ok for step in proof.steps)
+    suite = ET.Element("testsuite", name="fogflow", tests=str(len(proof.steps)), failures=str(failures))
+    for step in proof.steps:
+        case = ET.SubElement(suite, "testcase", name=step.name, time=f"{step.ms / 1000:.3f}")
+        if not step.ok:
+            ET.SubElement(case, "failure", message=step.why)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def error_document(message: str, hint: str, exit_code: int) -> dict[str, Any]:

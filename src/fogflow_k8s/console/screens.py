@@ -12,6 +12,7 @@ from rich.text import Text
 
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
+from fogflow_k8s.actions.verify import Proof
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.release import Revision
 
@@ -101,6 +102,18 @@ def history_screen(revisions: Sequence[Revision]) -> RenderableType:
             *(Text(c, no_wrap=True, overflow="ellipsis") for c in cells)
         )  # as Text: what others wrote is no markup of ours
     return table
+
+
+def proof_screen(proof: Proof) -> RenderableType:
+    """One line per step of a verification, and the verdict."""
+    lines = [
+        Text.assemble(
+            ("✔" if s.ok else "✗", "green" if s.ok else "red"), f" {s.name:<26}{s.ms:>7.0f} ms  {s.why}".rstrip()
+        )
+        for s in proof.steps
+    ]
+    verdict = Text("FogFlow works", "bold green") if proof.ok else Text("FogFlow does not work", "bold red")
+    return Group(*lines, Text(""), verdict)
 
 
 def lines_screen(title: str, lines: Iterable[str]) -> RenderableType:

@@ -6,14 +6,14 @@ import ipaddress
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
 from fogflow_k8s.sandbox import controlplane, kubeconfig, network, node, pki, programs, real, simulated
-from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, dead, end_all, live, live_machines, settle
+from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, dead, end_all, live, live_machines, of_node, settle
 from fogflow_k8s.sandbox.places import exclusive
 from fogflow_k8s.sandbox.state import Daemon, State, boot_id, folder_of, load, locked
 
@@ -34,6 +34,8 @@ class Status:
     context: str
     kubeconfig: str
     simulated: bool = True
+    off: list[str] = field(default_factory=list)
+    """Nodes without power, and the daemons that went with them."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,12 @@ def status(name: str) -> Status:
     nodes = dict.fromkeys(state.nodes, False)
     with suppress(ClusterError, OSError), state.api() as api:
         nodes = api.ready_nodes()
+    off = [*state.off, *(each for node in state.off for each in of_node(state, node))]
     if not any(running.values()):
         word = "stopped"
     else:
         word = "running" if all(running.values()) and nodes and all(nodes.values()) else "degraded"
-    return Status(name, word, running, nodes, state.server, context, str(state.kubeconfig), not state.real)
+    return Status(name, word, running, nodes, state.server, context, str(state.kubeconfig), not state.real, off)
 
 
 def _running(name: str, paths: Mapping[str, Path], report: Reporter) -> State | None:

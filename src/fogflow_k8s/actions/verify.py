@@ -1,0 +1,69 @@
+"""The proof that FogFlow works: the keeper publishes, subscribes and looks, and tells how each step went."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fogflow_k8s.actions import status
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.kubectl import Kubectl
+from fogflow_k8s.errors import ClusterError, FogflowError
+from fogflow_k8s.model import manifests
+
+PORT = 8095
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One proof."""
+
+    name: str
+    ok: bool
+    why: str
+    ms: float
+
+
+@dataclass(frozen=True)
+class Proof:
+    """All of them, in the order in which they were tried."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether FogFlow works."""
+        return bool(self.steps) and all(step.ok for step in self.steps)
+
+
+def verify(op: Operation, kubectl: Kubectl) -> Proof:
+    """Ask the keeper for its proof, through a port forwarded into its pod. Raises NotInstalled, ClusterError, FogflowError."""
+    found = status.installed(op)
+    if found is None:
+        raise status.absent(op)
+    if op.simulated:
+        raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
+    if not any(manifests.component_of(o) == "keeper" for o in found.expected):
+        raise FogflowError(status.WHY_UNVERIFIED, hint="fogflow-k8s deploy --set keeper.enabled=true", exit_code=40)
+    with kubectl.forward("deployment/keeper", PORT) as port:
+        return Proof(tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in _ask(port)["steps"]))
+
+
+def _ask(port: int) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("POST", "/verify")
+        answer = connection.getresponse()
+        content = answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise ClusterError(f"the keeper does not answer: {error}", hint="fogflow-k8s logs keeper") from error
+    finally:
+        connection.close()
+    if answer.status == http.client.TOO_MANY_REQUESTS:
+        raise FogflowError(f"the keeper is busy: {content.strip()}", hint="try again in a few seconds", exit_code=50)
+    if answer.status != http.client.OK:
+        raise ClusterError(f"the keeper answered {answer.status}: {content[:200]}", hint="fogflow-k8s logs keeper")
+    return dict(json.loads(content))
