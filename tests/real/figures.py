@@ -15,3 +15,47 @@ def record(table, *columns):
     ]}  # fmt: skip
     with FILE.open("a") as stream:
         stream.write(json.dumps(row) + "\n")
+
+
+_HEAD = """# Reliability
+
+Measured by `make test-real` on real nodes (containerd, kubelet, kube-proxy) on one machine with two cores, with real RabbitMQ 4.3
+and nginx, and stand-ins of FogFlow's own programs (`tests/standins`): they behave like them where it hurts, and prove nothing
+about their code. Made by `.venv/bin/python -m tests.real.figures`; do not edit.
+
+FogFlow *works* here means, asked from outside and without the keeper's word: one consumer on each of the three queues, the
+worker listed by the master, the broker by discovery, each device's task running once, a new value of each device
+reaching a subscriber outside the cluster and coming out of its task, for eight seconds without a break.
+
+For comparison: the real programs with upstream's own chart come to 8/8 pods in 93 s and never run a task; after any restart of
+RabbitMQ they stay deaf for ever, with every pod ready.
+
+## Recovery, in seconds, after one pod of a workload was lost
+
+*deleted*: the pod, by the API. *killed*: every process of the container, by SIGKILL. *wedged*: every process, by SIGSTOP.
+
+| workload | deleted | killed | wedged |
+|---|---|---|---|
+"""
+WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
+
+
+def page():
+    """docs/reliability.md of the newest figure of each kind."""
+    newest = {}
+    for line in FILE.read_text().splitlines():
+        each = json.loads(line)
+        newest[(each["table"], *each["row"][:-1])] = each["row"][-1]
+    rows = [
+        f"| {name} | "
+        + " | ".join(str(newest.get(("recovery", name, how), "")) for how in ("deleted", "killed", "wedged"))
+        + " |"
+        for name in WORKLOADS
+    ]
+    rest = [f"| {what[1]} | {value} |" for what, value in sorted(newest.items()) if what[0] == "sandbox"]
+    more = ["", "## The sandbox itself, in seconds", "", "| | |", "|---|---|", *rest] if rest else []
+    return _HEAD + "\n".join([*rows, *more]) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parents[2] / "docs" / "reliability.md").write_text(page())

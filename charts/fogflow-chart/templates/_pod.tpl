@@ -117,7 +117,7 @@ livenessProbe:
   httpGet: {path: {{ .path }}, port: {{ .port }}}
   periodSeconds: 10
   timeoutSeconds: 5
-  failureThreshold: 6
+  failureThreshold: {{ .liveFailures | default 6 }}
   terminationGracePeriodSeconds: 1 # a wedged process ignores SIGTERM
 {{- end }}
 
