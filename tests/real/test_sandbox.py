@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import Box, until
+from tests.real.conftest import NAME, Box, until
 from tests.real.figures import record
 
 
@@ -21,12 +21,31 @@ def traces():
     cgroups |= {str(path) for path in Path("/sys/fs/cgroup").glob("fogflow-k8s-*")}
     links = {link["ifname"] for link in json.loads(run("ip", "-json", "link"))}
     routes = {route["dst"] for route in json.loads(run("ip", "-json", "-4", "route"))}
-    namespaces = {line.split()[0] for line in run("lsns", "-n", "-o", "NS,TYPE").splitlines()}
+    namespaces = {
+        space for space, pid in map(str.split, run("lsns", "-n", "-o", "NS,PID").splitlines()) if not of_others(pid)
+    }
     firewall = run("nft", "list", "ruleset") if Path("/usr/sbin/nft").exists() else ""
     mounts = {line for line in Path("/proc/self/mountinfo").read_text().splitlines() if any(o in line for o in ours)}
     return {
         "cgroups": cgroups, "links": links, "routes": routes, "namespaces": namespaces, "firewall": firewall, "mounts": mounts
     }  # fmt: skip
+
+
+def differences(before):
+    """What there is now and was not before, and the other way round."""
+    now = traces()
+    changed = {key: (now[key] ^ before[key]) for key in before if isinstance(before[key], set)}
+    return {key: some for key, some in changed.items() if some} | (
+        {} if now["firewall"] == before["firewall"] else {"firewall": now["firewall"]}
+    )
+
+
+def of_others(pid):
+    """Whether a process belongs to the sandbox that the other tests of this run share: its pods come and go."""
+    try:
+        return f"/fogflow-k8s-{NAME}-" in Path(f"/proc/{pid}/cgroup").read_text()
+    except OSError:
+        return False
 
 
 def run(*argv):
@@ -51,7 +70,8 @@ def own(home):
     yield it
     it.sandbox("down")
     assert processes(it.folder) == []
-    assert traces() == before
+    # the kernel takes a moment for the last process of a namespace
+    until(lambda: not differences(before), f"nothing is left: {differences(before)}", 15)
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +197,13 @@ def test_a_node_loses_its_power_and_gets_it_back(own):
 def test_one_of_three_control_planes_may_go(own):
     own.sandbox("up", "--real", "--nodes", "4", "--control-planes", "3")
     own.sandbox("node stop", "sandbox-control-plane")
-    for _ in range(20):
-        own.kubectl("create", "configmap", "probe")
-        own.kubectl("delete", "configmap", "probe")
+    start = time.monotonic()
+    # a write that was on its way to the lost etcd may fail once; reading never does
+    until(lambda: own.kubectl("create", "configmap", "probe", check=False), "writing works", 30)
+    record("sandbox", "writing works after one of three control planes was lost", time.monotonic() - start)
+    for number in range(20):
+        assert own.get("nodes")["items"]
+        own.kubectl("create", "configmap", f"probe-{number}")
 
 
 def test_two_side_by_side_and_one_killed_outright(own, home):
