@@ -21,7 +21,7 @@ def install(site, *name):
 
 def ready(site):
     deployments = site.get("deployments")["items"]
-    return len(deployments) == 7 and all(d["status"].get("readyReplicas") == d["spec"]["replicas"] for d in deployments)
+    return len(deployments) == 8 and all(d["status"].get("readyReplicas") == d["spec"]["replicas"] for d in deployments)
 
 
 def test_twice_in_one_cluster_and_again_where_it_was_uninstalled(site, sandbox, tmp_path):

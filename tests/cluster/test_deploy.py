@@ -5,7 +5,7 @@ import json
 import pytest
 
 pytestmark = pytest.mark.cluster
-COMPONENTS = ["rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx"]
+COMPONENTS = ["rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "keeper"]
 
 
 def test_the_whole_way(site):
@@ -15,7 +15,7 @@ def test_the_whole_way(site):
     assert first["cluster"]["simulated"] is True
     assert "simulated" in first["cell"]["why"]
     assert [c["name"] for c in first["components"] if c["state"] == "ready"] == COMPONENTS
-    assert {c["name"] for c in first["components"] if c["state"] == "disabled"} == {"dgraph", "keeper"}
+    assert {c["name"] for c in first["components"] if c["state"] == "disabled"} == {"dgraph"}
     assert first["urls"] == ["http://192.0.2.10/index.html"]
     assert "simulated" in site.stderr
     assert "externalIPs are deprecated" in site.stderr
