@@ -10,13 +10,19 @@ from http_json import ERRORS
 from kube import Kube
 from observe import Members
 
-_REASONS = {"delete": "Restarting", "replay": "Restarting", "restore": "RestoringState", "reap": "RemovingTasks"}
+_REASONS = {
+    "delete": "Restarting",
+    "end": "Restarting",
+    "replay": "Restarting",
+    "restore": "RestoringState",
+    "reap": "RemovingTasks",
+}
 
 
 def carry_out(action: Action, members: Members, kube: Kube, memory: Memory) -> str:
     """Do it; what went wrong, or nothing."""
     try:
-        if action.kind in {"delete", "replay"}:
+        if action.kind in {"delete", "end", "replay"}:
             kube.delete_pod(action.target, action.grace_s)
         elif action.kind == "reap":
             for name in action.names:

@@ -66,8 +66,12 @@ class Seen:
         return alive[-1] if len(alive) == 1 else None
 
     def settled(self, name: str) -> bool:
-        """Whether exactly one pod of the component is there, and it runs."""
-        return len(self.pods.get(name, ())) == 1 and (pod := self.pod(name)) is not None and pod.started
+        """Whether exactly one pod of the component is there, and it runs.
+
+        One on its way out counts while it is ready: on a lost node nobody ends it, and it stays for ever, not ready.
+        """
+        there = [pod for pod in self.pods.get(name, ()) if pod.ready or not pod.deleting]
+        return len(there) == 1 and (pod := self.pod(name)) is not None and pod.started
 
 
 @dataclass
@@ -83,6 +87,10 @@ class Mend:
     subscribed: frozenset[str] = frozenset()
     """The master's subscriptions at discovery when it was told: each replayed intent makes new ones."""
     replays: int = 0
+    thorough: bool = False
+    """A replay went out before: tasks may be on their way to a worker that has none yet."""
+    new: str = ""
+    """The identity of the designer that replayed."""
 
 
 @dataclass
@@ -94,6 +102,8 @@ class Memory:
     known: dict[str, str] = field(default_factory=dict)
     """Identity of discovery, broker and designer whose state is complete."""
     snapshot: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in STATEFUL})
+    gone: dict[str, dict[str, float]] = field(default_factory=lambda: {name: {} for name in STATEFUL})
+    """Since when a key of the snapshot is absent from the process that it was read from."""
     since: dict[str, float] = field(default_factory=dict)
     """When a condition began to hold."""
     tried: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -103,6 +113,8 @@ class Memory:
     intents: int = 0
     """How many it has made since: what the next replay should make again."""
     mend: Mend | None = None
+    mended_at: float = float("-inf")
+    """When the last one was over."""
     mends: list[dict[str, Any]] = field(default_factory=list)
     """What was done, for the report; newest last."""
     beat: tuple[str, str, float, int] = ("", "", 0.0, 0)
@@ -111,7 +123,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do: `delete` a pod (`replay`: the designer's), `restore` discovery or broker, `reap` ownerless tasks."""
+    """Something to do.
+
+    `delete` a pod (`end`: one on its way out, `replay`: the designer's), `restore` discovery or broker, `reap` tasks that
+    no worker knows of.
+    """
 
     kind: str
     component: str

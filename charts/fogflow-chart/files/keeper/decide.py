@@ -1,4 +1,4 @@
-"""What to do about what was seen. Pure: no clock, no network; every rule of recovery is here and nowhere else.
+"""What to do about what was seen. Pure: no clock, no network; every rule of recovery is here and in wedged.py.
 
 The rules, from runs of the real programs:
 
@@ -15,16 +15,20 @@ from __future__ import annotations
 import copy
 import json
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Action, Memory, Mend, Pod, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, TRIO, WORKER, Action, Memory, Mend, Pod, Seen
+from signs import bus_up, complete, consumes, identity, lasted
+from wedged import unwedge
 
 DEAF_S = 4.0
 """Without a consumer, so long: longer than a program needs between its start and its queue."""
+UNHEARD_S = 30.0
+"""With a bus that nobody can ask: the master does not list the worker, who would have beaten twice by then."""
+LATE_S = 10.0
+"""So soon after a replay, a new master may have heard a part of it before anybody saw that it is new."""
+EXIT_S = 4.0
+"""Those that keep state end well within this, or are wedged and silent."""
 HOPELESS_S = 20.0
 """Deaf for so long, it is not asked to end in peace any more."""
-WEDGED_S = {RABBITMQ: 15.0, DISCOVERY: 8.0, BROKER: 8.0, MASTER: 8.0, DESIGNER: 8.0}
-"""Without an answer, so long; below the 60 s after which the kubelet's liveness probes give up."""
-BEAT_S = 18.0
-"""The worker beats every 10 to 12 s."""
 SOON_S, FREE, BACK_OFF_S, LONGEST_S = 5.0, 3, 15.0, 300.0
 """The same action again after 5 s; from the third time on after 15 s, 30 s, and so on up to 5 min."""
 CALM_S = 20.0
@@ -34,16 +38,17 @@ REPLAY_S, REPLAYS = 3.0, 3
 """For the master to subscribe to what it was replayed; and how often a replay that it lost is repeated."""
 _OVER = ("stuck ", "replayed ")
 """Conditions of a mend that is over; all others end by themselves."""
-SHRUNK_S = 20.0
-"""State that shrinks to less than half is believed only after so long: a kubelet tells of a restart a second late."""
+GONE_S, SHRUNK_S = 6.0, 20.0
+"""What is gone from a process is believed to be deleted after so long; where more than half is gone, after the longer time.
+A kubelet tells of a restart a second late, and devices that publish fill a new process before that."""
 
 
 def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
     """The actions of this look, and what to remember."""
     memory = copy.deepcopy(memory)
-    wanted = [*_unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
+    wanted = [*unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
     waiting = any(not key.startswith((*_OVER, "calm")) for key in memory.since)
-    if _held(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
+    if lasted(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
         memory.tried.clear()  # what was done has helped
         memory.since = {key: value for key, value in memory.since.items() if not key.startswith(_OVER)}
     actions: list[Action] = []
@@ -53,30 +58,8 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
     return actions, memory
 
 
-def bus_up(seen: Seen) -> bool:
-    """Whether the bus can be believed to work."""
-    return seen.consumers is not None if seen.checks_consumers else True
-
-
-def consumes(seen: Seen, name: str) -> bool:
-    """Whether a member of the trio hears the bus, as far as anybody can tell."""
-    if not seen.checks_consumers:
-        return name != WORKER or bool(seen.worker_beat)
-    return seen.consumers is not None and seen.consumers.get(name, 0) > 0
-
-
-def complete(seen: Seen, memory: Memory, name: str) -> bool:
-    """Whether discovery or broker holds what it held before its last restart."""
-    pod = seen.pod(name)
-    return pod is not None and memory.known.get(name) == pod.identity
-
-
-def _held(memory: Memory, key: str, condition: object, now: float) -> float:
-    """For how many seconds a condition has held without a break; -1 when it does not."""
-    if not condition:
-        memory.since.pop(key, None)
-        return -1.0
-    return now - memory.since.setdefault(key, now)
+def _restored(seen: Seen, memory: Memory) -> bool:
+    return complete(seen, memory, DISCOVERY) and complete(seen, memory, BROKER)
 
 
 def _may(action: Action, memory: Memory, now: float) -> bool:
@@ -89,57 +72,23 @@ def _may(action: Action, memory: Memory, now: float) -> bool:
     return True
 
 
-# -- one that lives and does not answer ----------------------------------------------------------------------------------
-
-
-def _unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
-    actions = []
-    for name, patience in WEDGED_S.items():
-        pod = seen.pod(name)
-        silent = pod is not None and pod.started and seen.answers.get(name) is False
-        if _held(memory, f"silent {name} {pod.identity if pod else ''}", silent, now) >= patience and pod:
-            why = f"it runs, and has not answered for {patience:.0f} s"
-            actions.append(Action("delete", name, why, pod.name, grace_s=1))
-    return actions + _unwedge_worker(seen, memory, now)
-
-
-def _unwedge_worker(seen: Seen, memory: Memory, now: float) -> list[Action]:
-    """The worker listens on nothing; its heartbeat at the master is the only sign of life.
-
-    A master that never shows a change in its list tells only whether the worker is in it.
-    """
-    pod, master = seen.pod(WORKER), seen.pod(MASTER)
-    pair = f"{master.identity if master else ''} {pod.identity if pod else ''}"
-    before, beat, _, changes = memory.beat
-    if pair != before:
-        memory.beat = (pair, seen.worker_beat or "", now, 0)
-    elif (seen.worker_beat or "") != beat:
-        memory.beat = (pair, seen.worker_beat or "", now, changes + 1)
-    asked = bus_up(seen) and seen.answers.get(MASTER) is True and consumes(seen, MASTER) and consumes(seen, WORKER)
-    tells = not seen.worker_beat or memory.beat[3] > 1
-    quiet = asked and tells and pod is not None and pod.started and now - memory.beat[2] >= BEAT_S
-    if _held(memory, "quiet worker", quiet, now) >= 0 and pod:
-        return [Action("delete", WORKER, f"no heartbeat for {BEAT_S:.0f} s", pod.name, grace_s=1)]
-    return []
-
-
 # -- state that went with a process --------------------------------------------------------------------------------------
 
 
 def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
     actions = []
-    _keep_database(seen, memory)
+    _keep_database(seen, memory, now)
     for name, held in ((DISCOVERY, seen.discovery), (BROKER, seen.broker)):
         pod = seen.pod(name)
-        if pod is None or held is None:
+        if pod is None or held is None or not _speaks(seen, memory, name, now):
             continue
         snapshot = memory.snapshot[name]
         missing = snapshot.keys() - held.keys()
         if memory.known.get(name) == pod.identity:
-            shrunk = len(held) * 2 < len(snapshot)
-            if not shrunk or _held(memory, f"shrunk {name}", shrunk, now) >= SHRUNK_S:
-                memory.snapshot[name] = dict(held)
-                _held(memory, f"shrunk {name}", condition=False, now=now)
+            patience = SHRUNK_S if len(missing) * 2 > len(snapshot) else GONE_S
+            gone = {key: memory.gone[name].get(key, now) for key in missing}
+            memory.gone[name] = {key: since for key, since in gone.items() if now - since < patience}
+            memory.snapshot[name] = {**{key: snapshot[key] for key in memory.gone[name]}, **held}
         elif not missing or memory.tried.get(f"restore {name}", (0, 0.0))[0] >= RESTORE_TRIES:
             memory.known[name] = pod.identity
             memory.tried.pop(f"restore {name}", None)
@@ -149,10 +98,17 @@ def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
     return actions
 
 
-def _keep_database(seen: Seen, memory: Memory) -> None:
+def _speaks(seen: Seen, memory: Memory, name: str, now: float) -> bool:
+    """Whether what was heard is of the new pod: the one of before answers, with its own state, until it has ended."""
+    pod = seen.pod(name)
+    ending = pod is not None and pod.started and not seen.settled(name)
+    return seen.settled(name) or lasted(memory, f"overlap {name}", ending, now) >= EXIT_S
+
+
+def _keep_database(seen: Seen, memory: Memory, now: float) -> None:
     """The designer's database goes with its pod, where it has no volume; its gate fetches it from us at the next start."""
     pod = seen.pod(DESIGNER)
-    if pod is None or seen.designer is None:
+    if pod is None or seen.designer is None or not _speaks(seen, memory, DESIGNER, now):
         return
     if seen.designer or memory.known.get(DESIGNER) == pod.identity or not memory.snapshot[DESIGNER]:
         memory.snapshot[DESIGNER] = dict(seen.designer)
@@ -166,10 +122,10 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
     for name in TRIO:
         pod = seen.pod(name)
         deaf = bus_up(seen) and seen.checks_consumers and pod is not None and pod.started and not consumes(seen, name)
-        _held(memory, f"deaf {name}", deaf, now)
+        lasted(memory, f"deaf {name}", deaf, now)
     if memory.mend is None:
         memory.mend = _begin(seen, memory, now)
-    in_order = memory.mend is None and memory.order == {name: _identity(seen, name) for name in TRIO}
+    in_order = memory.mend is None and memory.order == {name: identity(seen, name) for name in TRIO}
     if in_order and seen.discovery is not None:
         memory.intents = len(_of_master(seen) - memory.subscribed)
     if memory.mend is None or not bus_up(seen):
@@ -183,6 +139,9 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     deaf = [name for name in TRIO if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
         return Mend(f"{_listed(deaf)} deaf on the bus", now, ids)
+    unheard = not seen.checks_consumers and memory.order and seen.worker_beat == "" and all(map(seen.settled, TRIO))
+    if lasted(memory, "unheard", unheard, now) >= UNHEARD_S:
+        return Mend("the master hears nothing of the worker, and nobody can ask the bus", now, ids)
     if not bus_up(seen) or len(ids) < len(TRIO) or not all(seen.settled(n) and consumes(seen, n) for n in TRIO):
         return None
     if not memory.order:
@@ -196,7 +155,7 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     if not changed:
         return None
     old = dict(ids)
-    if changed == [MASTER]:
+    if changed == [MASTER] and now - memory.mended_at > LATE_S:
         del old[MASTER]  # it is new and has no plans
     return Mend(f"{', '.join(changed)} restarted, and plans or tasks with it", now, old)
 
@@ -206,21 +165,23 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
         return _end(seen, memory, mend, now)
     for name in (MASTER, WORKER):  # a new one that never hears is no better than the old one
         if now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S and (name == MASTER or consumes(seen, MASTER)):
-            mend.old[name] = _identity(seen, name)
+            mend.old[name] = identity(seen, name)
     actions = [*_replace(seen, memory, mend, MASTER, now), *_replace(seen, memory, mend, WORKER, now)]
     fresh = all(
-        seen.settled(name) and consumes(seen, name) and _identity(seen, name) != mend.old.get(name)
+        seen.settled(name) and consumes(seen, name) and identity(seen, name) != mend.old.get(name)
         for name in (MASTER, WORKER)
     )
     if actions or not fresh or seen.tasks is None:
         return actions
+    if seen.functions != 0 and identity(seen, DESIGNER) != mend.old.get(DESIGNER):
+        return _own_replay(seen, memory, mend, now)
     if seen.tasks:  # of a worker that could not take them along
         return [Action("reap", WORKER, f"{len(seen.tasks)} tasks that no worker knows of", names=seen.tasks)]
-    restored = complete(seen, memory, DISCOVERY) and complete(seen, memory, BROKER)
+    restored = _restored(seen, memory) and seen.discovery is not None and seen.broker is not None
     pod = seen.pod(DESIGNER)
     if not (seen.worker_beat and restored and pod):
         return []
-    memory.order = {name: _identity(seen, name) for name in (MASTER, WORKER)}
+    memory.order = {name: identity(seen, name) for name in (MASTER, WORKER)}
     if seen.functions == 0 and consumes(seen, DESIGNER):
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)
@@ -228,9 +189,18 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     return [_replay(seen, memory, mend, pod)]
 
 
+def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
+    """The designer started anew meanwhile, not by us: what it replayed runs, is planned, or was lost. Again from the start."""
+    if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
+        mend.old, mend.thorough = {name: identity(seen, name) for name in TRIO}, True
+    elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
+        mend.old[DESIGNER] = identity(seen, DESIGNER)  # nobody heard it
+    return []
+
+
 def _replay(seen: Seen, memory: Memory, mend: Mend, pod: Pod) -> Action:
     memory.subscribed = mend.subscribed = _of_master(seen)
-    mend.replaying, mend.old[DESIGNER], mend.replays = True, pod.identity, mend.replays + 1
+    mend.replaying, mend.old[DESIGNER], mend.new, mend.replays = True, pod.identity, "", mend.replays + 1
     return _to_replay(mend, pod)
 
 
@@ -250,10 +220,11 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
     pod = seen.pod(name)
     if pod is None or pod.identity != mend.old.get(name):
         return []
-    if name == WORKER and not seen.tasks and seen.tasks is not None and seen.workload == 0 and consumes(seen, WORKER):
+    idle = not seen.tasks and seen.tasks is not None and seen.workload == 0 and consumes(seen, WORKER)
+    if name == WORKER and idle and not mend.thorough:
         del mend.old[WORKER]  # it has no task, and hears: as good as new
         return []
-    stuck = _held(memory, f"stuck {pod.identity}", condition=True, now=now) > 60.0
+    stuck = lasted(memory, f"stuck {pod.identity}", condition=True, now=now) > 60.0
     stuck |= now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S
     return [Action("delete", name, mend.why, pod.name, grace_s=1 if stuck else None)]
 
@@ -262,19 +233,28 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     pod = seen.pod(DESIGNER)
     if pod is None:
         return []
+    twice = mend.new not in {"", pod.identity}
+    lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, WORKER))
+    if twice or lost or not _restored(seen, memory):  # it came to those who hear twice, or not at all, or only in part
+        ids = {name: identity(seen, name) for name in TRIO}
+        memory.mend = Mend("a member was lost during the replay", mend.began, ids, thorough=True)
+        return []
     if pod.identity == mend.old.get(DESIGNER):
         return [_to_replay(mend, pod)]
     if seen.settled(DESIGNER) and consumes(seen, DESIGNER) and seen.discovery is not None:
+        mend.new = pod.identity
         heard = len(_of_master(seen) - mend.subscribed)
-        waited = _held(memory, f"replayed {pod.identity}", condition=True, now=now)
+        waited = lasted(memory, f"replayed {pod.identity}", condition=True, now=now)
         expected = max(memory.intents, 1) if seen.functions else 0
         if heard < expected and waited < REPLAY_S:
             return []
         if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
             if heard == 0 and not seen.tasks:
                 return [_replay(seen, memory, mend, pod)]
-            ids = {name: _identity(seen, name) for name in TRIO}  # a second replay would double what came through
-            memory.mend = Mend("a part of the functions was not replayed", mend.began, ids, replays=mend.replays)
+            ids = {name: identity(seen, name) for name in TRIO}  # a second replay would double what came through
+            memory.mend = Mend(
+                "a part of the functions was not replayed", mend.began, ids, replays=mend.replays, thorough=True
+            )
             return []
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)
@@ -284,14 +264,9 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
 
 
 def _done(memory: Memory, mend: Mend, now: float) -> None:
-    memory.mend = None
+    memory.mend, memory.mended_at = None, now
     memory.mends = [*memory.mends, {"what": "master, worker and designer in order again", "why": mend.why,
                                     "seconds": round(now - mend.began, 1)}][-20:]  # fmt: skip
-
-
-def _identity(seen: Seen, name: str) -> str:
-    pod = seen.pod(name)
-    return pod.identity if pod else ""
 
 
 def _listed(names: list[str]) -> str:

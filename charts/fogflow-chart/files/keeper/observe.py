@@ -37,6 +37,7 @@ class Members:
 def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     """The cell as it is now. Raises http_json.ERRORS when the API server does not answer."""
     servers = members.servers
+    before = kube.pods()
     answers = {name: ngsi.answers(servers[name], path) for name, path in _HEALTH.items() if name in servers}
     counts = None
     if RABBITMQ in servers:
@@ -55,9 +56,13 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
             functions, database = ngsi.read_functions(servers[DESIGNER]), ngsi.read_database(servers[DESIGNER])
     except ERRORS:
         pass  # the next look will tell
-    # last: what was read above is never newer than the identities read here
+    pods = kube.pods()
+    if pods.get(DISCOVERY) != before.get(DISCOVERY):
+        discovery = None  # of which process it is cannot be told
+    if pods.get(BROKER) != before.get(BROKER):
+        broker = None
     return Seen(
-        pods=kube.pods(), tasks=kube.tasks(), answers=answers, consumers=counts, checks_consumers=RABBITMQ in servers,
+        pods=pods, tasks=kube.tasks(), answers=answers, consumers=counts, checks_consumers=RABBITMQ in servers,
         worker_beat=beat, workload=workload, brokers=brokers, discovery=discovery, broker=broker, functions=functions, designer=database,
     )  # fmt: skip
 

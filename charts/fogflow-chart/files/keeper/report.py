@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORKER, Memory, Seen
-from decide import bus_up, complete, consumes
+from signs import bus_up, complete, consumes
 
 _STATES = ("working", "starting", "mending", "degraded")
 

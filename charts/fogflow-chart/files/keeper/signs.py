@@ -1,0 +1,37 @@
+"""What can be told from one look and what is remembered. Pure."""
+
+from __future__ import annotations
+
+from cell import WORKER, Memory, Seen
+
+
+def bus_up(seen: Seen) -> bool:
+    """Whether the bus can be believed to work."""
+    return seen.consumers is not None if seen.checks_consumers else True
+
+
+def consumes(seen: Seen, name: str) -> bool:
+    """Whether a member of the trio hears the bus, as far as anybody can tell."""
+    if not seen.checks_consumers:
+        return name != WORKER or bool(seen.worker_beat)
+    return seen.consumers is not None and seen.consumers.get(name, 0) > 0
+
+
+def complete(seen: Seen, memory: Memory, name: str) -> bool:
+    """Whether discovery or broker holds what it held before its last restart."""
+    pod = seen.pod(name)
+    return pod is not None and memory.known.get(name) == pod.identity
+
+
+def lasted(memory: Memory, key: str, condition: object, now: float) -> float:
+    """For how many seconds a condition has held without a break; -1 when it does not."""
+    if not condition:
+        memory.since.pop(key, None)
+        return -1.0
+    return now - memory.since.setdefault(key, now)
+
+
+def identity(seen: Seen, name: str) -> str:
+    """Of the one pod that counts; empty when there is none."""
+    pod = seen.pod(name)
+    return pod.identity if pod else ""

@@ -1,0 +1,513 @@
+"""A small model of the cell in simulated time: what the real programs were measured to do, and nothing better.
+
+Every member forgets with its process, goes deaf with the bus, and looks healthy all the while. The keeper's own loop is
+here too (what it stores, what it loses when it is restarted), so that `decide` is driven as in its pod.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from dataclasses import dataclass, field
+
+from cell import (
+    BROKER,
+    DESIGNER,
+    DISCOVERY,
+    MASTER,
+    MEMBERS,
+    NGINX,
+    RABBITMQ,
+    STATEFUL,
+    TRIO,
+    WORKER,
+    Memory,
+    Pod,
+    Seen,
+)
+from decide import decide
+
+STEP = 0.25
+DEVICES = ("T1", "T2", "T3")
+SLOW_S = 3.0  # http_json.TIMEOUT_S: what it costs to ask one who does not answer
+GRACE = {WORKER: 180.0, DESIGNER: 5.0}
+EXIT_S = 0.5
+BOOT_S = {RABBITMQ: 6.0}
+FORGOTTEN_S = 30.0  # the master's window for a worker, discovery's for a broker
+AMQP_DEAD_S = 20.0  # RabbitMQ closes a connection whose other end is stopped
+RETRY_S = 11.0  # how long master and worker try to reach the bus after their start
+LATE_S = 1.0  # a kubelet tells of a restart that late
+LIVENESS_S = 60.0
+NODE_S = 40.0  # until the cluster believes that a node is gone
+TOLERATION_S = 60.0
+
+
+@dataclass
+class Process:
+    born: float
+    stopped: float | None = None
+    """When it was stopped (SIGSTOP), or its node was lost."""
+    epoch: int | None = None
+    """The bus that it is connected to; another one it does not hear."""
+    deaf: bool = False
+    """It has given up, for ever."""
+    replayed: bool = False
+    beat: float = -1e9
+    state: dict = field(default_factory=dict)
+    """What it knows, and loses."""
+    workers: dict = field(default_factory=dict)
+    tasks: dict = field(default_factory=dict)
+    """Of the worker: task id by the name of its Deployment. Of the master: entity by the id of its subscription."""
+
+
+@dataclass
+class SimPod:
+    component: str
+    name: str
+    uid: str
+    created: float
+    process: Process | None = None
+    restarts: int = 0
+    told_at: float = -1e9
+    """When its last restart is seen by whoever asks the API server."""
+    restart_at: float | None = None
+    deleting: bool = False
+    gone_at: float | None = None
+    terminates_at: float | None = None
+    lost_at: float | None = None
+    """Its node's end: nothing ever takes the pod away after that."""
+
+    def identity(self, now):
+        return f"{self.uid}/{self.restarts - (now < self.told_at)}"
+
+
+class Cell:
+    """Seven members and their tasks."""
+
+    def __init__(self, *, functions=1, volatile=False, idempotent=False, metrics=True):
+        self.now, self.ids = 0.0, itertools.count(1)
+        self.functions, self.volatile, self.idempotent, self.metrics = functions, volatile, idempotent, metrics
+        self.pods: list[SimPod] = []
+        self.deployments: dict[str, str] = {}  # name: task id
+        self.database = {}
+        self.epoch, self.bus_process, self.bus_back = 0, None, 0.0
+        self.fetch = dict
+        self.scaled: dict[str, int] = {}
+        for name in MEMBERS:
+            self.make(name)
+
+    # -- pods ------------------------------------------------------------------------------------------------------
+
+    def make(self, component):
+        n = next(self.ids)
+        pod = SimPod(component, f"{component}-{n}", f"uid{n}", self.now)
+        self.pods.append(pod)
+        return pod
+
+    def of(self, component):
+        """The newest pod that is not on its way out."""
+        return next((p for p in reversed(self.pods) if p.component == component and not p.deleting), None)
+
+    def running(self, component):
+        """Its processes that run: there may be an old one that is still ending."""
+        return [p.process for p in self.pods if p.component == component and p.process and p.process.stopped is None]
+
+    def process(self, component):
+        return next(iter(reversed(self.running(component))), None)
+
+    def delete(self, name, grace=None):
+        """What `kubectl delete pod` does; a second time only shortens it."""
+        pod = next((p for p in self.pods if p.name == name), None)
+        if pod is None:
+            return
+        grace = GRACE.get(pod.component, 30.0) if grace is None else float(grace)
+        if not pod.deleting:
+            pod.deleting = True
+            pod.terminates_at = self.now
+        if pod.lost_at is None:
+            end = self.now + grace
+            pod.gone_at = end if pod.gone_at is None else min(pod.gone_at, end)
+
+    def kill(self, component):
+        """SIGKILL: the container starts anew in its pod, without its gate."""
+        pod = self.of(component)
+        if pod and pod.process and pod.lost_at is None:
+            pod.process, pod.restart_at = None, self.now + 1.0
+
+    def wedge(self, component):
+        pod = self.of(component)
+        if pod and pod.process and pod.process.stopped is None:
+            pod.process.stopped = self.now
+
+    def lose_node(self, components):
+        for component in components:
+            if pod := self.of(component):
+                pod.lost_at = self.now
+                if pod.process:
+                    pod.process.stopped = self.now
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def step(self):
+        self.now = round(self.now + STEP, 3)
+        for pod in list(self.pods):
+            self._age(pod)
+        for name in MEMBERS:
+            if self.scaled.get(name, 1) and self.of(name) is None:
+                self.make(name)
+        self._bus()
+        for name in (DISCOVERY, BROKER, MASTER, WORKER, DESIGNER):
+            for process in self.running(name):
+                getattr(self, "_run_" + name.removeprefix("cloud-"))(process)
+
+    def _age(self, pod):
+        process = pod.process
+        if pod.lost_at is not None:
+            if not pod.deleting and self.now - pod.lost_at > NODE_S + TOLERATION_S:
+                pod.deleting = True
+            return
+        if pod.restart_at is not None and self.now >= pod.restart_at:
+            pod.restart_at, pod.restarts, pod.told_at = None, pod.restarts + 1, self.now + LATE_S
+            pod.process = process = Process(self.now)
+        waits = process is None and pod.restart_at is None and not pod.deleting
+        if waits and self.now - pod.created >= 1.0 and self._gate(pod.component):
+            pod.process = Process(self.now)
+            if pod.component == DESIGNER and self.volatile:
+                self.database = copy.deepcopy(self.fetch())
+        if (
+            process
+            and process.stopped is not None
+            and self.now - process.stopped > LIVENESS_S
+            and pod.component != WORKER
+        ):
+            pod.process, pod.restart_at = None, self.now + 1.0
+        if pod.deleting:
+            self._end(pod)
+
+    def _end(self, pod):
+        process = pod.process
+        if process is None:
+            self.pods.remove(pod)
+            return
+        polite = process.stopped is None and pod.component != DESIGNER
+        if polite and self.now - pod.terminates_at >= EXIT_S:
+            if pod.component == WORKER and process.tasks:
+                self._remove_task(process, next(iter(process.tasks)))
+                return
+            if pod.component == WORKER:
+                for master in self.running(MASTER):
+                    if self._hears(master):
+                        master.workers.clear()
+            self.pods.remove(pod)
+        elif self.now >= pod.gone_at:
+            self.pods.remove(pod)
+
+    def _gate(self, component):
+        if component == BROKER:
+            return self.process(DISCOVERY) is not None
+        if component in {MASTER, DESIGNER}:
+            return self.bus_up
+        if component == WORKER and self.metrics:
+            return self.bus_up and self.consuming(MASTER) > 0 and self.consuming(WORKER) == 0
+        if component == WORKER:
+            return self.bus_up
+        return True
+
+    # -- the bus ---------------------------------------------------------------------------------------------------
+
+    @property
+    def bus_up(self):
+        process = self.process(RABBITMQ)
+        return process is not None and self.now - process.born >= BOOT_S[RABBITMQ]
+
+    def _bus(self):
+        if self.bus_up and self.process(RABBITMQ) is not self.bus_process:
+            self.bus_process, self.epoch, self.bus_back = self.process(RABBITMQ), self.epoch + 1, self.now
+
+    def _hears(self, process):
+        return self.bus_up and process.epoch == self.epoch and process.stopped is None
+
+    def consuming(self, component):
+        """What RabbitMQ counts: a stopped process counts until its connection is found dead."""
+        found = (p.process for p in self.pods if p.component == component and p.process)
+        return sum(p.epoch == self.epoch and (p.stopped is None or self.now - p.stopped < AMQP_DEAD_S) for p in found)
+
+    def _connect(self, process, *, patience=RETRY_S):
+        """True the moment it begins to consume."""
+        if process.epoch is not None or process.deaf:
+            return False
+        if self.bus_up and self.now - process.born >= 0.5:
+            process.epoch = self.epoch
+            return True
+        if self.now - process.born > patience:
+            process.deaf = True
+        return False
+
+    # -- members ---------------------------------------------------------------------------------------------------
+
+    def _run_discovery(self, process):
+        pass
+
+    def _run_broker(self, process):
+        discovery = self.process(DISCOVERY)
+        if discovery and self.now - process.beat >= 5.0:
+            process.beat = self.now
+            discovery.workers["broker"] = self.now
+
+    def _run_master(self, process):
+        self._connect(process)
+        for worker, (beat, _) in list(process.workers.items()):
+            if self.now - beat >= FORGOTTEN_S:
+                del process.workers[worker]
+
+    def _run_worker(self, process):
+        joined = self._connect(process)
+        if joined or self.now - process.beat >= 10.0:
+            process.beat = self.now
+            if self.bus_up and process.epoch is not None:  # its publisher dials again, deaf or not
+                for master in self.running(MASTER):
+                    if self._hears(master):
+                        master.workers[WORKER] = (self.now, len(process.tasks))
+
+    def _run_designer(self, process):
+        if process.epoch is None and (self.now - process.born) % 5.0 >= 1.0:  # it tries for ever, every 5 s
+            self._connect(process, patience=1e9)
+        if process.epoch is not None and not process.replayed:
+            process.replayed = True
+            for function in self.database.get("fogfunctions", {}):
+                self._intent(function)
+
+    def _intent(self, function):
+        """The master hears of an intent: it subscribes at discovery, which tells it of what there is."""
+        master, discovery = self.process(MASTER), self.process(DISCOVERY)
+        if master is None or not self._hears(master) or discovery is None:
+            return  # dropped for ever
+        sid = f"sid{next(self.ids)}"
+        master.tasks[sid] = (function, {})
+        discovery.state[f"s:{sid}"] = {"reference": "http://master.ns.svc.cluster.local:1060"}
+        for key in [k for k in discovery.state if k.startswith("r:T")]:
+            self._available(sid, key[2:])
+
+    def _available(self, sid, entity):
+        master = self.process(MASTER)
+        if master is None or sid not in master.tasks:
+            return  # not issued by me
+        function, plan = master.tasks[sid]
+        if entity in plan:
+            return
+        plan[entity] = f"Task.{function}.{entity}"
+        worker = self.process(WORKER)
+        if WORKER in master.workers and self._hears(master) and worker and self._hears(worker):
+            self._launch(worker, plan[entity])
+
+    def _launch(self, worker, task):
+        if self.idempotent and task in self.deployments.values():
+            return
+        name = f"fogflow-task-{next(self.ids)}"
+        self.deployments[name] = worker.tasks[name] = task
+        if broker := self.process(BROKER):
+            broker.state[f"s:{name}"] = {"reference": f"http://{name}", "Subscriber": {"Correlator": task}}
+            broker.state[f"e:Out.{task}"] = {}
+        if discovery := self.process(DISCOVERY):
+            discovery.state[f"r:Out.{task}"] = {}
+
+    def _remove_task(self, worker, name):
+        task = worker.tasks.pop(name)
+        self.deployments.pop(name, None)
+        for process, keys in (
+            (self.process(BROKER), (f"s:{name}", f"e:Out.{task}")),
+            (self.process(DISCOVERY), (f"r:Out.{task}",)),
+        ):
+            for key in keys if process else ():
+                process.state.pop(key, None)
+
+    def appear(self, entity):
+        """A device publishes for the first time."""
+        broker, discovery = self.process(BROKER), self.process(DISCOVERY)
+        if broker is None or discovery is None:
+            return False
+        broker.state[f"e:{entity}"] = {}
+        discovery.state[f"r:{entity}"] = {}
+        for sid in [k[2:] for k in discovery.state if k.startswith("s:")]:
+            self._available(sid, entity)
+        return True
+
+    def post(self):
+        """Somebody adds the functions through the designer's API."""
+        self.database = {"fogfunctions": {f"f{i}": {} for i in range(self.functions)}}
+        for function in self.database["fogfunctions"]:
+            self._intent(function)
+
+    # -- what can be seen, and done ----------------------------------------------------------------------------------
+
+    def answers(self, component):
+        process = self.process(component)
+        if component == RABBITMQ:
+            return self.bus_up
+        if component == NGINX:
+            return process is not None
+        return process is not None and self.now - process.born >= STEP
+
+    def look(self):
+        """What observe.look would tell, and how long that took."""
+        asked = [name for name in MEMBERS if name != WORKER and (name != RABBITMQ or self.metrics)]
+        answers = {name: self.answers(name) for name in asked}
+        hung = [
+            n
+            for n in asked
+            if not answers[n]
+            and any(p.component == n and p.process and p.process.stopped is not None for p in self.pods)
+        ]
+        held = {name: self.process(name).state if answers[name] else None for name in (DISCOVERY, BROKER)}
+        beat, workload = None, 0
+        if answers[MASTER]:
+            at, workload = self.process(MASTER).workers.get(WORKER, ("", 0))
+            beat = str(at)
+        counts = None
+        if self.metrics and answers[RABBITMQ]:
+            counts = {name: self.consuming(name) for name in TRIO}
+        brokers = None
+        if answers[DISCOVERY]:
+            brokers = sum(self.now - at < FORGOTTEN_S for at in self.process(DISCOVERY).workers.values())
+        functions = len(self.database.get("fogfunctions", {})) if answers[DESIGNER] else None
+        database = copy.deepcopy(self.database) if answers[DESIGNER] else None
+        pods = {
+            name: tuple(self._seen(p) for p in self.pods if p.component == name)
+            for name in MEMBERS
+            if any(p.component == name for p in self.pods)
+        }
+        seen = Seen(
+            pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beat,
+            workload=workload, brokers=brokers, discovery=copy.deepcopy(held[DISCOVERY]),
+            broker=copy.deepcopy(held[BROKER]), functions=functions, designer=database,
+            tasks=tuple(sorted(self.deployments)),
+        )  # fmt: skip
+        return seen, SLOW_S * len(hung)
+
+    def _seen(self, pod):
+        noticed = pod.lost_at is not None and self.now - pod.lost_at > NODE_S
+        runs = pod.process is not None
+        booted = runs and self.now - pod.process.born >= BOOT_S.get(pod.component, 0.0)
+        return Pod(
+            pod.name, pod.identity(self.now), started=booted, ready=booted and not noticed, deleting=pod.deleting
+        )
+
+    def do(self, action, memory):
+        if action.kind in {"delete", "end", "replay"}:
+            self.delete(action.target, action.grace_s)
+        elif action.kind == "reap":
+            for name in action.names:
+                self.deployments.pop(name, None)
+        elif action.kind == "restore":
+            process = self.process(action.component)
+            if process is None:
+                return
+            held = memory.snapshot[action.component]
+            for key in sorted(action.names):
+                process.state[key] = copy.deepcopy(held[key])
+                if action.component == DISCOVERY and key.startswith("s:"):
+                    for one in [k[2:] for k in process.state if k.startswith("r:T")]:
+                        self._available(key[2:], one)
+        else:
+            raise AssertionError(action.kind)
+
+    # -- the truth ---------------------------------------------------------------------------------------------------
+
+    def ails(self):  # noqa: C901 - one line for each thing that must hold
+        """What is wrong, in one line; empty when the cell works and every task runs exactly once."""
+        if not self.bus_up:
+            return "the bus is down"
+        for name in TRIO:
+            if self.consuming(name) != 1 or not self.running(name):
+                return f"{name} does not consume"
+        master, worker = self.process(MASTER), self.process(WORKER)
+        if WORKER not in master.workers:
+            return "the worker is not listed"
+        for name in (DISCOVERY, BROKER, NGINX):
+            if not self.answers(name):
+                return f"{name} does not answer"
+        wanted = sorted(f"Task.f{i}.{d}" for i in range(self.functions) for d in DEVICES)
+        if sorted(self.deployments.values()) != wanted:
+            return f"tasks {sorted(self.deployments.values())}"
+        if set(worker.tasks) != set(self.deployments) and not self.idempotent:
+            return "a task that its worker does not know of"
+        planned = sorted(t for _, plan in master.tasks.values() for t in plan.values())
+        if planned != wanted:
+            return f"the master plans {planned}"
+        for process, keys in (
+            (self.process(DISCOVERY), {f"r:{d}" for d in DEVICES} | {f"s:{sid}" for sid in master.tasks} | {"s:app"}),
+            (self.process(BROKER), {f"e:{d}" for d in DEVICES} | {f"s:{n}" for n in self.deployments} | {"s:app"}),
+        ):
+            if lost := keys - process.state.keys():
+                return f"lost {sorted(lost)}"
+        return ""
+
+
+class Keeper:
+    """keeper.py's loop, in simulated time."""
+
+    def __init__(self, cell):
+        self.cell, self.memory, self.stored, self.stored_at = cell, Memory(), {}, -1e9
+        self.due, self.log, self.faults = 0.0, [], []
+        cell.fetch = lambda: self.memory.snapshot[DESIGNER]
+
+    def lasting(self):
+        m = self.memory
+        snapshot = {n: {k: v for k, v in held.items() if not k.startswith("e:")} for n, held in m.snapshot.items()}
+        return copy.deepcopy(
+            {"order": m.order, "known": m.known, "subscribed": m.subscribed, "mends": m.mends, "snapshot": snapshot}
+        )
+
+    def restart(self, *, graceful):
+        if graceful:
+            self.stored = self.lasting()
+        old, self.memory = self.stored, Memory()
+        for key in ("order", "known", "subscribed", "mends"):
+            if key in old:
+                setattr(self.memory, key, copy.deepcopy(old[key]))
+        for name in STATEFUL:
+            self.memory.snapshot[name] = copy.deepcopy(old.get("snapshot", {}).get(name, {}))
+        self.due = self.cell.now + 4.0
+
+    def turn(self):
+        cell = self.cell
+        seen, cost = cell.look()
+        actions, self.memory = decide(seen, self.memory, cell.now)
+        for action in actions:
+            if action.component in TRIO and action.kind in {"delete", "end", "replay"} and seen.checks_consumers:
+                assert seen.consumers is not None or seen.answers.get(action.component) is False, f"bus down: {action}"
+                assert seen.consumers is not None, f"{action.component} is restarted while the bus is down: {action}"
+            self.log.append((cell.now, action))
+            cell.do(action, self.memory)
+        lasting = self.lasting()
+        urgent = any(lasting[k] != self.stored.get(k) for k in ("order", "known"))
+        if lasting != self.stored and (urgent or cell.now - self.stored_at >= 30.0):
+            self.stored, self.stored_at = lasting, cell.now
+        calm = not actions and self.memory.mend is None and not cell.ails()
+        self.due = cell.now + cost + (2.0 if calm else 0.5)
+
+    def run(self, until, faults=()):
+        """Simulate; `faults` are (when, what to do)."""
+        pending = sorted(faults, key=lambda one: one[0])
+        while self.cell.now < until:
+            self.cell.step()
+            while pending and self.cell.now >= pending[0][0]:
+                pending.pop(0)[1]()
+            if self.cell.now >= self.due:
+                self.turn()
+        return self
+
+
+def settled(**how):
+    """A cell that works, everything in the keeper's snapshot."""
+    cell = Cell(**how)
+    keeper = Keeper(cell)
+    keeper.run(30.0)
+    cell.post()
+    for device in DEVICES:
+        assert cell.appear(device)
+    for name in (DISCOVERY, BROKER):
+        cell.process(name).state["s:app"] = {"reference": "http://app.example:9"}
+    keeper.run(120.0)
+    keeper.log.clear()
+    return keeper

@@ -1,0 +1,368 @@
+"""What the keeper asks of the members and puts back into them, against servers on loopback."""
+
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import ngsi
+import pytest
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, TRIO, WORKER, Memory
+from http_json import Refused, Server
+from observe import Members, look
+from serve import Shared, serve, verify
+
+from tests.unit.keeper.stub import stub
+
+REGISTRATION = {
+    "ID": "urn:T 1/a",
+    "Type": "Temperature",
+    "AttributesList": {"t": {"name": "t", "type": "integer"}},
+    "MetadataList": {"location": {"name": "location"}},
+    "ProvidingApplication": "http://cloud-broker:8070/ngsi10",
+}
+FOUND = {"contextRegistrationResponses": [{"contextRegistration": {"entities": [{"id": "urn:T 1/a"}]}}]}
+METRICS = "\n".join(
+    f'rabbitmq_detailed_queue_consumers{{vhost="/",queue="{queue}"}} 1'
+    for queue in ("Master.001", "Worker.001", "fogflow-designer")
+)
+
+
+@pytest.fixture(autouse=True)
+def no_connection_left(monkeypatch):
+    """A program keeps its connections; a test gives them up."""
+    made, connect = [], Server._connect
+
+    def noted(self):
+        made.append(connect(self))
+        return made[-1]
+
+    monkeypatch.setattr(Server, "_connect", noted)
+    yield
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def discovery():
+    answers = {
+        "POST /ngsi9/discoverContextAvailability": FOUND,
+        "GET /ngsi9/registration/urn:T 1/a": REGISTRATION,
+        "GET /ngsi9/subscription": {"sid1": {"entities": [{"type": "Temperature"}], "reference": "http://m:1060"}},
+        "POST /ngsi9/registerContext": {},
+        "POST /ngsi9/UpdateLDContextAvailability/sid1": {},
+        "GET /ngsi9/broker": {"b": {}},
+        "GET /ngsi9/status": "ok",
+    }
+    with stub(answers) as it:
+        yield it
+
+
+class Broker:
+    """A broker that keeps what it is given, and gives every subscription a new id."""
+
+    def __init__(self):
+        self.entities, self.subscriptions, self.silent = {}, {}, False
+        self.answers = {
+            "GET /version": "3.2.8",
+            "GET /ngsi10/entity": lambda _: list(self.entities.values()),
+            "GET /ngsi10/subscription": lambda _: self.subscriptions,
+            "POST /ngsi10/updateContext": self.update,
+            "POST /ngsi10/subscribeContext": self.subscribe,
+            "POST /ngsi10/unsubscribeContext": self.unsubscribe,
+        }
+
+    def update(self, body):
+        for element in body["contextElements"]:
+            key = element["entityId"]["id"]
+            if body["updateAction"] == "DELETE":
+                self.entities.pop(key, None)
+                continue
+            self.entities[key] = element
+            for one in list(self.subscriptions.values()):
+                if not self.silent and one["entities"][0].get("id") == key:
+                    request = urllib.request.Request(one["reference"] + "/notifyContext", b"{}", method="POST")
+                    urllib.request.urlopen(request, timeout=3).read()
+        return {}
+
+    def subscribe(self, body):
+        sid = f"sid{len(self.subscriptions) + time.monotonic_ns()}"
+        headers = {key.title(): value for key, value in self.stub.asked[-1][2].items()}
+        subscriber = {
+            "Correlator": headers.get("Fiware-Correlator", ""),
+            "Destination": headers.get("Destination", ""),
+            "RequireReliability": headers.get("Require-Reliability") == "true",
+        }
+        self.subscriptions[sid] = {**body, "Subscriber": subscriber}
+        return {"subscribeResponse": {"subscriptionId": sid}, "subscribeError": {"errorCode": {"code": 0}}}
+
+    def unsubscribe(self, body):
+        self.subscriptions.pop(body["subscriptionId"], None)
+        return {}
+
+
+@pytest.fixture
+def broker():
+    it = Broker()
+    with stub(it.answers) as server:
+        it.stub = server
+        yield it
+
+
+# -- discovery ---------------------------------------------------------------------------------------------------------
+
+
+def test_discovery_is_read_without_the_one_request_that_ends_it(discovery):
+    held = ngsi.read_discovery(Server(discovery.url), {})
+    assert held.keys() == {"r:urn:T 1/a", "s:sid1"}
+    assert not [call for call in discovery.calls if call.startswith("GET /ngsi9/subscription/")]
+
+
+def test_a_registration_that_is_known_is_not_asked_again(discovery):
+    server = Server(discovery.url)
+    held = ngsi.read_discovery(server, {})
+    before = len(discovery.asked)
+    assert ngsi.read_discovery(server, held) == held
+    assert len(discovery.asked) - before == 2, "the list of both kinds, and nothing else"
+
+
+def test_a_registration_that_goes_while_it_is_read_is_no_failure(discovery):
+    del discovery.answers["GET /ngsi9/registration/urn:T 1/a"]
+    assert ngsi.read_discovery(Server(discovery.url), {}).keys() == {"s:sid1"}
+
+
+def test_discovery_gets_registrations_before_subscriptions_each_under_its_own_id(discovery):
+    server = Server(discovery.url)
+    held = ngsi.read_discovery(server, {})
+    discovery.asked.clear()
+    ngsi.restore_discovery(server, held, sorted(held, reverse=True))
+    assert discovery.calls == ["POST /ngsi9/registerContext", "POST /ngsi9/UpdateLDContextAvailability/sid1"]
+    (about,) = discovery.asked[0][1]["contextRegistrations"]
+    assert about == {
+        "entities": [{"id": "urn:T 1/a", "type": "Temperature", "isPattern": False}],
+        "attributes": [{"name": "t", "type": "integer"}],
+        "contextMetadata": [{"name": "location"}],
+        "providingApplication": "http://cloud-broker:8070/ngsi10",
+    }
+
+
+def test_only_what_is_missing_is_put_back(discovery):
+    server = Server(discovery.url)
+    held = ngsi.read_discovery(server, {})
+    discovery.asked.clear()
+    ngsi.restore_discovery(server, held, ["s:sid1"])
+    assert discovery.calls == ["POST /ngsi9/UpdateLDContextAvailability/sid1"]
+
+
+# -- broker ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_broker_gets_back_what_it_had_and_the_headers_that_made_it(broker):
+    server = Server(broker.stub.url)
+    broker.entities["T1"] = {"entityId": {"id": "T1", "type": "Temperature"}, "attributes": []}
+    broker.subscriptions["old"] = {
+        "entities": [{"type": "Temperature", "id": "T1"}],
+        "attributes": ["t"],
+        "reference": "http://127.0.0.1:1/x",
+        "restriction": {"scopes": []},
+        "Subscriber": {"Correlator": "Task.f.1", "Destination": "", "RequireReliability": True},
+    }
+    held = ngsi.read_broker(server)
+    broker.silent = True
+    broker.entities.clear()
+    broker.subscriptions.clear()
+    broker.stub.asked.clear()
+    ngsi.restore_broker(server, held, held)
+    assert broker.stub.calls == ["POST /ngsi10/updateContext", "POST /ngsi10/subscribeContext"], "entities first"
+    sent = broker.stub.asked[1][2]
+    assert (sent["Fiware-Correlator"], sent["Require-Reliability"]) == ("Task.f.1", "true")
+    assert "Destination" not in sent
+    assert ngsi.read_broker(server) == held, "known by what it is about, not by its new id"
+
+
+def test_subscriptions_that_differ_in_one_thing_are_two(broker):
+    one = {"entities": [{"id": "T1"}], "reference": "http://127.0.0.1:1/x", "Subscriber": {}}
+    broker.subscriptions = {"a": one, "b": {**one, "attributes": ["t"]}, "c": dict(one)}
+    assert len(ngsi.read_broker(Server(broker.stub.url))) == 2, "the same twice is one"
+
+
+# -- designer ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [({}, 0), ({"f1": {}}, 1), ([{}, {}], 2), ((404, None), -1), ("<html>", -1), ((500, None), -1)],
+)
+def test_functions_are_counted_and_a_designer_that_does_not_tell_is_unknown(answer, count):
+    with stub({"GET /fogfunction": answer}) as designer:
+        assert ngsi.read_functions(Server(designer.url)) == count
+
+
+@pytest.mark.parametrize(
+    ("answer", "database"), [((404, None), {}), ({"a": {}, "b": []}, {}), ({"a": {"x": 1}}, {"a": {"x": 1}}), ((500, None), None)]
+)  # fmt: skip
+def test_a_designer_without_a_database_is_told_from_one_that_fails(answer, database):
+    with stub({"GET /data/meta/db.json": answer}) as designer:
+        assert ngsi.read_database(Server(designer.url)) == database
+
+
+# -- one look ----------------------------------------------------------------------------------------------------------
+
+
+class NoKube:
+    def pods(self):
+        return {}
+
+    def tasks(self):
+        return ("fogflow-task-1",)
+
+
+def urls(**others):
+    return dict.fromkeys((RABBITMQ, DISCOVERY, BROKER, MASTER, DESIGNER, NGINX), "http://127.0.0.1:9") | others
+
+
+def test_a_look_at_a_cell_of_which_nobody_answers():
+    seen = look(Members("001", urls()), NoKube(), Memory())
+    assert set(seen.answers.values()) == {False}
+    assert (seen.consumers, seen.worker_beat, seen.discovery, seen.broker, seen.functions) == (None,) * 5
+    assert seen.tasks == ("fogflow-task-1",)
+
+
+@pytest.mark.parametrize("key", ["Last_Heartbeat_Update", "last_heartbeat_update"])
+def test_a_look_at_a_cell_that_works(discovery, broker, key):
+    master = {"GET /status": "ok", "GET /workers": {"Worker.001": {key: "2026", "workload": 3}}}
+    with stub(master) as m, stub({"GET /metrics/detailed?family=queue_consumer_count": METRICS}) as bus:
+        members = Members(
+            "001", urls(**{DISCOVERY: discovery.url, BROKER: broker.stub.url, MASTER: m.url, RABBITMQ: bus.url})
+        )
+        seen = look(members, NoKube(), Memory())
+    assert seen.consumers == dict.fromkeys(TRIO, 1)
+    assert (seen.worker_beat, seen.workload, seen.brokers) == ("2026", 3, 1)
+    assert seen.discovery.keys() == {"r:urn:T 1/a", "s:sid1"}
+    assert seen.broker == {}
+    assert WORKER not in seen.answers
+
+
+def test_a_master_that_lists_nobody_is_told_from_one_that_does_not_answer():
+    with stub({"GET /status": "ok", "GET /workers": {}}) as master:
+        seen = look(Members("001", urls(**{MASTER: master.url})), NoKube(), Memory())
+    assert seen.worker_beat == ""
+
+
+def test_without_metrics_consumers_are_not_checked():
+    members = Members("001", {name: url for name, url in urls().items() if name != RABBITMQ})
+    seen = look(members, NoKube(), Memory())
+    assert (seen.checks_consumers, seen.consumers) == (False, None)
+    assert RABBITMQ not in seen.answers
+
+
+# -- connections -------------------------------------------------------------------------------------------------------
+
+
+def test_one_connection_is_kept_and_made_anew_when_the_other_side_closed_it():
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    listener = socket.create_server(("127.0.0.1", 0))
+    accepted = []
+
+    def serve_two():
+        for requests in (2, 1):
+            connection, _ = listener.accept()
+            accepted.append(connection)
+            for _ in range(requests):
+                connection.recv(65536)
+                connection.sendall(answer)
+            connection.close()
+
+    thread = threading.Thread(target=serve_two, daemon=True)
+    thread.start()
+    server = Server(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    assert [server.call("GET", "/") for _ in range(3)] == [{}, {}, {}]
+    thread.join(3)
+    assert len(accepted) == 2
+    server.close()
+    listener.close()
+
+
+def test_one_that_takes_connections_and_does_not_answer_costs_one_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=0.2)
+        start = time.monotonic()
+        with pytest.raises(TimeoutError):
+            server.call("GET", "/")
+        assert time.monotonic() - start < 1.0
+
+
+def test_a_refusal_is_an_answer():
+    with stub() as it:
+        assert ngsi.answers(Server(it.url), "/nowhere")
+        with pytest.raises(Refused) as caught:
+            Server(it.url).call("GET", "/nowhere")
+    assert caught.value.status == 404
+
+
+# -- the keeper's own HTTP ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def keeper(broker):
+    shared = Shared(Members("001", urls(**{BROKER: broker.stub.url})), "")
+    server = serve(shared, 0)
+    shared.callback = shared.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield shared
+    server.shutdown()
+    server.server_close()
+
+
+def ask(url, data=None):
+    try:
+        with urllib.request.urlopen(url, data, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_it_is_healthy_only_while_its_loop_comes_round(keeper):
+    assert ask(keeper.url + "/healthz")[0] == 200
+    keeper.beat -= 31.0
+    assert ask(keeper.url + "/healthz")[0] == 503
+
+
+def test_the_designers_database_is_unknown_then_empty_then_there(keeper):
+    assert ask(keeper.url + "/designer/db.json")[0] == 503
+    keeper.database = {}
+    assert ask(keeper.url + "/designer/db.json")[0] == 204
+    keeper.database = {"f": 1}
+    assert ask(keeper.url + "/designer/db.json") == (200, '{"f": 1}')
+
+
+def test_a_round_trip_is_proven_and_leaves_nothing(keeper, broker):
+    status, text = ask(keeper.url + "/verify", b"")
+    step = next(one for one in json.loads(text)["steps"] if one["name"] == "publish and subscribe")
+    assert (status, step["ok"]) == (200, True), text
+    assert (broker.entities, broker.subscriptions, keeper.notified) == ({}, {}, {})
+
+
+def test_a_second_verification_has_to_wait(keeper):
+    assert ask(keeper.url + "/verify", b"")[0] == 200
+    assert ask(keeper.url + "/verify", b"")[0] == 429
+    with keeper.verifying:
+        keeper.verified_at = 0.0
+        assert ask(keeper.url + "/verify", b"")[0] == 429
+
+
+def test_a_broker_that_does_not_notify_fails_the_proof_and_is_cleaned_up(keeper, broker, monkeypatch):
+    monkeypatch.setattr("serve._CALLBACK_S", 0.1)
+    broker.silent = True
+    step = verify(keeper)["steps"][-1]
+    assert not step["ok"]
+    assert "no notification" in step["why"]
+    assert (broker.entities, broker.subscriptions) == ({}, {})
+
+
+@pytest.mark.parametrize("path", ["/", "/notifyContext", "/x/notifyContext", "/%2e%2e/notifyContext"])
+def test_whatever_is_posted_the_server_lives_on(keeper, path):
+    ask(keeper.url + path, b"{")
+    assert ask(keeper.url + "/healthz")[0] == 200

@@ -1,0 +1,249 @@
+"""What the keeper and `leave` ask of the API server, and that the chart allows exactly that."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import kube as kube_module
+import leave as leave_module
+import pytest
+import yaml
+from http_json import Server
+from kube import Kube
+
+from tests.unit.keeper.stub import stub
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "charts/fogflow-chart/templates"
+VERBS = {"PATCH": "patch", "DELETE": "delete", "POST": "create"}
+DEPLOYMENTS, PODS = "/apis/apps/v1/namespaces/{}/deployments", "/api/v1/namespaces/ns/pods"
+
+
+@pytest.fixture(autouse=True)
+def no_connection_left(monkeypatch):
+    """A program keeps its connections; a test gives them up."""
+    made, connect = [], Server._connect
+
+    def noted(self):
+        made.append(connect(self))
+        return made[-1]
+
+    monkeypatch.setattr(Server, "_connect", noted)
+    yield
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def account(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("first")
+    monkeypatch.setattr(kube_module, "_ACCOUNT", tmp_path)
+    return tmp_path
+
+
+class Anything(dict):
+    """Answers everything, with an empty list or object."""
+
+    def get(self, key, _=None):
+        return super().get(key, super().get(key.split("?")[0], {"items": []}))
+
+
+@pytest.fixture
+def api(account):  # noqa: ARG001 - its token is read with every call
+    with stub() as it:
+        it.answers = Anything()
+        yield it
+
+
+@pytest.fixture
+def kube(api):
+    it = object.__new__(Kube)  # its constructor wants a cluster's certificates
+    it._server = Server(api.url)
+    it.namespace, it.tasks_namespace, it.release = "ns", "ns-tasks", "fogflow"
+    return it
+
+
+def asked(api):
+    """(namespace, group, resource, name when it can be limited by it, verb) of every request."""
+    found = set()
+    for key, _, _ in api.asked:
+        method, path = key.split("?")[0].split(" ")
+        match = re.fullmatch(r"/(?:api|apis/(\w+))/v1/namespaces/([^/]+)/(\w+)(?:/([^/]+))?", path)
+        group, namespace, resource, name = match.groups(default="")
+        verb = VERBS.get(method) or ("get" if name else "list")
+        found.add((namespace, group, resource, name, verb))
+    return found
+
+
+def allowed(text, namespace):
+    """The rules of a Role's template, whose only variables are names."""
+    plain = re.sub(r"\{\{ \.Release\.Name \}\}", "fogflow", text)
+    plain = "\n".join(line for line in plain.splitlines() if "{{" not in line and "}}" not in line)
+    rules = yaml.safe_load(plain)
+    return {
+        (namespace, group, resource, name, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", ["*"])
+        for verb in rule["verbs"]
+    }
+
+
+def rules(path, number):
+    """The text below the n-th `rules:` of a template."""
+    text = (TEMPLATES / path).read_text().split("\nrules:\n")[number]
+    return re.split(r"\n---|\n\{\{- end", text)[0]
+
+
+def task_rules():
+    text = (TEMPLATES / "keeper/_keeper.tpl").read_text()
+    return text.split('"fogflow.keeper.taskRules" -}}\n')[1].split("{{- end }}")[0]
+
+
+def generalized(calls, named):
+    """Names count only where a rule can be limited by them."""
+    return {(n, g, r, name if r in named else "*", verb) for n, g, r, name, verb in calls}
+
+
+def test_the_keepers_roles_allow_what_its_code_calls_and_nothing_else(kube, api):
+    """Every method of Kube that the keeper uses; a new one must be added here, and then to the Role."""
+    unused = {"scale"}  # of `leave`
+    arguments = {
+        "delete_pod": ("p", 1), "delete_task": ("fogflow-task-1",), "write_report": ({},), "store": ({},),
+        "event": ("c", "p", "r", "m"),
+    }  # fmt: skip
+    public = {name for name in vars(Kube) if not name.startswith("_")} - unused
+    for name in public:
+        getattr(kube, name)(*arguments.get(name, ()))
+    text = rules("keeper/role.yaml", 1)
+    granted = allowed(text, "ns") | allowed(task_rules(), "ns-tasks")
+    assert generalized(asked(api), {"configmaps", "secrets"}) == granted
+
+
+def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
+    api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
+    leave_module.leave(kube, 0.0)
+    granted = allowed(rules("leave/rights.yaml", 1), "ns") | allowed(task_rules(), "ns-tasks")
+    assert generalized(asked(api) - {("ns", "apps", "deployments", "*", "patch")}, {"deployments"}) == {
+        (n, g, r, name if (n, r) != ("ns-tasks", "deployments") else each, verb)
+        for n, g, r, name, verb in granted
+        for each in (("fogflow-task-1",) if verb == "delete" else ("",) if verb == "list" else (name,))
+    }
+
+
+# -- calls -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_token_is_read_again_for_each_call(kube, api, account):
+    kube.tasks()
+    (account / "token").write_text("second")
+    kube.tasks()
+    assert [headers["Authorization"] for _, _, headers in api.asked] == ["Bearer first", "Bearer second"]
+
+
+def test_pods_by_component_oldest_first_without_those_that_are_over(kube, api):
+    def pod(uid, second, *, restarts=0, state="running", phase="Running", **metadata):
+        return {
+            "metadata": {"name": f"n{uid}", "uid": uid, "creationTimestamp": f"2026-11-24T10:00:0{second}Z",
+                         "labels": {"app.kubernetes.io/name": "master"}, **metadata},
+            "status": {"phase": phase, "containerStatuses": [{"restartCount": restarts, "state": {state: {}}}],
+                       "conditions": [{"type": "Ready", "status": "True"}]},
+        }  # fmt: skip
+
+    items = [
+        pod("b", 2, restarts=2, state="waiting"),
+        pod("a", 1, deletionTimestamp="now"),
+        pod("c", 3, phase="Failed"),
+    ]
+    api.answers[f"GET {PODS}"] = {"items": items}
+    first, second = kube.pods()["master"]
+    assert (first.identity, first.deleting, first.started, first.ready) == ("a/0", True, True, True)
+    assert (second.identity, second.deleting, second.started) == ("b/2", False, False)
+
+
+def test_only_upstreams_tasks_are_tasks(kube, api):
+    names = [
+        {"name": "fogflow-task-2"},
+        {"name": "somebody-else"},
+        {"name": "fogflow-task-1", "deletionTimestamp": "now"},
+    ]
+    api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": each} for each in names]}
+    assert kube.tasks() == ("fogflow-task-2",)
+
+
+def test_what_is_gone_already_is_deleted_but_a_refusal_is_told(kube, api):
+    api.answers[f"DELETE {PODS}/p"] = (404, None)
+    kube.delete_pod("p", None)
+    api.answers[f"DELETE {PODS}/p"] = (403, None)
+    with pytest.raises(OSError, match="403"):
+        kube.delete_pod("p", 1)
+    assert api.asked[-1][1]["gracePeriodSeconds"] == 1
+    assert "gracePeriodSeconds" not in api.asked[0][1]
+
+
+def test_what_is_stored_is_loaded_again_and_a_snapshot_too_large_is_not_sent(kube, api, monkeypatch):
+    memory = {"order": {"master": "a/0"}, "snapshot": {"discovery": {"r:x": {"ä": 1}}}}
+    assert kube.store(memory) == ""
+    api.answers["GET /api/v1/namespaces/ns/secrets/fogflow-keeper"] = api.asked[-1][1]
+    assert kube.load() == memory
+    count = len(api.asked)
+    monkeypatch.setattr(kube_module, "_LARGEST", 10)
+    assert "kept in memory only" in kube.store(memory)
+    assert len(api.asked) == count
+
+
+def test_an_empty_secret_is_an_empty_memory(kube, api):
+    api.answers["GET /api/v1/namespaces/ns/secrets/fogflow-keeper"] = {"metadata": {}}
+    assert kube.load() == {}
+
+
+def test_the_report_is_one_key_of_the_config_map(kube, api):
+    kube.write_report({"v": 1})
+    key, body, headers = api.asked[-1]
+    assert key == "PATCH /api/v1/namespaces/ns/configmaps/fogflow-cell"
+    assert json.loads(body["data"]["cell.json"]) == {"v": 1}
+    assert headers["Content-Type"] == "application/merge-patch+json"
+
+
+# -- leave -------------------------------------------------------------------------------------------------------------
+
+
+def test_leave_stops_the_keeper_first_then_the_worker_then_reaps(kube, api):
+    api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
+    leave_module.leave(kube)
+    assert [key.split("?")[0] for key in api.calls] == [
+        f"PATCH {DEPLOYMENTS.format('ns')}/keeper",
+        f"PATCH {DEPLOYMENTS.format('ns')}/cloud-worker",
+        f"GET {PODS}",
+        f"GET {DEPLOYMENTS.format('ns-tasks')}",
+        f"DELETE {DEPLOYMENTS.format('ns-tasks')}/fogflow-task-1",
+        "DELETE /api/v1/namespaces/ns-tasks/services/fogflow-task-1",
+    ]
+    assert [body for _, body, _ in api.asked[:2]] == [{"spec": {"replicas": 0}}] * 2
+
+
+def test_a_worker_that_does_not_end_keeps_nobody_waiting(kube, api, capsys):
+    worker = {
+        "metadata": {
+            "name": "w",
+            "uid": "w",
+            "creationTimestamp": "",
+            "labels": {"app.kubernetes.io/name": "cloud-worker"},
+        }
+    }
+    api.answers[f"GET {PODS}"] = {"items": [worker]}
+    start = time.monotonic()
+    leave_module.leave(kube, 0.1)
+    assert time.monotonic() - start < 3.0
+    assert "does not end" in capsys.readouterr().out
+
+
+def test_leave_exits_with_0_whatever_happens(kube, monkeypatch, capsys):
+    def broken(*_):
+        raise OSError("no route")
+
+    monkeypatch.setattr(leave_module, "Kube", lambda *_: kube)
+    monkeypatch.setattr(kube, "scale", broken)
+    assert leave_module.main(["--release=fogflow", "--namespace=ns", "--tasks-namespace=ns-tasks"]) == 0
+    assert "tasks may be left in namespace ns-tasks" in capsys.readouterr().out
