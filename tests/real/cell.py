@@ -116,6 +116,14 @@ class Cell:
                 )
         return found
 
+    def assert_no_orphan(self):
+        """Nothing of the tasks is left, nor anything of the release but what it says it keeps."""
+        left = self.box.get("all", "-n", f"{self.namespace}-tasks")["items"] + self.get("all")["items"]
+        names = [
+            f"{one['kind']} {one['metadata']['name']}" for one in left if "deletionTimestamp" not in one["metadata"]
+        ]
+        assert names == []
+
     def recover(self, seconds=120, settle=8.0):
         """Seconds until the cell works, and goes on working: a mend that is still to come would interrupt it again.
 

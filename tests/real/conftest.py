@@ -1,5 +1,6 @@
 """One sandbox with real nodes for the run, with all images loaded; a release in a namespace for each test module."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real import cell as cells
 from tests.real import images
 
 ROOT = Path(__file__).parents[2]
@@ -92,8 +94,7 @@ def home():
     folder = WORK / f"real-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
-    if "KEEP" not in os.environ:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -105,8 +106,29 @@ def box(home):
     it.sandbox("up", "--real", "--nodes", "3")
     it.load()
     yield it
-    if "KEEP" not in os.environ:
-        it.sandbox("down")
+    it.sandbox("down")
+
+
+@contextlib.contextmanager
+def released(box, namespace, *options):
+    """A release that works, with one function and its tasks; afterwards it is uninstalled, and no orphan is left.
+
+    Its namespace enforces Pod Security `restricted`, in every test.
+    """
+    box.kubectl("create", "namespace", namespace)
+    box.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    box.tool("deploy", "-n", namespace, *options)
+    subscriber = cells.Subscriber(f"10.89.{box.state['network']}.1")
+    try:
+        it = cells.Cell(box, namespace, subscriber)
+        it.populate()
+        it.recover(60)
+        yield it
+        box.tool("uninstall", "-n", namespace, "--yes")
+        it.assert_no_orphan()
+    finally:
+        subscriber.close()
+        box.kubectl("delete", "namespace", namespace, f"{namespace}-tasks", "--ignore-not-found", check=False)
 
 
 def until(check, what, seconds=90, every=0.2):

@@ -73,6 +73,13 @@ IMAGES = {
         {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]},
         shell=False,
     ),
+    "crash": Debian(  # an nginx that ends as soon as it starts
+        ("docker.io/nginxinc/nginx-unprivileged:crash",),
+        "trixie",
+        ("busybox-static",),
+        {"Entrypoint": ["/bin/sh", "-c", "echo 'nginx: [emerg] no such thing'; exit 1"], "Env": ["PATH=/bin"]},
+        shell=False,
+    ),
 }
 GO = ("discovery", "broker", "master", "worker", "designer", "operator")
 _APPLETS = ("sh", "sleep", "httpd", "wget", "nc", "cat", "echo", "ls", "ip", "nslookup", "env", "kill", "ps", "hostname", "id",

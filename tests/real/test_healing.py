@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.real import cell as cells
-from tests.real.conftest import until
+from tests.real.conftest import released, until
 from tests.real.figures import record
 
 NAMESPACE = "heal"
@@ -16,21 +16,8 @@ SNAPSHOT_S = 3.0  # the keeper looks every 2 s when all is calm
 
 @pytest.fixture(scope="module")
 def cell(box):
-    address = box.state["network"]
-    subscriber = cells.Subscriber(f"10.89.{address}.1")
-    box.tool("deploy", "-n", NAMESPACE, "--external-ip", f"10.89.{address}.11", "--set", "tolerationSeconds=5")
-    it = cells.Cell(box, NAMESPACE, subscriber)
-    it.populate()
-    it.recover(60)
-    yield it
-    import os
-
-    if "KEEP" in os.environ:
-        return
-    box.tool("uninstall", "-n", NAMESPACE, "--yes")
-    subscriber.close()
-    left = box.get("deployments,services", "-n", f"{NAMESPACE}-tasks")["items"]
-    assert [one["metadata"]["name"] for one in left] == [], "an uninstall leaves no orphan"
+    with released(box, NAMESPACE, "--set", "tolerationSeconds=5") as it:
+        yield it
 
 
 @pytest.fixture

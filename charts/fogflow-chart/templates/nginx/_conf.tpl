@@ -11,6 +11,7 @@ events {
 http {
   server_tokens off;
   access_log /dev/stdout;
+  keepalive_requests 100; # then a client connects anew, and may get to another replica
   client_body_temp_path /tmp/client_body;
   proxy_temp_path /tmp/proxy;
   fastcgi_temp_path /tmp/fastcgi;

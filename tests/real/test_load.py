@@ -1,0 +1,123 @@
+"""The front door under load: nothing fails while its pods are replaced, go, or crash; replicas share the load."""
+
+import json
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.real.conftest import TOOL, released, until
+from tests.real.figures import record
+from tests.real.load import Load
+
+NAMESPACE = "load"
+ENOUGH = 5_000
+
+
+@pytest.fixture(scope="module")
+def cell(box):
+    with released(box, NAMESPACE) as it:
+        yield it
+
+
+def rollout(cell):
+    cell.box.kubectl("-n", cell.namespace, "rollout", "restart", "deployment/nginx")
+    cell.box.kubectl("-n", cell.namespace, "rollout", "status", "deployment/nginx", "--timeout=90s")
+
+
+def delete_one(cell):
+    cell.box.kubectl("-n", cell.namespace, "delete", "pod", cell.pods("nginx")[0]["metadata"]["name"])
+    until(lambda: sum(ready(pod) for pod in cell.pods("nginx")) == 2, "nginx is whole again")
+
+
+def ready(pod):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "no keep-alive"])
+@pytest.mark.parametrize("what", [rollout, delete_one])
+def test_no_request_fails(cell, what, keep_alive):
+    with Load(cell.address["nginx"], keep_alive=keep_alive) as load:
+        load.until(1_000)
+        what(cell)
+        load.until(ENOUGH)
+    record(
+        "load",
+        f"{what.__name__.replace('_', ' ')}, {'' if keep_alive else 'no '}keep-alive",
+        "failed",
+        len(load.failed),
+    )
+    record(
+        "load", f"{what.__name__.replace('_', ' ')}, {'' if keep_alive else 'no '}keep-alive", "requests", load.asked
+    )
+    assert load.failed == []
+
+
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "no keep-alive"])
+def test_replicas_share_the_load(cell, keep_alive):
+    mark = f"/ngsi9/status?{'kept' if keep_alive else 'new'}{time.monotonic_ns()}"
+    with Load(cell.address["nginx"], path=mark, clients=20, rate=250.0, keep_alive=keep_alive) as load:
+        load.until(ENOUGH)
+    shares = [
+        cell.box.kubectl("-n", cell.namespace, "logs", pod["metadata"]["name"], "-c", "nginx").count(mark)
+        for pod in cell.pods("nginx")
+    ]
+    assert sum(shares) >= ENOUGH
+    mean = sum(shares) / len(shares)
+    worst = max(abs(share - mean) / mean for share in shares)
+    record("balance", "keep-alive" if keep_alive else "no keep-alive", round(100 * worst, 1))
+    # a kept connection stays with its pod for 100 requests, so those are dealt out fifty times, not five thousand times
+    assert worst <= (0.6 if keep_alive else 0.2), shares
+
+
+def deploy(cell, *options):
+    """`deploy` and its lines, each with the seconds since its start."""
+    argv = [*TOOL, "deploy", "-n", cell.namespace, *options]
+    start, lines = time.monotonic(), []
+    with subprocess.Popen(argv, env=cell.box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tool:
+        reader = threading.Thread(target=lambda: lines.extend((time.monotonic() - start, line) for line in tool.stdout))
+        reader.start()
+        tool.wait(300)
+        reader.join()
+    return tool.returncode, lines
+
+
+def named_after(lines):
+    """Seconds until a line told that a container crashes."""
+    return next((at for at, line in lines if re.search(r"FK-50\d\d.*(crash|exit)", line)), None)
+
+
+def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell):
+    before = json.loads(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))
+    with Load(cell.address["nginx"], keep_alive=False) as load:
+        load.until(500)
+        code, lines = deploy(cell, "--set", "nginx.image.tag=crash")
+        load.until(ENOUGH)
+    text = "".join(line for _, line in lines)
+    named = named_after(lines)
+    assert code != 0
+    assert named is not None, text
+    record("rollout", "a crashing image of nginx is named after, s", named)
+    record("rollout", "and taken back after, s", lines[-1][0])
+    assert named <= 15, text
+    assert load.failed == []
+    assert len(before) < len(json.loads(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))), "it was tried"
+    assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml"), (
+        "and taken back"
+    )
+    cell.recover(30)
+
+
+def test_and_taken_back_by_hand(cell):
+    with Load(cell.address["nginx"], keep_alive=False) as load:
+        code, lines = deploy(cell, "--set", "nginx.image.tag=crash", "--no-rollback-on-failure")
+        assert code != 0
+        assert named_after(lines) is not None, lines
+        assert "crash" in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
+        cell.box.tool("rollback", "-n", cell.namespace)
+        load.until(ENOUGH)
+    assert load.failed == []
+    assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
+    cell.recover(30)

@@ -1,0 +1,116 @@
+"""A node without power: FogFlow works elsewhere, and nothing is there twice when it comes back."""
+
+import json
+import time
+
+import pytest
+
+from tests.real.conftest import Box, released, until
+from tests.real.figures import record
+
+NAMESPACE = "node"
+
+
+@pytest.fixture
+def cell(box):
+    with released(box, NAMESPACE, "--set", "tolerationSeconds=5") as it:
+        yield it
+
+
+def is_ready(box, node):
+    conditions = box.get("node", node)["status"]["conditions"]
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
+    until(lambda: cell.report().get("state") == "working", "the keeper is content")
+    time.sleep(3)
+    tasks = cell.tasks()
+    node = cell.pods("rabbitmq")[0]["spec"]["nodeName"]
+    lost = {
+        name for name, ids in cell.identities().items() for pod in cell.pods(name) if pod["spec"]["nodeName"] == node
+    }
+    box.sandbox("node stop", node)
+    start = time.monotonic()
+    try:
+        until(lambda: not is_ready(box, node), "it is seen lost", 60)
+        detected = time.monotonic() - start
+        until(lambda: cell.pods("rabbitmq")[0]["spec"].get("nodeName") not in (None, node), "a new pod", 60)
+        moved = time.monotonic() - start
+        took = time.monotonic() - start + cell.recover(120)
+        record("node", f"lost with {len(lost)} of 8 components: seen as lost after, s", detected)
+        record("node", "new pods after, s (tolerationSeconds 5)", moved)
+        record("node", "FogFlow works elsewhere after, s", took)
+        assert cell.tasks() == tasks
+    finally:
+        box.sandbox("node start", node)
+    until(lambda: is_ready(box, node), "it is back", 60)
+    until(
+        lambda: not [p for p in cell.get("pods")["items"] if "deletionTimestamp" in p["metadata"]], "old pods go", 120
+    )
+    cell.recover(60, settle=12.0)
+    assert {name: len(ids) for name, ids in cell.identities().items()} == {
+        name: 2 if name == "nginx" else 1 for name in cell.identities()
+    }
+    assert cell.tasks() == tasks
+    assert took <= 45
+
+
+def volume(node):
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "designer-local"},
+        "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "local",
+            "hostPath": {"path": "/tmp/designer-local", "type": "DirectoryOrCreate"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [
+                {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
+            ]}},
+        },
+    }  # fmt: skip
+
+
+def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box):
+    node = "sandbox-worker2"
+    box.kubectl("apply", "-f", "-", stdin=json.dumps(volume(node)))
+    options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
+    box.tool("deploy", "-n", "volume", *(w for each in ["tolerationSeconds=5", *options] for w in ("--set", each)))
+    box.sandbox("node stop", node)
+    try:
+        told = until(lambda: named(box, "designer"), "the cause is named", 90, every=1.0)
+        assert node in told
+        assert "volume" in told
+    finally:
+        box.sandbox("node start", node)
+    until(lambda: is_ready(box, node), "it is back", 60)
+    box.tool("uninstall", "-n", "volume", "--yes")
+    box.kubectl("delete", "namespace", "volume", "volume-tasks", "--ignore-not-found")
+    box.kubectl("delete", "persistentvolume", "designer-local")
+
+
+def named(box, component):
+    """The cause that `status` names for a component, when it speaks of a volume."""
+    report = json.loads(box.tool("status", "-n", "volume", "-o", "json", code=None))
+    text = json.dumps([one for one in report["components"] if one["name"] == component])
+    return text if "volume" in text and "FK-" in text else ""
+
+
+def test_a_control_plane_of_three_may_be_lost_under_a_deploy(home):
+    own = Box(home, "three")
+    own.sandbox("up", "--real", "--nodes", "5", "--control-planes", "3")
+    try:
+        own.load()
+        with released(own, "ha") as cell:
+            own.sandbox("node stop", "sandbox-control-plane2")
+            own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=one")
+            for _ in range(5):
+                own.tool("status", "-n", "ha")
+            cell.recover(60)
+            own.sandbox("node start", "sandbox-control-plane2")
+            own.sandbox("node stop", "sandbox-control-plane")  # the front may lead to this one
+            own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=two")
+            own.tool("status", "-n", "ha")
+            cell.recover(60)
+    finally:
+        own.sandbox("down")

@@ -1,0 +1,66 @@
+"""From nothing to working, five times: how long, and where the time goes."""
+
+import statistics
+import threading
+import time
+
+from kubernetes import client, config, watch
+
+from tests.real import cell as cells
+from tests.real.conftest import until
+from tests.real.figures import record
+
+NAMESPACE = "start"
+RUNS = 5
+
+
+class Readiness(threading.Thread):
+    """When each component's first pod became ready, in seconds since the start."""
+
+    def __init__(self, box):
+        super().__init__(daemon=True)
+        self.api = client.CoreV1Api(config.new_client_from_config(box.env["KUBECONFIG"]))
+        self.start_time, self.at = time.monotonic(), {}
+
+    def run(self):
+        for event in watch.Watch().stream(self.api.list_namespaced_pod, NAMESPACE, timeout_seconds=90):
+            pod = event["object"]
+            name = (pod.metadata.labels or {}).get("app.kubernetes.io/name")
+            if any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions or []):
+                self.at.setdefault(name, time.monotonic() - self.start_time)
+
+
+def works(box):
+    """Whether all three consume, the worker is at the master, and the broker at discovery."""
+    try:
+        cell = cells.Cell(box, NAMESPACE, None)
+        return (
+            all(cell.consumers().get(queue) == 1 for queue in cells.QUEUES)
+            and "Worker.001" in cells.call("GET", cell.url("master", 8010, "/workers"))
+            and bool(cells.call("GET", cell.url("discovery", 8090, "/ngsi9/broker")))
+        )
+    except (OSError, LookupError, ValueError):
+        return False
+
+
+def one_run(box):
+    """Seconds from the start of `deploy` to each stage."""
+    ready = Readiness(box)
+    ready.start()
+    deploy = threading.Thread(target=box.tool, args=("deploy", "-n", NAMESPACE))
+    deploy.start()
+    until(lambda: "rabbitmq" in ready.at, "RabbitMQ is ready")
+    until(lambda: works(box), "it works", every=0.1)
+    took = time.monotonic() - ready.start_time
+    deploy.join()
+    told = time.monotonic() - ready.start_time
+    box.tool("uninstall", "-n", NAMESPACE, "--yes")
+    until(lambda: not box.get("pods", "-n", NAMESPACE)["items"], "it is gone")
+    return {**ready.at, "FogFlow works": took, "deploy says so": told, "after RabbitMQ": took - ready.at["rabbitmq"]}
+
+
+def test_it_works_soon_after_rabbitmq_is_ready(box):
+    rows = [one_run(box) for _ in range(RUNS)]
+    for name in rows[0]:
+        record("start", name, statistics.median(row[name] for row in rows if name in row))
+    assert statistics.median(row["after RabbitMQ"] for row in rows) <= 6, rows
