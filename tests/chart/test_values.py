@@ -38,6 +38,7 @@ def test_every_object_of_the_schema_is_closed_or_a_free_map_on_purpose():
         "annotations",
         "podAnnotations",
         "podLabels",
+        "hard",
         "requests",
         "limits",
     }
@@ -72,7 +73,7 @@ def _levels(node: dict[str, Any], path: str = "") -> list[str]:
     return [path, *inner]
 
 
-FREE = ("requests.", "limits.")  # names of resources
+FREE = ("requests.", "limits.", "hard.")  # names of resources
 
 
 @pytest.mark.parametrize("level", [each for each in _levels(VALUES) if not each.endswith(FREE)])

@@ -34,6 +34,12 @@ RESOURCES: dict[str, tuple[str, str, bool]] = {
     "StorageClass": ("storage.k8s.io/v1", "storageclasses", False),
     "PriorityClass": ("scheduling.k8s.io/v1", "priorityclasses", False),
     "RuntimeClass": ("node.k8s.io/v1", "runtimeclasses", False),
+    "MutatingAdmissionPolicy": ("admissionregistration.k8s.io/v1", "mutatingadmissionpolicies", False),
+    "MutatingAdmissionPolicyBinding": (
+        "admissionregistration.k8s.io/v1",
+        "mutatingadmissionpolicybindings",
+        False,
+    ),
     "Lease": ("coordination.k8s.io/v1", "leases", True),
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes", True),
 }
