@@ -46,6 +46,7 @@ class Load:
             kept, connection = connection is not None, connection or self._connect()
             failure = self._ask(connection)
             if failure and kept and isinstance(failure, (http.client.RemoteDisconnected, ConnectionError)):
+                connection.close()
                 connection = self._connect()
                 failure = self._ask(connection)
                 with self._lock:
@@ -57,6 +58,8 @@ class Load:
             if failure or not self.keep_alive or connection.sock is None:
                 connection.close()
                 connection = None
+        if connection:
+            connection.close()
 
     def _connect(self):
         return http.client.HTTPConnection(self.host, self.port, timeout=10)

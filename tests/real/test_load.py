@@ -84,13 +84,17 @@ def deploy(cell, *options):
     return tool.returncode, lines
 
 
+def revisions(cell):
+    return len(json.loads(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))["revisions"])
+
+
 def named_after(lines):
     """Seconds until a line told that a container crashes."""
     return next((at for at, line in lines if re.search(r"FK-50\d\d.*(crash|exit)", line)), None)
 
 
 def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell):
-    before = json.loads(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))
+    before = revisions(cell)
     with Load(cell.address["nginx"], keep_alive=False) as load:
         load.until(500)
         code, lines = deploy(cell, "--set", "nginx.image.tag=crash")
@@ -103,7 +107,7 @@ def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell)
     record("rollout", "and taken back after, s", lines[-1][0])
     assert named <= 15, text
     assert load.failed == []
-    assert len(before) < len(json.loads(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))), "it was tried"
+    assert revisions(cell) == before + 2, "it was tried, and taken back"
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml"), (
         "and taken back"
     )
@@ -116,7 +120,7 @@ def test_and_taken_back_by_hand(cell):
         assert code != 0
         assert named_after(lines) is not None, lines
         assert "crash" in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
-        cell.box.tool("rollback", "-n", cell.namespace)
+        cell.box.tool("rollback", "-n", cell.namespace, "--yes")
         load.until(ENOUGH)
     assert load.failed == []
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
