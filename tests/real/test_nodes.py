@@ -11,6 +11,7 @@ from tests.real.figures import record
 NAMESPACE = "node"
 
 
+STORED_S = 15.0  # the keeper stores what it knows every 10 s: it is lost too
 NODE, OTHER = "sandbox-worker2", "sandbox-worker"  # this machine's way to Services leads over the other one
 
 
@@ -33,7 +34,7 @@ def is_ready(box, node):
 
 def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
     until(lambda: cell.report().get("state") == "working", "the keeper is content")
-    time.sleep(3)
+    time.sleep(STORED_S)
     tasks = cell.tasks()
     assert {pod["spec"]["nodeName"] for pod in cell.get("pods")["items"]} == {NODE}
     box.sandbox("node stop", NODE)

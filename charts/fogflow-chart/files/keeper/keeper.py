@@ -28,7 +28,7 @@ from report import metrics, report
 from serve import Shared, serve
 
 CALM_S, BUSY_S = 2.0, 0.5
-REPORT_S, STORE_S = 10.0, 30.0
+REPORT_S, STORE_S = 10.0, 10.0
 
 
 class Keeper:
@@ -79,7 +79,7 @@ class Keeper:
         return CALM_S if calm else BUSY_S
 
     def store(self, *, final: bool = False) -> None:
-        """Keep what must outlast us: order at once, the snapshot at most every half minute."""
+        """Keep what must outlast us: order at once, the snapshot at most every ten seconds."""
         lasting, before, now = self.lasting(), self.stored or {}, time.monotonic()
         urgent = any(lasting[key] != before.get(key) for key in ("order", "known"))
         if lasting == before or not (urgent or final or now - self.stored_at >= STORE_S):
