@@ -56,7 +56,10 @@ class Cell:
         found = []
         for pod in self.box.get("pods", "-n", f"{self.namespace}-tasks")["items"]:
             ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
-            if not ready or "deletionTimestamp" in pod["metadata"]:
+            leaving = "deletionTimestamp" in pod["metadata"]
+            if leaving and not ready:
+                continue  # it has ended, or its node was lost and nobody can end it
+            if leaving or not ready:
                 return None
             admin = next(e["value"] for e in pod["spec"]["containers"][0]["env"] if e["name"] == "adminCfg")
             found.append(next(c["correlatorID"] for c in json.loads(admin) if c["command"] == "SET_CORRELATORID"))

@@ -106,10 +106,21 @@ def _unschedulable(pod: Obj, component: str, nodes: Sequence[Obj]) -> Cause:
         if id_ == "FK-3004" and nodes and not selected:
             continue  # the tainted nodes do not match the selector, either
         if re.search(pattern, message):
-            return _make(id_, pod, component, what, evidence=(message,))
+            return _make(
+                id_, pod, component, what + (_lost(pod, nodes) if id_ == "FK-3006" else ""), evidence=(message,)
+            )
     return _make(
         "FK-3009", pod, component, "the scheduler finds no node for it", evidence=(message,) if message else ()
     )
+
+
+def _lost(pod: Obj, nodes: Sequence[Obj]) -> str:
+    """Which claims it is about, and which nodes are away: a volume of a lost node comes back with it, or never."""
+    volumes = (pod.get("spec") or {}).get("volumes") or []
+    claims = [str(v["persistentVolumeClaim"].get("claimName")) for v in volumes if v.get("persistentVolumeClaim")]
+    away = [str(n["metadata"]["name"]) for n in nodes if condition(n, "Ready") not in {"True", ""}]
+    text = f" (claim {', '.join(claims)})" if claims else ""
+    return text + (f"; not ready, and perhaps the one that has it: node {', '.join(away)}" if away else "")
 
 
 def _container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component: str, *, init: bool) -> list[Cause]:

@@ -113,6 +113,20 @@ def test_events_of_another_pod_of_that_name_are_ignored():
     assert pod_causes(pod(), [old], "master") == []
 
 
+def test_a_volume_that_no_node_can_reach_names_its_claim_and_the_nodes_that_are_away():
+    spec = {"containers": [], "volumes": [{"persistentVolumeClaim": {"claimName": "designer-data"}}]}
+    message = "0/2 nodes are available: 1 node(s) didn't match PersistentVolume's node affinity"
+    nodes = [
+        {"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": status}]}}
+        for name, status in (("here", "True"), ("away", "Unknown"))
+    ]
+    [found] = pod_causes(pod(spec=spec, conditions=unscheduled(message)), [], "master", nodes)
+    assert found.id == "FK-3006"
+    assert "claim designer-data" in found.summary
+    assert "node away" in found.summary
+    assert "here" not in found.summary
+
+
 def test_probe_text_names_path_and_port():
     spec = {
         "containers": [
