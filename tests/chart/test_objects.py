@@ -44,7 +44,8 @@ def test_every_object_is_labelled_and_in_the_release_or_tasks_namespace(every_re
             assert {"app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart"} <= meta[
                 "labels"
             ].keys()
-            assert meta.get("namespace") in ({None} if each["kind"] == "Namespace" else {"fogflow", "fogflow-tasks"})
+            cluster_wide = each["kind"] == "Namespace" or each["kind"].startswith("MutatingAdmissionPolicy")
+            assert meta.get("namespace") in ({None} if cluster_wide else {"fogflow", "fogflow-tasks"})
 
 
 def test_nothing_is_cluster_wide_but_the_tasks_namespace(every_render):

@@ -4,6 +4,7 @@
 {{- end }}
 
 {{- define "fogflow.tasks.admission" -}}
-{{- $api := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
-{{- if and (include "fogflow.tasks.ours" .) .Values.tasks.admission.enabled (.Capabilities.APIVersions.Has $api) }}true{{ end }}
+{{- /* By the version, which `helm template` can be told, and not by the API: what was rendered can be compared with what runs. */ -}}
+{{- $can := semverCompare ">=1.36-0" .Capabilities.KubeVersion.Version -}}
+{{- if and (include "fogflow.tasks.ours" .) .Values.tasks.admission.enabled $can }}true{{ end }}
 {{- end }}
