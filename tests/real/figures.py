@@ -40,6 +40,17 @@ RabbitMQ they stay deaf for ever, with every pod ready.
 WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
 
 
+_TABLES = {
+    "bus": "Until all three consume again after RabbitMQ answered, in seconds",
+    "start": "From nothing to working: when each is ready after the start of `deploy`, in seconds (p50 of 5)",
+    "load": "Load on the front door (stand-in discovery behind it)",
+    "balance": "Farthest share of a replica from the mean, in percent",
+    "rollout": "A crashing image of nginx, rolled out under load",
+    "node": "A node without power, tolerationSeconds 5",
+    "sandbox": "The sandbox itself, in seconds",
+}
+
+
 def page():
     """docs/reliability.md of the newest figure of each kind."""
     newest = {}
@@ -52,8 +63,14 @@ def page():
         + " |"
         for name in WORKLOADS
     ]
-    rest = [f"| {what[1]} | {value} |" for what, value in sorted(newest.items()) if what[0] == "sandbox"]
-    more = ["", "## The sandbox itself, in seconds", "", "| | |", "|---|---|", *rest] if rest else []
+    more = []
+    for table, title in _TABLES.items():
+        lines = [
+            f"| {', '.join(map(str, what[1:]))} | {value} |"
+            for what, value in sorted(newest.items())
+            if what[0] == table
+        ]
+        more += ["", f"## {title}", "", "| | |", "|---|---|", *lines] if lines else []
     return _HEAD + "\n".join([*rows, *more]) + "\n"
 
 
