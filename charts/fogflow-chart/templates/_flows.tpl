@@ -16,7 +16,9 @@
 - {from: discovery, to: master, ports: [{{ $agent }}]}
 - {from: designer, to: master, ports: [{{ $master }}]}
 - {from: keeper, to: master, ports: [{{ $master }}]}
+{{- if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's gate asks RabbitMQ for the master's consumer */}}
 - {from: cloud-worker, to: master, ports: [{{ $master }}]}
+{{- end }}
 - {from: nginx, to: designer, ports: [{{ $designer }}]}
 - {from: master, to: designer, ports: [{{ $designer }}]}
 - {from: keeper, to: designer, ports: [{{ $designer }}]}
@@ -106,4 +108,19 @@
 - ports: # names, wherever this cluster resolves them
     - {protocol: UDP, port: 53}
     - {protocol: TCP, port: 53}
+{{- end }}
+
+{{/* The ports of your own RabbitMQ that .name needs, as a JSON list: AMQP, and the one of metricsUrl. */}}
+{{- define "fogflow.externalBusPorts" -}}
+{{- $e := .root.Values.rabbitmq.external -}}
+{{- $ports := list -}}
+{{- if and $e.host (has .name (list "master" "cloud-worker" "designer")) -}}
+{{- $ports = append $ports (int $e.port) -}}
+{{- end -}}
+{{- if and $e.host $e.metricsUrl (has .name (list "cloud-worker" "keeper")) -}}
+{{- $url := urlParse $e.metricsUrl -}}
+{{- $usual := ternary "443" "80" (eq $url.scheme "https") -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default $usual | int) -}}
+{{- end -}}
+{{ $ports | toJson }}
 {{- end }}

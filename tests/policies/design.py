@@ -1,0 +1,130 @@
+"""Who may connect to whom, written down by hand from what FogFlow's parts do; the chart's own table is not read.
+
+Kubelets' probes and a pod's connections to itself are no policy's business, and are not asked about.
+"""
+
+from dataclasses import dataclass
+
+COMPONENTS = frozenset({
+    "rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph",
+    "keeper", "leave", "front-door-test",
+})  # fmt: skip
+OURS = COMPONENTS | {"task"}
+FREE = frozenset({"stranger", "elsewhere", "double", "watcher", "dns", "apiserver", "edge", "subscriber", "outside"})
+"""Nobody's business of ours: what they send to each other passes.
+
+stranger: a pod in the release's namespace; elsewhere: one in another; double: one there with the broker's labels; watcher:
+a pod of the monitoring; edge and subscriber: addresses outside the cluster.
+"""
+UNUSED = 9
+"""A port that nobody uses."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """FogFlow's ports, which are values."""
+
+    discovery: int = 8090
+    broker: int = 8070
+    agent: int = 1060
+    master: int = 8010
+    web: int = 8080
+    notified: int = 1030
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the values open beyond FogFlow's own needs."""
+
+    ports: Ports = Ports()
+    exposed: bool = False
+    """Whether the front door takes everybody's connections."""
+    monitoring: bool = False
+    edges: bool = False
+    subscribers: bool = False
+    apiserver: bool = False
+    """Whether the API server's address is known; else its ports are open everywhere."""
+    tasks: frozenset = frozenset()
+    """Roles that tasks may reach beside the broker."""
+    bus: tuple = ()
+    """(AMQP port, metrics port or 0) of a RabbitMQ elsewhere."""
+
+
+def within(opened):
+    """(destination, port): sources, among the release's own pods and its tasks. All of it is TCP."""
+    at = opened.ports
+    table = {
+        # registrations and subscriptions of brokers, of the master and of the designer's pages; front door; the keeper's look
+        ("discovery", at.discovery): {"cloud-broker", "master", "designer", "nginx", "keeper"},
+        # discovery notifies it of new entities; all others publish, ask and subscribe
+        ("cloud-broker", at.broker): {"discovery", "master", "cloud-worker", "designer", "nginx", "keeper", "task"},
+        # discovery tells the master which entities came and went
+        ("master", at.agent): {"discovery"},
+        # the dashboard's lists, and the keeper's look
+        ("master", at.master): {"designer", "keeper"},
+        # the front door; the master fetches topologies; the keeper looks and replays
+        ("designer", at.web): {"nginx", "master", "keeper"},
+        # the broker notifies the dashboard
+        ("designer", at.notified): {"cloud-broker"},
+        # the bus
+        ("rabbitmq", 5672): {"master", "cloud-worker", "designer"},
+        # consumers per queue: the worker's gate waits for the master's, the keeper watches all
+        ("rabbitmq", 15692): {"cloud-worker", "keeper"},
+        # the keeper's look, and `helm test`
+        ("nginx", 8080): {"keeper", "front-door-test"},
+        # the broker answers the keeper's round trip; the designer's gate fetches what the keeper kept
+        ("keeper", 8095): {"cloud-broker", "designer"},
+    }
+    if opened.bus:
+        del table["rabbitmq", 5672], table["rabbitmq", 15692]
+        if not opened.bus[1]:  # nobody tells of queues: the worker's gate waits for the master itself
+            table["master", at.master] |= {"cloud-worker"}
+    return table
+
+
+def arriving(opened):
+    """(destination, port): sources, from outside the release."""
+    at, table = opened.ports, {}
+    if opened.exposed:
+        table["nginx", 8080] = FREE
+    if opened.monitoring:
+        table["rabbitmq", 15692] = table["keeper", 8095] = {"watcher"}
+    if opened.edges:
+        table |= {
+            ("rabbitmq", 5672): {"edge"},
+            ("cloud-broker", at.broker): {"edge"},
+            ("discovery", at.discovery): {"edge"},
+        }
+    return table
+
+
+def leaves(opened, source, destination, port, protocol):
+    """Whether one of ours may send that to somebody who is not."""
+    if (protocol, port) in {("UDP", 53), ("TCP", 53)}:
+        return True  # names, wherever the cluster resolves them
+    if source == "task":
+        return destination in opened.tasks
+    if source in {"cloud-broker", "discovery"} and destination in {
+        *(["edge"] if opened.edges else []),
+        *(["subscriber"] if opened.subscribers else []),
+    }:
+        return True  # they notify whatever address they were given
+    if protocol != "TCP":
+        return False
+    if source in {"cloud-worker", "keeper", "leave"} and port in {443, 6443}:
+        return destination == "apiserver" or not opened.apiserver
+    if opened.bus and port == opened.bus[0]:
+        return source in {"master", "cloud-worker", "designer"}
+    if opened.bus and port == opened.bus[1]:
+        return source in {"cloud-worker", "keeper"}
+    return False
+
+
+def allows(opened, source, destination, port, protocol):
+    """Whether the design lets a connection between two roles through."""
+    if destination == "task" and source in OURS:
+        return source == "cloud-broker"  # its notifications, to a port that the worker drew by lot
+    if destination in OURS:
+        table = within(opened) if source in OURS else arriving(opened)
+        return protocol == "TCP" and source in table.get((destination, port), ())
+    return source in FREE or leaves(opened, source, destination, port, protocol)
