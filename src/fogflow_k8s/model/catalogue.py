@@ -77,6 +77,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-3011", "fatal", "admission refuses the pod",
               ("kubectl -n {namespace} get replicasets,events",
                "if it is Pod Security: kubectl get namespace {namespace} --show-labels")),
+        Entry("FK-3012", "fatal", "a pod would fit on no node; found before anything was installed, and put right by you alone",
+              ("kubectl describe nodes", "lower the component's resources.requests, correct its nodeSelector or affinity, tolerate the taint, or add a node")),
         Entry("FK-4001", "fatal", "the image does not exist",
               ("check {component}.image in your values: is name and tag right, and pushed to that registry?",)),
         Entry("FK-4002", "fatal", "the registry refuses to hand out the image: credentials are missing or wrong",
