@@ -10,10 +10,13 @@ from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.model.assessment import PULLING, Assessment, Component
 from fogflow_k8s.model.catalogue import Cause, cause
+from fogflow_k8s.model.presets import Preset
 from fogflow_k8s.model.readiness import Verdict
 from fogflow_k8s.model.release import Revision
+from fogflow_k8s.model.shape import Shape
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
+SHAPE = Shape(3, 1, 2, 2, 0, "one control-plane node and 2 worker nodes")
 CREATED = "2026-03-04T11:53:00Z"
 SECONDS = {"total": 12.34, "helm": 1.5, "wait": 9.96}
 IMAGES = {
@@ -110,7 +113,13 @@ REPORTS: dict[str, Report] = {
 }
 
 OUTCOMES: dict[str, Outcome] = {
-    "installed": Outcome("installed", 0, report(revision=revision(1)), seconds=SECONDS),
+    "installed": Outcome(
+        "installed",
+        0,
+        report(revision=revision(1)),
+        seconds=SECONDS,
+        preset=Preset("small", "shape 3: one control-plane node and 2 worker nodes", SHAPE),
+    ),
     "installed-without-address": Outcome("installed", 0, report(revision=revision(1), urls=()), seconds=SECONDS),
     "unchanged": Outcome("unchanged", 0, report(), seconds=SECONDS, says="the release is as asked for, and ready"),
     "dry-run": Outcome("upgraded", 0, report(), seconds=SECONDS, says="2 objects would change", dry_run=True),

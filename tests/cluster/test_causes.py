@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from .conftest import ROOT, until
+
 pytestmark = pytest.mark.cluster
 FAULT = "sandbox.fogflow-k8s.io/fault"
 
@@ -24,10 +26,6 @@ CONTROL_PLANE = "node-role\\.kubernetes\\.io/control-plane="
         (fault("discovery", "oom"), "FK-5002", "discovery"),
         ([*fault("discovery", "never-ready"), "--timeout", "12s"], "FK-5003", "discovery"),
         ([*fault("discovery", "config-error"), "--timeout", "12s"], "FK-1206", "discovery"),
-        (["--set", "rabbitmq.resources.requests.cpu=64", "--timeout", "12s"], "FK-3001", "rabbitmq"),
-        ([*HUGE, "--timeout", "12s"], "FK-3002", "rabbitmq"),
-        (["--set", f"rabbitmq.nodeSelector.{CONTROL_PLANE}", "--timeout", "12s"], "FK-3004", "rabbitmq"),
-        (["--set", "rabbitmq.nodeSelector.nowhere=here", "--timeout", "12s"], "FK-3005", "rabbitmq"),
     ],
     ids=lambda v: v if isinstance(v, str) and v.startswith("FK") else "",
 )
@@ -46,6 +44,29 @@ def test_the_headline(site, words, id_, component):
             "cloud-worker",
             "designer",
         }
+
+
+@pytest.mark.parametrize(
+    ("words", "id_"),
+    [
+        (["--set", "rabbitmq.resources.requests.cpu=64"], "FK-3001"),
+        (HUGE, "FK-3002"),
+        (["--set-string", f"rabbitmq.nodeSelector.{CONTROL_PLANE}"], "FK-3004"),
+        (["--set", "rabbitmq.nodeSelector.nowhere=here"], "FK-3005"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_what_the_scheduler_says_of_a_chart_installed_by_hand(site, words, id_):
+    """`deploy` would not have begun (test_capacity.py); with Helm alone, and when nodes change later, it comes to this."""
+    site.helm("install", "fogflow", str(ROOT / "charts/fogflow-chart"), "--create-namespace", *words)
+
+    def found():
+        status = site.json("status", code=None)
+        return status if any(c["component"] == "rabbitmq" for c in status["causes"]) else None
+
+    status = until(found, "the scheduler's word")
+    assert (status["causes"][0]["id"], status["causes"][0]["component"]) == (id_, "rabbitmq")
+    assert status["causes"][0]["advice"]
 
 
 def test_a_quota_that_does_not_allow_the_pods(site):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fogflow_k8s.actions import check, guard, preflight, record, recovery, rollout, status, track
+from fogflow_k8s.actions import capacity, check, guard, preflight, record, recovery, rollout, status, track
 from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
@@ -16,7 +16,10 @@ from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.diff import Change, changes
+from fogflow_k8s.model.presets import Preset, choose, preset_in, said, values_of
 from fogflow_k8s.model.release import repair
+from fogflow_k8s.model.shape import shape_of
+from fogflow_k8s.model.values_base import merge
 
 
 def deploy(op: Operation, request: Request) -> Outcome:
@@ -42,6 +45,10 @@ def deploy(op: Operation, request: Request) -> Outcome:
 def _carry_out(work: Work) -> Outcome:
     """Everything that changes the cluster."""
     op, request = work.op, work.request
+    if homeless := _homeless(work):
+        return outcome(
+            work, "unchanged", PreflightFailed.exit_code, now(work), causes=homeless, says="nothing was changed"
+        )
     made = preflight.ensure_namespace(op, work.objects)  # first: what is missing will have to be made in it
     if absent := _absent(work):
         says = f"nothing was changed, but namespace {op.namespace} was made" if made else "nothing was changed"
@@ -58,6 +65,13 @@ def _carry_out(work: Work) -> Outcome:
         return _upgrade(work, lease, drifted or [])
 
 
+def _homeless(work: Work) -> tuple[Cause, ...]:
+    """The pods that would find no node; not asked again for what is installed already."""
+    if work.installed and not changes(work.installed.objects, work.objects):
+        return ()
+    return capacity.misfits(work.op, work.objects)
+
+
 def _absent(work: Work) -> tuple[Cause, ...]:
     """What the objects need and nobody provides; the Secret that we are about to make is not missing."""
     found = preflight.missing(work.op, work.objects)
@@ -67,7 +81,8 @@ def _absent(work: Work) -> tuple[Cause, ...]:
 def _render(work: Work) -> None:
     """Decide what the user left to us, and render with it."""
     op, request = work.op, work.request
-    values = dict(request.values)
+    work.preset = _preset(work)
+    values = merge(values_of(work.preset), request.values)
     work.secret, work.secret_exists = preflight.bus_secret(op, values)
     if work.secret:
         values, work.password = preflight.name_secret(values, work.secret)
@@ -76,8 +91,16 @@ def _render(work: Work) -> None:
     child = op.helm.start_template(
         request.chart, values, upgrade=work.installed is not None, kube_version=op.cluster.version
     )
-    _ = op.simulated  # asked while Helm renders
     work.objects = manifests.split(op.helm.read_text(child))
+
+
+def _preset(work: Work) -> Preset:
+    """The preset for this cluster, unless one was asked for or the release has one."""
+    nodes = work.op.nodes
+    tolerations = (work.request.values.get("global") or {}).get("tolerations") or ()
+    shape = None if nodes is None else shape_of(nodes, tolerations)
+    installed = preset_in(work.installed.objects) if work.installed else ""
+    return choose(shape, asked=work.request.preset, installed=installed)
 
 
 def _decide_persistence(work: Work, values: dict[str, Any]) -> None:
@@ -110,6 +133,8 @@ def _introduce(work: Work) -> None:
     same = installed is not None and not changes(installed.objects, work.objects)
     what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
     op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")
+    if work.preset:
+        op.report.step(said(work.preset, _replicas(work)))
     deprecated = [
         o["metadata"]["name"]
         for o in work.objects
@@ -119,6 +144,11 @@ def _introduce(work: Work) -> None:
         op.report.warn(
             "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
         )
+
+
+def _replicas(work: Work) -> int:
+    """How many of nginx there will be, whoever said so."""
+    return sum(int(o["spec"].get("replicas", 1)) for o in work.expected if manifests.component_of(o) == "nginx")
 
 
 def _repair(work: Work) -> None:
@@ -199,13 +229,13 @@ def _rehearse(work: Work) -> Outcome:
     if request.dry_run == "server" and op.cluster.get("Namespace", op.namespace):
         child = op.helm.start_upgrade(request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, dry_run="server")
         rollout.run_helm(op, child, work.watch)
-    absent = _absent(work)
+    lacking = (*_homeless(work), *_absent(work))
     return outcome(
         work,
         "unchanged",
-        PreflightFailed.exit_code if absent else 0,
+        PreflightFailed.exit_code if lacking else 0,
         now(work),
-        causes=absent,
+        causes=lacking,
         says="dry run: nothing was changed",
         dry_run=True,
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from fogflow_k8s.adapters.cluster import Cluster
 from fogflow_k8s.adapters.helm import Helm, Target
 from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
 from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model.placement import labels
 
 SIMULATED = "fogflow-k8s.io/simulated"  # the label of a simulated node
 
@@ -49,14 +51,19 @@ class Operation:
         return f"{self.release}-fogflow-k8s"
 
     @cached_property
+    def nodes(self) -> Sequence[Mapping[str, Any]] | None:
+        """The cluster's nodes, read once; None when we may not see them: they are the administrator's."""
+        try:
+            return self.cluster.list("Node")
+        except ClusterError as error:
+            if error.status == 403:
+                return None
+            raise
+
+    @property
     def simulated(self) -> bool:
         """True when a node of the cluster is a simulated one: nothing that needs a container can be believed then."""
-        try:
-            return bool(self.cluster.list("Node", selector=f"{SIMULATED}=true"))
-        except ClusterError as error:
-            if error.status == 403:  # nodes are the administrator's; a namespace's user need not see them
-                return False
-            raise
+        return any(labels(node).get(SIMULATED) == "true" for node in self.nodes or ())
 
     @property
     def tasks_namespace(self) -> str:

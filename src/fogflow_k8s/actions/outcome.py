@@ -8,6 +8,7 @@ from typing import Literal
 
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.model.catalogue import Cause
+from fogflow_k8s.model.presets import Preset
 
 Result = Literal[
     "installed", "upgraded", "unchanged", "rolled-back", "left-failed", "rollback-failed", "timed-out", "interrupted"
@@ -28,3 +29,4 @@ class Outcome:
     before: int = 0  # the revision before
     error: str = ""  # Helm's own words, when it was Helm that failed
     dry_run: bool = False
+    preset: Preset | None = None  # of a deploy: which one was in force, and why

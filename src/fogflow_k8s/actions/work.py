@@ -14,6 +14,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
+from fogflow_k8s.model.presets import Preset
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Request:
     dry_run: str = ""  # "", "client" or "server"
     expect_cluster: str = ""
     allow_other_cluster: bool = False
+    preset: str = ""  # "" = the one that fits the cluster
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Work:
     secret: str = ""  # the Secret with RabbitMQ's password, when it is ours to make
     secret_exists: bool = False
     password: str = ""  # for it, when the user gave one
+    preset: Preset | None = None  # once decided
 
     @property
     def expected(self) -> list[Mapping[str, Any]]:
@@ -73,4 +76,4 @@ def outcome(work: Work, result: Result, exit_code: int, seen: Assessment, **more
         seen,
         work.objects if result != "rolled-back" else (work.installed.objects if work.installed else ()),
     )
-    return Outcome(result, exit_code, report, seconds=work.watch.seconds(), **more)
+    return Outcome(result, exit_code, report, seconds=work.watch.seconds(), preset=work.preset, **more)

@@ -275,4 +275,8 @@ def path_of(kind: str, namespace: str = "", name: str = "") -> str:
     return f"{root}{where}/{plural}" + (f"/{quote(name)}" if name else "")
 
 
-_OTHERS = {"Node": ("v1", "nodes", False), "Event": ("v1", "events", True)}
+_OTHERS = {
+    "Node": ("v1", "nodes", False),
+    "PersistentVolume": ("v1", "persistentvolumes", False),
+    "Event": ("v1", "events", True),
+}

@@ -19,6 +19,7 @@ def deploy(
     values: settings.ValuesFiles = [],  # noqa: B006
     set_: settings.Set = [],  # noqa: B006
     expose: settings.Expose = "",
+    preset: settings.Preset = "",
     timeout: Timeout = "5m",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
     rollback_on_failure: Annotated[
@@ -61,6 +62,7 @@ def deploy(
         dry_run=dry_run,
         allow_other_cluster=allow_other_cluster,
         expect_cluster=expect_cluster,
+        preset=preset,
     )
     outcome = action(op, request)
     me.reporter.close()

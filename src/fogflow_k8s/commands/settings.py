@@ -22,6 +22,22 @@ ValuesFiles = Annotated[
 Set = Annotated[list[str], typer.Option("--set", help="One value, as key.path=value (repeatable).")]
 Expose = Annotated[str, typer.Option(help="none, external-ip, node-port, load-balancer, ingress or gateway.")]
 
+
+def _known_preset(value: str) -> str:
+    from fogflow_k8s.commands.session import one_of
+
+    return one_of(value, ("single-node", "small", "ha"), "--preset") if value else ""
+
+
+Preset = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        callback=_known_preset,
+        help="single-node, small or ha: values that you did not set. Default: what fits the nodes.",
+    ),
+]
+
 _EXPOSE = {
     "none": "none",
     "external-ip": "externalIPs",

@@ -10,6 +10,7 @@ from fogflow_k8s.actions.verify import Proof
 from fogflow_k8s.model.assessment import Component
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.components import NAMES
+from fogflow_k8s.model.presets import Preset
 from fogflow_k8s.model.release import Revision
 
 V = 1
@@ -53,6 +54,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "says": outcome.says,
         "error": outcome.error,
         "evidence": str(outcome.evidence) if outcome.evidence else None,
+        "preset": _preset(outcome.preset) if outcome.preset else None,
     }
 
 
@@ -112,6 +114,21 @@ def junit(proof: Proof) -> str:
 def error_document(message: str, hint: str, exit_code: int) -> dict[str, Any]:
     """The document of any verb that ended with an error before it had anything to report."""
     return {"v": V, "error": {"message": message, "hint": hint}, "exit": exit_code}
+
+
+def _preset(preset: Preset) -> dict[str, Any]:
+    shape = preset.shape
+    return {
+        "name": preset.name,
+        "why": preset.why,
+        "shape": {
+            "number": shape.number,
+            "says": shape.says,
+            "controlPlanes": shape.control_planes,
+            "workers": shape.workers,
+            "zones": shape.zones,
+        } if shape else None,
+    }  # fmt: skip
 
 
 def _cell(report: Report) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from fogflow_k8s.model.config import FogflowConfig, canonical
 from fogflow_k8s.model.values_base import Name, Part, Quantity, merge, remember
 from fogflow_k8s.model.values_expose import Expose
-from fogflow_k8s.model.values_parts import Component, DesignerPart, Dgraph, Gate, HostPath, Keeper, Rabbitmq
+from fogflow_k8s.model.values_parts import Component, DesignerPart, Dgraph, Gate, HostPath, Keeper, Nginx, Rabbitmq
 
 P = TypeVar("P", bound=Part)
 
@@ -220,8 +220,8 @@ class Values(Part):
     """Starts the task instances."""
     designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", 1000))
     """Dashboard and its API. One, by nature."""
-    nginx: Component = _made(
-        Component,
+    nginx: Nginx = _made(
+        Nginx,
         image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
         resources=_sizes("10m", "24Mi", "128Mi"),
         podSecurityContext=_ids(101),

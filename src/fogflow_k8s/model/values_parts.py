@@ -145,6 +145,17 @@ class DesignerPart(Component):
     persistence: Persistence = Persistence()
 
 
+def _evenly() -> list[dict[str, Any]]:
+    return [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}]
+
+
+class Nginx(Component):
+    """Front door: the one component of which there may be several, so the one that can be spread."""
+
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=_evenly)
+    """As in a pod's spec; one without labelSelector is about nginx's own pods."""
+
+
 class Dgraph(Component):
     """Graph store; since 3.2.8 no line of FogFlow's code uses it."""
 
