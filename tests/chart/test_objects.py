@@ -198,10 +198,13 @@ def test_annotations_reach_all_pods_or_one_component(render):
         assert ("b" in annotations) == (name == "cloud-broker")
 
 
-def test_the_designer_is_reachable_before_it_is_ready(render):
-    """It replays its intents the moment it is on the bus; the master fetches the topology through this Service."""
-    services = of_kind(render(), "Service")
-    assert services["designer"]["spec"]["publishNotReadyAddresses"] is True
+def test_the_master_reaches_the_designer_before_it_is_ready_and_nobody_else_does(render):
+    """It replays its intents the moment it is on the bus; such a Service leads to the pods of a lost node, too."""
+    manifests = render()
+    services = {n: s["spec"].get("publishNotReadyAddresses", False) for n, s in of_kind(manifests, "Service").items()}
+    assert {name for name, early in services.items() if early} == {"designer-starting"}
+    masters = json.loads(of_kind(manifests, "ConfigMap")["master-config"]["data"]["config.json"])
+    assert masters["designer"]["host_ip"].startswith("designer-starting.")
 
 
 @pytest.mark.parametrize("arguments", ["externalIPs={192.0.2.1}", "Service.spec.externalIPs={192.0.2.1}"])

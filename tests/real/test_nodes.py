@@ -32,9 +32,6 @@ def is_ready(box, node):
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
-@pytest.mark.xfail(
-    reason="with the keeper lost as well, everything comes back but the tasks: under investigation", strict=False
-)
 def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
     until(lambda: cell.report().get("state") == "working", "the keeper is content")
     time.sleep(STORED_S)

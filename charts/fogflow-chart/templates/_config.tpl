@@ -47,7 +47,7 @@
 {{ merge (dict
     "discovery" (include "fogflow.config.discoveryClient" . | fromJson)
     "broker" (include "fogflow.config.brokerClient" . | fromJson)
-    "designer" (dict "host_ip" (include "fogflow.fqdn" (list . "designer")) "webSrvPort" (int $c.designer.webSrvPort))
+    "designer" (dict "host_ip" (include "fogflow.fqdn" (list . "designer-starting")) "webSrvPort" (int $c.designer.webSrvPort))
     "master" (dict
       "host_ip" (include "fogflow.fqdn" (list . "master"))
       "ngsi_agent_port" (int $c.master.ngsi_agent_port)

@@ -120,6 +120,9 @@ class Cell:
         pod = next((p for p in self.pods if p.name == name), None)
         if pod is None:
             return
+        if grace == 0:
+            self.pods.remove(pod)  # nobody waits for the kubelet's word
+            return
         grace = GRACE.get(pod.component, 30.0) if grace is None else float(grace)
         if not pod.deleting:
             pod.deleting = True
@@ -282,6 +285,8 @@ class Cell:
         master, discovery = self.process(MASTER), self.process(DISCOVERY)
         if master is None or not self._hears(master) or discovery is None:
             return  # dropped for ever
+        if any(pod.component == DESIGNER and pod.lost_at is not None for pod in self.pods):
+            return  # dropped, too: it looked for the topology on a node that is not there
         sid = f"sid{next(self.ids)}"
         master.tasks[sid] = (function, {})
         discovery.state[f"s:{sid}"] = {"reference": "http://master.ns.svc.cluster.local:1060"}

@@ -17,7 +17,7 @@ import json
 
 from cell import BROKER, DESIGNER, DISCOVERY, MASTER, TRIO, WORKER, Action, Memory, Mend, Pod, Seen
 from signs import bus_up, complete, consumes, identity, lasted
-from wedged import unwedge
+from wedged import left_behind, unwedge
 
 DEAF_S = 4.0
 """Without a consumer, so long: longer than a program needs between its start and its queue."""
@@ -179,7 +179,7 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
         return [Action("reap", WORKER, f"{len(seen.tasks)} tasks that no worker knows of", names=seen.tasks)]
     restored = _restored(seen, memory) and seen.discovery is not None and seen.broker is not None
     pod = seen.pod(DESIGNER)
-    if not (seen.worker_beat and restored and pod):
+    if not (seen.worker_beat and restored and pod) or left_behind(seen):
         return []
     memory.order = {name: identity(seen, name) for name in (MASTER, WORKER)}
     if seen.functions == 0 and consumes(seen, DESIGNER):

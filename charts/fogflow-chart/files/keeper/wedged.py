@@ -1,8 +1,8 @@
-"""Those that live and do not answer: their pods end with a grace of one second. Pure."""
+"""Those that live and do not answer end with a grace of one second; what a lost node left behind is forgotten. Pure."""
 
 from __future__ import annotations
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Action, Memory, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER, Action, Memory, Pod, Seen
 from signs import bus_up, consumes, lasted
 
 WEDGED_S = {RABBITMQ: 15.0, DISCOVERY: 8.0, BROKER: 8.0, MASTER: 8.0, DESIGNER: 8.0}
@@ -11,6 +11,8 @@ BEAT_S = 18.0
 """The worker beats every 10 to 12 s."""
 ENDING_S = 15.0
 """A worker that was told to end has taken none of its tasks away for so long: it is wedged, and would use all its grace."""
+LEFT_S = 5.0
+"""The designer ends within 5 s of being told. A pod of it that is not ready and still there after so long is on a lost node."""
 
 
 def unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
@@ -26,7 +28,29 @@ def unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
         if long and pod and (name not in TRIO or bus_up(seen)):
             why = f"it runs, and has not answered for {patience:.0f} s"
             actions.append(Action("delete", name, why, pod.name, grace_s=1))
-    return actions + _unwedge_worker(seen, memory, now) + _unwedge_ending(seen, memory, now)
+    return [
+        *actions,
+        *_unwedge_worker(seen, memory, now),
+        *_unwedge_ending(seen, memory, now),
+        *_forget(seen, memory, now),
+    ]
+
+
+def left_behind(seen: Seen) -> list[Pod]:
+    """The designer's pods that were told to end and have not. The master's way to the designer leads to those, too."""
+    return [pod for pod in seen.pods.get(DESIGNER, ()) if pod.deleting and not pod.ready]
+
+
+def _forget(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    """Kubernetes keeps the pod of a lost node until the node is back, and its address with it; its kubelet ends it then."""
+    keys = {f"left {pod.name}": pod for pod in left_behind(seen)}
+    for old in [one for one in memory.since if one.startswith("left ") and one not in keys]:
+        del memory.since[old]
+    return [
+        Action("end", DESIGNER, "its node is lost, and the master would still look for it there", pod.name, grace_s=0)
+        for key, pod in keys.items()
+        if lasted(memory, key, condition=True, now=now) >= LEFT_S
+    ]
 
 
 def _unwedge_ending(seen: Seen, memory: Memory, now: float) -> list[Action]:
