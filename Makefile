@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+# those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
+ALONE := tests/real/test_sandbox.py tests/real/test_start.py
 
 .PHONY: demo test check unit chart cluster test-real wheel bench generate dist clean
 
@@ -29,7 +31,8 @@ cluster: .venv/ready .work/programs  ## the whole tool on a real API server
 	$(PYTEST) tests/cluster
 
 test-real: .venv/ready .work/programs  ## real nodes and containers: healing, and the figures of docs/reliability.md (needs root)
-	$(BIN)/pytest -p no:randomly -n 0 tests/real
+	$(BIN)/pytest -p no:randomly -n 2 --dist loadfile $(ALONE:%=--ignore=%) tests/real
+	$(BIN)/pytest -p no:randomly -n 0 $(ALONE)
 
 wheel: .venv/ready .work/programs  ## what people install, in an empty environment outside this folder
 	$(BIN)/pytest tests/wheel

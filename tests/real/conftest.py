@@ -1,6 +1,7 @@
-"""One sandbox with real nodes for the run, with all images loaded; a release in a namespace for each test module."""
+"""A sandbox with real nodes for each process of the run, with all images loaded; a release in a namespace for each module."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -68,6 +69,15 @@ class Box:
     def get(self, *words):
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
+    def helm(self, *words):
+        """Helm as somebody uses it who does not have our tool; it lies beside kubectl."""
+        helm = Path(self.kubectl_path).with_name("helm")
+        done = subprocess.run(
+            [helm, *map(str, words)], env=self.env, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+        return done.stdout
+
     def load(self, *names):
         made = images.build(WORK / "images", names=names or None)
         self.sandbox("load", *made.values())
@@ -103,7 +113,9 @@ def box(home):
     if os.geteuid() != 0:
         pytest.skip("real nodes need root")
     it = Box(home)
-    it.sandbox("up", "--real", "--nodes", "3")
+    with (WORK / "up.lock").open("w") as lock:  # two at once would take the same free network
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        it.sandbox("up", "--real", "--nodes", "3")
     it.load()
     yield it
     it.sandbox("down")
@@ -129,6 +141,29 @@ def released(box, namespace, *options):
     finally:
         subscriber.close()
         box.kubectl("delete", "namespace", namespace, f"{namespace}-tasks", "--ignore-not-found", check=False)
+
+
+@contextlib.contextmanager
+def volumes(box, node, folder):
+    """A StorageClass `local` with one volume in it, in a folder of this machine that only that node may reach."""
+    for each in (folder, *folder.parents[:3]):
+        each.chmod(0o777)
+    place = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    sort = {
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "local"},
+        "provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": "WaitForFirstConsumer",
+    }  # fmt: skip
+    volume = {
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "designer-local"},
+        "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "local",
+            "hostPath": {"path": str(folder), "type": "Directory"},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [place]}]}},
+        },
+    }  # fmt: skip
+    box.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [sort, volume]}))
+    yield
+    box.kubectl("delete", "persistentvolume/designer-local", "storageclass/local")
 
 
 def until(check, what, seconds=90, every=0.2):
