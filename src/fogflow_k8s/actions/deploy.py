@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fogflow_k8s.actions import capacity, check, guard, preflight, record, recovery, rollout, status, track
+from fogflow_k8s.actions import apiserver, capacity, check, guard, preflight, record, recovery, rollout, status, track
 from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
@@ -82,7 +82,7 @@ def _render(work: Work) -> None:
     """Decide what the user left to us, and render with it."""
     op, request = work.op, work.request
     work.preset = _preset(work)
-    values = merge(values_of(work.preset), request.values)
+    values = apiserver.narrow(op, merge(values_of(work.preset), request.values))
     work.secret, work.secret_exists = preflight.bus_secret(op, values)
     if work.secret:
         values, work.password = preflight.name_secret(values, work.secret)

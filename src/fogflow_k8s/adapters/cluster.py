@@ -278,5 +278,6 @@ def path_of(kind: str, namespace: str = "", name: str = "") -> str:
 _OTHERS = {
     "Node": ("v1", "nodes", False),
     "PersistentVolume": ("v1", "persistentvolumes", False),
+    "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "Event": ("v1", "events", True),
 }
