@@ -139,6 +139,9 @@ livenessProbe:
     {{- with .fetch }}
     - --fetch={{ . }}
     {{- end }}
+    {{- with .arrive }}
+    - --arrive={{ . }}
+    {{- end }}
     - --deadline={{ int $g.deadlineSeconds }}
     {{- range .needs }}
     - {{ . | quote }}

@@ -33,6 +33,7 @@ SLOW_S = 3.0  # http_json.TIMEOUT_S: what it costs to ask one who does not answe
 GRACE = {WORKER: 180.0, DESIGNER: 5.0}
 EXIT_S = 0.5
 BOOT_S = {RABBITMQ: 6.0}
+READY_S = 2.5  # the designer is on the bus after 1 s, and its Service leads to it later
 FORGOTTEN_S = 30.0  # the master's window for a worker, discovery's for a broker
 AMQP_DEAD_S = 20.0  # RabbitMQ closes a connection whose other end is stopped
 RETRY_S = 11.0  # how long master and worker try to reach the bus after their start
@@ -97,6 +98,9 @@ class Cell:
             self.make(name)
 
     # -- pods ------------------------------------------------------------------------------------------------------
+
+    too_early = 0
+    """Intents that the master will not find the topology of."""
 
     def make(self, component):
         n = next(self.ids)
@@ -287,6 +291,9 @@ class Cell:
             return  # dropped for ever
         if any(pod.component == DESIGNER and pod.lost_at is not None for pod in self.pods):
             return  # dropped, too: it looked for the topology on a node that is not there
+        if self.too_early:
+            self.too_early -= 1
+            return  # and so are those that came before the nodes knew the designer's address
         sid = f"sid{next(self.ids)}"
         master.tasks[sid] = (function, {})
         discovery.state[f"s:{sid}"] = {"reference": "http://master.ns.svc.cluster.local:1060"}
@@ -351,7 +358,8 @@ class Cell:
             return self.bus_up
         if component == NGINX:
             return process is not None
-        return process is not None and self.now - process.born >= STEP
+        unseen = READY_S if component == DESIGNER else STEP
+        return process is not None and self.now - process.born >= unseen
 
     def look(self):
         """What observe.look would tell, and how long that took."""

@@ -80,6 +80,7 @@ FAILURES = st.tuples(st.sampled_from(["deleted", "killed", "wedged", "node"]), s
 @example(("wedged", RABBITMQ), ("wedged", "designer"), 2.0, {})  # the designer was restarted while the bus was down
 @example(("wedged", "designer"), ("killed", BROKER), 16.0, {})  # tasks of a replay on its way were taken for orphans
 @example(("wedged", MASTER), ("node", DISCOVERY), 16.0, {})  # subscriptions put back were taken for new ones
+@example(("wedged", MASTER), ("deleted", "designer"), 18.0, {})  # a designer replayed, and was gone before it was alone
 @given(FAILURES, FAILURES, st.floats(0.0, 60.0), st.sampled_from([{}, {"volatile": True}, {"functions": 2}]))
 def test_any_two_failures_however_far_apart(first, second, apart, how):
     keeper = settled(**how)
@@ -157,6 +158,15 @@ def test_all_but_the_front_door_on_one_node(late):
     keeper.run(keeper.cell.now + late)
     keeper.cell.lose_node([name for name in MEMBERS if name != NGINX])
     assert converge(keeper, 120.0, most=14) <= 60.0
+
+
+@pytest.mark.parametrize("name", TRIO)
+def test_a_replay_that_the_master_lost_is_seen_and_repeated(name):
+    """Also when the designer is on the bus before it can be asked what it has to replay."""
+    keeper = settled()
+    keeper.cell.too_early = 1 + (name == "designer")  # the designer replays by itself as well
+    hit(keeper, "deleted", name)
+    assert converge(keeper, 60.0, most=6) <= 35.0
 
 
 def test_a_first_install_is_left_alone():

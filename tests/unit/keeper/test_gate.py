@@ -15,6 +15,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import designers
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[3] / "charts/fogflow-chart/files/keeper/gate.py"
@@ -210,3 +211,39 @@ def test_sigterm_ends_it_at_once(closed_port):
         assert child.stdout.readline() == "gate: waiting for rabbitmq: connection refused\n"
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=5) == 143
+
+
+# -- the designer's ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_it_opens_when_the_service_leads_to_this_pod_and_leaves_the_port_to_the_program(free_port):
+    assert designers.arrive(f"127.0.0.1:{free_port}").startswith("others find this pod after 0.")
+    socket.create_server(("127.0.0.1", free_port)).close()
+
+
+def test_a_service_that_leads_nowhere_costs_its_patience_only(free_port):
+    assert "does not reach itself" in designers.arrive(f"nowhere.invalid:{free_port}", 0.3)
+
+
+def test_another_pod_that_hears_it_is_not_this_one():
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as this, socket.create_server(("127.0.0.1", 0)) as other:
+        this.settimeout(0.2)
+
+        def hear():
+            connection, _ = other.accept()
+            with connection:
+                heard.append(connection.recv(16))
+
+        thread = threading.Thread(target=hear)
+        thread.start()
+        assert not designers._comes(this, *other.getsockname())
+        thread.join()
+        assert len(heard[0]) == 16
+        assert designers._comes(this, *this.getsockname())

@@ -89,8 +89,8 @@ class Mend:
     replays: int = 0
     thorough: bool = False
     """A replay went out before: tasks may be on their way to a worker that has none yet."""
-    new: str = ""
-    """The identity of the designer that replayed."""
+    new: set[str] = field(default_factory=set)
+    """The identities of the designers that have come to the bus since: each of them has replayed."""
 
 
 @dataclass

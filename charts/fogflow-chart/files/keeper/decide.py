@@ -200,7 +200,7 @@ def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Acti
 
 def _replay(seen: Seen, memory: Memory, mend: Mend, pod: Pod) -> Action:
     memory.subscribed = mend.subscribed = _of_master(seen)
-    mend.replaying, mend.old[DESIGNER], mend.new, mend.replays = True, pod.identity, "", mend.replays + 1
+    mend.replaying, mend.old[DESIGNER], mend.new, mend.replays = True, pod.identity, set(), mend.replays + 1
     return _to_replay(mend, pod)
 
 
@@ -229,20 +229,28 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
     return [Action("delete", name, mend.why, pod.name, grace_s=1 if stuck else None)]
 
 
+def _disturbed(seen: Seen, memory: Memory, mend: Mend) -> bool:
+    """Whether what was replayed came to those who hear it twice, or not at all, or only in part."""
+    if consumes(seen, DESIGNER):
+        mend.new |= {p.identity for p in seen.pods[DESIGNER] if p.started and p.identity != mend.old.get(DESIGNER)}
+    twice = len(mend.new) > 1
+    lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, WORKER))
+    return twice or lost or not _restored(seen, memory)
+
+
 def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     pod = seen.pod(DESIGNER)
     if pod is None:
         return []
-    twice = mend.new not in {"", pod.identity}
-    lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, WORKER))
-    if twice or lost or not _restored(seen, memory):  # it came to those who hear twice, or not at all, or only in part
+    if _disturbed(seen, memory, mend):
         ids = {name: identity(seen, name) for name in TRIO}
         memory.mend = Mend("a member was lost during the replay", mend.began, ids, thorough=True)
         return []
     if pod.identity == mend.old.get(DESIGNER):
         return [_to_replay(mend, pod)]
-    if seen.settled(DESIGNER) and consumes(seen, DESIGNER) and seen.discovery is not None:
-        mend.new = pod.identity
+    if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
+        if seen.discovery is None or seen.functions is None:
+            return []  # what was replayed cannot be counted yet
         heard = len(_of_master(seen) - mend.subscribed)
         waited = lasted(memory, f"replayed {pod.identity}", condition=True, now=now)
         expected = max(memory.intents, 1) if seen.functions else 0

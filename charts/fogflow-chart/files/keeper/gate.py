@@ -31,11 +31,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from designers import arrive, fetch
+
 TRY_TIMEOUT_S = 3.0
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 1.0
 SAY_AGAIN_S = 15.0
-FETCH_S = 20.0  # for the keeper to come up, when both were lost
 
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"
 _FRAME_START = b"\x01\x00\x00"  # a method frame on channel 0; 4 bytes of size follow, then the method
@@ -161,27 +162,6 @@ def wait(needs: Sequence[Need], deadline_s: float, say: Callable[[str], None]) -
     return True
 
 
-def fetch(url: str, target: Path, patience_s: float = FETCH_S) -> str:
-    """Fill a file that is not there from `url`; what came of it. A file that is there is newer, and stays."""
-    if target.exists():
-        return f"{target} is there"
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=TRY_TIMEOUT_S) as answer:  # noqa: S310 - the chart writes http:// only
-                if answer.status == http.client.NO_CONTENT:
-                    return f"nothing is stored for {target}"
-                content = answer.read()
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        except (OSError, http.client.HTTPException) as error:
-            if time.monotonic() > end:
-                return f"{target} is not put back, it starts empty: {_reason(error)}"
-            time.sleep(LONGEST_PAUSE_S)
-        else:
-            return f"{target} is put back: {len(content)} bytes"
-
-
 def needs_of(options: argparse.Namespace) -> list[Need]:
     """The needs in the order in which they must be met."""
     metrics = options.metrics
@@ -217,6 +197,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--definitions", type=Path, help="write RabbitMQ's definitions here")
     parser.add_argument("--username", default="fogflow", help="of the one RabbitMQ user")
     parser.add_argument("--fetch", type=_pair, default=None, help="FILE=URL to fill it from when it is not there")
+    parser.add_argument("--arrive", default="", help="HOST:PORT by which others must find this pod, if they can soon")
     parser.add_argument("--deadline", type=float, default=600.0, help="seconds")
     parser.add_argument("--metrics", default="", help="URL of RabbitMQ's Prometheus endpoint")
     for kind, says in (
@@ -248,7 +229,11 @@ def main(argv: Sequence[str]) -> int:
         return 1
     if options.fetch:
         _say(fetch(options.fetch[1], Path(options.fetch[0])))
-    return 0 if wait(needs_of(options), options.deadline, _say) else 1
+    if not wait(needs_of(options), options.deadline, _say):
+        return 1
+    if options.arrive:
+        _say(arrive(options.arrive))
+    return 0
 
 
 def _say(line: str) -> None:
