@@ -59,6 +59,18 @@ def filled(config: dict[str, Any], password: str) -> dict[str, Any]:
     return config | {"rabbitmq": config.get("rabbitmq", {}) | {"password": password}}
 
 
+def pick(values: str, index: int) -> str:
+    """The one at `index` of a comma-separated list, which begins anew at its end; a single value is everybody's."""
+    each = values.split(",")
+    return each[index % len(each)]
+
+
+def placed(config: dict[str, Any], path: str, value: str) -> dict[str, Any]:
+    """`config` with `value` at a dotted path."""
+    key, _, rest = path.partition(".")
+    return config | {key: placed(config.get(key, {}), rest, value) if rest else value}
+
+
 def definitions(username: str, password: str, salt: bytes) -> dict[str, Any]:
     """RabbitMQ's definitions with one user on the vhost /; its password as a salted SHA-256, RabbitMQ's own format."""
     digest = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
@@ -189,7 +201,10 @@ def needs_of(options: argparse.Namespace) -> list[Need]:
         *(Need(name, partial(http_says, url)) for name, url in options.http),
         *(Need(name, partial(amqp_says, address)) for name, address in options.amqp),
         *(Need(name, partial(queue_says, metrics, queue, wanted=True)) for name, queue in options.consumed),
-        *(Need(name, partial(queue_says, metrics, queue, wanted=False)) for name, queue in options.unconsumed),
+        *(
+            Need(name, partial(queue_says, metrics, pick(queues, options.index), wanted=False))
+            for name, queues in options.unconsumed
+        ),
     ]
 
 
@@ -201,6 +216,8 @@ def prepare(options: argparse.Namespace) -> None:
         raise ValueError(msg)
     if options.config:
         config = json.loads(options.config.read_text(encoding="utf-8"))
+        for path, values in options.own:
+            config = placed(config, path, pick(values, options.index))
         write_private(options.out, filled(config, password) if password else config)
     if options.definitions:
         write_private(options.definitions, definitions(options.username, password, secrets.token_bytes(4)))
@@ -213,6 +230,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--config", type=Path, help="configuration without password")
     parser.add_argument("--out", type=Path, help="where the component reads it")
+    parser.add_argument("--index", type=int, default=0, help="which of several of its kind this is, from 0")
     parser.add_argument("--password-file", type=Path, help="mounted from the Secret")
     parser.add_argument("--definitions", type=Path, help="write RabbitMQ's definitions here")
     parser.add_argument("--username", default="fogflow", help="of the one RabbitMQ user")
@@ -223,7 +241,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         ("http", "NAME=URL that must answer 2xx"),
         ("amqp", "NAME=HOST:PORT that must answer the AMQP handshake"),
         ("consumed", "NAME=QUEUE that must have a consumer"),
-        ("unconsumed", "NAME=QUEUE that must have none"),
+        ("unconsumed", "NAME=QUEUE that must have none; of several, separated by commas, its own"),
+        ("own", "PATH=VALUES for config.json: of several, separated by commas, its own"),
     ):
         parser.add_argument(f"--{kind}", type=_pair, action="append", default=[], help=says)
     options = parser.parse_args(argv)
