@@ -120,11 +120,7 @@ def amqp_says(address: str) -> str:
         return _reason(error)
     if answer.startswith(_FRAME_START) and answer[7:11] == _CONNECTION_START:
         return ""
-    return (
-        "it takes connections but does not answer as AMQP yet"
-        if not answer
-        else f"it speaks something else: {answer!r}"
-    )
+    return f"it speaks something else: {answer!r}" if answer else "it takes connections but does not answer as AMQP yet"
 
 
 def consumers(metrics: str) -> dict[str, int]:
@@ -201,10 +197,7 @@ def needs_of(options: argparse.Namespace) -> list[Need]:
         *(Need(name, partial(http_says, url)) for name, url in options.http),
         *(Need(name, partial(amqp_says, address)) for name, address in options.amqp),
         *(Need(name, partial(queue_says, metrics, queue, wanted=True)) for name, queue in options.consumed),
-        *(
-            Need(name, partial(queue_says, metrics, pick(queues, options.index), wanted=False))
-            for name, queues in options.unconsumed
-        ),
+        *(Need(name, partial(queue_says, metrics, queue, wanted=False)) for name, queue in options.unconsumed),
     ]
 
 
@@ -216,8 +209,8 @@ def prepare(options: argparse.Namespace) -> None:
         raise ValueError(msg)
     if options.config:
         config = json.loads(options.config.read_text(encoding="utf-8"))
-        for path, values in options.own:
-            config = placed(config, path, pick(values, options.index))
+        for path, value in options.own:
+            config = placed(config, path, value)
         write_private(options.out, filled(config, password) if password else config)
     if options.definitions:
         write_private(options.definitions, definitions(options.username, password, secrets.token_bytes(4)))
@@ -225,9 +218,7 @@ def prepare(options: argparse.Namespace) -> None:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line of the chart's templates."""
-    parser = argparse.ArgumentParser(
-        prog="gate", description="Writes a component's configuration, then waits for its needs."
-    )
+    parser = argparse.ArgumentParser(prog="gate", description="Writes the configuration, then waits for the needs.")
     parser.add_argument("--config", type=Path, help="configuration without password")
     parser.add_argument("--out", type=Path, help="where the component reads it")
     parser.add_argument("--index", type=int, default=0, help="which of several of its kind this is, from 0")
@@ -252,6 +243,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--definitions needs --password-file")
     if (options.consumed or options.unconsumed) and not options.metrics:
         parser.error("--consumed and --unconsumed need --metrics")
+    for kind in ("unconsumed", "own"):
+        setattr(options, kind, [(name, pick(values, options.index)) for name, values in getattr(options, kind)])
     return options
 
 
