@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import Any
 
 import pytest
 
+from tests.chart.conftest import CHART
 from tests.chart.shapes import SEVERAL, containers, of_kind, pods, restricted
 
 POD_INDEX = "metadata.labels['apps.kubernetes.io/pod-index']"
@@ -304,11 +306,26 @@ def test_an_account_of_upstreams_kind_is_used_by_all(render):
     assert names == {"one"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("broker.shards=1", ["All components but nginx run once"]),
+        (
+            SEVERAL,
+            ["3 brokers that share nothing", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
+        ),
+        ("broker.shards=2", ["the worker and all tasks use the first", "worker.replicas=2"]),
+        ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
+    ],
+)
+def test_notes_say_what_several_are_good_for(helm, arguments, words):
+    argv = [helm, "install", "x", str(CHART), "--namespace", "ns", "--dry-run=client", "--set", arguments]
+    notes = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout.partition("NOTES:")[2]
+    for each in words:
+        assert each in notes
+
+
 def test_notes_say_the_next_commands_and_warn(helm):
-    import subprocess
-
-    from tests.chart.conftest import CHART
-
     argv = [
         helm,
         "install",
