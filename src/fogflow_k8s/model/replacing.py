@@ -22,7 +22,7 @@ class Loss:
     """Of the workload that is installed."""
     says: str
     advice: str
-    replaced: bool = True
+    replaced: bool
     """The old workload goes, and another of its name comes."""
 
 
@@ -38,23 +38,22 @@ def _counted(objects: Iterable[Obj]) -> dict[str, Obj]:
 
 def _loss(name: str, old: Obj, new: Obj) -> Loss | None:
     kind, will, value = str(old["kind"]), str(new["kind"]), BY_NAME[name].count if name in BY_NAME else ""
+    says, advice = [], []
     if kind != will:
-        says = (
+        says.append(
             f"{name} would become a {will}, and is a {kind}: all its pods end before a new one starts, and what they hold goes "
             "with them (the keeper puts back what it keeps, and starts all tasks anew)"
         )
-        return Loss(name, kind, says, f"to leave it as it is, set {value} as before")
+        advice.append(f"to leave it as it is, set {value} as before")
     fewer = range(_replicas(new), _replicas(old))
     if name == "cloud-broker" and fewer:
         gone = ", ".join(f"{name}-{n}" for n in fewer)
-        says = (
-            f"{name} would have {_replicas(new)} shards, and has {_replicas(old)}: discovery would still send whoever asks for an "
+        says.append(
+            f"{name} would have {_replicas(new)} of its {_replicas(old)} shards: discovery would still send whoever asks for an "
             f"entity of {gone} there, and updates of it would be lost without a word"
         )
-        return Loss(
-            name, kind, says, "delete first what is there (updateContext with updateAction DELETE)", replaced=False
-        )
-    return None
+        advice.append(f"delete first what is at {gone} (updateContext with updateAction DELETE)")
+    return Loss(name, kind, "; ".join(says), "; ".join(advice), replaced=kind != will) if says else None
 
 
 def _replicas(obj: Obj) -> int:

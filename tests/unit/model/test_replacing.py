@@ -37,6 +37,12 @@ def test_fewer_shards_leave_entities_at_an_address_of_nobody():
     assert not found.replaced
 
 
+def test_one_of_several_is_both():
+    broker, _ = losses(SEVERAL, ONE)
+    assert broker.replaced
+    assert "entity of cloud-broker-1, cloud-broker-2 there" in broker.says
+
+
 def test_more_of_both_and_fewer_workers_lose_nothing_that_the_keeper_does_not_bring_back():
     new = [workload("cloud-broker", "StatefulSet", 4), workload("cloud-worker", "StatefulSet", 2)]
     assert losses(SEVERAL, new) == []
