@@ -104,6 +104,19 @@ def test_a_keeper_that_is_lost_in_the_middle_of_a_mend_finishes_it(failure, apar
     assert len(keeper.log) <= 20, story(keeper)
 
 
+@pytest.mark.parametrize("how", [{}, TWO])
+@pytest.mark.parametrize("name", [DISCOVERY, BROKER])
+def test_one_that_misses_a_replay_and_is_back_before_anybody_sees_that_it_is_new(name, how):
+    """A kubelet tells of a restart a second late: what was said meanwhile is lost, and nothing else shows it."""
+    for apart in range(8, 21):
+        keeper = slowly_settled(**how)
+        hit(keeper, "deleted", RABBITMQ)
+        keeper.run(keeper.cell.now + apart)
+        hit(keeper, "killed", name)
+        keeper.run(keeper.cell.now + 150.0)
+        assert keeper.cell.ails() == "", (apart, story(keeper))
+
+
 def test_a_lost_shard_costs_no_task_and_only_its_own_state_is_put_back():
     keeper = slowly_settled(**TWO)
     tasks = dict(keeper.cell.deployments)

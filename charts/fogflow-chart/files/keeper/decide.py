@@ -252,7 +252,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
         return []
     twice = mend.new not in {"", pod.identity}
     lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, *seen.workers))
-    mute = any(seen.held(name) is None for name in seen.shards)  # tasks that started meanwhile are not subscribed there
+    mute = any(seen.held(name) is None for name in (DISCOVERY, *seen.shards))  # what was told there meanwhile is lost
     if (
         twice or lost or mute or not _restored(seen, memory)
     ):  # it came to those who hear twice, or not at all, or in part
