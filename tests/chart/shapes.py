@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+SEVERAL = "broker.shards=3,worker.replicas=2"
 ALLOWED_VOLUMES = {
     "configMap",
     "csi",

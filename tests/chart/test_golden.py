@@ -10,7 +10,16 @@ from tests.chart.conftest import EXAMPLES
 
 NAMED = ("--set", "rabbitmq.auth.existingSecret=fogflow-rabbitmq")
 # the full picture once; of the others what differs from it is enough, and that is what their own files show
-GOLDEN = ("default", "external-rabbitmq", "gateway", "ingress", "persistence", "private-registry", "upstream-keys")
+GOLDEN = (
+    "default",
+    "external-rabbitmq",
+    "gateway",
+    "ingress",
+    "persistence",
+    "private-registry",
+    "several",
+    "upstream-keys",
+)
 
 
 def _blocks(text: str) -> dict[str, str]:

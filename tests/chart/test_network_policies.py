@@ -8,10 +8,11 @@ import itertools
 
 import pytest
 
-from tests.chart.shapes import of_kind, pods
+from tests.chart.shapes import SEVERAL, of_kind, pods
 from tests.policies.design import FREE, OURS, UNUSED, Opened, Ports, allows
 from tests.policies.judge import Judge, Peer
 
+COUNT = {"nginx": 2, "cloud-broker": 2, "cloud-worker": 2}
 PORTS = (8090, 8070, 1060, 8010, 8080, 1030, 5672, 15692, 8095, 9080, 40000, 53, 443, 6443, UNUSED)
 OTHER_PORTS = Ports(discovery=18090, broker=18070, agent=11060, master=18010, web=18080, notified=11030)
 EVERYTHING = (
@@ -32,6 +33,7 @@ WAYS = {
         EVERYTHING,
         Opened(monitoring=True, edges=True, subscribers=True, apiserver=True, tasks=frozenset({"outside"})),
     ),
+    "several brokers and workers": (SEVERAL, Opened(shards=True)),
     "tasks may go anywhere": ("networkPolicy.tasks.egressCidrs={0.0.0.0/0}", Opened(tasks=FREE)),
     "other ports": (
         "config.discovery.http_port=18090,config.broker.http_port=18070,config.master.ngsi_agent_port=11060,"
@@ -60,9 +62,9 @@ def judge(tmp_path_factory):
 
 
 def cast(manifests):
-    """Everybody there is: a pod for each workload (two of nginx), a task, and all who have no business here."""
+    """Everybody there is: a pod for each workload (two where there may be), a task, and all who have no business here."""
     tasks_namespace = of_kind(manifests, "NetworkPolicy")["fogflow-tasks"]["metadata"]["namespace"]
-    templates = [(name, template) for name, template in pods(manifests) for _ in range(1 + (name == "nginx"))]
+    templates = [(name, template) for name, template in pods(manifests) for _ in range(COUNT.get(name, 1))]
     number = itertools.count(10)
     found = []
     for name, template in templates:

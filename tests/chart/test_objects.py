@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from typing import Any
 
 import pytest
 
-from tests.chart.shapes import containers, of_kind, pods, restricted
+from tests.chart.conftest import CHART
+from tests.chart.shapes import SEVERAL, containers, of_kind, pods, restricted
+
+POD_INDEX = "metadata.labels['apps.kubernetes.io/pod-index']"
 
 
 def test_every_pod_passes_pod_security_restricted(every_render):
@@ -31,7 +35,8 @@ def test_selectors_hold_name_and_instance_and_find_their_pods(every_render):
             selector = each.get("spec", {}).get("selector")
             if not selector:
                 continue
-            selector = selector.get("matchLabels", selector)
+            selector = dict(selector.get("matchLabels", selector))
+            selector.pop("apps.kubernetes.io/pod-index", None)  # of one among several: the cluster's own label
             assert selector.keys() == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
             assert any(selector.items() <= of_pod.items() for of_pod in labels), each["metadata"]["name"]
 
@@ -79,7 +84,7 @@ def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(
 
 def test_long_running_containers_have_probes_that_can_kill_a_wedged_process(every_render):
     for manifests in every_render.values():
-        for name, deployment in of_kind(manifests, "Deployment").items():
+        for name, deployment in (of_kind(manifests, "Deployment") | of_kind(manifests, "StatefulSet")).items():
             if name == "cloud-worker":
                 continue  # listens on nothing
             container = deployment["spec"]["template"]["spec"]["containers"][0]
@@ -182,6 +187,49 @@ def test_an_external_rabbitmq_without_metrics_is_asked_less(render):
     assert not [argument for argument in gate["args"] if "consumed" in argument]
 
 
+def test_several_are_sets_with_an_identity_an_address_and_a_queue_each(render):
+    manifests = render("--set", SEVERAL)
+    sets, services = of_kind(manifests, "StatefulSet"), of_kind(manifests, "Service")
+    assert sets.keys() == {"cloud-broker", "cloud-worker"}
+    assert not sets.keys() & of_kind(manifests, "Deployment").keys()
+    for name, count in (("cloud-broker", 3), ("cloud-worker", 2)):
+        spec = sets[name]["spec"]
+        assert (spec["replicas"], spec["podManagementPolicy"]) == (count, "Parallel")
+        governing = services[spec["serviceName"]]["spec"]
+        assert (governing["clusterIP"], governing["publishNotReadyAddresses"]) == ("None", True)
+        for container in containers(spec["template"]):
+            assert {"name": "POD_INDEX", "valueFrom": {"fieldRef": {"fieldPath": POD_INDEX}}} in container["env"]
+    broker, worker = (sets[name]["spec"]["template"]["spec"] for name in ("cloud-broker", "cloud-worker"))
+    assert broker["containers"][0]["command"] == ["/broker", "-i", "$(POD_INDEX)"]
+    assert worker["containers"][0]["command"] == ["/worker", "-i", "$(POD_INDEX)"]
+    assert worker["terminationGracePeriodSeconds"] == 180
+    hosts = ",".join(
+        f"{name}.fogflow.svc.cluster.local" for name in ("cloud-broker", "cloud-broker-1", "cloud-broker-2")
+    )
+    assert f"--own=my_hostip={hosts}" in broker["initContainers"][0]["args"]
+    assert f"--own=broker.host_ip={hosts}" in worker["initContainers"][0]["args"]
+    assert "--unconsumed=previous worker=Worker.001,Worker.001.1" in worker["initContainers"][0]["args"]
+    for n, name in enumerate(("cloud-broker", "cloud-broker-1", "cloud-broker-2")):
+        assert services[name]["spec"]["selector"]["apps.kubernetes.io/pod-index"] == str(n)
+
+
+def test_the_first_of_several_brokers_keeps_the_one_brokers_name(render):
+    """Discovery knows what lives there under that name; under another one the broker would call itself without end."""
+    one, several = (of_kind(render(*more), "ConfigMap") for more in ((), ("--set", SEVERAL)))
+    for component in ("cloud-broker", "master", "cloud-worker", "designer", "discovery"):
+        assert one[f"{component}-config"] == several[f"{component}-config"]
+
+
+@pytest.mark.parametrize("one", ["broker.shards=2", "worker.replicas=2"])
+def test_either_can_be_several_without_the_other(render, one):
+    manifests = render("--set", one)
+    name = {"broker": "cloud-broker", "worker": "cloud-worker"}[one.split(".")[0]]
+    assert of_kind(manifests, "StatefulSet").keys() == {name}
+    worker = (of_kind(manifests, "Deployment") | of_kind(manifests, "StatefulSet"))["cloud-worker"]
+    arguments = worker["spec"]["template"]["spec"]["initContainers"][0]["args"]
+    assert not [each for each in arguments if each.startswith("--own")], "a single worker, or broker: nothing to choose"
+
+
 def test_a_changed_config_rolls_only_the_pods_concerned(render):
     before, after = (
         of_kind(render(*arguments), "Deployment") for arguments in ((), ("--set", "config.worker.capacity=7"))
@@ -232,6 +280,10 @@ def test_ways_to_the_front_door(render, kind, service_type):
         ("config.discovery.http_port=8070", "must differ"),
         ("config.worker.detection_duration=1", "must exceed 12"),
         ("rabbitmq.auth.username=guest", "must not be guest"),
+        ("broker.shards=2,configJson.hostPath.path=/x", "need one each"),
+        ("worker.replicas=2,configJson.hostPath.path=/x", "need one each"),
+        ("broker.shards=17", "maximum"),
+        ("worker.replicas=0", "minimum"),
     ],
 )
 def test_what_cannot_work_is_refused_with_advice(helm_template, arguments, advice):
@@ -257,11 +309,26 @@ def test_an_account_of_upstreams_kind_is_used_by_all(render):
     assert names == {"one"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("broker.shards=1", ["All components but nginx run once"]),
+        (
+            SEVERAL,
+            ["3 brokers that share nothing", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
+        ),
+        ("broker.shards=2", ["the worker and all tasks use the first", "worker.replicas=2"]),
+        ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
+    ],
+)
+def test_notes_say_what_several_are_good_for(helm, arguments, words):
+    argv = [helm, "install", "x", str(CHART), "--namespace", "ns", "--dry-run=client", "--set", arguments]
+    notes = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True).stdout.partition("NOTES:")[2]
+    for each in words:
+        assert each in notes
+
+
 def test_notes_say_the_next_commands_and_warn(helm):
-    import subprocess
-
-    from tests.chart.conftest import CHART
-
     argv = [
         helm,
         "install",

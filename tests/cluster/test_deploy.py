@@ -117,6 +117,33 @@ def test_a_dry_run_writes_nothing(site):
     assert site.history() == [(1, "deployed")]
 
 
+def test_several_come_and_go_only_by_force(site):
+    """Another kind of workload loses what its pods hold: refused with what to do, and done in order when asked for."""
+    site.deploy()
+    before = site.get("deployment", "cloud-broker")["metadata"]["uid"]
+    site.run("deploy", "--external-ip", "192.0.2.10", "--set", "broker.shards=2,worker.replicas=2", code=10)
+    for words in ("cloud-broker would become a StatefulSet", "cloud-worker would become", "--force", "broker.shards"):
+        assert words in site.stderr
+    assert site.history() == [(1, "deployed")]
+    assert site.get("deployment", "cloud-broker")["metadata"]["uid"] == before
+
+    several = site.deploy("--set", "broker.shards=3,worker.replicas=2", "--force")
+    rows = {c["name"]: (c["kind"], c["desired"], c["ready"]) for c in several["components"]}
+    assert (rows["cloud-broker"], rows["cloud-worker"]) == (("StatefulSet", 3, 3), ("StatefulSet", 2, 2))
+    assert "ending Deployment cloud-broker" in site.stderr
+    assert site.json("status")["state"] == "unverified"
+    assert site.deploy("--set", "broker.shards=3,worker.replicas=2")["result"] == "unchanged"
+
+    site.run("deploy", "--external-ip", "192.0.2.10", "--set", "broker.shards=2,worker.replicas=2", code=10)
+    assert "cloud-broker-2" in site.stderr
+    old = {pod["metadata"]["uid"] for pod in site.get("pods")["items"]}
+    site.run("restart", "cloud-broker", "--yes")
+    new = {pod["metadata"]["name"] for pod in site.get("pods")["items"] if pod["metadata"]["uid"] not in old}
+    assert new == {f"cloud-broker-{n}" for n in range(3)}
+    site.run("uninstall", "--yes")
+    assert site.get("pods")["items"] == []
+
+
 def test_another_cluster_than_last_time_is_refused(site):
     site.deploy()
     file = site.state / "clusters.json"

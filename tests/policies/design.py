@@ -46,6 +46,8 @@ class Opened:
     """Whether the API server's address is known; else its ports are open everywhere."""
     tasks: frozenset = frozenset()
     """Roles that tasks may reach beside the broker."""
+    shards: bool = False
+    """Whether there are several brokers."""
     bus: tuple = ()
     """(AMQP port, metrics port or 0) of a RabbitMQ elsewhere."""
 
@@ -75,6 +77,8 @@ def within(opened):
         # the broker answers the keeper's round trip; the designer's gate fetches what the keeper kept
         ("keeper", 8095): {"cloud-broker", "designer"},
     }
+    if opened.shards:  # what one does not own it asks the owner for, and is told by it
+        table["cloud-broker", at.broker] |= {"cloud-broker"}
     if opened.bus:
         del table["rabbitmq", 5672], table["rabbitmq", 15692]
         if not opened.bus[1]:  # nobody tells of queues: the worker's gate waits for the master itself

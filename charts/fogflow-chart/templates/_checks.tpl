@@ -17,6 +17,9 @@
 {{- if and $v.rabbitmq.external.host (not $v.rabbitmq.auth.existingSecret) (not $v.rabbitmq.auth.password) -}}
 {{- fail "\n\nrabbitmq.external.host is given, but not how to log in there: put the password into a Secret (key `password`) and name it in rabbitmq.auth.existingSecret." -}}
 {{- end -}}
+{{- if and $v.configJson.hostPath.path (or (gt (int $v.broker.shards) 1) (gt (int $v.worker.replicas) 1)) -}}
+{{- fail "\n\nconfigJson.hostPath gives all pods one file, and several brokers or workers need one each: leave broker.shards and worker.replicas at 1, or use config." -}}
+{{- end -}}
 {{- $c := $v.config -}}
 {{- $ports := list -}}
 {{- range $port := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}

@@ -13,6 +13,9 @@
 {{- range $from := list "discovery" "master" "cloud-worker" "designer" "nginx" "keeper" "tasks" "edges" }}
 - {from: {{ $from }}, to: cloud-broker, ports: [{{ $broker }}]}
 {{- end }}
+{{- if gt (int .Values.broker.shards) 1 }} {{- /* what one does not own it asks the owner for */}}
+- {from: cloud-broker, to: cloud-broker, ports: [{{ $broker }}]}
+{{- end }}
 - {from: discovery, to: master, ports: [{{ $agent }}]}
 - {from: designer, to: master, ports: [{{ $master }}]}
 - {from: keeper, to: master, ports: [{{ $master }}]}

@@ -36,6 +36,29 @@ labels:
 {{ printf "%s.%s.svc.%s" (index . 1) $root.Release.Namespace $root.Values.clusterDomain }}
 {{- end }}
 
+{{/* Shards of the broker. The first keeps the one broker's name and address: discovery may know entities of it from before. */}}
+{{- define "fogflow.shard" -}}
+{{ ternary (printf "cloud-broker-%d" .) "cloud-broker" (gt . 0) }}
+{{- end }}
+
+{{/* All their full names, separated by commas. */}}
+{{- define "fogflow.shards" -}}
+{{- $hosts := list -}}
+{{- range $n := until (int .Values.broker.shards) -}}
+{{- $hosts = append $hosts (include "fogflow.fqdn" (list $ (include "fogflow.shard" $n))) -}}
+{{- end -}}
+{{ join "," $hosts }}
+{{- end }}
+
+{{/* The queues of all workers, separated by commas: the first has the site's alone, as the programs do it. */}}
+{{- define "fogflow.workerQueues" -}}
+{{- $queues := list -}}
+{{- range $n := until (int .Values.worker.replicas) -}}
+{{- $queues = append $queues (printf "Worker.%s%s" $.Values.config.site_id (ternary (printf ".%d" $n) "" (gt $n 0))) -}}
+{{- end -}}
+{{ join "," $queues }}
+{{- end }}
+
 {{- define "fogflow.rabbitmq.host" -}}
 {{ .Values.rabbitmq.external.host | default (include "fogflow.fqdn" (list . "rabbitmq")) }}
 {{- end }}

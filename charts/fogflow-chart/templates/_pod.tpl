@@ -17,6 +17,58 @@ selector:
     {{- include "fogflow.selector" . | nindent 4 }}
 {{- end }}
 
+{{/* Several with an identity each, which comes from the pod's index. They need nobody of their kind: all start at once. */}}
+{{- define "fogflow.several" -}}
+replicas: {{ int .several }}
+revisionHistoryLimit: 5
+serviceName: {{ .name }}-members
+podManagementPolicy: Parallel
+updateStrategy:
+  type: RollingUpdate
+selector:
+  matchLabels:
+    {{- include "fogflow.selector" . | nindent 4 }}
+{{- end }}
+
+{{/* Kind and count of a workload of which there may be several. */}}
+{{- define "fogflow.kind" -}}
+{{ ternary "StatefulSet" "Deployment" (gt (int .several) 1) }}
+{{- end }}
+
+{{- define "fogflow.count" -}}
+{{ if gt (int .several) 1 }}{{ include "fogflow.several" . }}{{ else }}{{ include "fogflow.singleton" . }}{{ end }}
+{{- end }}
+
+{{/* The program's own way to be told which one it is; its image has no entrypoint that would take arguments alone. */}}
+{{- define "fogflow.instance" -}}
+{{- if gt (int .several) 1 -}}
+command: [{{ printf "/%s" .key }}, -i, $(POD_INDEX)]
+env:
+  {{- include "fogflow.podIndex" . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "fogflow.podIndex" -}}
+- name: POD_INDEX
+  valueFrom:
+    fieldRef: {fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']"}
+{{- end }}
+
+{{/* What governs the set: names for its pods, ready or not. Clients have Services of their own. */}}
+{{- define "fogflow.membersService" -}}
+{{- if gt (int .several) 1 -}}
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "fogflow.metadata" (merge (dict "as" (printf "%s-members" .name)) .) | nindent 2 }}
+spec:
+  clusterIP: None
+  publishNotReadyAddresses: true
+  selector:
+    {{- include "fogflow.selector" . | nindent 4 }}
+{{- end }}
+{{- end }}
+
 {{- define "fogflow.podMetadata" -}}
 {{- $v := index .root.Values .key -}}
 labels:
@@ -142,12 +194,18 @@ livenessProbe:
     {{- with .arrive }}
     - --arrive={{ . }}
     {{- end }}
+    {{- if gt (int .several) 1 }}
+    - --index=$(POD_INDEX)
+    {{- end }}
     - --deadline={{ int $g.deadlineSeconds }}
     {{- range .needs }}
     - {{ . | quote }}
     {{- end }}
   env:
     - {name: PYTHONDONTWRITEBYTECODE, value: "1"}
+    {{- if gt (int .several) 1 }}
+    {{- include "fogflow.podIndex" . | nindent 4 }}
+    {{- end }}
   terminationMessagePolicy: FallbackToLogsOnError
   securityContext:
     {{- include "fogflow.securityContext.container" (dict "containerSecurityContext" (dict "readOnlyRootFilesystem" true)) | nindent 4 }}

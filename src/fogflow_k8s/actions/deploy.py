@@ -18,6 +18,7 @@ from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.diff import Change, changes
 from fogflow_k8s.model.presets import Preset, choose, preset_in, said, values_of
 from fogflow_k8s.model.release import repair
+from fogflow_k8s.model.replacing import losses
 from fogflow_k8s.model.shape import shape_of
 from fogflow_k8s.model.values_base import merge
 
@@ -34,6 +35,8 @@ def deploy(op: Operation, request: Request) -> Outcome:
     work.installed = status.installed(op)
     _render(work)
     _introduce(work)
+    work.losses = losses(work.installed.objects if work.installed else (), work.objects)
+    guard.require_no_loss(work.losses, force=request.force)
     if request.dry_run:
         return _rehearse(work)
     try:
@@ -134,7 +137,10 @@ def _introduce(work: Work) -> None:
     what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
     op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")
     if work.preset:
-        op.report.step(said(work.preset, _replicas(work)))
+        several = {
+            manifests.component_of(o): int(o["spec"]["replicas"]) for o in work.expected if o["kind"] == "StatefulSet"
+        }
+        op.report.step(said(work.preset, _replicas(work), several))
     deprecated = [
         o["metadata"]["name"]
         for o in work.objects
@@ -188,6 +194,9 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
     """Let Helm make the new revision, then wait for it."""
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
+    for loss in work.losses:
+        if loss.replaced:
+            rollout.clear(op, loss.kind, loss.component, timeout_s=request.timeout_s)
     op.report.step("helm upgrade" if work.installed else "helm install")
     advise = (lambda: None) if work.installed else partial(check.advise, op)  # once is enough
     child = op.helm.start_upgrade(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.errors import Refused
+from fogflow_k8s.model.replacing import Loss
 
 
 def require_same_cluster(op: Operation, *, config: Path | None, expect: str = "", allow_other: bool = False) -> None:
@@ -21,6 +23,15 @@ def require_same_cluster(op: Operation, *, config: Path | None, expect: str = ""
         raise Refused(
             f"this was last deployed to cluster {known['uid']} (context {known.get('context')}); context {op.cluster.context} is {uid}",
             hint="choose the right --context, or say that you mean it: --allow-other-cluster",
+        )
+
+
+def require_no_loss(found: Sequence[Loss], *, force: bool) -> None:
+    """Raises Refused when the upgrade would lose something that nobody said may be lost."""
+    if found and not force:
+        raise Refused(
+            "; ".join(loss.says for loss in found),
+            hint=f"nothing was changed. To do it all the same: --force. Else: {'; '.join(loss.advice for loss in found)}",
         )
 
 

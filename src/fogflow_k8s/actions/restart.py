@@ -66,15 +66,23 @@ def _restart(op: Operation, workload: Mapping[str, Any], timeout_s: float) -> No
         return
     selector = f"{op.selector},{manifests.COMPONENT}={manifests.component_of(workload)}"
     old = {str(pod["metadata"]["uid"]) for pod in op.cluster.list("Pod", op.namespace, selector)}
+    wanted = int((workload.get("spec") or {}).get("replicas", 1))
     for pod in op.cluster.list("Pod", op.namespace, selector):
         op.cluster.delete("Pod", str(pod["metadata"]["name"]), op.namespace)
 
     def replaced() -> bool:
         pods = op.cluster.list("Pod", op.namespace, selector)
         fresh = [pod for pod in pods if pod["metadata"]["uid"] not in old]
-        return len(fresh) == len(pods) > 0 and track.glance(op, [workload]).ready
+        return len(fresh) == len(pods) >= wanted and track.glance(op, [workload]).ready
 
-    wait_for(f"{name}'s new pod", replaced, bool, timeout_s=timeout_s, every_s=0.5, clock=op.clock)
+    wait_for(
+        f"{name}'s new pods" if wanted > 1 else f"{name}'s new pod",
+        replaced,
+        bool,
+        timeout_s=timeout_s,
+        every_s=0.5,
+        clock=op.clock,
+    )
 
 
 def _rolls(workload: Mapping[str, Any]) -> bool:

@@ -13,7 +13,8 @@ from fogflow_k8s.actions import track
 from fogflow_k8s.actions.lock import Held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.process import Child, Completed
-from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import FogflowError, OperationFailed
 from fogflow_k8s.model import manifests
 
 HELM_TIMEOUT_S = 300.0  # helm waits for hooks only; anything longer is a hang
@@ -55,6 +56,26 @@ def run_helm(op: Operation, child: Child, watch: Stopwatch, meanwhile: Callable[
     finally:
         watch.add("helm", since)
     return op.helm.check(done if done is not None else child.stop())
+
+
+def clear(op: Operation, kind: str, component: str, *, timeout_s: float) -> None:
+    """Delete a workload and wait for its pods' end: they and those of its successor would have one identity.
+
+    Helm would make the new one first. Raises OperationFailed when they do not end.
+    """
+    op.report.step(f"ending {kind} {component}")
+    op.cluster.delete(kind, component, op.namespace)
+    selector = f"{op.selector},{manifests.COMPONENT}={component}"
+    try:
+        wait_for(
+            f"the end of {component}", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,
+            timeout_s=timeout_s, every_s=0.5, clock=op.clock,
+        )  # fmt: skip
+    except WaitTimeout as error:
+        raise OperationFailed(
+            f"the pods of {kind} {component} do not end; nothing else was changed",
+            hint=f"kubectl -n {op.namespace} get pods -l {selector}; deploy again when they are gone",
+        ) from error
 
 
 def follow(

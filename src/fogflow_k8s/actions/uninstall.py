@@ -78,14 +78,15 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
 
 def _stop_worker(op: Operation, timeout_s: float) -> None:
     """Let the worker remove its tasks while it still has the rights: Helm deletes its Role first."""
-    worker = op.cluster.get("Deployment", WORKER, op.namespace)
-    if not worker or not (worker.get("status") or {}).get("replicas"):
+    found = ((kind, op.cluster.get(kind, WORKER, op.namespace)) for kind in ("Deployment", "StatefulSet"))
+    kind = next((kind for kind, worker in found if worker and (worker.get("status") or {}).get("replicas")), "")
+    if not kind:
         return
     op.report.step("stopping the worker, which removes its tasks")
-    for name in (KEEPER, WORKER):  # the keeper would take the worker's end for a loss
-        if name == WORKER or op.cluster.get("Deployment", name, op.namespace):
+    for of, name in (("Deployment", KEEPER), (kind, WORKER)):  # the keeper would take the worker's end for a loss
+        if name == WORKER or op.cluster.get(of, name, op.namespace):
             op.cluster.apply(
-                {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
+                {"apiVersion": "apps/v1", "kind": of, "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
             )  # fmt: skip
     selector = f"{op.selector},{manifests.COMPONENT}={WORKER}"
     try:

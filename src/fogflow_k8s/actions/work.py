@@ -15,6 +15,7 @@ from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.presets import Preset
+from fogflow_k8s.model.replacing import Loss
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Request:
     expect_cluster: str = ""
     allow_other_cluster: bool = False
     preset: str = ""  # "" = the one that fits the cluster
+    force: bool = False  # lose what a change of kind loses
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Work:
     secret_exists: bool = False
     password: str = ""  # for it, when the user gave one
     preset: Preset | None = None  # once decided
+    losses: list[Loss] = field(default_factory=list)  # what the user said may be lost
 
     @property
     def expected(self) -> list[Mapping[str, Any]]:

@@ -28,6 +28,10 @@ def deploy(
     force_conflicts: Annotated[
         bool, typer.Option("--force-conflicts", help="Take over fields that others own.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Though brokers or workers change their kind, or shards go, with what they hold."),
+    ] = False,
     dry_run: Annotated[str, typer.Option(help="client or server: say what would change, change nothing.")] = "",
     allow_other_cluster: Annotated[
         bool, typer.Option("--allow-other-cluster", help="This cluster, though the last one was another.")
@@ -63,6 +67,7 @@ def deploy(
         allow_other_cluster=allow_other_cluster,
         expect_cluster=expect_cluster,
         preset=preset,
+        force=force,
     )
     outcome = action(op, request)
     me.reporter.close()

@@ -97,17 +97,24 @@ def causes(cell: Cell, namespace: str) -> list[Cause]:
         return [cause(_NO_KEEPER, "keeper", "deployment/keeper", cell.why, namespace=namespace)] if stopped else []
     if cell.works:
         return []
+    sets = {_component(member.name) for member in cell.members if _component(member.name) != member.name}
     return [
         cause(
-            _CAUSES.get(member.name, _OTHER),
-            member.name,
-            f"deployment/{member.name}",
+            _CAUSES.get(component, _OTHER),
+            component,
+            f"statefulset/{component}" if component in sets else f"deployment/{component}",
             f"{member.name}: {member.why or member.state}",
             namespace=namespace,
         )
         for member in cell.members
         if member.state not in {"ok", "unchecked", "disabled"}
+        for component in (_component(member.name),)
     ]
+
+
+def _component(member: str) -> str:
+    """Of several, the second is called cloud-broker-1: a row of the table is all of them."""
+    return member.rstrip("0123456789").removesuffix("-")
 
 
 def _youngest(pods: Sequence[Obj]) -> datetime:

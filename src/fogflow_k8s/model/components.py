@@ -21,17 +21,18 @@ class Component:
     singleton: bool = True  # two replicas of one identity lose data silently
     health: str = ""  # path of the readiness probe; "" = TCP on the first port, or none
     enabled: bool = True  # in the chart's defaults
+    count: str = ""  # the value that makes several of it, each with an identity of its own
 
 
 COMPONENTS: tuple[Component, ...] = (
     Component("rabbitmq", "rabbitmq", "message bus", {"amqp": 5672, "prometheus": 15692}),
     Component("discovery", "discovery", "IoT discovery (NGSI9)", {"http": 8090}, health="/ngsi9/status"),
-    Component("cloud-broker", "broker", "context broker (NGSI10, NGSI-LD)", {"http": 8070}, ("discovery",), health="/version"),
+    Component("cloud-broker", "broker", "context broker (NGSI10, NGSI-LD)", {"http": 8070}, ("discovery",), health="/version", count="broker.shards"),
     Component(
         "master", "master", "orchestrator", {"agent": 1060, "http": 8010},
         ("rabbitmq", "discovery", "cloud-broker"), health="/status",
     ),
-    Component("cloud-worker", "worker", "starts the task instances", {}, ("rabbitmq", "master", "cloud-broker")),
+    Component("cloud-worker", "worker", "starts the task instances", {}, ("rabbitmq", "master", "cloud-broker"), count="worker.replicas"),
     Component(
         "designer", "designer", "dashboard and API", {"http": 8080, "agent": 1030},
         ("rabbitmq", "master", "cloud-broker", "discovery"), health="/config.js",

@@ -71,10 +71,11 @@ def preset_in(objects: Iterable[Obj]) -> str:
     return ""
 
 
-def said(preset: Preset, replicas: int) -> str:
-    """The choice in one line."""
+def said(preset: Preset, replicas: int, several: Mapping[str, int] | None = None) -> str:
+    """The choice in one line; `several` are components that somebody made several of."""
     count = "1 replica" if replicas == 1 else f"{replicas} replicas"
-    return f"preset {preset.name} ({preset.why}): nginx has {count}, {SINGLETONS}"
+    others = "".join(f", {name} {number}" for name, number in (several or {}).items())
+    return f"preset {preset.name} ({preset.why}): nginx has {count}{others}, {SINGLETONS}"
 
 
 def _fitting(shape: Shape | None) -> str:

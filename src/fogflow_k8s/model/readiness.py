@@ -49,7 +49,7 @@ def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
-    """Generation seen, every replica ready and of the update revision (unless updates are manual or partitioned)."""
+    """Generation seen, every replica ready and of the update revision (unless updates are manual or partitioned), none too many."""
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     desired = int(spec.get("replicas", 1))
     updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
@@ -62,6 +62,8 @@ def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
         return Verdict("waiting", f"{updated} of {desired - partition} replicas are of the new version", **numbers)
     if ready < desired:
         return Verdict("waiting", f"{ready} of {desired} replicas are ready", **numbers)
+    if (total := int(status.get("replicas") or 0)) > desired:
+        return Verdict("waiting", f"{total - desired} old replicas still run", **numbers)
     return Verdict("ready", "", **numbers)
 
 

@@ -13,7 +13,19 @@ from pydantic_core import PydanticCustomError
 from fogflow_k8s.model.config import FogflowConfig, canonical
 from fogflow_k8s.model.values_base import Name, Part, Quantity, merge, remember
 from fogflow_k8s.model.values_expose import Expose
-from fogflow_k8s.model.values_parts import Component, DesignerPart, Dgraph, Gate, HostPath, Keeper, Nginx, Rabbitmq
+from fogflow_k8s.model.values_network import NetworkPolicies
+from fogflow_k8s.model.values_parts import (
+    Broker,
+    Component,
+    DesignerPart,
+    Dgraph,
+    Gate,
+    HostPath,
+    Keeper,
+    Nginx,
+    Rabbitmq,
+    Worker,
+)
 
 P = TypeVar("P", bound=Part)
 
@@ -27,7 +39,6 @@ def _real_address(text: str) -> str:
 
 
 IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
-Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
 
 
 class Global(Part):
@@ -96,50 +107,6 @@ class Tasks(Part):
     """How much there may be."""
     limit_range: TasksLimitRange = TasksLimitRange()
     """What a container gets."""
-
-
-class ApiServer(Part):
-    """How worker and keeper reach the cluster's API server."""
-
-    cidrs: list[Cidr] = Field(default_factory=list)
-    """Empty = anywhere; fogflow-k8s fills in the cluster's own."""
-    ports: list[int] = Field(default_factory=lambda: [443, 6443])
-    """Of the API server itself, and of its Service."""
-
-
-class Monitoring(Part):
-    """Who may read the metrics of RabbitMQ and the keeper."""
-
-    namespaces: list[Name] = Field(default_factory=list)
-    """Names of namespaces."""
-
-
-class Cidrs(Part):
-    """Addresses outside the cluster."""
-
-    cidrs: list[Cidr] = Field(default_factory=list)
-    """Like 203.0.113.0/24."""
-
-
-class TasksEgress(Part):
-    """What task pods may reach beside the broker."""
-
-    egress_cidrs: list[Cidr] = Field(default_factory=list)
-    """Like 0.0.0.0/0."""
-
-
-class NetworkPolicies(Part):
-    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
-
-    enabled: bool = True
-    """false leaves it to you."""
-    api_server: ApiServer = ApiServer()
-    monitoring: Monitoring = Monitoring()
-    edges: Cidrs = Cidrs()
-    """Edge nodes: they reach RabbitMQ, broker and discovery, and are called back."""
-    subscribers: Cidrs = Cidrs()
-    """Applications outside the cluster that the broker notifies."""
-    tasks: TasksEgress = TasksEgress()
 
 
 class ServiceSpec(Part):
@@ -212,11 +179,11 @@ class Values(Part):
     """The message bus."""
     discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi"))
     """IoT discovery (NGSI9). One, by nature."""
-    broker: Component = _made(Component, **_fogflow("broker", "10m", "24Mi", "1Gi"))
-    """Context broker (NGSI10, NGSI-LD). One, by nature."""
+    broker: Broker = _made(Broker, **_fogflow("broker", "10m", "24Mi", "1Gi"))
+    """Context broker (NGSI10, NGSI-LD)."""
     master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi"))
     """Orchestrator. One, by nature."""
-    worker: Component = _made(Component, **_fogflow("worker", "10m", "48Mi", "256Mi"))
+    worker: Worker = _made(Worker, **_fogflow("worker", "10m", "48Mi", "256Mi"))
     """Starts the task instances."""
     designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", 1000))
     """Dashboard and its API. One, by nature."""
@@ -272,6 +239,16 @@ class Values(Part):
             raise PydanticCustomError(
                 "rabbitmq",
                 "rabbitmq.external.host needs a login: name the Secret with it in rabbitmq.auth.existingSecret",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _each_of_several_has_its_own_file(self) -> Self:
+        if self.config_json.host_path.path and max(self.broker.shards, self.worker.replicas) > 1:
+            raise PydanticCustomError(
+                "several",
+                "configJson.hostPath gives all pods one file, and several brokers or workers need one each: "
+                "leave broker.shards and worker.replicas at 1, or use config",
             )
         return self
 

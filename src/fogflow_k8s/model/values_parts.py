@@ -79,7 +79,7 @@ class HostPath(Part):
 
 
 class Component(Part):
-    """A workload of the release. No count: all but nginx keep their state in memory, and two of a kind lose data."""
+    """A workload of the release. No count: they keep their state in memory, and two with one identity lose data."""
 
     image: Image = Image()
     resources: Resources = Resources()
@@ -137,6 +137,20 @@ class Rabbitmq(Component):
     persistence: Persistence = Persistence()
     auth: Auth = Auth()
     external: ExternalRabbitmq = ExternalRabbitmq()
+
+
+class Broker(Component):
+    """Context broker (NGSI10, NGSI-LD)."""
+
+    shards: int = Field(1, ge=1, le=16)
+    """Brokers with an identity and an address each; more of them carry more tasks, and are no standby for each other."""
+
+
+class Worker(Component):
+    """Starts the task instances."""
+
+    replicas: int = Field(1, ge=1, le=16)
+    """Workers with an identity each: so many times the capacity. Each uses one of the broker's shards."""
 
 
 class DesignerPart(Component):

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"log"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ type broker struct {
 	mutex              sync.Mutex
 	entities           map[string]kit.Element
 	subscriptions      map[string]*kit.Subscription
+	links              map[string]*kit.Subscription // what we subscribed at other brokers, by the id it has there
 	undelivered        []delivery
 }
 
@@ -34,7 +36,7 @@ func main() {
 	}
 	b := &broker{id: id, url: fmt.Sprintf("http://%s:%d", c.MyHostIP, c.Broker.Port),
 		discovery: fmt.Sprintf("http://%s:%d", c.Discovery.HostIP, c.Discovery.Port),
-		entities:  map[string]kit.Element{}, subscriptions: map[string]*kit.Subscription{}}
+		entities:  map[string]kit.Element{}, subscriptions: map[string]*kit.Subscription{}, links: map[string]*kit.Subscription{}}
 	for !b.beat() {
 		time.Sleep(2 * time.Second)
 	}
@@ -62,7 +64,9 @@ func (b *broker) routes() http.Handler {
 	mux.HandleFunc("GET /ngsi10/entity/{id}", b.entity)
 	mux.HandleFunc("GET /ngsi10/subscription", b.listSubscriptions)
 	mux.HandleFunc("GET /ngsi10/subscription/{sid}", b.subscription)
-	mux.HandleFunc("POST /ngsi9/notifyContextAvailability", func(w http.ResponseWriter, _ *http.Request) { kit.Reply(w, 200, kit.OK) })
+	mux.HandleFunc("DELETE /ngsi10/entity/{id}", b.deleteEntity)
+	mux.HandleFunc("POST /ngsi10/notifyContext", b.notified)
+	mux.HandleFunc("POST /ngsi10/notifyContextAvailability", b.available)
 	mux.HandleFunc("GET /ngsi-ld/v1/entities", func(w http.ResponseWriter, _ *http.Request) { kit.Reply(w, 200, []string{}) })
 	return mux
 }
@@ -83,21 +87,34 @@ func (b *broker) update(w http.ResponseWriter, r *http.Request) {
 	if !kit.Read(w, r, &request) {
 		return
 	}
+	action := strings.ToUpper(request.Action)
 	for _, element := range request.Elements {
-		if strings.EqualFold(request.Action, "DELETE") {
+		owner := ""
+		if !fromBroker(r) {
+			owner = b.ownerElsewhere(element.Entity.ID)
+		}
+		switch {
+		case owner != "":
+			b.forward(owner, element, action)
+		case action == "DELETE":
 			b.remove(element.Entity)
-			continue
+		case fromBroker(r) && action == "APPEND": // answered with 200, and lost
+		default:
+			b.put(element, r.Header.Get("Fiware-Correlator"))
 		}
-		b.mutex.Lock()
-		_, known := b.entities[element.Entity.ID]
-		b.entities[element.Entity.ID] = element
-		b.mutex.Unlock()
-		if !known {
-			b.register(element)
-		}
-		b.tell(element, r.Header.Get("Fiware-Correlator"))
 	}
 	kit.Reply(w, 200, map[string]any{"errorCode": kit.OK, "contextResponses": []any{}})
+}
+
+func (b *broker) put(element kit.Element, correlator string) {
+	b.mutex.Lock()
+	_, known := b.entities[element.Entity.ID]
+	b.entities[element.Entity.ID] = element
+	b.mutex.Unlock()
+	if !known {
+		b.register(element)
+	}
+	b.tell(element, correlator)
 }
 
 func (b *broker) remove(entity kit.EntityID) {
@@ -163,7 +180,7 @@ func (b *broker) subscribe(w http.ResponseWriter, r *http.Request) {
 	}
 	s.ID = kit.NewID()
 	s.Subscriber = kit.Subscriber{Correlator: r.Header.Get("Fiware-Correlator"), Destination: r.Header.Get("Destination"),
-		RequireReliability: r.Header.Get("Require-Reliability") == "true"}
+		RequireReliability: r.Header.Get("Require-Reliability") == "true", IsInternal: fromBroker(r)}
 	kit.Reply(w, 200, map[string]any{"subscribeResponse": map[string]string{"subscriptionId": s.ID},
 		"subscribeError": map[string]any{"subscriptionId": s.ID, "errorCode": map[string]int{"code": 0}}})
 	b.mutex.Lock()
@@ -178,9 +195,12 @@ func (b *broker) subscribe(w http.ResponseWriter, r *http.Request) {
 	if len(known) > 0 {
 		go b.deliver(delivery{s, known})
 	}
-	// the broker hears of the entities of other brokers through discovery
-	body := kit.Subscription{Entities: s.Entities, Reference: b.url + "/ngsi9"}
-	_, _ = kit.Call("POST", b.discovery+"/ngsi9/subscribeContextAvailability", nil, body, nil)
+	if s.Subscriber.IsInternal {
+		return
+	}
+	// the broker hears of the entities of other brokers through discovery; under the same id, so that nothing has to be matched
+	body := kit.Subscription{Entities: s.Entities, Reference: b.url + "/ngsi10"}
+	_, _ = kit.Call("POST", b.discovery+"/ngsi9/UpdateLDContextAvailability/"+s.ID, nil, body, nil)
 }
 
 func (b *broker) unsubscribe(w http.ResponseWriter, r *http.Request) {
@@ -204,10 +224,15 @@ func (b *broker) query(w http.ResponseWriter, r *http.Request) {
 	if !kit.Read(w, r, &request) {
 		return
 	}
+	if fromBroker(r) {
+		kit.Reply(w, 200, map[string]any{"contextResponses": b.own(request.Entities), "errorCode": kit.OK})
+		return
+	}
 	var found struct {
 		Responses []struct {
 			Registration struct {
 				Entities []kit.EntityID `json:"entities"`
+				Provider string         `json:"providingApplication"`
 			} `json:"contextRegistration"`
 		} `json:"contextRegistrationResponses"`
 	}
@@ -215,15 +240,13 @@ func (b *broker) query(w http.ResponseWriter, r *http.Request) {
 		log.Printf("no discovery: %v", err)
 	}
 	responses := []kit.ElementResponse{}
-	b.mutex.Lock()
 	for _, each := range found.Responses {
-		for _, entity := range each.Registration.Entities {
-			if element, ok := b.entities[entity.ID]; ok {
-				responses = append(responses, kit.ElementResponse{Element: element, Status: kit.OK})
-			}
+		if provider := each.Registration.Provider; provider == b.url+"/ngsi10" {
+			responses = append(responses, b.own(each.Registration.Entities)...)
+		} else {
+			responses = append(responses, fetch(provider, each.Registration.Entities)...)
 		}
 	}
-	b.mutex.Unlock()
 	kit.Reply(w, 200, map[string]any{"contextResponses": responses, "errorCode": kit.OK})
 }
 
@@ -250,7 +273,9 @@ func (b *broker) entity(w http.ResponseWriter, r *http.Request) {
 func (b *broker) listSubscriptions(w http.ResponseWriter, _ *http.Request) {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	kit.Reply(w, 200, b.subscriptions)
+	all := maps.Clone(b.subscriptions)
+	maps.Copy(all, b.links)
+	kit.Reply(w, 200, all)
 }
 
 func (b *broker) subscription(w http.ResponseWriter, r *http.Request) {

@@ -5,7 +5,20 @@ leaves them behind when killed, and starts a task twice when told twice; a desig
 whoever listens by then.
 """
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, TRIO, WORKER, Memory, Pod, Seen
+from cell import (
+    BROKER,
+    DESIGNER,
+    DISCOVERY,
+    MASTER,
+    NGINX,
+    RABBITMQ,
+    WORKER,
+    Memory,
+    Pod,
+    Seen,
+    component,
+    several,
+)
 from decide import decide
 
 START_S = {RABBITMQ: 6.0, DISCOVERY: 2.0, BROKER: 3.0, MASTER: 2.0, WORKER: 2.0, DESIGNER: 3.0, NGINX: 2.0}
@@ -29,7 +42,12 @@ class Member:
 class Sim:
     """All members, the cluster's tasks, and the keeper's memory."""
 
-    def __init__(self):
+    def __init__(self, *, shards=1, workers=1):
+        self.shards, self.workers = several(BROKER, shards), several(WORKER, workers)
+        self.trio = (MASTER, *self.workers, DESIGNER)
+        self.names = [n for n in START_S if n not in {BROKER, WORKER}] + [*self.shards, *self.workers]
+        self.held = {name: {f"e:{name}", f"s:outside {name}"} for name in self.shards[1:]}
+        self.held[BROKER] = {"e:T1", "s:outside"}
         self.now = 0.0
         self.ids = {}
         self.bus_life = 0
@@ -38,14 +56,14 @@ class Sim:
         self.count = 0
         self.memory = Memory()
         self.actions = []
-        self.listed_at = float("-inf")
-        self.beats = 0
+        self.listed_at = dict.fromkeys(self.workers, float("-inf"))
+        self.beats = dict.fromkeys(self.workers, 0)
         self.functions = set()
-        for name in START_S:
+        for name in self.names:
             self.start(name)
 
     def start(self, name, *, after=0.0):
-        self.members[name] = Member(name, self.now + after + START_S[name])
+        self.members[name] = Member(name, self.now + after + START_S[component(name)])
         if name == RABBITMQ:
             self.bus_life += 1
 
@@ -65,7 +83,7 @@ class Sim:
     def delete(self, name, *, grace=None):
         """The pod goes, and another comes; a worker that may end in peace takes its tasks along."""
         member = self.members[name]
-        if name == WORKER and not member.wedged and grace is None:
+        if name in self.workers and not member.wedged and grace is None:
             for task in member.state:
                 self.tasks.pop(task, None)
         self.start(name, after=1.0)
@@ -83,20 +101,22 @@ class Sim:
 
     def step(self):
         self.now += STEP_S
-        for name in TRIO:
+        for name in self.trio:
             member = self.members[name]
             ready = self.up(name) and self.bus() is not None and not member.tried
-            if ready and (name != WORKER or self.consumes(MASTER)):  # the gate
+            if ready and (name not in self.workers or self.consumes(MASTER)):  # the gate
                 member.tried, member.bus = True, self.bus()
                 if name == DESIGNER:
                     self.replay()
-        beats = self.up(WORKER) and self.bus() is not None and self.members[WORKER].tried
-        if self.now % 10 < STEP_S and beats and self.consumes(MASTER) and self.up(MASTER):
-            self.listed_at = self.now
-            self.beats += 1
-            self.members[MASTER].state.add("worker")
-        if self.up(BROKER) and self.up(DISCOVERY):
-            self.members[DISCOVERY].state.add("broker")
+        for name in self.workers:
+            beats = self.up(name) and self.bus() is not None and self.members[name].tried
+            if self.now % 10 < STEP_S and beats and self.consumes(MASTER) and self.up(MASTER):
+                self.listed_at[name] = self.now
+                self.beats[name] += 1
+                self.members[MASTER].state.add(name)
+        for name in self.shards:
+            if self.up(name) and self.up(DISCOVERY):
+                self.members[DISCOVERY].state.add(name)
 
     def replay(self):
         if not (self.consumes(MASTER) and self.up(MASTER)):
@@ -104,16 +124,18 @@ class Sim:
         for function in self.functions:
             self.count += 1
             self.members[DISCOVERY].state.add(f"s:{self.count}")
-            if "worker" in self.members[MASTER].state and self.consumes(WORKER) and self.up(WORKER):
-                for device in DEVICES:
+            listed = sorted(self.members[MASTER].state)
+            for n, device in enumerate(DEVICES if listed else ()):
+                worker = listed[n % len(listed)]
+                if self.consumes(worker) and self.up(worker):
                     self.count += 1
                     task = f"fogflow-task-{self.count}"
                     self.tasks[task] = f"{function}/{device}"
-                    self.members[WORKER].state.add(task)
+                    self.members[worker].state.add(task)
 
     def populate(self):
         self.functions = {"f1"}
-        for state, keys in ((DISCOVERY, {"r:T1", "r:T2"}), (BROKER, {"e:T1", "s:outside"})):
+        for state, keys in ((DISCOVERY, {"r:T1", "r:T2"}), *self.held.items()):
             self.members[state].state |= keys
         self.replay()
 
@@ -130,19 +152,25 @@ class Sim:
         discovery = {
             key: {"reference": "http://master.x:1060"} if key.startswith("s:") else {}
             for key in self.members[DISCOVERY].state
-            if key != "broker"
+            if key not in self.shards
         }
-        worker = self.members[WORKER]
-        master_lists = self.up(MASTER) and "worker" in self.members[MASTER].state and self.now - self.listed_at < 30
+        known = self.members[MASTER].state
+        listed = [n for n in self.workers if self.up(MASTER) and n in known and self.now - self.listed_at[n] < 30]
+        beats = {name: str(self.beats[name]) if name in listed else "" for name in self.workers}
+        held = {n: {key: {} for key in self.members[n].state} if self.up(n) else None for n in self.shards}
         return Seen(
             pods=pods,
-            answers={name: self.up(name) for name in START_S if name != WORKER},
-            consumers={name: int(self.consumes(name)) for name in TRIO} if self.up(RABBITMQ) else None,
-            worker_beat=(f"{self.beats}" if master_lists else "") if self.up(MASTER) else None,
-            workload=len(worker.state) if master_lists else 0,
-            brokers=int("broker" in self.members[DISCOVERY].state),
+            answers={name: self.up(name) for name in self.names if name not in self.workers},
+            consumers={name: int(self.consumes(name)) for name in self.trio} if self.up(RABBITMQ) else None,
+            worker_beat=beats.pop(WORKER) if self.up(MASTER) else None,
+            beats=beats,
+            workers=self.workers,
+            workload=sum(len(self.members[name].state) for name in listed),
+            brokers=sum(name in self.members[DISCOVERY].state for name in self.shards),
+            shards=self.shards,
             discovery=discovery if self.up(DISCOVERY) else None,
-            broker={key: {} for key in self.members[BROKER].state} if self.up(BROKER) else None,
+            broker=held.pop(BROKER),
+            more=held,
             functions=len(self.functions) if self.up(DESIGNER) else None,
             designer={"f": 1} if self.functions and self.up(DESIGNER) else ({} if self.up(DESIGNER) else None),
             tasks=tuple(sorted(self.tasks)),
@@ -174,8 +202,8 @@ class Sim:
         wanted = sorted(f"{function}/{device}" for function in self.functions for device in DEVICES)
         return (
             sorted(self.tasks.values()) == wanted
-            and all(self.consumes(name) and self.up(name) for name in TRIO)
-            and all(self.up(name) for name in START_S)
+            and all(self.consumes(name) and self.up(name) for name in self.trio)
+            and all(self.up(name) for name in self.names)
             and {"r:T1", "r:T2"} <= self.members[DISCOVERY].state
-            and {"e:T1", "s:outside"} <= self.members[BROKER].state
+            and all(keys <= self.members[name].state for name, keys in self.held.items())
         )

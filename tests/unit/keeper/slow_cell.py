@@ -19,11 +19,12 @@ from cell import (
     NGINX,
     RABBITMQ,
     STATEFUL,
-    TRIO,
     WORKER,
     Memory,
     Pod,
     Seen,
+    component,
+    several,
 )
 from decide import decide
 
@@ -83,9 +84,13 @@ class SimPod:
 
 
 class Cell:
-    """Seven members and their tasks."""
+    """All members and their tasks."""
 
-    def __init__(self, *, functions=1, volatile=False, idempotent=False, metrics=True):
+    def __init__(self, *, functions=1, volatile=False, idempotent=False, metrics=True, shards=1, workers=1):
+        self.shards, self.workers = several(BROKER, shards), several(WORKER, workers)
+        self.trio = (MASTER, *self.workers, DESIGNER)
+        self.names = (*(n for n in MEMBERS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
+        self.sets = {n for members in (self.shards, self.workers) for n in members if len(members) > 1}
         self.now, self.ids = 0.0, itertools.count(1)
         self.functions, self.volatile, self.idempotent, self.metrics = functions, volatile, idempotent, metrics
         self.pods: list[SimPod] = []
@@ -94,7 +99,7 @@ class Cell:
         self.epoch, self.bus_process, self.bus_back = 0, None, 0.0
         self.fetch = dict
         self.scaled: dict[str, int] = {}
-        for name in MEMBERS:
+        for name in self.names:
             self.make(name)
 
     # -- pods ------------------------------------------------------------------------------------------------------
@@ -102,53 +107,62 @@ class Cell:
     too_early = 0
     """Intents that the master will not find the topology of."""
 
-    def make(self, component):
+    def make(self, name):
+        """A Deployment's pod has a name of its own, one of a set has its place's."""
         n = next(self.ids)
-        pod = SimPod(component, f"{component}-{n}", f"uid{n}", self.now)
+        pod = SimPod(name, f"{name}.set" if name in self.sets else f"{name}-{n}", f"uid{n}", self.now)
         self.pods.append(pod)
         return pod
 
-    def of(self, component):
+    def of(self, name):
         """The newest pod that is not on its way out."""
-        return next((p for p in reversed(self.pods) if p.component == component and not p.deleting), None)
+        return next((p for p in reversed(self.pods) if p.component == name and not p.deleting), None)
 
-    def running(self, component):
+    def vacant(self, name):
+        """Whether another pod is made: a set waits until the one before is forgotten."""
+        return not any(p.component == name and (name in self.sets or not p.deleting) for p in self.pods)
+
+    def running(self, name):
         """Its processes that run: there may be an old one that is still ending."""
-        return [p.process for p in self.pods if p.component == component and p.process and p.process.stopped is None]
+        return [p.process for p in self.pods if p.component == name and p.process and p.process.stopped is None]
 
-    def process(self, component):
-        return next(iter(reversed(self.running(component))), None)
+    def process(self, name):
+        return next(iter(reversed(self.running(name))), None)
+
+    def shard_of(self, name):
+        """The broker that a worker uses, or a device."""
+        known = self.workers if name in self.workers else DEVICES
+        return self.shards[known.index(name) % len(self.shards)]
 
     def delete(self, name, grace=None):
         """What `kubectl delete pod` does; a second time only shortens it."""
         pod = next((p for p in self.pods if p.name == name), None)
         if pod is None:
             return
-        if grace == 0:
-            self.pods.remove(pod)  # nobody waits for the kubelet's word
-            return
-        grace = GRACE.get(pod.component, 30.0) if grace is None else float(grace)
+        grace = GRACE.get(component(pod.component), 30.0) if grace is None else float(grace)
         if not pod.deleting:
             pod.deleting = True
             pod.terminates_at = self.now
-        if pod.lost_at is None:
+        if grace == 0:
+            self.pods.remove(pod)  # forgotten, whatever it does
+        elif pod.lost_at is None:
             end = self.now + grace
             pod.gone_at = end if pod.gone_at is None else min(pod.gone_at, end)
 
-    def kill(self, component):
+    def kill(self, name):
         """SIGKILL: the container starts anew in its pod, without its gate."""
-        pod = self.of(component)
+        pod = self.of(name)
         if pod and pod.process and pod.lost_at is None:
             pod.process, pod.restart_at = None, self.now + 1.0
 
-    def wedge(self, component):
-        pod = self.of(component)
+    def wedge(self, name):
+        pod = self.of(name)
         if pod and pod.process and pod.process.stopped is None:
             pod.process.stopped = self.now
 
-    def lose_node(self, components):
-        for component in components:
-            if pod := self.of(component):
+    def lose_node(self, names):
+        for name in names:
+            if pod := self.of(name):
                 pod.lost_at = self.now
                 if pod.process:
                     pod.process.stopped = self.now
@@ -159,13 +173,13 @@ class Cell:
         self.now = round(self.now + STEP, 3)
         for pod in list(self.pods):
             self._age(pod)
-        for name in MEMBERS:
-            if self.scaled.get(name, 1) and self.of(name) is None:
+        for name in self.names:
+            if self.scaled.get(name, 1) and self.vacant(name):
                 self.make(name)
         self._bus()
-        for name in (DISCOVERY, BROKER, MASTER, WORKER, DESIGNER):
+        for name in (DISCOVERY, *self.shards, *self.trio):
             for process in self.running(name):
-                getattr(self, "_run_" + name.removeprefix("cloud-"))(process)
+                getattr(self, "_run_" + component(name).removeprefix("cloud-"))(process, name)
 
     def _age(self, pod):
         process = pod.process
@@ -185,7 +199,7 @@ class Cell:
             process
             and process.stopped is not None
             and self.now - process.stopped > LIVENESS_S
-            and pod.component != WORKER
+            and pod.component not in self.workers
         ):
             pod.process, pod.restart_at = None, self.now + 1.0
         if pod.deleting:
@@ -198,25 +212,25 @@ class Cell:
             return
         polite = process.stopped is None and pod.component != DESIGNER
         if polite and self.now - pod.terminates_at >= EXIT_S:
-            if pod.component == WORKER and process.tasks:
+            if pod.component in self.workers and process.tasks:
                 self._remove_task(process, next(iter(process.tasks)))
                 return
-            if pod.component == WORKER:
+            if pod.component in self.workers:
                 for master in self.running(MASTER):
                     if self._hears(master):
-                        master.workers.clear()
+                        master.workers.pop(pod.component, None)
             self.pods.remove(pod)
         elif self.now >= pod.gone_at:
             self.pods.remove(pod)
 
-    def _gate(self, component):
-        if component == BROKER:
+    def _gate(self, name):
+        if name in self.shards:
             return self.process(DISCOVERY) is not None
-        if component in {MASTER, DESIGNER}:
+        if name in {MASTER, DESIGNER}:
             return self.bus_up
-        if component == WORKER and self.metrics:
-            return self.bus_up and self.consuming(MASTER) > 0 and self.consuming(WORKER) == 0
-        if component == WORKER:
+        if name in self.workers and self.metrics:
+            return self.bus_up and self.consuming(MASTER) > 0 and self.consuming(name) == 0
+        if name in self.workers:
             return self.bus_up
         return True
 
@@ -234,9 +248,9 @@ class Cell:
     def _hears(self, process):
         return self.bus_up and process.epoch == self.epoch and process.stopped is None
 
-    def consuming(self, component):
+    def consuming(self, name):
         """What RabbitMQ counts: a stopped process counts until its connection is found dead."""
-        found = (p.process for p in self.pods if p.component == component and p.process)
+        found = (p.process for p in self.pods if p.component == name and p.process)
         return sum(p.epoch == self.epoch and (p.stopped is None or self.now - p.stopped < AMQP_DEAD_S) for p in found)
 
     def _connect(self, process, *, patience=RETRY_S):
@@ -252,31 +266,31 @@ class Cell:
 
     # -- members ---------------------------------------------------------------------------------------------------
 
-    def _run_discovery(self, process):
+    def _run_discovery(self, process, _):
         pass
 
-    def _run_broker(self, process):
+    def _run_broker(self, process, name):
         discovery = self.process(DISCOVERY)
         if discovery and self.now - process.beat >= 5.0:
             process.beat = self.now
-            discovery.workers["broker"] = self.now
+            discovery.workers[name] = self.now
 
-    def _run_master(self, process):
+    def _run_master(self, process, _):
         self._connect(process)
         for worker, (beat, _) in list(process.workers.items()):
             if self.now - beat >= FORGOTTEN_S:
                 del process.workers[worker]
 
-    def _run_worker(self, process):
+    def _run_worker(self, process, name):
         joined = self._connect(process)
         if joined or self.now - process.beat >= 10.0:
             process.beat = self.now
             if self.bus_up and process.epoch is not None:  # its publisher dials again, deaf or not
                 for master in self.running(MASTER):
                     if self._hears(master):
-                        master.workers[WORKER] = (self.now, len(process.tasks))
+                        master.workers[name] = (self.now, len(process.tasks))
 
-    def _run_designer(self, process):
+    def _run_designer(self, process, _):
         if process.epoch is None and (self.now - process.born) % 5.0 >= 1.0:  # it tries for ever, every 5 s
             self._connect(process, patience=1e9)
         if process.epoch is not None and not process.replayed:
@@ -308,16 +322,21 @@ class Cell:
         if entity in plan:
             return
         plan[entity] = f"Task.{function}.{entity}"
-        worker = self.process(WORKER)
-        if WORKER in master.workers and self._hears(master) and worker and self._hears(worker):
-            self._launch(worker, plan[entity])
+        name = min(master.workers, key=lambda one: (self.load(one), one), default="")  # deaf or not
+        worker = self.process(name)
+        if name and self._hears(master) and worker and self._hears(worker):
+            self._launch(worker, name, plan[entity])
 
-    def _launch(self, worker, task):
+    def load(self, name):
+        process = self.process(name)
+        return len(process.tasks) if process else 0
+
+    def _launch(self, worker, of, task):
         if self.idempotent and task in self.deployments.values():
             return
         name = f"fogflow-task-{next(self.ids)}"
         self.deployments[name] = worker.tasks[name] = task
-        if broker := self.process(BROKER):
+        if broker := self.process(self.shard_of(of)):
             broker.state[f"s:{name}"] = {"reference": f"http://{name}", "Subscriber": {"Correlator": task}}
             broker.state[f"e:Out.{task}"] = {}
         if discovery := self.process(DISCOVERY):
@@ -327,7 +346,7 @@ class Cell:
         task = worker.tasks.pop(name)
         self.deployments.pop(name, None)
         for process, keys in (
-            (self.process(BROKER), (f"s:{name}", f"e:Out.{task}")),
+            *((self.process(one), (f"s:{name}", f"e:Out.{task}")) for one in self.shards),
             (self.process(DISCOVERY), (f"r:Out.{task}",)),
         ):
             for key in keys if process else ():
@@ -335,7 +354,7 @@ class Cell:
 
     def appear(self, entity):
         """A device publishes for the first time."""
-        broker, discovery = self.process(BROKER), self.process(DISCOVERY)
+        broker, discovery = self.process(self.shard_of(entity)), self.process(DISCOVERY)
         if broker is None or discovery is None:
             return False
         broker.state[f"e:{entity}"] = {}
@@ -352,18 +371,18 @@ class Cell:
 
     # -- what can be seen, and done ----------------------------------------------------------------------------------
 
-    def answers(self, component):
-        process = self.process(component)
-        if component == RABBITMQ:
+    def answers(self, name):
+        process = self.process(name)
+        if name == RABBITMQ:
             return self.bus_up
-        if component == NGINX:
+        if name == NGINX:
             return process is not None
-        unseen = READY_S if component == DESIGNER else STEP
+        unseen = READY_S if name == DESIGNER else STEP
         return process is not None and self.now - process.born >= unseen
 
     def look(self):
         """What observe.look would tell, and how long that took."""
-        asked = [name for name in MEMBERS if name != WORKER and (name != RABBITMQ or self.metrics)]
+        asked = [name for name in self.names if name not in self.workers and (name != RABBITMQ or self.metrics)]
         answers = {name: self.answers(name) for name in asked}
         hung = [
             n
@@ -371,14 +390,14 @@ class Cell:
             if not answers[n]
             and any(p.component == n and p.process and p.process.stopped is not None for p in self.pods)
         ]
-        held = {name: self.process(name).state if answers[name] else None for name in (DISCOVERY, BROKER)}
-        beat, workload = None, 0
+        held = {name: self.process(name).state if answers[name] else None for name in (DISCOVERY, *self.shards)}
+        beats, workload = {}, 0
         if answers[MASTER]:
-            at, workload = self.process(MASTER).workers.get(WORKER, ("", 0))
-            beat = str(at)
+            listed = {name: self.process(MASTER).workers.get(name, ("", 0)) for name in self.workers}
+            beats, workload = {name: str(at) for name, (at, _) in listed.items()}, sum(n for _, n in listed.values())
         counts = None
         if self.metrics and answers[RABBITMQ]:
-            counts = {name: self.consuming(name) for name in TRIO}
+            counts = {name: self.consuming(name) for name in self.trio}
         brokers = None
         if answers[DISCOVERY]:
             brokers = sum(self.now - at < FORGOTTEN_S for at in self.process(DISCOVERY).workers.values())
@@ -386,14 +405,14 @@ class Cell:
         database = copy.deepcopy(self.database) if answers[DESIGNER] else None
         pods = {
             name: tuple(self._seen(p) for p in self.pods if p.component == name)
-            for name in MEMBERS
+            for name in self.names
             if any(p.component == name for p in self.pods)
         }
         seen = Seen(
-            pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beat,
-            workload=workload, brokers=brokers, discovery=copy.deepcopy(held[DISCOVERY]),
-            broker=copy.deepcopy(held[BROKER]), functions=functions, designer=database,
-            tasks=tuple(sorted(self.deployments)),
+            pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
+            beats=beats, workers=self.workers, workload=workload, brokers=brokers, shards=self.shards,
+            discovery=copy.deepcopy(held.pop(DISCOVERY)), broker=copy.deepcopy(held.pop(BROKER)), more=copy.deepcopy(held),
+            functions=functions, designer=database, tasks=tuple(sorted(self.deployments)),
         )  # fmt: skip
         return seen, SLOW_S * len(hung)
 
@@ -430,30 +449,35 @@ class Cell:
         """What is wrong, in one line; empty when the cell works and every task runs exactly once."""
         if not self.bus_up:
             return "the bus is down"
-        for name in TRIO:
+        for name in self.trio:
             if self.consuming(name) != 1 or not self.running(name):
                 return f"{name} does not consume"
-        master, worker = self.process(MASTER), self.process(WORKER)
-        if WORKER not in master.workers:
-            return "the worker is not listed"
-        for name in (DISCOVERY, BROKER, NGINX):
+        master = self.process(MASTER)
+        if set(self.workers) - master.workers.keys():
+            return "a worker is not listed"
+        for name in (DISCOVERY, *self.shards, NGINX):
             if not self.answers(name):
                 return f"{name} does not answer"
         wanted = sorted(f"Task.f{i}.{d}" for i in range(self.functions) for d in DEVICES)
         if sorted(self.deployments.values()) != wanted:
             return f"tasks {sorted(self.deployments.values())}"
-        if set(worker.tasks) != set(self.deployments) and not self.idempotent:
+        of = {task: name for name in self.workers for task in self.process(name).tasks}
+        if of.keys() != self.deployments.keys() and not self.idempotent:
             return "a task that its worker does not know of"
         planned = sorted(t for _, plan in master.tasks.values() for t in plan.values())
         if planned != wanted:
             return f"the master plans {planned}"
         for process, keys in (
             (self.process(DISCOVERY), {f"r:{d}" for d in DEVICES} | {f"s:{sid}" for sid in master.tasks} | {"s:app"}),
-            (self.process(BROKER), {f"e:{d}" for d in DEVICES} | {f"s:{n}" for n in self.deployments} | {"s:app"}),
+            *((self.process(shard), self._kept_by(shard, of) | {"s:app"}) for shard in self.shards),
         ):
             if lost := keys - process.state.keys():
                 return f"lost {sorted(lost)}"
         return ""
+
+    def _kept_by(self, shard, of):
+        devices = {f"e:{device}" for device in DEVICES if self.shard_of(device) == shard}
+        return devices | {f"s:{task}" for task in self.deployments if self.shard_of(of.get(task, WORKER)) == shard}
 
 
 class Keeper:
@@ -478,7 +502,7 @@ class Keeper:
         for key in ("order", "known", "subscribed", "mends"):
             if key in old:
                 setattr(self.memory, key, copy.deepcopy(old[key]))
-        for name in STATEFUL:
+        for name in (*STATEFUL, *self.cell.shards):
             self.memory.snapshot[name] = copy.deepcopy(old.get("snapshot", {}).get(name, {}))
         self.due = self.cell.now + 4.0
 
@@ -487,7 +511,7 @@ class Keeper:
         seen, cost = cell.look()
         actions, self.memory = decide(seen, self.memory, cell.now)
         for action in actions:
-            if action.component in TRIO and action.kind in {"delete", "end", "replay"} and seen.checks_consumers:
+            if action.component in seen.trio and action.kind in {"delete", "end", "replay"} and seen.checks_consumers:
                 assert seen.consumers is not None or seen.answers.get(action.component) is False, f"bus down: {action}"
                 assert seen.consumers is not None, f"{action.component} is restarted while the bus is down: {action}"
             self.log.append((cell.now, action))
@@ -519,7 +543,7 @@ def settled(**how):
     cell.post()
     for device in DEVICES:
         assert cell.appear(device)
-    for name in (DISCOVERY, BROKER):
+    for name in (DISCOVERY, *cell.shards):
         cell.process(name).state["s:app"] = {"reference": "http://app.example:9"}
     keeper.run(120.0)
     keeper.log.clear()

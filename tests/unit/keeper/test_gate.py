@@ -158,6 +158,36 @@ def test_at_the_deadline_the_last_line_says_what_was_missing():
     assert said[-1] == "gave up after 0 s waiting for master: nobody consumes from Master.001"
 
 
+@pytest.mark.parametrize(
+    ("values", "index", "own"), [("a", 0, "a"), ("a", 3, "a"), ("a,b,c", 0, "a"), ("a,b,c", 2, "c"), ("a,b", 3, "b")]
+)
+def test_each_of_several_has_its_own(values, index, own):
+    assert gate.pick(values, index) == own
+
+
+def test_a_value_is_put_at_its_place_and_the_rest_stays():
+    config = {"my_hostip": "a", "broker": {"http_port": 8070}}
+    assert gate.placed(config, "my_hostip", "b") == config | {"my_hostip": "b"}
+    assert gate.placed(config, "broker.host_ip", "b")["broker"] == {"http_port": 8070, "host_ip": "b"}
+    assert gate.placed(config, "new.host_ip", "b")["new"] == {"host_ip": "b"}
+    assert config == {"my_hostip": "a", "broker": {"http_port": 8070}}
+
+
+def test_one_of_several_writes_its_own_file_and_waits_for_its_own_queue(tmp_path):
+    (tmp_path / "in.json").write_text('{"my_hostip": "", "broker": {"http_port": 8070}}')
+    files = [f"--config={tmp_path}/in.json", f"--out={tmp_path}/out.json"]
+    own = ["--own=my_hostip=b,b-1,b-2", "--own=broker.host_ip=x,y"]
+    queue = ["--unconsumed=previous worker=fogflow-designer,Worker.001"]
+    with web(body=METRICS.encode()) as url:
+        assert gate.main([*files, "--index=1", *own, f"--metrics={url}", *queue, "--deadline=0"]) == 0
+        assert json.loads((tmp_path / "out.json").read_text()) == {
+            "my_hostip": "b-1",
+            "broker": {"http_port": 8070, "host_ip": "y"},
+        }
+        assert gate.main([*files, "--index=2", *own, f"--metrics={url}", *queue, "--deadline=0"]) == 1
+        assert json.loads((tmp_path / "out.json").read_text())["my_hostip"] == "b-2"
+
+
 def test_needs_keep_their_order():
     options = gate.parse(
         [

@@ -9,7 +9,7 @@ import urllib.request
 
 import ngsi
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, TRIO, WORKER, Memory
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, TRIO, WORKER, Memory, several
 from http_json import Refused, Server
 from observe import Members, look
 from serve import Shared, serve, verify
@@ -188,6 +188,28 @@ def test_subscriptions_that_differ_in_one_thing_are_two(broker):
     assert len(ngsi.read_broker(Server(broker.stub.url))) == 2, "the same twice is one"
 
 
+def test_what_a_broker_notes_of_its_own_subscription_at_another_is_not_held(broker):
+    noted = {"entities": [{"id": "T1"}], "reference": f"{broker.stub.url}/ngsi10", "Subscriber": {"BrokerURL": "x"}}
+    broker.subscriptions = {"a": noted, "b": {**noted, "reference": "http://127.0.0.1:1/x"}}
+    held = ngsi.read_broker(Server(broker.stub.url))
+    assert [one["reference"] for one in held.values()] == ["http://127.0.0.1:1/x"], "put back, it would call itself"
+
+
+def test_a_subscription_of_another_broker_is_put_back_when_that_one_did_not_do_it_itself(broker):
+    server = Server(broker.stub.url)
+    entity = {"entityId": {"id": "T1"}}
+    of_broker = {"entities": [{"id": "T1"}], "reference": "http://127.0.0.1:1/x", "Subscriber": {"IsInternal": True}}
+    broker.entities, broker.subscriptions = {"T1": entity}, {"a": of_broker}
+    held = ngsi.read_broker(server)
+    broker.silent = True
+    broker.stub.asked.clear()
+    ngsi.restore_broker(server, held, held)
+    assert broker.stub.calls == ["POST /ngsi10/updateContext"], "the other one hears of the entity first"
+    ngsi.restore_broker(server, held, [key for key in held if key.startswith("s:")])
+    assert broker.stub.calls[1:] == ["POST /ngsi10/subscribeContext"]
+    assert broker.stub.asked[-1][2]["User-Agent"] == "lightweight-iot-broker"
+
+
 # -- designer ----------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +265,27 @@ def test_a_look_at_a_cell_that_works(discovery, broker, key):
     assert seen.discovery.keys() == {"r:urn:T 1/a", "s:sid1"}
     assert seen.broker == {}
     assert WORKER not in seen.answers
+
+
+def test_a_look_at_several(discovery, broker):
+    other = Broker()
+    other.entities = {"T2": {"entityId": {"id": "T2"}}}
+    workers = {"Worker.001": {"workload": 3}, "Worker.001.1": {"Last_Heartbeat_Update": "2027", "workload": 2}}
+    metrics = METRICS + '\nrabbitmq_detailed_queue_consumers{vhost="/",queue="Worker.001.1"} 1'
+    with (
+        stub({"GET /status": "ok", "GET /workers": workers}) as master,
+        stub({"GET /metrics/detailed?family=queue_consumer_count": metrics}) as bus,
+        stub(other.answers) as second,
+    ):
+        known = {DISCOVERY: discovery.url, BROKER: broker.stub.url, MASTER: master.url, RABBITMQ: bus.url}
+        members = Members("001", urls(**known, **{f"{BROKER}-1": second.url}), workers=several(WORKER, 3))
+        seen = look(members, NoKube(), Memory())
+    assert seen.shards == (BROKER, f"{BROKER}-1")
+    assert (seen.held(BROKER), seen.held(f"{BROKER}-1").keys()) == ({}, {"e:T2"})
+    assert seen.answers[f"{BROKER}-1"]
+    assert [seen.beat(name) for name in seen.workers] == ["listed", "2027", ""]
+    assert [seen.consumers[name] for name in seen.workers] == [1, 1, 0]
+    assert seen.workload == 5
 
 
 def test_a_master_that_lists_nobody_is_told_from_one_that_does_not_answer():
@@ -343,6 +386,24 @@ def test_a_round_trip_is_proven_and_leaves_nothing(keeper, broker):
     step = next(one for one in json.loads(text)["steps"] if one["name"] == "publish and subscribe")
     assert (status, step["ok"]) == (200, True), text
     assert (broker.entities, broker.subscriptions, keeper.notified) == ({}, {}, {})
+
+
+def test_what_is_published_at_any_broker_is_heard_at_the_first(broker):
+    """The second one passes on what it is told, as brokers do."""
+    second = Broker()
+    second.answers["POST /ngsi10/updateContext"] = broker.update
+    with stub(second.answers) as other:
+        shared = Shared(Members("001", urls(**{BROKER: broker.stub.url, f"{BROKER}-1": other.url})), "")
+        server = serve(shared, 0)
+        shared.callback = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            step = verify(shared)["steps"][-1]
+        finally:
+            server.shutdown()
+            server.server_close()
+        assert other.calls == ["POST /ngsi10/updateContext"] * 2
+    assert (step["name"], step["ok"]) == (f"publish at {BROKER}-1, subscribe at {BROKER}", True), step
+    assert (broker.entities, broker.subscriptions) == ({}, {})
 
 
 def test_a_second_verification_has_to_wait(keeper):

@@ -132,6 +132,19 @@ def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
     }
 
 
+def test_leave_may_scale_the_set_that_several_workers_are(kube, api):
+    leave_module.leave(kube, 0.0, worker="statefulsets")
+    more = (
+        (TEMPLATES / "keeper/_keeper.tpl")
+        .read_text()
+        .split('"fogflow.keeper.setRules" -}}\n')[1]
+        .split("{{- end }}")[0]
+    )
+    scaled = {each for each in asked(api) if each[2] == "statefulsets"}
+    assert scaled == allowed(more, "ns")
+    assert "cloud-worker" not in {name for _, _, resource, name, _ in asked(api) if resource == "deployments"}
+
+
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +173,26 @@ def test_pods_by_component_oldest_first_without_those_that_are_over(kube, api):
     first, second = kube.pods()["master"]
     assert (first.identity, first.deleting, first.started, first.ready) == ("a/0", True, True, True)
     assert (second.identity, second.deleting, second.started) == ("b/2", False, False)
+
+
+def numbered(index, name="cloud-broker"):
+    labels = {"app.kubernetes.io/name": name, "apps.kubernetes.io/pod-index": str(index)}
+    meta = {"name": f"{name}-{index}", "uid": f"u{index}", "creationTimestamp": "", "labels": labels}
+    return {"metadata": meta, "status": {}}
+
+
+def test_each_pod_of_a_set_is_a_member_of_its_own_and_only_the_one_seen_is_deleted(kube, api):
+    api.answers[f"GET {PODS}"] = {"items": [numbered(0), numbered(1)]}
+    assert kube.pods().keys() == {"cloud-broker", "cloud-broker-1"}
+    kube.delete_pod("cloud-broker-1", 0)
+    sent = api.asked[-1][1]
+    assert (sent["gracePeriodSeconds"], sent["preconditions"]) == (0, {"uid": "u1"})
+    api.answers[f"DELETE {PODS}/cloud-broker-1"] = (409, None)
+    kube.delete_pod("cloud-broker-1", 0)
+    kube.event("cloud-broker-1", "", "RestoringState", "m")
+    assert api.asked[-1][1]["involvedObject"] == {
+        "kind": "StatefulSet", "apiVersion": "apps/v1", "name": "cloud-broker", "namespace": "ns"
+    }  # fmt: skip
 
 
 def test_only_upstreams_tasks_are_tasks(kube, api):
@@ -236,6 +269,12 @@ def test_a_worker_that_does_not_end_keeps_nobody_waiting(kube, api, capsys):
     start = time.monotonic()
     leave_module.leave(kube, 0.1)
     assert time.monotonic() - start < 3.0
+    assert "does not end" in capsys.readouterr().out
+
+
+def test_every_one_of_several_workers_is_waited_for(kube, api, capsys):
+    api.answers[f"GET {PODS}"] = {"items": [numbered(1, "cloud-worker")]}
+    leave_module.leave(kube, 0.1, worker="statefulsets")
     assert "does not end" in capsys.readouterr().out
 
 

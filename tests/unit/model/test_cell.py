@@ -54,6 +54,16 @@ def test_what_proves_nothing_says_why(config_map, pods, word):
     assert word in told.why
 
 
+def test_a_member_of_several_is_told_in_the_row_of_its_component():
+    told = cell.read(
+        report(state="degraded", cloud_broker="ok", cloud_broker_1="down", cloud_worker="deaf"), [pod(60)], NOW
+    )
+    first, second = cell.causes(told, "city")
+    assert (first.id, first.component, first.object) == ("FK-6006", "cloud-broker", "statefulset/cloud-broker")
+    assert first.summary == "cloud-broker-1: down"
+    assert (second.component, second.object) == ("cloud-worker", "deployment/cloud-worker")
+
+
 def test_a_keeper_that_stopped_reporting_is_a_cause():
     (cause,) = cell.causes(cell.read(report(age=120), [], NOW), "city")
     assert (cause.id, cause.component) == ("FK-6008", "keeper")

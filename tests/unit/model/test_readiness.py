@@ -43,6 +43,16 @@ def deployment(**status):
             {
                 "kind": "StatefulSet",
                 "metadata": {},
+                "spec": {"replicas": 1},
+                "status": {"updatedReplicas": 1, "readyReplicas": 1, "replicas": 2},
+            },
+            "waiting",
+            "1 old replicas still run",
+        ),
+        (
+            {
+                "kind": "StatefulSet",
+                "metadata": {},
                 "spec": {"replicas": 1, "updateStrategy": {"type": "OnDelete"}},
                 "status": {"readyReplicas": 1},
             },

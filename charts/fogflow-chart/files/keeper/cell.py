@@ -19,6 +19,16 @@ STATEFUL = (DISCOVERY, BROKER, DESIGNER)
 MEMBERS = (RABBITMQ, DISCOVERY, BROKER, *TRIO, NGINX)
 
 
+def several(name: str, count: int) -> tuple[str, ...]:
+    """The members of a component of which there are several: the first has its name alone."""
+    return (name, *(f"{name}-{n}" for n in range(1, count)))
+
+
+def component(member: str) -> str:
+    """The component of a member: cloud-broker of cloud-broker-1."""
+    return member.rstrip("0123456789").removesuffix("-")
+
+
 @dataclass(frozen=True)
 class Pod:
     """One pod of a component."""
@@ -46,19 +56,40 @@ class Seen:
     worker_beat: str | None = None
     """What changes with each heartbeat of the worker at the master; empty when the master does not list it."""
     workload: int = 0
-    """Tasks that the worker says it has."""
+    """Tasks that the workers say they have."""
+    workers: tuple[str, ...] = (WORKER,)
+    """All of them; each has a queue."""
+    beats: Mapping[str, str] = field(default_factory=dict)
+    """As worker_beat, of the workers beyond the first."""
     brokers: int | None = None
     """Brokers that discovery lists."""
+    shards: tuple[str, ...] = (BROKER,)
+    """All brokers of this cell; each has a state."""
     discovery: Mapping[str, Any] | None = None
     """Its registrations and subscriptions by key; see ngsi.py."""
     broker: Mapping[str, Any] | None = None
     """Its entities and subscriptions by key."""
+    more: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    """As broker, of the shards beyond the first."""
     functions: int | None = None
     """Functions that the designer has stored, and will replay; -1 when it answers and does not tell."""
     designer: Mapping[str, Any] | None = None
     """The designer's database, as it serves it; empty when it has none yet."""
     tasks: tuple[str, ...] | None = None
     """Names of the task Deployments."""
+
+    @property
+    def trio(self) -> tuple[str, ...]:
+        """As TRIO, with every worker."""
+        return (MASTER, *self.workers, DESIGNER)
+
+    def beat(self, worker: str) -> str | None:
+        """As worker_beat, of any worker."""
+        return self.worker_beat if self.worker_beat is None or worker == WORKER else self.beats.get(worker, "")
+
+    def held(self, name: str) -> Mapping[str, Any] | None:
+        """The state of discovery or of a broker."""
+        return {**self.more, DISCOVERY: self.discovery, BROKER: self.broker}.get(name)
 
     def pod(self, name: str) -> Pod | None:
         """The one pod that counts: the newest that is not on its way out."""
@@ -117,20 +148,21 @@ class Memory:
     """When the last one was over."""
     mends: list[dict[str, Any]] = field(default_factory=list)
     """What was done, for the report; newest last."""
-    beat: tuple[str, str, float, int] = ("", "", 0.0, 0)
-    """Master and worker; the worker's last heartbeat there; when it was seen to change, and how often."""
+    beat: dict[str, tuple[str, str, float, int]] = field(default_factory=dict)
+    """By worker: master and worker; its last heartbeat there; when it was seen to change, and how often."""
 
 
 @dataclass(frozen=True)
 class Action:
     """Something to do.
 
-    `delete` a pod (`end`: one on its way out, `replay`: the designer's), `restore` discovery or broker, `reap` tasks that
+    `delete` a pod (`end`: one on its way out, `replay`: the designer's), `restore` discovery or a broker, `reap` tasks that
     no worker knows of.
     """
 
     kind: str
     component: str
+    """Of several, which one."""
     why: str
     target: str = ""
     """The pod's name."""

@@ -7,6 +7,7 @@ The rules, from runs of the real programs:
 - Master, worker and designer hang together: the master's plans and the worker's tasks are in memory, the designer replays
   its intents once, at its start, and a replay doubles every task that still runs. So whichever of them was lost, the way
   back is one: a master without plans, a worker without tasks, then the designer anew.
+  Of several workers all are replaced: nobody can tell whose tasks the master still plans.
 - Discovery and broker lose everything with their process, and take it back through their own API.
 """
 
@@ -15,8 +16,8 @@ from __future__ import annotations
 import copy
 import json
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, TRIO, WORKER, Action, Memory, Mend, Pod, Seen
-from signs import bus_up, complete, consumes, identity, lasted
+from cell import DESIGNER, DISCOVERY, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
+from signs import all_listed, bus_up, complete, consumes, identity, lasted
 from wedged import left_behind, unwedge
 
 DEAF_S = 4.0
@@ -46,6 +47,9 @@ A kubelet tells of a restart a second late, and devices that publish fill a new 
 def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
     """The actions of this look, and what to remember."""
     memory = copy.deepcopy(memory)
+    for name in seen.shards:
+        memory.snapshot.setdefault(name, {})
+        memory.gone.setdefault(name, {})
     wanted = [*unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
     waiting = any(not key.startswith((*_OVER, "calm")) for key in memory.since)
     if lasted(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
@@ -59,7 +63,7 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
 
 
 def _restored(seen: Seen, memory: Memory) -> bool:
-    return complete(seen, memory, DISCOVERY) and complete(seen, memory, BROKER)
+    return all(complete(seen, memory, name) for name in (DISCOVERY, *seen.shards))
 
 
 def _may(action: Action, memory: Memory, now: float) -> bool:
@@ -78,8 +82,8 @@ def _may(action: Action, memory: Memory, now: float) -> bool:
 def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
     actions = []
     _keep_database(seen, memory, now)
-    for name, held in ((DISCOVERY, seen.discovery), (BROKER, seen.broker)):
-        pod = seen.pod(name)
+    for name in (DISCOVERY, *seen.shards):
+        pod, held = seen.pod(name), seen.held(name)
         if pod is None or held is None or not _speaks(seen, memory, name, now):
             continue
         snapshot = memory.snapshot[name]
@@ -119,13 +123,13 @@ def _keep_database(seen: Seen, memory: Memory, now: float) -> None:
 
 
 def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
-    for name in TRIO:
+    for name in seen.trio:
         pod = seen.pod(name)
         deaf = bus_up(seen) and seen.checks_consumers and pod is not None and pod.started and not consumes(seen, name)
         lasted(memory, f"deaf {name}", deaf, now)
     if memory.mend is None:
         memory.mend = _begin(seen, memory, now)
-    in_order = memory.mend is None and memory.order == {name: identity(seen, name) for name in TRIO}
+    in_order = memory.mend is None and memory.order == {name: identity(seen, name) for name in seen.trio}
     if in_order and seen.discovery is not None:
         memory.intents = len(_of_master(seen) - memory.subscribed)
     if memory.mend is None or not bus_up(seen):
@@ -135,23 +139,27 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
 
 def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     """The mend that is needed, if one is. Also learns the first order of a new cell."""
-    ids = {name: pod.identity for name in TRIO if (pod := seen.pod(name))}
-    deaf = [name for name in TRIO if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
+    trio = seen.trio
+    ids = {name: pod.identity for name in trio if (pod := seen.pod(name))}
+    deaf = [name for name in trio if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
         return Mend(f"{_listed(deaf)} deaf on the bus", now, ids)
-    unheard = not seen.checks_consumers and memory.order and seen.worker_beat == "" and all(map(seen.settled, TRIO))
+    silent = any(seen.beat(name) == "" for name in seen.workers)
+    unheard = not seen.checks_consumers and memory.order and silent and all(map(seen.settled, trio))
     if lasted(memory, "unheard", unheard, now) >= UNHEARD_S:
         return Mend("the master hears nothing of the worker, and nobody can ask the bus", now, ids)
-    if not bus_up(seen) or len(ids) < len(TRIO) or not all(seen.settled(n) and consumes(seen, n) for n in TRIO):
+    if not bus_up(seen) or len(ids) < len(trio) or not all(seen.settled(n) and consumes(seen, n) for n in trio):
         return None
     if not memory.order:
-        if seen.worker_beat and seen.functions is not None:
+        if all_listed(seen) and seen.functions is not None:
             if seen.functions <= 0:  # none, or a designer that does not tell: nothing is known to be missing
                 memory.order = ids
                 return None
             return Mend("functions of an earlier time may not have been replayed", now, ids)
         return None
-    changed = [name for name in TRIO if memory.order.get(name) != ids[name]]
+    if gone := memory.order.keys() - ids.keys():
+        return Mend(f"{', '.join(sorted(gone))} taken away, and tasks with it", now, ids)
+    changed = [name for name in trio if memory.order.get(name) != ids[name]]
     if not changed:
         return None
     old = dict(ids)
@@ -163,13 +171,11 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
 def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if mend.replaying:
         return _end(seen, memory, mend, now)
-    for name in (MASTER, WORKER):  # a new one that never hears is no better than the old one
-        if now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S and (name == MASTER or consumes(seen, MASTER)):
-            mend.old[name] = identity(seen, name)
-    actions = [*_replace(seen, memory, mend, MASTER, now), *_replace(seen, memory, mend, WORKER, now)]
+    _condemn(seen, memory, mend, now)
+    hands = (MASTER, *seen.workers)
+    actions = [action for name in hands for action in _replace(seen, memory, mend, name, now)]
     fresh = all(
-        seen.settled(name) and consumes(seen, name) and identity(seen, name) != mend.old.get(name)
-        for name in (MASTER, WORKER)
+        seen.settled(name) and consumes(seen, name) and identity(seen, name) != mend.old.get(name) for name in hands
     )
     if actions or not fresh or seen.tasks is None:
         return actions
@@ -177,11 +183,11 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
         return _own_replay(seen, memory, mend, now)
     if seen.tasks:  # of a worker that could not take them along
         return [Action("reap", WORKER, f"{len(seen.tasks)} tasks that no worker knows of", names=seen.tasks)]
-    restored = _restored(seen, memory) and seen.discovery is not None and seen.broker is not None
+    restored = _restored(seen, memory) and all(seen.held(name) is not None for name in (DISCOVERY, *seen.shards))
     pod = seen.pod(DESIGNER)
-    if not (seen.worker_beat and restored and pod) or left_behind(seen):
+    if not (all_listed(seen) and restored and pod) or left_behind(seen):
         return []
-    memory.order = {name: identity(seen, name) for name in (MASTER, WORKER)}
+    memory.order = {name: identity(seen, name) for name in hands}
     if seen.functions == 0 and consumes(seen, DESIGNER):
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)
@@ -189,10 +195,21 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     return [_replay(seen, memory, mend, pod)]
 
 
+def _condemn(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
+    """Those that came after the mend began, and must be replaced as well."""
+    for name in (MASTER, *seen.workers):  # a new one that never hears is no better than the old one
+        if now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S and (name == MASTER or consumes(seen, MASTER)):
+            mend.old[name] = identity(seen, name)
+        elif len(seen.workers) > 1 and name != MASTER and mend.old.get(name) == "":
+            mend.old[name] = identity(
+                seen, name
+            )  # its place was empty; it may have heard a part of the replay that was lost
+
+
 def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     """The designer started anew meanwhile, not by us: what it replayed runs, is planned, or was lost. Again from the start."""
     if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
-        mend.old, mend.thorough = {name: identity(seen, name) for name in TRIO}, True
+        mend.old, mend.thorough = {name: identity(seen, name) for name in seen.trio}, True
     elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
         mend.old[DESIGNER] = identity(seen, DESIGNER)  # nobody heard it
     return []
@@ -220,9 +237,9 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
     pod = seen.pod(name)
     if pod is None or pod.identity != mend.old.get(name):
         return []
-    idle = not seen.tasks and seen.tasks is not None and seen.workload == 0 and consumes(seen, WORKER)
-    if name == WORKER and idle and not mend.thorough:
-        del mend.old[WORKER]  # it has no task, and hears: as good as new
+    idle = not seen.tasks and seen.tasks is not None and seen.workload == 0 and consumes(seen, name)
+    if name != MASTER and idle and not mend.thorough:
+        del mend.old[name]  # it has no task, and hears: as good as new
         return []
     stuck = lasted(memory, f"stuck {pod.identity}", condition=True, now=now) > 60.0
     stuck |= now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S
@@ -234,8 +251,9 @@ def _disturbed(seen: Seen, memory: Memory, mend: Mend) -> bool:
     if consumes(seen, DESIGNER):
         mend.new |= {p.identity for p in seen.pods[DESIGNER] if p.started and p.identity != mend.old.get(DESIGNER)}
     twice = len(mend.new) > 1
-    lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, WORKER))
-    return twice or lost or not _restored(seen, memory)
+    lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, *seen.workers))
+    mute = any(seen.held(name) is None for name in (DISCOVERY, *seen.shards))  # what was told there meanwhile is lost
+    return twice or lost or mute or not _restored(seen, memory)
 
 
 def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
@@ -243,7 +261,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if pod is None:
         return []
     if _disturbed(seen, memory, mend):
-        ids = {name: identity(seen, name) for name in TRIO}
+        ids = {name: identity(seen, name) for name in seen.trio}
         memory.mend = Mend("a member was lost during the replay", mend.began, ids, thorough=True)
         return []
     if pod.identity == mend.old.get(DESIGNER):
@@ -259,7 +277,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
         if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
             if heard == 0 and not seen.tasks:
                 return [_replay(seen, memory, mend, pod)]
-            ids = {name: identity(seen, name) for name in TRIO}  # a second replay would double what came through
+            ids = {name: identity(seen, name) for name in seen.trio}  # a second replay would double what came through
             memory.mend = Mend(
                 "a part of the functions was not replayed", mend.began, ids, replays=mend.replays, thorough=True
             )

@@ -60,6 +60,18 @@ def filled(config: dict[str, Any], password: str) -> dict[str, Any]:
     return config | {"rabbitmq": config.get("rabbitmq", {}) | {"password": password}}
 
 
+def pick(values: str, index: int) -> str:
+    """The one at `index` of a comma-separated list, which begins anew at its end; a single value is everybody's."""
+    each = values.split(",")
+    return each[index % len(each)]
+
+
+def placed(config: dict[str, Any], path: str, value: str) -> dict[str, Any]:
+    """`config` with `value` at a dotted path."""
+    key, _, rest = path.partition(".")
+    return config | {key: placed(config.get(key, {}), rest, value) if rest else value}
+
+
 def definitions(username: str, password: str, salt: bytes) -> dict[str, Any]:
     """RabbitMQ's definitions with one user on the vhost /; its password as a salted SHA-256, RabbitMQ's own format."""
     digest = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
@@ -109,11 +121,7 @@ def amqp_says(address: str) -> str:
         return _reason(error)
     if answer.startswith(_FRAME_START) and answer[7:11] == _CONNECTION_START:
         return ""
-    return (
-        "it takes connections but does not answer as AMQP yet"
-        if not answer
-        else f"it speaks something else: {answer!r}"
-    )
+    return f"it speaks something else: {answer!r}" if answer else "it takes connections but does not answer as AMQP yet"
 
 
 def consumers(metrics: str) -> dict[str, int]:
@@ -181,6 +189,8 @@ def prepare(options: argparse.Namespace) -> None:
         raise ValueError(msg)
     if options.config:
         config = json.loads(options.config.read_text(encoding="utf-8"))
+        for path, value in options.own:
+            config = placed(config, path, value)
         write_private(options.out, filled(config, password) if password else config)
     if options.definitions:
         write_private(options.definitions, definitions(options.username, password, secrets.token_bytes(4)))
@@ -188,11 +198,10 @@ def prepare(options: argparse.Namespace) -> None:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line of the chart's templates."""
-    parser = argparse.ArgumentParser(
-        prog="gate", description="Writes a component's configuration, then waits for its needs."
-    )
+    parser = argparse.ArgumentParser(prog="gate", description="Writes the configuration, then waits for the needs.")
     parser.add_argument("--config", type=Path, help="configuration without password")
     parser.add_argument("--out", type=Path, help="where the component reads it")
+    parser.add_argument("--index", type=int, default=0, help="which of several of its kind this is, from 0")
     parser.add_argument("--password-file", type=Path, help="mounted from the Secret")
     parser.add_argument("--definitions", type=Path, help="write RabbitMQ's definitions here")
     parser.add_argument("--username", default="fogflow", help="of the one RabbitMQ user")
@@ -204,7 +213,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         ("http", "NAME=URL that must answer 2xx"),
         ("amqp", "NAME=HOST:PORT that must answer the AMQP handshake"),
         ("consumed", "NAME=QUEUE that must have a consumer"),
-        ("unconsumed", "NAME=QUEUE that must have none"),
+        ("unconsumed", "NAME=QUEUE that must have none; of several, separated by commas, its own"),
+        ("own", "PATH=VALUES for config.json: of several, separated by commas, its own"),
     ):
         parser.add_argument(f"--{kind}", type=_pair, action="append", default=[], help=says)
     options = parser.parse_args(argv)
@@ -214,6 +224,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("--definitions needs --password-file")
     if (options.consumed or options.unconsumed) and not options.metrics:
         parser.error("--consumed and --unconsumed need --metrics")
+    for kind in ("unconsumed", "own"):
+        setattr(options, kind, [(name, pick(values, options.index)) for name, values in getattr(options, kind)])
     return options
 
 

@@ -26,7 +26,7 @@ class Server:
     """One HTTP server."""
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S, tls: ssl.SSLContext | None = None) -> None:
-        self._parts = urlsplit(url)
+        self.url, self._parts = url, urlsplit(url)
         self._timeout_s, self._tls = timeout_s, tls
         self._connection: http.client.HTTPConnection | None = None
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import ngsi
 from act import carry_out
-from cell import DESIGNER, STATEFUL, Memory, Seen
+from cell import DESIGNER, STATEFUL, WORKER, Memory, Seen, several
 from decide import decide
 from http_json import ERRORS
 from kube import Kube
@@ -49,8 +49,9 @@ class Keeper:
         self.memory.known = dict(before.get("known") or {})
         self.memory.subscribed = frozenset(before.get("subscribed") or ())
         self.memory.mends = list(before.get("mends") or [])
-        for name in STATEFUL:
-            self.memory.snapshot[name] = dict((before.get("snapshot") or {}).get(name) or {})
+        stored = before.get("snapshot") or {}
+        for name in (*STATEFUL, *self.members.shards):
+            self.memory.snapshot[name] = dict(stored.get(name) or {})
         self.stored = self.lasting()
         self.shared.database = self.memory.snapshot[DESIGNER]
 
@@ -128,13 +129,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for name in ("release", "namespace", "tasks-namespace", "site", "callback"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--member", action="append", default=[], metavar="NAME=URL")
+    parser.add_argument("--workers", type=int, default=1, help="how many there are")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM."""
     options = parse(argv)
-    members = Members(options.site, dict(each.split("=", 1) for each in options.member))
+    urls = dict(each.split("=", 1) for each in options.member)
+    members = Members(options.site, urls, workers=several(WORKER, options.workers))
     shared = Shared(members, options.callback)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -10,21 +10,28 @@ import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from cell import Pod
+from cell import Pod, component
 from http_json import Refused, Server
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _NAME, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
+_INDEX = "apps.kubernetes.io/pod-index"
 TASK_PREFIX = "fogflow-task-"
 _LARGEST = 1_000_000
 """Bytes of a Secret's data, below Kubernetes' limit of 1 MiB."""
-_NOT_FOUND = 404
+_NOT_FOUND, _CONFLICT = 404, 409
 
 
 class Kube:
     """The release's namespace and the one of its tasks."""
+
+    _sets: frozenset[str] = frozenset()
+    """Components that are StatefulSets, as their pods show."""
+    _uids: Mapping[str, str] = MappingProxyType({})
+    """Of the pods that were seen last, by name: in a set the next one has the same name, and is not meant."""
 
     def __init__(self, namespace: str, tasks_namespace: str, release: str) -> None:
         host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
@@ -39,12 +46,18 @@ class Kube:
         return self._server.call(method, path, body, {"Authorization": f"Bearer {token}", "Content-Type": content})
 
     def pods(self) -> dict[str, tuple[Pod, ...]]:
-        """The pods of the release by component, oldest first. Raises http_json.ERRORS."""
+        """The pods of the release by member, oldest first. Raises http_json.ERRORS."""
         query = f"labelSelector={_INSTANCE}%3D{self.release}&resourceVersion=0"
         found: dict[str, list[Mapping[str, Any]]] = {}
+        sets = set()
         for pod in self._call("GET", f"/api/v1/namespaces/{self.namespace}/pods?{query}")["items"]:
+            labels = pod["metadata"]["labels"]
+            if _INDEX in labels:
+                sets.add(labels.get(_NAME, ""))
             if pod.get("status", {}).get("phase") not in {"Failed", "Succeeded"}:
-                found.setdefault(pod["metadata"]["labels"].get(_NAME, ""), []).append(pod)
+                found.setdefault(_member(labels), []).append(pod)
+        self._sets = frozenset(sets)
+        self._uids = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pods in found.values() for pod in pods}
         return {
             name: tuple(_pod(pod) for pod in sorted(pods, key=lambda one: one["metadata"]["creationTimestamp"]))
             for name, pods in found.items()
@@ -52,7 +65,9 @@ class Kube:
 
     def delete_pod(self, name: str, grace_s: int | None) -> None:
         """Ask a pod to end; one that is gone is fine. Raises http_json.ERRORS."""
-        body = {"gracePeriodSeconds": grace_s} if grace_s is not None else {}
+        body: dict[str, Any] = {"gracePeriodSeconds": grace_s} if grace_s is not None else {}
+        if uid := self._uids.get(name):
+            body["preconditions"] = {"uid": uid}
         self._delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", body)
 
     def tasks(self) -> tuple[str, ...]:
@@ -73,7 +88,7 @@ class Kube:
         try:
             self._call("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", **body})
         except Refused as error:
-            if error.status != _NOT_FOUND:
+            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or gone and followed by another
                 raise
 
     def write_report(self, report: Mapping[str, Any]) -> None:
@@ -97,12 +112,12 @@ class Kube:
         self._call("PATCH", path, {"data": {"memory.json.gz": packed}}, "application/merge-patch+json")
         return ""
 
-    def event(self, component: str, pod: str, reason: str, message: str) -> None:
+    def event(self, member: str, pod: str, reason: str, message: str) -> None:
         """Say in the cluster's own way what was done. Raises http_json.ERRORS."""
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        about = (
-            {"kind": "Pod", "name": pod} if pod else {"kind": "Deployment", "apiVersion": "apps/v1", "name": component}
-        )
+        name = component(member)
+        kind = "StatefulSet" if name in self._sets else "Deployment"
+        about = {"kind": "Pod", "name": pod} if pod else {"kind": kind, "apiVersion": "apps/v1", "name": name}
         body = {
             "metadata": {"generateName": "keeper-", "namespace": self.namespace},
             "involvedObject": {**about, "namespace": self.namespace},
@@ -116,10 +131,16 @@ class Kube:
         }
         self._call("POST", f"/api/v1/namespaces/{self.namespace}/events", body)
 
-    def scale(self, deployment: str, replicas: int) -> None:
-        """Set a Deployment's count. For `leave` only. Raises http_json.ERRORS."""
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{deployment}"
+    def scale(self, name: str, replicas: int, plural: str = "deployments") -> None:
+        """Set the count of a Deployment, or of another kind. For `leave` only. Raises http_json.ERRORS."""
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/{plural}/{name}"
         self._call("PATCH", path, {"spec": {"replicas": replicas}}, "application/merge-patch+json")
+
+
+def _member(labels: Mapping[str, str]) -> str:
+    """The component; of several, with its number, but the first."""
+    name, index = labels.get(_NAME, ""), labels.get(_INDEX, "0")
+    return name if index == "0" else f"{name}-{index}"
 
 
 def _pod(pod: Mapping[str, Any]) -> Pod:

@@ -11,19 +11,19 @@ import sys
 import time
 from collections.abc import Sequence
 
-from cell import WORKER
+from cell import WORKER, component
 from http_json import ERRORS
 from kube import Kube
 
 _PATIENCE_S = 50.0
 
 
-def leave(kube: Kube, patience_s: float = _PATIENCE_S) -> None:
+def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments") -> None:
     """Do all of it. Raises http_json.ERRORS."""
     kube.scale("keeper", 0)  # it would take the worker's end for a loss
-    kube.scale(WORKER, 0)
+    kube.scale(WORKER, 0, worker)
     end = time.monotonic() + patience_s
-    while kube.pods().get(WORKER):
+    while any(component(name) == WORKER for name in kube.pods()):
         if time.monotonic() > end:
             print("leave: the worker does not end; removing its tasks without it", flush=True)
             break
@@ -39,9 +39,10 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="leave")
     for name in ("release", "namespace", "tasks-namespace"):
         parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--worker", default="deployments", choices=("deployments", "statefulsets"), help="what it is")
     options = parser.parse_args(argv)
     try:
-        leave(Kube(options.namespace, options.tasks_namespace, options.release))
+        leave(Kube(options.namespace, options.tasks_namespace, options.release), worker=options.worker)
     except ERRORS as error:
         print(f"leave: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
     return 0

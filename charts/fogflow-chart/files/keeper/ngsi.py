@@ -2,6 +2,9 @@
 
 Entities are put back before subscriptions, so that nobody is told of what is old. Subscriptions of the broker get new ids
 there; they are told apart by what they are about.
+
+Of several brokers one subscribes at another for its own subscribers. It does so anew when it hears of an entity there, so such
+a subscription is put back only when it did not; and what it notes of that for itself is no subscription of anybody.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from http_json import ERRORS, Refused, Server
 
 _ALL = {"entities": [{"id": ".*", "isPattern": True}]}
 _GONE = 404
+_BROKER = "lightweight-iot-broker"
+"""How brokers call themselves to each other; what they ask is not passed on."""
 _SUBSCRIPTION = ("entities", "attributes", "reference", "restriction", "subscribeConditions", "duration")
 
 
@@ -64,7 +69,8 @@ def read_broker(server: Server) -> dict[str, Any]:
     """Entities (e:ID) and subscriptions (s:what they are about). Raises ERRORS."""
     found = {f"e:{_get(_get(one, 'entityId'), 'id')}": one for one in server.call("GET", "/ngsi10/entity") or []}
     for subscription in (server.call("GET", "/ngsi10/subscription") or {}).values():
-        found[_about(subscription)] = subscription
+        if not str(_get(subscription, "reference")).startswith(f"{server.url}/"):
+            found[_about(subscription)] = subscription
     return found
 
 
@@ -75,7 +81,7 @@ def restore_broker(server: Server, held: Mapping[str, Any], keys: Iterable[str])
     if elements:
         server.call("POST", "/ngsi10/updateContext", {"contextElements": elements, "updateAction": "UPDATE"})
     for key in wanted:
-        if key.startswith("s:"):
+        if key.startswith("s:") and not (elements and _of_a_broker(held[key])):
             body = {name: value for name in _SUBSCRIPTION if (value := _get(held[key], name))}
             server.call("POST", "/ngsi10/subscribeContext", body, _headers(held[key]))
 
@@ -119,12 +125,17 @@ def _about(subscription: Mapping[str, Any]) -> str:
     return "s:" + json.dumps({**parts, **_headers(subscription)}, sort_keys=True, separators=(",", ":"))
 
 
+def _of_a_broker(subscription: Mapping[str, Any]) -> bool:
+    return bool(_get(_get(subscription, "Subscriber"), "IsInternal"))
+
+
 def _headers(subscription: Mapping[str, Any]) -> dict[str, str]:
     subscriber = _get(subscription, "Subscriber") or {}
     found = {
         "Fiware-Correlator": str(_get(subscriber, "Correlator") or ""),
         "Destination": str(_get(subscriber, "Destination") or ""),
         "Require-Reliability": "true" if _get(subscriber, "RequireReliability") else "",
+        "User-Agent": _BROKER if _of_a_broker(subscription) else "",
     }
     return {name: value for name, value in found.items() if value}
 

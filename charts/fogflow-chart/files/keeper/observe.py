@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import ngsi
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Seen, component, several
 from gate import consumers
 from http_json import ERRORS, Refused, Server
 from kube import Kube
@@ -22,36 +23,43 @@ class Members:
 
     site: str
     urls: Mapping[str, str]
-    """By component; rabbitmq's is that of its metrics, empty when it shows none."""
+    """By member; rabbitmq's is that of its metrics, empty when it shows none."""
     servers: dict[str, Server] = field(default_factory=dict)
+    workers: tuple[str, ...] = (WORKER,)
 
     def __post_init__(self) -> None:
         self.servers.update({name: Server(url) for name, url in self.urls.items() if url})
 
     @property
+    def shards(self) -> tuple[str, ...]:
+        """The brokers of this cell, the first one first."""
+        return several(BROKER, sum(component(name) == BROKER for name in self.urls))
+
+    @property
     def queues(self) -> dict[str, str]:
-        """The queue of each member of the trio."""
-        return {MASTER: f"Master.{self.site}", WORKER: f"Worker.{self.site}", DESIGNER: "fogflow-designer"}
+        """The queue of each member of the trio: a worker's has its number, but the first one's."""
+        of_workers = {name: f"Worker.{self.site}" + f".{n}" * (n > 0) for n, name in enumerate(self.workers)}
+        return {MASTER: f"Master.{self.site}", **of_workers, DESIGNER: "fogflow-designer"}
 
 
 def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     """The cell as it is now. Raises http_json.ERRORS when the API server does not answer."""
     servers = members.servers
     before = kube.pods()
-    answers = {name: ngsi.answers(servers[name], path) for name, path in _HEALTH.items() if name in servers}
+    answers = _answers(servers)
     counts = None
     if RABBITMQ in servers:
         answers[RABBITMQ], counts = _consumers(members)
-    beat, workload = _worker(members) if answers[MASTER] else (None, 0)
-    discovery = broker = brokers = functions = database = None
+    beats, workload = _workers(members) if answers[MASTER] else (None, 0)
+    discovery = brokers = functions = database = None
     try:
         if answers[DISCOVERY]:
             discovery = ngsi.read_discovery(servers[DISCOVERY], memory.snapshot[DISCOVERY])
             brokers = len(servers[DISCOVERY].call("GET", "/ngsi9/broker") or {})
     except ERRORS:
         answers[DISCOVERY] = False
+    held = {name: _held(servers[name]) if answers[name] else None for name in members.shards}
     try:
-        broker = ngsi.read_broker(servers[BROKER]) if answers[BROKER] else None
         if answers[DESIGNER]:
             functions, database = ngsi.read_functions(servers[DESIGNER]), ngsi.read_database(servers[DESIGNER])
     except ERRORS:
@@ -59,12 +67,27 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     pods = kube.pods()
     if pods.get(DISCOVERY) != before.get(DISCOVERY):
         discovery = None  # of which process it is cannot be told
-    if pods.get(BROKER) != before.get(BROKER):
-        broker = None
+    held = {name: one if pods.get(name) == before.get(name) else None for name, one in held.items()}
     return Seen(
         pods=pods, tasks=kube.tasks(), answers=answers, consumers=counts, checks_consumers=RABBITMQ in servers,
-        worker_beat=beat, workload=workload, brokers=brokers, discovery=discovery, broker=broker, functions=functions, designer=database,
+        worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload,
+        brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more=held,
+        functions=functions, designer=database,
     )  # fmt: skip
+
+
+def _answers(servers: Mapping[str, Server]) -> dict[str, bool]:
+    """Whether each answers; all are asked at once, for each that is silent takes its time."""
+    paths = {name: path for name in servers if (path := _HEALTH.get(component(name)))}
+    with ThreadPoolExecutor(max(len(paths), 1)) as pool:
+        return dict(zip(paths, pool.map(lambda name: ngsi.answers(servers[name], paths[name]), paths), strict=True))
+
+
+def _held(broker: Server) -> dict[str, Any] | None:
+    try:
+        return ngsi.read_broker(broker)
+    except ERRORS:
+        return None  # the next look will tell
 
 
 def _consumers(members: Members) -> tuple[bool, dict[str, int] | None]:
@@ -79,14 +102,19 @@ def _consumers(members: Members) -> tuple[bool, dict[str, int] | None]:
     return True, {name: by_queue.get(queue, 0) for name, queue in members.queues.items()}
 
 
-def _worker(members: Members) -> tuple[str | None, int]:
-    """What changes with each heartbeat of the worker (empty when it is not listed), and its tasks."""
+def _workers(members: Members) -> tuple[dict[str, str] | None, int]:
+    """What changes with each heartbeat of each worker (empty when it is not listed), and the tasks of all."""
     try:
         listed = members.servers[MASTER].call("GET", "/workers") or {}
     except ERRORS:
         return None, 0
-    profile: Mapping[str, Any] = listed.get(members.queues[WORKER]) or {}
+    profiles: dict[str, Mapping[str, Any]] = {name: listed.get(members.queues[name]) or {} for name in members.workers}
+    return {name: _beat(one) for name, one in profiles.items()}, sum(
+        int(p.get("workload") or 0) for p in profiles.values()
+    )
+
+
+def _beat(profile: Mapping[str, Any]) -> str:
     if not profile:
-        return "", 0
-    beat = profile.get("Last_Heartbeat_Update") or profile.get("last_heartbeat_update") or "listed"
-    return str(beat), int(profile.get("workload") or 0)
+        return ""
+    return str(profile.get("Last_Heartbeat_Update") or profile.get("last_heartbeat_update") or "listed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORKER, Memory, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, WORKER, Memory, Seen
 from signs import bus_up, complete, consumes
 
 _STATES = ("working", "starting", "mending", "degraded")
@@ -13,7 +13,8 @@ _STATES = ("working", "starting", "mending", "degraded")
 
 def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> dict[str, Any]:
     """The cell's state in one document (version 1); no secret is in it. `updated` is added by whoever sends it."""
-    components = {name: _component(seen, memory, name) for name in MEMBERS}
+    of = {BROKER: seen.shards, WORKER: seen.workers}
+    components = {name: _component(seen, memory, name) for one in MEMBERS for name in of.get(one, (one,))}
     wrong = [name for name, each in components.items() if each["state"] not in {"ok", "unchecked"}]
     if memory.mend:
         state, why = "mending", memory.mend.why
@@ -34,7 +35,7 @@ def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> 
             "age_s": round(checked_age_s, 1),
             "registrations": sum(key.startswith("r:") for key in held[DISCOVERY]),
             "subscriptions": sum(key.startswith("s:") for one in held.values() for key in one),
-            "entities": sum(key.startswith("e:") for key in held[BROKER]),
+            "entities": sum(key.startswith("e:") for name in seen.shards for key in held.get(name, ())),
             "stored": not stored,
             "note": stored,
         },
@@ -45,14 +46,15 @@ def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:
     signals: dict[str, Any] = {}
     if name in seen.answers:
         signals["answers"] = seen.answers[name]
-    if name in TRIO and seen.consumers is not None:
+    if name in seen.trio and seen.consumers is not None:
         signals["consumers"] = seen.consumers.get(name, 0)
     state, why = _state(seen, memory, name)
+    if name in seen.workers:
+        signals["listed"] = bool(seen.beat(name))
     if name == WORKER:
-        signals["listed"] = bool(seen.worker_beat)
         signals["tasks"] = seen.workload
-    if name == BROKER:
-        signals["registered"] = bool(seen.brokers)
+    if name in seen.shards:
+        signals["registered"] = (seen.brokers or 0) >= len(seen.shards)
     return {"state": state, "why": why, "signals": signals}
 
 
@@ -63,19 +65,24 @@ def _state(seen: Seen, memory: Memory, name: str) -> tuple[str, str]:
         return "down", "it does not answer"
     if name != NGINX and not seen.pods.get(name) and (name != RABBITMQ or seen.checks_consumers):
         return "absent", "it has no pod"
-    if name in TRIO and not bus_up(seen):
+    if name in seen.trio and not bus_up(seen):
         return "unchecked", "the bus does not answer"
-    if name in TRIO and not consumes(seen, name):
+    if name in seen.trio and not consumes(seen, name):
         return "deaf", "nobody consumes from its queue"
-    if name == WORKER and not seen.worker_beat and seen.answers.get(MASTER):
+    if name in seen.workers and not seen.beat(name) and seen.answers.get(MASTER):
         return "unseen", "the master does not list it"
-    if name == BROKER and seen.brokers == 0:
-        return "unregistered", "discovery does not list it"
-    if name in {DISCOVERY, BROKER} and not complete(seen, memory, name):
+    if name in seen.shards and seen.brokers is not None and seen.brokers < len(seen.shards):
+        return "unregistered", _unlisted(seen)
+    if name in {DISCOVERY, *seen.shards} and not complete(seen, memory, name):
         return "restoring", "its state is not complete yet"
     if name == DESIGNER and memory.mend and not memory.mend.replaying:
         return "waiting", "it will replay its functions"
     return "ok", ""
+
+
+def _unlisted(seen: Seen) -> str:
+    """Which of several is not in the list is not told by their number."""
+    return "discovery does not list it" if len(seen.shards) == 1 else f"discovery lists {seen.brokers} brokers only"
 
 
 def metrics(document: Mapping[str, Any], updated: float) -> str:

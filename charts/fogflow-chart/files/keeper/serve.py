@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -111,7 +112,10 @@ def verify(its: Shared) -> dict[str, Any]:
     steps = [_step("the cell, as last seen", lambda: _cell(its))]
     steps.append(_step("front door", lambda: _page(servers[NGINX], "/index.html")))
     steps.append(_step("dashboard", lambda: _page(servers[DESIGNER], "/config.js")))
-    steps.append(_step("publish and subscribe", lambda: _round_trip(servers[BROKER], its)))
+    steps.append(_step("publish and subscribe", lambda: _round_trip(servers[BROKER], servers[BROKER], its)))
+    for name in its.members.shards[1:]:
+        across = partial(_round_trip, servers[name], servers[BROKER], its)
+        steps.append(_step(f"publish at {name}, subscribe at {BROKER}", across))
     for server in servers.values():
         server.close()
     return {"v": 1, "ok": all(step["ok"] for step in steps), "steps": steps}
@@ -140,8 +144,8 @@ def _page(server: Server, path: str) -> str:
     return ""
 
 
-def _round_trip(broker: Server, its: Shared) -> str:
-    """An entity of our own reaches a subscription of our own; both are removed again."""
+def _round_trip(publisher: Server, broker: Server, its: Shared) -> str:
+    """An entity of our own, at one broker, reaches a subscription of our own, at another or the same; both are removed again."""
     mark = f"fogflow-k8s-verify-{secrets.token_hex(6)}"
     entity = {"id": mark, "type": "FogflowK8sVerify"}
     event = its.notified[mark] = threading.Event()
@@ -152,10 +156,10 @@ def _round_trip(broker: Server, its: Shared) -> str:
             "POST", "/ngsi10/subscribeContext", {"entities": [entity], "reference": f"{its.callback}/{mark}"}
         )
         sid = str(((made or {}).get("subscribeResponse") or {}).get("subscriptionId") or "")
-        broker.call("POST", "/ngsi10/updateContext", {**update, "updateAction": "UPDATE"})
+        publisher.call("POST", "/ngsi10/updateContext", {**update, "updateAction": "UPDATE"})
         return "" if event.wait(_CALLBACK_S) else f"no notification within {_CALLBACK_S:.0f} s"
     finally:
         if sid:
             broker.call("POST", "/ngsi10/unsubscribeContext", {"subscriptionId": sid})
-        broker.call("POST", "/ngsi10/updateContext", {**update, "updateAction": "DELETE"})
+        publisher.call("POST", "/ngsi10/updateContext", {**update, "updateAction": "DELETE"})
         its.notified.pop(mark, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cell import WORKER, Memory, Seen
+from cell import Memory, Seen
 
 
 def bus_up(seen: Seen) -> bool:
@@ -13,12 +13,17 @@ def bus_up(seen: Seen) -> bool:
 def consumes(seen: Seen, name: str) -> bool:
     """Whether a member of the trio hears the bus, as far as anybody can tell."""
     if not seen.checks_consumers:
-        return name != WORKER or bool(seen.worker_beat)
+        return name not in seen.workers or bool(seen.beat(name))
     return seen.consumers is not None and seen.consumers.get(name, 0) > 0
 
 
+def all_listed(seen: Seen) -> bool:
+    """Whether the master hears of every worker."""
+    return all(seen.beat(name) for name in seen.workers)
+
+
 def complete(seen: Seen, memory: Memory, name: str) -> bool:
-    """Whether discovery or broker holds what it held before its last restart."""
+    """Whether discovery or a broker holds what it held before its last restart."""
     pod = seen.pod(name)
     return pod is not None and memory.known.get(name) == pod.identity
 

@@ -18,10 +18,21 @@
 - --member=rabbitmq={{ . }}
 {{- end }}
 - --member=discovery=http://{{ include "fogflow.fqdn" (list . "discovery") }}:{{ int $c.discovery.http_port }}
-- --member=cloud-broker=http://{{ include "fogflow.fqdn" (list . "cloud-broker") }}:{{ int $c.broker.http_port }}
+{{- range $n := until (int .Values.broker.shards) }}
+{{- $name := include "fogflow.shard" $n }}
+- --member={{ $name }}=http://{{ include "fogflow.fqdn" (list $ $name) }}:{{ int $c.broker.http_port }}
+{{- end }}
 - --member=master=http://{{ include "fogflow.fqdn" (list . "master") }}:{{ int $c.master.rest_api_port }}
 - --member=designer=http://{{ include "fogflow.fqdn" (list . "designer") }}:{{ int $c.designer.webSrvPort }}
 - --member=nginx=http://{{ include "fogflow.fqdn" (list . "nginx") }}:80
+{{- end }}
+
+{{/* `leave` scales the worker down, which is a set when there are several. */}}
+{{- define "fogflow.keeper.setRules" -}}
+- apiGroups: [apps]
+  resources: [statefulsets]
+  resourceNames: [cloud-worker]
+  verbs: [patch]
 {{- end }}
 
 {{/* What may be done to tasks of a worker that is gone. */}}

@@ -31,6 +31,15 @@ http {
   proxy_set_header Upgrade $http_upgrade;
   proxy_set_header Connection $connection_upgrade;
 
+  {{- $hosts := splitList "," (include "fogflow.shards" .) }}
+  {{- if gt (len $hosts) 1 }}
+  upstream brokers { # the first is asked first; that it does not have something is no failure of it
+    {{- range $n, $host := $hosts }}
+    server {{ $host }}:{{ int $.Values.config.broker.http_port }} max_fails=0{{ if $n }} backup{{ end }};
+    {{- end }}
+  }
+  {{- end }}
+
   server {
     listen 8080;
 
@@ -50,6 +59,32 @@ http {
     location /ngsi9/ {
       proxy_pass {{ $discovery }};
     }
+    {{- if gt (len $hosts) 1 }}
+    # What comes with a body goes to the first broker, so that what was made here is found here. An entity that was made at another
+    # one can only be read there by its id; a broker that does not answer is a 502: nobody knows what it holds.
+    location /ngsi10/entity/ {
+      if ($request_method = DELETE) {
+        return 400;
+      }
+      proxy_next_upstream http_404;
+      proxy_pass http://brokers;
+    }
+    location ~ "^/ngsi10/entity/(?<entity>[^/\x22\x5c\x00-\x1f]+)$" {
+      if ($request_method = DELETE) {
+        rewrite ^ /deleted-by-its-owner last;
+      }
+      proxy_next_upstream http_404;
+      proxy_pass http://brokers;
+    }
+    # a broker that does not own an entity would take its registration away and leave it where it is; this call reaches the owner
+    location = /deleted-by-its-owner {
+      internal;
+      proxy_method POST;
+      proxy_set_header Content-Type application/json;
+      proxy_set_body '{"contextElements":[{"entityId":{"id":"$entity"}}],"updateAction":"DELETE"}';
+      proxy_pass {{ $broker }}/ngsi10/updateContext;
+    }
+    {{- end }}
     location /ngsi10/ {
       proxy_pass {{ $broker }};
     }

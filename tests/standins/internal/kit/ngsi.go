@@ -74,6 +74,7 @@ type Subscriber struct {
 	Correlator         string `json:"Correlator"`
 	RequireReliability bool   `json:"RequireReliability"`
 	Destination        string `json:"Destination"`
+	IsInternal         bool   `json:"IsInternal"` // another broker's, for its own subscribers
 }
 
 // Wants tells whether the subscription is about this entity.
