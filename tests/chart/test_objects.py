@@ -63,8 +63,14 @@ def test_nothing_is_cluster_wide_but_the_tasks_namespace(every_render):
 
 def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(render):
     manifests = render()
-    with_token = {name for name, pod in pods(manifests) if pod["spec"].get("automountServiceAccountToken") is not False}
-    assert with_token == {"cloud-worker", "keeper", "fogflow-leave"}
+    assert not [name for name, pod in pods(manifests) if pod["spec"]["automountServiceAccountToken"] is not False]
+    with_token = {
+        (name, container["name"])
+        for name, pod in pods(manifests)
+        for container in containers(pod)
+        if any(mount["name"] == "token" for mount in container.get("volumeMounts", []))
+    }
+    assert with_token == {("cloud-worker", "worker"), ("keeper", "keeper"), ("fogflow-leave", "leave")}, "no gate"
     rules = of_kind(manifests, "Role")["fogflow-worker"]["rules"]
     assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
         (["deployments"], ["create", "delete"]),
@@ -98,7 +104,7 @@ def test_images_are_named_in_full_and_never_latest(every_render):
                     r"[a-z0-9.]+/[a-z0-9/-]+:(?!latest)[\w.-]+(@sha256:[0-9a-f]{64})?", container["image"]
                 )
                 assert container["imagePullPolicy"] == "IfNotPresent"
-                assert container["resources"]["limits"]["memory"]
+                assert container["resources"]["limits"].keys() == {"cpu", "memory"}
                 names = [variable["name"] for variable in container.get("env", [])]
                 assert len(names) == len(set(names)), "server-side apply refuses doubles"
 

@@ -57,7 +57,7 @@ capabilities:
 {{- $v := index .root.Values .key -}}
 {{- $g := .root.Values.global -}}
 serviceAccountName: {{ include "fogflow.serviceAccount" . }}
-automountServiceAccountToken: {{ has .key (list "worker" "keeper") }}
+automountServiceAccountToken: false # who calls the API server mounts a token, see fogflow.tokenVolume
 enableServiceLinks: false
 securityContext:
   {{- include "fogflow.securityContext.pod" $v | nindent 2 }}
@@ -188,6 +188,26 @@ secret:
   defaultMode: 0444 # only the gate mounts it, and its uid is a value
   items:
     - {key: password, path: password}
+{{- end }}
+
+{{/* The API server's token, for the one container that calls it: automounting would give it to the gate too. 3607 s is what
+     Kubernetes asks for when it mounts one; of this length alone it suffers clients that never read the file again. */}}
+{{- define "fogflow.tokenMount" -}}
+- {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
+
+{{- define "fogflow.tokenVolume" -}}
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - {key: ca.crt, path: ca.crt}
+      - downwardAPI:
+          items:
+            - {path: namespace, fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
 
 {{/* Where the program reads its configuration: what the gate wrote, or upstream's file of the node. */}}
