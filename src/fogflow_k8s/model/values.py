@@ -161,20 +161,24 @@ def _made(kind: type[P], **data: Any) -> Any:
     return Field(default_factory=make)
 
 
-def _sizes(cpu: str, memory: str, limit: str) -> dict[str, Any]:
-    """Requests from measured idle figures, and a memory limit far above any measured peak; no CPU limit."""
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}
+def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
+    """Requests from measured idle figures, and limits far above any measured peak.
+
+    `cores` bounds what runs away or was broken into, and slows nothing down: nginx has two workers, Python and Node.js run
+    on little more than one core, and Go and Erlang get four.
+    """
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cores, "memory": limit}}
 
 
 def _ids(uid: int) -> dict[str, int]:
     return {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}
 
 
-def _fogflow(name: str, cpu: str, memory: str, limit: str, uid: int = 65532) -> dict[str, Any]:
+def _fogflow(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
     """A component whose image is upstream's and has the chart's appVersion as its tag."""
     return {
         "image": {"repository": f"fogflow/{name}"},
-        "resources": _sizes(cpu, memory, limit),
+        "resources": _sizes(cpu, memory, limit, cores),
         "podSecurityContext": _ids(uid),
     }
 
@@ -206,38 +210,38 @@ class Values(Part):
     rabbitmq: Rabbitmq = _made(
         Rabbitmq,
         image={"repository": "library/rabbitmq", "tag": "4.3"},
-        resources=_sizes("50m", "192Mi", "1Gi"),
+        resources=_sizes("50m", "192Mi", "1Gi", "4"),
         podSecurityContext=_ids(999),
     )
     """The message bus."""
-    discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi"))
+    discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi", "4"))
     """IoT discovery (NGSI9). One, by nature."""
-    broker: Component = _made(Component, **_fogflow("broker", "10m", "24Mi", "1Gi"))
+    broker: Component = _made(Component, **_fogflow("broker", "10m", "24Mi", "1Gi", "4"))
     """Context broker (NGSI10, NGSI-LD). One, by nature."""
-    master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi"))
+    master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi", "2"))
     """Orchestrator. One, by nature."""
-    worker: Component = _made(Component, **_fogflow("worker", "10m", "48Mi", "256Mi"))
+    worker: Component = _made(Component, **_fogflow("worker", "10m", "48Mi", "256Mi", "2"))
     """Starts the task instances."""
-    designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", 1000))
+    designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", "2", 1000))
     """Dashboard and its API. One, by nature."""
     nginx: Nginx = _made(
         Nginx,
         image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
-        resources=_sizes("10m", "24Mi", "128Mi"),
-        podSecurityContext=_ids(101),
+        resources=_sizes("10m", "24Mi", "128Mi", "2"),
+        podSecurityContext=_ids(65532),
     )
     """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
     dgraph: Dgraph = _made(
         Dgraph,
         image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
-        resources=_sizes("50m", "256Mi", "2Gi"),
+        resources=_sizes("50m", "256Mi", "2Gi", "4"),
         podSecurityContext=_ids(1000),
         persistence={"size": "8Gi"},
     )
     """Graph store; off, since FogFlow does not use it any more."""
-    keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi"))
+    keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi", "1"))
     """Watches the cell, mends it, and reports."""
-    gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi"))
+    gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi", "1"))
     """Init container that waits for what a component needs."""
     config_json: HostPath = HostPath()
     """Upstream's key: a config.json of the node, for all components."""
