@@ -213,21 +213,6 @@ def test_the_master_reaches_the_designer_before_it_is_ready_and_nobody_else_does
     assert masters["designer"]["host_ip"].startswith("designer-starting.")
 
 
-@pytest.mark.parametrize("arguments", ["externalIPs={192.0.2.1}", "Service.spec.externalIPs={192.0.2.1}"])
-def test_both_spellings_of_external_ips(render, arguments):
-    assert of_kind(render("--set", arguments), "Service")["nginx"]["spec"]["externalIPs"] == ["192.0.2.1"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "service_type"),
-    [("none", "ClusterIP"), ("nodePort", "NodePort"), ("loadBalancer", "LoadBalancer"), ("ingress", "ClusterIP")],
-)
-def test_ways_to_the_front_door(render, kind, service_type):
-    manifests = render("--set", f"expose.type={kind}")
-    assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == service_type
-    assert bool(of_kind(manifests, "Ingress")) == (kind == "ingress")
-
-
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [

@@ -88,6 +88,22 @@ tolerations:
   {{- with concat $g.tolerations $v.tolerations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- if ne .name "leave" }} {{- /* an uninstall must not wait for a place that keeps the balance */}}
+{{- with include "fogflow.spread" . | fromYamlArray }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The component's own constraints, else the global ones. Most components are one pod, so a global constraint that does not say
+     over which pods is about all of the release. */}}
+{{- define "fogflow.spread" -}}
+{{- $v := index .root.Values .key -}}
+{{- $whose := ternary (include "fogflow.selector" . | fromYaml) (dict "app.kubernetes.io/instance" .root.Release.Name) (gt (len $v.topologySpreadConstraints) 0) -}}
+{{- range $v.topologySpreadConstraints | default .root.Values.global.topologySpreadConstraints }}
+- {{ toYaml (merge (dict "labelSelector" (.labelSelector | default (dict "matchLabels" $whose))) .) | indent 2 | trim }}
+{{- end }}
 {{- end }}
 
 {{- define "fogflow.container" -}}

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from fogflow_k8s.model.config import FogflowConfig, canonical
 from fogflow_k8s.model.values_base import Name, Part, Quantity, merge, remember
 from fogflow_k8s.model.values_expose import Expose
+from fogflow_k8s.model.values_network import NetworkPolicies
 from fogflow_k8s.model.values_parts import Component, DesignerPart, Dgraph, Gate, HostPath, Keeper, Nginx, Rabbitmq
 
 P = TypeVar("P", bound=Part)
@@ -27,11 +28,10 @@ def _real_address(text: str) -> str:
 
 
 IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
-Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
 
 
 class Global(Part):
-    """For all components; a component's own value wins, tolerations add up."""
+    """For all components; a component's own value wins, tolerations add up, and so do labels of nodeSelector."""
 
     image_registry: str = Field("", pattern=r"^[A-Za-z0-9.:/_-]*$")
     """Instead of every image's own registry."""
@@ -43,6 +43,8 @@ class Global(Part):
     """As in a pod's spec."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """As in a pod's spec."""
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec; one without labelSelector is about all pods of the release."""
     priority_class_name: Name = ""
     """A PriorityClass of the cluster."""
 
@@ -96,50 +98,6 @@ class Tasks(Part):
     """How much there may be."""
     limit_range: TasksLimitRange = TasksLimitRange()
     """What a container gets."""
-
-
-class ApiServer(Part):
-    """How worker and keeper reach the cluster's API server."""
-
-    cidrs: list[Cidr] = Field(default_factory=list)
-    """Empty = anywhere; fogflow-k8s fills in the cluster's own."""
-    ports: list[int] = Field(default_factory=lambda: [443, 6443])
-    """Of the API server itself, and of its Service."""
-
-
-class Monitoring(Part):
-    """Who may read the metrics of RabbitMQ and the keeper."""
-
-    namespaces: list[Name] = Field(default_factory=list)
-    """Names of namespaces."""
-
-
-class Cidrs(Part):
-    """Addresses outside the cluster."""
-
-    cidrs: list[Cidr] = Field(default_factory=list)
-    """Like 203.0.113.0/24."""
-
-
-class TasksEgress(Part):
-    """What task pods may reach beside the broker."""
-
-    egress_cidrs: list[Cidr] = Field(default_factory=list)
-    """Like 0.0.0.0/0."""
-
-
-class NetworkPolicies(Part):
-    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
-
-    enabled: bool = True
-    """false leaves it to you."""
-    api_server: ApiServer = ApiServer()
-    monitoring: Monitoring = Monitoring()
-    edges: Cidrs = Cidrs()
-    """Edge nodes: they reach RabbitMQ, broker and discovery, and are called back."""
-    subscribers: Cidrs = Cidrs()
-    """Applications outside the cluster that the broker notifies."""
-    tasks: TasksEgress = TasksEgress()
 
 
 class ServiceSpec(Part):

@@ -19,6 +19,8 @@ DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 
 Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
 """The name of a Kubernetes object, or empty."""
+Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
+"""A range of addresses."""
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?|m)?$"
 
 

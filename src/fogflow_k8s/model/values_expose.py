@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fogflow_k8s.model.values_base import Name, Part
+from fogflow_k8s.model.values_base import Cidr, Name, Part
 
 ExposeType = Literal["none", "externalIPs", "nodePort", "loadBalancer", "ingress", "gateway"]
 
@@ -18,7 +18,7 @@ class LoadBalancer(Part):
     """Which implementation; empty = the cluster's."""
     ip: str = Field("", pattern=r"^[0-9A-Fa-f.:]*$")
     """The address to ask for; not every implementation listens to it."""
-    source_ranges: list[Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]] = Field(default_factory=list)
+    source_ranges: list[Cidr] = Field(default_factory=list)
     """Who may come in, as CIDRs."""
     annotations: dict[str, str] = Field(default_factory=dict)
     """On the Service; what implementations read."""

@@ -91,6 +91,8 @@ class Component(Part):
     """As in a pod's spec; instead of global.affinity."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """As in a pod's spec; added to global.tolerations."""
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
     pod_annotations: dict[str, str] = Field(default_factory=dict)
     """On this component's pods."""
     pod_labels: dict[str, str] = Field(default_factory=dict)
@@ -150,10 +152,10 @@ def _evenly() -> list[dict[str, Any]]:
 
 
 class Nginx(Component):
-    """Front door: the one component of which there may be several, so the one that can be spread."""
+    """Front door: the one component of which there may be several as it is, so the one that is spread unasked."""
 
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=_evenly)
-    """As in a pod's spec; one without labelSelector is about nginx's own pods."""
+    """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
 
 
 class Dgraph(Component):

@@ -1,0 +1,51 @@
+"""Who may connect to whom beyond FogFlow's own needs: the `networkPolicy` section of values.yaml."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from fogflow_k8s.model.values_base import Cidr, Name, Part
+
+
+class ApiServer(Part):
+    """How worker and keeper reach the cluster's API server."""
+
+    cidrs: list[Cidr] = Field(default_factory=list)
+    """Empty = anywhere; fogflow-k8s fills in the cluster's own."""
+    ports: list[int] = Field(default_factory=lambda: [443, 6443])
+    """Of the API server itself, and of its Service."""
+
+
+class Monitoring(Part):
+    """Who may read the metrics of RabbitMQ and the keeper."""
+
+    namespaces: list[Name] = Field(default_factory=list)
+    """Names of namespaces."""
+
+
+class Cidrs(Part):
+    """Addresses outside the cluster."""
+
+    cidrs: list[Cidr] = Field(default_factory=list)
+    """Like 203.0.113.0/24."""
+
+
+class TasksEgress(Part):
+    """What task pods may reach beside the broker."""
+
+    egress_cidrs: list[Cidr] = Field(default_factory=list)
+    """Like 0.0.0.0/0."""
+
+
+class NetworkPolicies(Part):
+    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
+
+    enabled: bool = True
+    """false leaves it to you."""
+    api_server: ApiServer = ApiServer()
+    monitoring: Monitoring = Monitoring()
+    edges: Cidrs = Cidrs()
+    """Edge nodes: they reach RabbitMQ, broker and discovery, and are called back."""
+    subscribers: Cidrs = Cidrs()
+    """Applications outside the cluster that the broker notifies."""
+    tasks: TasksEgress = TasksEgress()
