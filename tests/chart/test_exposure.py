@@ -20,3 +20,64 @@ def test_ways_to_the_front_door(render, kind, service_type):
     manifests = render("--set", f"expose.type={kind}")
     assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == service_type
     assert bool(of_kind(manifests, "Ingress")) == (kind == "ingress")
+
+
+INGRESS = "expose.type=ingress"
+ISSUER = r"expose.ingress.annotations.cert-manager\.io/{}=letsencrypt"
+
+
+@pytest.mark.parametrize("kind", ["issuer", "cluster-issuer"])
+@pytest.mark.parametrize(("named", "secret"), [("", "nginx-tls"), ("mine", "mine")])
+def test_with_cert_manager_there_is_tls(render, kind, named, secret):
+    values = f"{INGRESS},expose.ingress.host=a.example.org,expose.ingress.tlsSecret={named},{ISSUER.format(kind)}"
+    ingress = of_kind(render("--set", values), "Ingress")["nginx"]
+    assert ingress["spec"]["tls"] == [{"secretName": secret, "hosts": ["a.example.org"]}]
+    assert ingress["spec"]["rules"][0]["host"] == "a.example.org"
+
+
+def test_a_certificate_for_no_name_is_refused(helm_template):
+    done = helm_template("--set", f"{INGRESS},{ISSUER.format('issuer')}")
+    assert done.returncode != 0
+    assert "set expose.ingress.host" in done.stderr
+
+
+def test_without_a_secret_or_cert_manager_there_is_no_tls(render):
+    spec = of_kind(render("--set", f"{INGRESS},expose.ingress.annotations.a=b"), "Ingress")["nginx"]["spec"]
+    assert "tls" not in spec
+    assert spec["rules"][0]["http"]["paths"][0]["backend"]["service"] == {"name": "nginx", "port": {"name": "http"}}
+
+
+def test_a_gateway_gets_a_route_for_its_listener_and_names(render):
+    gateway = "expose.gateway.name=public,expose.gateway.namespace=gateways,expose.gateway.sectionName=https"
+    values = f"expose.type=gateway,{gateway},expose.gateway.hostnames={{a.example.org}}"
+    manifests = render("--set", values)
+    spec = of_kind(manifests, "HTTPRoute")["nginx"]["spec"]
+    assert spec["parentRefs"] == [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+    assert spec["hostnames"] == ["a.example.org"]
+    assert spec["rules"][0]["backendRefs"] == [{"name": "nginx", "port": 80}]
+    assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == "ClusterIP"
+
+
+def test_a_load_balancer_takes_what_its_implementation_needs(render):
+    values = "expose.type=loadBalancer,expose.loadBalancer.className=c,expose.loadBalancer.ip=192.0.2.9"
+    more = "expose.loadBalancer.sourceRanges={203.0.113.0/24},expose.loadBalancer.annotations.a=b"
+    service = of_kind(render("--set", f"{values},{more}"), "Service")["nginx"]
+    assert service["metadata"]["annotations"] == {"a": "b"}
+    assert service["spec"]["loadBalancerClass"] == "c"
+    assert service["spec"]["loadBalancerIP"] == "192.0.2.9"
+    assert service["spec"]["loadBalancerSourceRanges"] == ["203.0.113.0/24"]
+
+
+def test_a_node_port_may_be_chosen(render):
+    ports = of_kind(render("--set", "expose.type=nodePort,expose.nodePort=30080"), "Service")["nginx"]["spec"]["ports"]
+    assert [port["nodePort"] for port in ports] == [30080]
+
+
+def test_only_the_front_door_is_exposed(render):
+    """Whatever is chosen: every other Service stays within the cluster."""
+    for values in ("externalIPs={192.0.2.1}", "expose.type=nodePort", "expose.type=loadBalancer"):
+        for name, service in of_kind(render("--set", values), "Service").items():
+            outside = (
+                service["spec"].keys() & {"externalIPs"} or service["spec"].get("type", "ClusterIP") != "ClusterIP"
+            )
+            assert bool(outside) == (name == "nginx"), (values, name)

@@ -11,6 +11,9 @@
 {{- if and (eq $v.expose.type "externalIPs") (not $ips) -}}
 {{- fail "\n\nexpose.type is externalIPs, but no address is given: --set externalIPs={192.0.2.10}" -}}
 {{- end -}}
+{{- if and (eq $v.expose.type "ingress") (eq (include "fogflow.ingress.certManager" .) "true") (not $v.expose.ingress.host) -}}
+{{- fail "\n\nexpose.ingress.annotations ask cert-manager for a certificate, but for no name: set expose.ingress.host." -}}
+{{- end -}}
 {{- if and (eq $v.expose.type "gateway") (not $v.expose.gateway.name) -}}
 {{- fail "\n\nexpose.type is gateway: name the Gateway that takes the traffic in expose.gateway.name." -}}
 {{- end -}}

@@ -135,6 +135,14 @@ def _introduce(work: Work) -> None:
     op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")
     if work.preset:
         op.report.step(said(work.preset, _replicas(work)))
+    _warn(work)
+
+
+def _warn(work: Work) -> None:
+    """What works today and should not stay so."""
+    from fogflow_k8s.model.values import Values
+
+    op = work.op
     deprecated = [
         o["metadata"]["name"]
         for o in work.objects
@@ -143,6 +151,11 @@ def _introduce(work: Work) -> None:
     if deprecated:
         op.report.warn(
             "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
+        )
+    if Values.model_validate(work.values).open_to_all:
+        op.report.warn(
+            "the dashboard is reachable from outside without a login, and whoever reaches it can run any image: "
+            "--set expose.basicAuth.existingSecret=SECRET (with key htpasswd)"
         )
 
 

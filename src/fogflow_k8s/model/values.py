@@ -228,6 +228,11 @@ class Values(Part):
             raise PydanticCustomError(
                 "expose", "expose.type is externalIPs, but externalIPs is empty: give it an address"
             )
+        if self.expose.type == "ingress" and self.expose.ingress.certified and not self.expose.ingress.host:
+            raise PydanticCustomError(
+                "expose",
+                "expose.ingress.annotations ask cert-manager for a certificate, but expose.ingress.host is empty",
+            )
         if self.expose.type == "gateway" and not self.expose.gateway.name:
             raise PydanticCustomError("expose", "expose.type is gateway, but expose.gateway.name does not say which")
         if self.rabbitmq.external.host and not (self.rabbitmq.auth.existing_secret or self.rabbitmq.auth.password):
@@ -245,6 +250,12 @@ class Values(Part):
     def addresses(self) -> tuple[str, ...]:
         """External IPs of the front door, from both spellings, without doubles."""
         return tuple(dict.fromkeys((*self.external_ips, *self.service.spec.external_ips)))
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether the front door is reached from outside the cluster and asks nobody for a login."""
+        outside = self.expose.type != "none" or bool(self.addresses)
+        return outside and not self.expose.basic_auth.existing_secret
 
     @property
     def address(self) -> str:

@@ -32,9 +32,14 @@ class Ingress(Part):
     host: str = Field("", pattern=r"^(\*\.)?[a-z0-9.-]*$")
     """Empty = every name."""
     tls_secret: Name = ""
-    """A Secret of type kubernetes.io/tls."""
+    """A Secret of type kubernetes.io/tls; with cert-manager's annotation empty = nginx-tls, which cert-manager makes."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """What the controller reads."""
+    """What the controller reads, and cert-manager: with its issuer or cluster-issuer there is TLS."""
+
+    @property
+    def certified(self) -> bool:
+        """Whether cert-manager is to make the certificate."""
+        return bool({"cert-manager.io/issuer", "cert-manager.io/cluster-issuer"} & self.annotations.keys())
 
 
 class Gateway(Part):
