@@ -235,12 +235,6 @@ def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
     assert helm_template("--set", "namespace=fogflow").returncode == 0
 
 
-def test_nothing_reaches_what_must_stay_closed(render):
-    conf = of_kind(render(), "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
-    for path in ("/ngsi9/subscription/", "/data/meta/"):
-        assert re.search(rf"location \^~ {path} {{\s*return 403;", conf)
-
-
 def test_an_account_of_upstreams_kind_is_used_by_all(render):
     manifests = render("--set", "serviceAccount.name=one")
     assert of_kind(manifests, "ServiceAccount").keys() == {"one"}

@@ -1,0 +1,133 @@
+"""What a real nginx with the rendered nginx.conf lets through, and what no way of writing a path gets past."""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tests.chart import nginx
+from tests.chart.shapes import of_kind
+
+pytestmark = pytest.mark.skipif(not nginx.PROGRAM, reason="no nginx here: apt-get install nginx-light")
+CLOSED = (
+    "/ngsi9/subscription/x",
+    "/ngsi9//subscription/x",
+    "//ngsi9/subscription/x",
+    "/ngsi9/%73ubscription/x",
+    "/ngsi9%2fsubscription/x",
+    "/NGSI9/subscription/x",
+    "/x/../ngsi9/subscription/x",
+    "http://elsewhere/ngsi9/subscription/x",
+    # nginx sees /ngsi9/ here, discovery a subscription by id
+    "/ngsi9/subscription/..",
+    "/ngsi9/subscription/%2E%2e",
+    "/ngsi9/subscription/..?a",
+    "/ngsi9/subscription/x%2f..%2F..%2fy",
+    "/ngsi9/subscription/x/../../y",
+    "/data/meta/db.json",
+    "/data//meta/db.json",
+    "/data/%6deta/db.json",
+    "/data%2fmeta%2fdb.json",
+    "/data/x/..%2fmeta/db.json",
+    "/data/meta/./db.json",
+    "/data/meta",
+    "/Data/Meta/db.json",
+    "/data/meta%00/db.json",
+    # nginx sees neither slashes nor a second part here, Node.js (url.parse) both
+    "/data\\meta\\db.json#",
+    "/data\\meta\\db.json",
+)
+OPEN = {
+    "/": "designer",
+    "/index.html": "designer",
+    "/data/photo/a..b.png": "designer",
+    "/data/metadata.json": "designer",
+    "/socket.io/?EIO=4&a=../b": "designer",
+    "/ngsi9/subscription": "discovery",
+    "/ngsi9/registration/urn:Stream.x%2F1": "discovery",
+    "/ngsi10/entity/.hidden": "cloud-broker",
+    "/ngsi-ld/v1/entities/urn:ngsi-ld:A:1?options=keyValues": "cloud-broker",
+}
+BETWEEN = ("/", "/", "/", "//", "%2f", "\\", "/./", "/x/../", "%2F%2e/", "/;/")
+BEFORE = ("", "", "", "/..", "/x/%2e%2e", "/.", "/ngsi10", "/ngsi9/..", "#", "?", "/;")
+AFTER = ("x", "", "/", "..", "/..", "%2f..", "/%2E.", "y", "#", "?a", "\\", ";a", "%20")
+
+
+@pytest.fixture(scope="module")
+def door(render, tmp_path_factory):
+    conf = of_kind(render(), "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
+    with nginx.front_door(conf, tmp_path_factory.mktemp("nginx")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+@pytest.mark.parametrize("target", CLOSED)
+def test_what_is_closed_reaches_nobody(door, method, target):
+    assert door.ask(target, method) in {400, 403}
+    assert door.reached.take() == []
+
+
+@pytest.mark.parametrize("target", OPEN)
+def test_everything_else_reaches_its_component_as_it_was_sent(door, target):
+    assert door.ask(target) == 200
+    assert [(name, got) for name, _, got, _ in door.reached.take()] == [(OPEN[target], target)]
+
+
+def ways_to_understand(target: str) -> list[list[str]]:
+    """The parts of the path as programs take it apart: piece by piece, decoded first, and as Node.js does with a \\ or #."""
+    path = target.partition("?")[0]
+    node = path.partition("#")[0].replace("\\", "/")
+    found = [[unquote(part) for part in path.split("/")]]
+    found += [unquote(each).split("/") for each in (path, node)]
+    found += [posixpath.normpath(unquote(each)).split("/") for each in (path, node)]
+    return [[part.lower() for part in parts if part] for parts in found]
+
+
+@st.composite
+def targets(draw):
+    """A path that must stay closed, in some of the ways in which it can be written."""
+    words = draw(st.sampled_from([("ngsi9", "subscription", ""), ("data", "meta", "db.json")]))
+    written = draw(st.sampled_from(BEFORE))
+    for word in words:
+        letters = draw(st.lists(st.sampled_from("aaaaabc"), min_size=len(word), max_size=len(word)))
+        written += draw(st.sampled_from(BETWEEN))
+        for letter, how in zip(word, letters, strict=True):
+            written += {"a": letter, "b": letter.upper(), "c": f"%{ord(letter):02x}"}[how]
+    return written + "".join(draw(st.lists(st.sampled_from(AFTER), max_size=4)))
+
+
+@given(target=targets())
+@hypothesis_settings(max_examples=600, deadline=None)
+def test_no_way_of_writing_it_gets_through(door, target):
+    door.ask(target)
+    for name, _, got, _ in door.reached.take():
+        for parts in ways_to_understand(got):
+            assert not (name == "discovery" and parts[:2] == ["ngsi9", "subscription"] and len(parts) > 2), got
+            assert not (name == "designer" and parts[:2] == ["data", "meta"]), got
+
+
+@pytest.mark.parametrize(
+    ("asked", "passed"), [("websocket", "websocket"), ("WebSocket", "websocket"), ("h2c", None), ("anything", None)]
+)
+def test_web_sockets_and_no_other_protocol(door, asked, passed):
+    door.ask("/socket.io/", headers={"Upgrade": asked, "Connection": "Upgrade"})
+    ((_, _, _, headers),) = door.reached.take()
+    assert headers.get("upgrade") == passed
+    assert headers.get("connection") == ("upgrade" if passed else None)
+
+
+def test_a_login_covers_the_dashboard_and_what_stays_closed_stays_closed(render, tmp_path):
+    manifests = render("--set", "expose.basicAuth.existingSecret=login")
+    # openssl passwd -apr1 -salt salt secret
+    (tmp_path / "htpasswd").write_text("me:$apr1$salt$VEpBc9VHGUKwI9.yg13Iu0\n", encoding="utf-8")
+    conf = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
+    with nginx.front_door(conf, tmp_path) as door:
+        assert [door.ask(target) for target in ("/index.html", "/intent", "/ngsi10/../intent")] == [401, 401, 400]
+        assert door.ask("/index.html", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 200
+        assert door.ask("/data/meta/db.json", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 403
+        assert [door.ask(target) for target in ("/healthz", "/ngsi10/version", "/ngsi9/status")] == [200, 200, 200]
