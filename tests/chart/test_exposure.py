@@ -81,3 +81,62 @@ def test_only_the_front_door_is_exposed(render):
                 service["spec"].keys() & {"externalIPs"} or service["spec"].get("type", "ClusterIP") != "ClusterIP"
             )
             assert bool(outside) == (name == "nginx"), (values, name)
+
+
+EDGES = "networkPolicy.edges.cidrs={198.51.100.0/24}"
+EDGE_SERVICES = {"rabbitmq-edge": 5672, "cloud-broker-edge": 8070, "discovery-edge": 8090}
+
+
+def test_nothing_is_for_edges_unasked(render):
+    assert not [name for name in of_kind(render("--set", EDGES), "Service") if name.endswith("-edge")]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ("expose.edge.type=externalIPs,expose.edge.externalIPs={192.0.2.1}", "ClusterIP"),
+        ("expose.edge.type=nodePort,expose.edge.nodePorts.broker=30070", "NodePort"),
+        ("expose.edge.type=loadBalancer,expose.edge.loadBalancer.className=c", "LoadBalancer"),
+    ],
+)
+def test_edges_reach_three_ports_by_their_own_addresses(render, values, kind):
+    manifests = render("--set", f"{values},{EDGES}")
+    services = {name: each["spec"] for name, each in of_kind(manifests, "Service").items() if name.endswith("-edge")}
+    assert {name: spec["ports"][0]["port"] for name, spec in services.items()} == EDGE_SERVICES
+    for name, spec in services.items():
+        assert spec["type"] == kind
+        assert spec["externalTrafficPolicy"] == "Local", "else the policies see a node's address"
+        assert len(spec["ports"]) == 1, "no metrics"
+        assert spec["selector"]["app.kubernetes.io/name"] == name.removesuffix("-edge")
+        policy = of_kind(manifests, "NetworkPolicy")[name.removesuffix("-edge")]
+        rules = [rule for rule in policy["spec"]["ingress"] for peer in rule["from"] if "ipBlock" in peer]
+        assert [(rule["from"][0]["ipBlock"]["cidr"], rule["ports"][0]["port"]) for rule in rules] == [
+            ("198.51.100.0/24", EDGE_SERVICES[name])
+        ]
+    broker = services["cloud-broker-edge"]
+    assert broker.get("externalIPs") == (["192.0.2.1"] if kind == "ClusterIP" else None)
+    assert broker.get("loadBalancerSourceRanges") == (["198.51.100.0/24"] if kind == "LoadBalancer" else None)
+    assert broker["ports"][0].get("nodePort") == (30070 if kind == "NodePort" else None)
+    assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == "ClusterIP", "the front door is another matter"
+
+
+def test_edges_of_a_rabbitmq_elsewhere_go_there(render):
+    bus = "rabbitmq.external.host=mq.example.org,rabbitmq.auth.existingSecret=mine"
+    services = of_kind(render("--set", f"expose.edge.type=nodePort,{EDGES},{bus}"), "Service")
+    assert {name for name in services if name.endswith("-edge")} == {"cloud-broker-edge", "discovery-edge"}
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ("expose.edge.type=nodePort", "--set networkPolicy.edges.cidrs="),
+        ("expose.edge.type=nodePort,networkPolicy.edges.cidrs={0.0.0.0/0}", "which is everybody"),
+        ("expose.edge.type=nodePort,networkPolicy.edges.cidrs={10.0.0.0/8,::/0}", "which is everybody"),
+        (f"expose.edge.type=nodePort,{EDGES},networkPolicy.enabled=false", "needs networkPolicy.enabled"),
+        (f"expose.edge.type=externalIPs,{EDGES}", "expose.edge.externalIPs={"),
+    ],
+)
+def test_edges_are_not_let_in_without_saying_who_they_are(helm_template, values, advice):
+    done = helm_template("--set", values)
+    assert done.returncode != 0
+    assert advice in done.stderr

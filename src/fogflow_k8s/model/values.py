@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
 from fogflow_k8s.model.config import FogflowConfig, canonical
-from fogflow_k8s.model.values_base import Name, Part, Quantity, merge, remember
+from fogflow_k8s.model.values_base import IpAddress, Name, Part, Quantity, merge, remember
 from fogflow_k8s.model.values_expose import Expose
 from fogflow_k8s.model.values_network import NetworkPolicies
 from fogflow_k8s.model.values_parts import Component, DesignerPart, Dgraph, Gate, HostPath, Keeper, Nginx, Rabbitmq
 
 P = TypeVar("P", bound=Part)
-
-
-def _real_address(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise PydanticCustomError("ip_address", "{text} is not an IP address", {"text": repr(text)}) from None
-    return text
-
-
-IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
 
 
 class Global(Part):
@@ -235,12 +223,30 @@ class Values(Part):
             )
         if self.expose.type == "gateway" and not self.expose.gateway.name:
             raise PydanticCustomError("expose", "expose.type is gateway, but expose.gateway.name does not say which")
+        self._edges_named()
         if self.rabbitmq.external.host and not (self.rabbitmq.auth.existing_secret or self.rabbitmq.auth.password):
             raise PydanticCustomError(
                 "rabbitmq",
                 "rabbitmq.external.host needs a login: name the Secret with it in rabbitmq.auth.existingSecret",
             )
         return self
+
+    def _edges_named(self) -> None:
+        """expose.edge opens what has no login, so it must be known to whom."""
+        edge, cidrs = self.expose.edge, self.network_policy.edges.cidrs
+        if edge.type == "none":
+            return
+        if not cidrs or not self.network_policy.enabled:
+            raise PydanticCustomError(
+                "edge",
+                "expose.edge lets edges in by their addresses: it needs networkPolicy.edges.cidrs, and networkPolicy.enabled",
+            )
+        if any(cidr.endswith("/0") for cidr in cidrs):
+            raise PydanticCustomError(
+                "edge", "networkPolicy.edges.cidrs names everybody (/0): expose.edge needs the edges' own addresses"
+            )
+        if edge.type == "externalIPs" and not edge.external_ips:
+            raise PydanticCustomError("edge", "expose.edge.type is externalIPs, but expose.edge.externalIPs is empty")
 
     def given(self) -> dict[str, Any]:
         """What a person gave, as Helm and files take it: the chart's own defaults fill in the rest."""

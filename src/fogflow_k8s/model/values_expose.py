@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fogflow_k8s.model.values_base import Cidr, Name, Part
+from fogflow_k8s.model.values_base import Cidr, IpAddress, Name, Part
 
 ExposeType = Literal["none", "externalIPs", "nodePort", "loadBalancer", "ingress", "gateway"]
 
@@ -62,6 +62,37 @@ class BasicAuth(Part):
     """A Secret with key htpasswd."""
 
 
+class EdgePorts(Part):
+    """For expose.edge.type nodePort; 0 = any free one."""
+
+    rabbitmq: int = Field(0, ge=0, le=65535)
+    """AMQP."""
+    broker: int = Field(0, ge=0, le=65535)
+    """NGSI10 and NGSI-LD."""
+    discovery: int = Field(0, ge=0, le=65535)
+    """NGSI9."""
+
+
+class EdgeLoadBalancer(Part):
+    """For expose.edge.type loadBalancer; who may come in is networkPolicy.edges.cidrs."""
+
+    class_name: str = ""
+    """Which implementation; empty = the cluster's."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """On the Services; what implementations read."""
+
+
+class Edge(Part):
+    """RabbitMQ, broker and discovery for edge nodes, whose addresses stand in networkPolicy.edges.cidrs."""
+
+    type: Literal["none", "externalIPs", "nodePort", "loadBalancer"] = "none"
+    """A pod is reached at its own node only: elsewhere the edge's address, by which it is let in, would be lost."""
+    external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
+    """Of the node or nodes where the three run."""
+    node_ports: EdgePorts = EdgePorts()
+    load_balancer: EdgeLoadBalancer = EdgeLoadBalancer()
+
+
 class Expose(Part):
     """How the front door (port 80) is reached from outside the cluster."""
 
@@ -73,3 +104,4 @@ class Expose(Part):
     ingress: Ingress = Ingress()
     gateway: Gateway = Gateway()
     basic_auth: BasicAuth = BasicAuth()
+    edge: Edge = Edge()

@@ -65,6 +65,15 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"expose": {"type": "externalIPs"}}, "externalIPs is empty"),
         ({"expose": {"type": "gateway"}}, "expose.gateway.name"),
         ({"expose": {"type": "tunnel"}}, "loadBalancer"),
+        ({"expose": {"edge": {"type": "nodePort"}}}, "needs networkPolicy.edges.cidrs"),
+        (
+            {"expose": {"edge": {"type": "nodePort"}}, "networkPolicy": {"edges": {"cidrs": ["0.0.0.0/0"]}}},
+            "names everybody",
+        ),
+        (
+            {"expose": {"edge": {"type": "externalIPs"}}, "networkPolicy": {"edges": {"cidrs": ["10.0.0.0/8"]}}},
+            "expose.edge.externalIPs is empty",
+        ),
         (
             {"expose": {"type": "ingress", "ingress": {"annotations": {"cert-manager.io/issuer": "x"}}}},
             "expose.ingress.host is empty",
