@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from tests.chart.conftest import CHART
 from tests.chart.shapes import of_kind
 
 
@@ -140,3 +143,20 @@ def test_edges_are_not_let_in_without_saying_who_they_are(helm_template, values,
     done = helm_template("--set", values)
     assert done.returncode != 0
     assert advice in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("values", "warns"),
+    [
+        ("expose.type=none", False),
+        ("externalIPs={192.0.2.1}", True),
+        *((f"expose.type={kind}", True) for kind in ("nodePort", "loadBalancer", "ingress")),
+        ("expose.type=gateway,expose.gateway.name=public", True),
+        ("expose.type=nodePort,expose.basicAuth.existingSecret=login", False),
+    ],
+)
+def test_the_notes_warn_of_a_door_without_a_login(helm, values, warns):
+    argv = [helm, "install", "x", str(CHART), "--dry-run=client", "--set", values]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert ("without a login" in done.stdout) == warns
