@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fogflow_k8s.model.resources import amounts, quantity
 from fogflow_k8s.model.values_base import Name, Part, Quantity
 
 
@@ -32,6 +33,18 @@ class Resources(Part):
     """By resource name: cpu, memory."""
     limits: dict[str, Quantity] = Field(default_factory=dict)
     """By resource name: cpu, memory."""
+
+    @model_validator(mode="after")
+    def _promised_no_more_than_allowed(self) -> Self:
+        """Kubernetes would say so only when the pods are made, and whoever raises a request may not know of the limit."""
+        for name, most in amounts(self.limits).items():
+            if quantity(self.requests.get(name, 0)) > most:
+                raise PydanticCustomError(
+                    "limit",
+                    "requests.{name} is {request}, but limits.{name} is {limit}: raise that, too",
+                    {"name": name, "request": str(self.requests[name]), "limit": str(self.limits[name])},
+                )
+        return self
 
 
 class PodSecurityContext(Part):

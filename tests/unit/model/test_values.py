@@ -61,6 +61,11 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"broker": {"pod_security_context": {}}}, "Extra inputs"),
         ({"broker": {"resources": {"limits": {"cpu": "a lot"}}}}, "amount like"),
         ({"broker": {"resources": {"limits": {"cpu": True}}}}, "amount like"),
+        (
+            {"broker": {"resources": {"requests": {"cpu": 64}}}},
+            "requests.cpu is 64, but limits.cpu is 4: raise that, too",
+        ),
+        ({"gate": {"resources": {"requests": {"memory": "65Mi"}}}}, "limits.memory is 64Mi"),
         ({"externalIPs": ["1.2.3.400"]}, "not an IP address"),
         ({"expose": {"type": "externalIPs"}}, "externalIPs is empty"),
         ({"expose": {"type": "gateway"}}, "expose.gateway.name"),
