@@ -61,6 +61,8 @@ def every_render(render: Render) -> dict[str, list[dict[str, Any]]]:
     found["everything"] = render(
         "--set", "dgraph.enabled=true,dgraph.persistence.enabled=true,rabbitmq.persistence.enabled=true"
     )
+    edges = "networkPolicy.edges.cidrs={198.51.100.0/24},expose.edge.externalIPs={192.0.2.1}"
+    found["edges"] = render("--set", f"expose.edge.type=externalIPs,{edges}")
     return found
 
 

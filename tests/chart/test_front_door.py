@@ -1,133 +1,133 @@
-"""Which broker the front door asks, with the real nginx and brokers that write down what they are asked."""
+"""What a real nginx with the rendered nginx.conf lets through, and what no way of writing a path gets past."""
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import signal
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
+import posixpath
+from urllib.parse import unquote
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
+from tests.chart import nginx
 from tests.chart.shapes import of_kind
-from tests.unit.keeper.stub import Stub
 
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx on this machine")
-SHARDS = 3
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-@pytest.fixture
-def brokers():
-    """Three brokers, each with one entity of its own."""
-    found = [Stub() for _ in range(SHARDS)]
-    for n, each in enumerate(found):
-        each.answers = {
-            f"GET /ngsi10/entity/at-{n}": {"entityId": {"id": f"at-{n}"}},
-            "POST /ngsi10/updateContext": {"by": n},
-            "POST /ngsi10/subscribeContext": {"by": n},
-            "GET /ngsi10/subscription/s": {"by": n},
-        }
-    yield found
-    for each in found:
-        each.close()
-
-
-@pytest.fixture
-def door(render, brokers, tmp_path):
-    """The URL of an nginx with the chart's configuration for three shards."""
-    manifests = render("--set", f"broker.shards={SHARDS}")
-    conf, port = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"], free_port()
-    for n, each in enumerate(brokers):
-        name = f"cloud-broker-{n}" if n else "cloud-broker"
-        conf = conf.replace(f"{name}.fogflow.svc.cluster.local:8070", each.url.removeprefix("http://"))
-    conf = re.sub(r"[a-z]+\.fogflow\.svc\.cluster\.local:\d+", "127.0.0.1:9", conf)
-    conf = conf.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("/tmp/", f"{tmp_path}/")
-    conf = conf.replace("/dev/stdout", str(tmp_path / "access")).replace("/dev/stderr", str(tmp_path / "error"))
-    (tmp_path / "nginx.conf").write_text(conf, encoding="utf-8")
-    argv = ["nginx", "-e", str(tmp_path / "error"), "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"]
-    with subprocess.Popen(argv, cwd=tmp_path) as process:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(200):
-            try:
-                if ask("GET", f"{url}/healthz")[0] == 200:
-                    break
-            except OSError:
-                time.sleep(0.02)
-        yield url
-        process.send_signal(signal.SIGQUIT)
-        process.wait(timeout=10)
+pytestmark = pytest.mark.skipif(not nginx.PROGRAM, reason="no nginx here: apt-get install nginx-light")
+CLOSED = (
+    "/ngsi9/subscription/x",
+    "/ngsi9//subscription/x",
+    "//ngsi9/subscription/x",
+    "/ngsi9/%73ubscription/x",
+    "/ngsi9%2fsubscription/x",
+    "/NGSI9/subscription/x",
+    "/x/../ngsi9/subscription/x",
+    "http://elsewhere/ngsi9/subscription/x",
+    # nginx sees /ngsi9/ here, discovery a subscription by id
+    "/ngsi9/subscription/..",
+    "/ngsi9/subscription/%2E%2e",
+    "/ngsi9/subscription/..?a",
+    "/ngsi9/subscription/x%2f..%2F..%2fy",
+    "/ngsi9/subscription/x/../../y",
+    "/data/meta/db.json",
+    "/data//meta/db.json",
+    "/data/%6deta/db.json",
+    "/data%2fmeta%2fdb.json",
+    "/data/x/..%2fmeta/db.json",
+    "/data/meta/./db.json",
+    "/data/meta",
+    "/Data/Meta/db.json",
+    "/data/meta%00/db.json",
+    # nginx sees neither slashes nor a second part here, Node.js (url.parse) both
+    "/data\\meta\\db.json#",
+    "/data\\meta\\db.json",
+)
+OPEN = {
+    "/": "designer",
+    "/index.html": "designer",
+    "/data/photo/a..b.png": "designer",
+    "/data/metadata.json": "designer",
+    "/socket.io/?EIO=4&a=../b": "designer",
+    "/ngsi9/subscription": "discovery",
+    "/ngsi9/registration/urn:Stream.x%2F1": "discovery",
+    "/ngsi10/entity/.hidden": "cloud-broker",
+    "/ngsi-ld/v1/entities/urn:ngsi-ld:A:1?options=keyValues": "cloud-broker",
+}
+BETWEEN = ("/", "/", "/", "//", "%2f", "\\", "/./", "/x/../", "%2F%2e/", "/;/")
+BEFORE = ("", "", "", "/..", "/x/%2e%2e", "/.", "/ngsi10", "/ngsi9/..", "#", "?", "/;")
+AFTER = ("x", "", "/", "..", "/..", "%2f..", "/%2E.", "y", "#", "?a", "\\", ";a", "%20")
 
 
-def ask(method, url, body=None):
-    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode(), method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
+@pytest.fixture(scope="module")
+def door(render, tmp_path_factory):
+    conf = of_kind(render(), "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
+    with nginx.front_door(conf, tmp_path_factory.mktemp("nginx")) as made:
+        yield made
 
 
-@pytest.mark.parametrize("n", range(SHARDS))
-def test_an_entity_is_read_by_its_id_wherever_it_is(door, brokers, n):
-    status, text = ask("GET", f"{door}/ngsi10/entity/at-{n}")
-    assert (status, json.loads(text)["entityId"]["id"]) == (200, f"at-{n}")
-    assert [len(each.asked) for each in brokers] == [int(m <= n) for m in range(SHARDS)], "the first is asked first"
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
+@pytest.mark.parametrize("target", CLOSED)
+def test_what_is_closed_reaches_nobody(door, method, target):
+    assert door.ask(target, method) in {400, 403}
+    assert door.reached.take() == []
 
 
-def test_what_nobody_has_is_not_found_by_any(door, brokers):
-    assert ask("GET", f"{door}/ngsi10/entity/nobody")[0] == 404
-    assert ask("GET", f"{door}/ngsi10/entity/nobody/attribute")[0] == 404
-    assert [len(each.asked) for each in brokers] == [2] * SHARDS
+@pytest.mark.parametrize("target", OPEN)
+def test_everything_else_reaches_its_component_as_it_was_sent(door, target):
+    assert door.ask(target) == 200
+    assert [(name, got) for name, _, got, _ in door.reached.take()] == [(OPEN[target], target)]
 
 
-def test_a_broker_that_does_not_answer_is_no_proof_that_an_entity_is_gone(door, brokers):
-    brokers[1].close()
-    assert ask("GET", f"{door}/ngsi10/entity/at-0")[0] == 200
-    for _ in range(3):
-        assert ask("GET", f"{door}/ngsi10/entity/nobody")[0] == 502
-    assert ask("GET", f"{door}/ngsi10/entity/at-0")[0] == 200
+def ways_to_understand(target: str) -> list[list[str]]:
+    """The parts of the path as programs take it apart: piece by piece, decoded first, and as Node.js does with a \\ or #."""
+    path = target.partition("?")[0]
+    node = path.partition("#")[0].replace("\\", "/")
+    found = [[unquote(part) for part in path.split("/")]]
+    found += [unquote(each).split("/") for each in (path, node)]
+    found += [posixpath.normpath(unquote(each)).split("/") for each in (path, node)]
+    return [[part.lower() for part in parts if part] for parts in found]
 
 
-@pytest.mark.parametrize("entity", ["at-2", "urn:ngsi:T%201"])
-def test_an_entity_is_deleted_by_a_call_that_reaches_its_owner(door, brokers, entity):
-    assert ask("DELETE", f"{door}/ngsi10/entity/{entity}")[0] == 200
-    ((key, body, _),) = brokers[0].asked
-    plain = entity.replace("%20", " ")
-    assert (key, body["updateAction"]) == ("POST /ngsi10/updateContext", "DELETE")
-    assert body["contextElements"] == [{"entityId": {"id": plain}}]
-    assert not brokers[1].asked
+@st.composite
+def targets(draw):
+    """A path that must stay closed, in some of the ways in which it can be written."""
+    words = draw(st.sampled_from([("ngsi9", "subscription", ""), ("data", "meta", "db.json")]))
+    written = draw(st.sampled_from(BEFORE))
+    for word in words:
+        letters = draw(st.lists(st.sampled_from("aaaaabc"), min_size=len(word), max_size=len(word)))
+        written += draw(st.sampled_from(BETWEEN))
+        for letter, how in zip(word, letters, strict=True):
+            written += {"a": letter, "b": letter.upper(), "c": f"%{ord(letter):02x}"}[how]
+    return written + "".join(draw(st.lists(st.sampled_from(AFTER), max_size=4)))
 
 
-@pytest.mark.parametrize("entity", ["a%22b", "a%5Cb", "a%0Ab", "a/b"])
-def test_an_id_that_is_none_is_not_deleted_by_anybody(door, brokers, entity):
-    assert ask("DELETE", f"{door}/ngsi10/entity/{entity}")[0] == 400
-    assert not any(each.asked for each in brokers)
+@given(target=targets())
+@hypothesis_settings(max_examples=600, deadline=None)
+def test_no_way_of_writing_it_gets_through(door, target):
+    door.ask(target)
+    for name, _, got, _ in door.reached.take():
+        for parts in ways_to_understand(got):
+            assert not (name == "discovery" and parts[:2] == ["ngsi9", "subscription"] and len(parts) > 2), got
+            assert not (name == "designer" and parts[:2] == ["data", "meta"]), got
 
 
-@pytest.mark.parametrize("path", ["updateContext", "subscribeContext"])
-def test_what_has_a_body_goes_to_the_first(door, brokers, path):
-    for _ in range(3):
-        assert ask("POST", f"{door}/ngsi10/{path}", {"a": 1}) == (200, '{"by": 0}')
-    assert brokers[0].asked[0][1] == {"a": 1}
-    assert not brokers[1].asked + brokers[2].asked
+@pytest.mark.parametrize(
+    ("asked", "passed"), [("websocket", "websocket"), ("WebSocket", "websocket"), ("h2c", None), ("anything", None)]
+)
+def test_web_sockets_and_no_other_protocol(door, asked, passed):
+    door.ask("/socket.io/", headers={"Upgrade": asked, "Connection": "Upgrade"})
+    ((_, _, _, headers),) = door.reached.take()
+    assert headers.get("upgrade") == passed
+    assert headers.get("connection") == ("upgrade" if passed else None)
 
 
-def test_a_subscription_is_where_it_was_made(door, brokers):
-    assert ask("GET", f"{door}/ngsi10/subscription/s") == (200, '{"by": 0}')
-    assert not brokers[1].asked
-
-
-def test_our_own_detour_is_not_open(door, brokers):
-    assert ask("DELETE", f"{door}/deleted-by-its-owner")[0] == 404
-    assert not any(each.asked for each in brokers)
+def test_a_login_covers_the_dashboard_and_what_stays_closed_stays_closed(render, tmp_path):
+    manifests = render("--set", "expose.basicAuth.existingSecret=login")
+    # openssl passwd -apr1 -salt salt secret
+    (tmp_path / "htpasswd").write_text("me:$apr1$salt$VEpBc9VHGUKwI9.yg13Iu0\n", encoding="utf-8")
+    conf = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
+    with nginx.front_door(conf, tmp_path) as door:
+        assert [door.ask(target) for target in ("/index.html", "/intent", "/ngsi10/../intent")] == [401, 401, 400]
+        assert door.ask("/index.html", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 200
+        assert door.ask("/data/meta/db.json", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 403
+        assert [door.ask(target) for target in ("/healthz", "/ngsi10/version", "/ngsi9/status")] == [200, 200, 200]

@@ -53,3 +53,16 @@ def test_the_tool_takes_over_a_release_that_helm_made(site):
     result = site.deploy("--set", "replicaCount=3")
     assert (result["result"], result["release"]["revision"]) == ("upgraded", 2)
     assert site.kubectl("get", "secret", "fogflow-rabbitmq", "-o", "jsonpath={.data.password}") == password
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["externalIPs,expose.edge.externalIPs={192.0.2.1}", "nodePort,expose.edge.nodePorts.broker=0", "loadBalancer"],
+)
+def test_the_server_takes_every_way_for_edges(site, way):
+    """Which fields go with which type of Service, only the API server knows."""
+    values = f"expose.edge.type={way},networkPolicy.edges.cidrs={{198.51.100.0/24}}"
+    site.helm("install", "fogflow", CHART, "--set", values, "--create-namespace")
+    services = {each["metadata"]["name"]: each["spec"] for each in site.get("services")["items"]}
+    for name in ("rabbitmq-edge", "cloud-broker-edge", "discovery-edge"):
+        assert services[name]["externalTrafficPolicy"] == "Local"

@@ -13,6 +13,7 @@ from .conftest import Site, _sandbox, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-nodes")]
 TAINT = f"{CONTROL_PLANE}:NoSchedule"
+MANY = [word for part in ("requests", "limits") for word in ("--set", f"rabbitmq.resources.{part}.cpu=64")]
 
 
 class Cluster(Site):
@@ -175,7 +176,7 @@ def test_one_tainted_node_is_no_home_unless_it_is_tolerated(cluster):
 
 def test_a_request_that_no_node_can_fill(cluster):
     cluster.shape(3)
-    [cause] = cluster.refused("--set", "rabbitmq.resources.requests.cpu=64")
+    [cause] = cluster.refused(*MANY)
     assert cause["component"] == "rabbitmq"
     assert cause["summary"] == "rabbitmq fits on no node; it needs 64 CPU and 192Mi memory"
     assert "sandbox-worker: 4 CPU free, 64 needed" in cause["evidence"]
@@ -243,7 +244,7 @@ def test_a_volume_on_a_node_that_is_gone(cluster):
 
 def test_a_cluster_that_makes_nodes_by_itself_is_only_warned_about(cluster):
     cluster.shape(2, labels={"sandbox-worker": {"karpenter.sh/nodepool": "default"}})
-    words = ["--set", "rabbitmq.resources.requests.cpu=64", "--timeout", "12s"]
+    words = [*MANY, "--timeout", "12s"]
     assert cluster.deploy(*words, code=21)["causes"][0]["id"] == "FK-3001"
     assert "as the cluster makes nodes by itself" in cluster.stderr
 

@@ -14,6 +14,7 @@ def fault(component, name):
     return ["--set", f"{component}.podAnnotations.{FAULT.replace('.', chr(92) + '.')}={name}"]
 
 
+MANY = [word for part in ("requests", "limits") for word in ("--set", f"rabbitmq.resources.{part}.cpu=64")]
 HUGE = [word for part in ("requests", "limits") for word in ("--set", f"rabbitmq.resources.{part}.memory=900Gi")]
 CONTROL_PLANE = "node-role\\.kubernetes\\.io/control-plane="
 
@@ -49,7 +50,7 @@ def test_the_headline(site, words, id_, component):
 @pytest.mark.parametrize(
     ("words", "id_"),
     [
-        (["--set", "rabbitmq.resources.requests.cpu=64"], "FK-3001"),
+        (MANY, "FK-3001"),
         (HUGE, "FK-3002"),
         (["--set-string", f"rabbitmq.nodeSelector.{CONTROL_PLANE}"], "FK-3004"),
         (["--set", "rabbitmq.nodeSelector.nowhere=here"], "FK-3005"),

@@ -19,6 +19,7 @@ def test_the_whole_way(site):
     assert first["urls"] == ["http://192.0.2.10/index.html"]
     assert "simulated" in site.stderr
     assert "externalIPs are deprecated" in site.stderr
+    assert "without a login" in site.stderr
 
     again = site.deploy()
     assert (again["result"], again["release"]["revision"]) == ("unchanged", 1)

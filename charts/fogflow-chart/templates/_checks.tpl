@@ -11,8 +11,28 @@
 {{- if and (eq $v.expose.type "externalIPs") (not $ips) -}}
 {{- fail "\n\nexpose.type is externalIPs, but no address is given: --set externalIPs={192.0.2.10}" -}}
 {{- end -}}
+{{- if and (eq $v.expose.type "ingress") (eq (include "fogflow.ingress.certManager" .) "true") (not $v.expose.ingress.host) -}}
+{{- fail "\n\nexpose.ingress.annotations ask cert-manager for a certificate, but for no name: set expose.ingress.host." -}}
+{{- end -}}
 {{- if and (eq $v.expose.type "gateway") (not $v.expose.gateway.name) -}}
 {{- fail "\n\nexpose.type is gateway: name the Gateway that takes the traffic in expose.gateway.name." -}}
+{{- end -}}
+{{- if ne $v.expose.edge.type "none" -}}
+{{- $cidrs := $v.networkPolicy.edges.cidrs -}}
+{{- if not $cidrs -}}
+{{- fail "\n\nexpose.edge.type opens RabbitMQ, broker and discovery to edges, but to which? --set networkPolicy.edges.cidrs={198.51.100.0/24}" -}}
+{{- end -}}
+{{- range $cidrs -}}
+{{- if hasSuffix "/0" . -}}
+{{- fail (printf "\n\nnetworkPolicy.edges.cidrs has %s, which is everybody, and one GET from anybody ends discovery: name the edges' own addresses for expose.edge." .) -}}
+{{- end -}}
+{{- end -}}
+{{- if not $v.networkPolicy.enabled -}}
+{{- fail "\n\nexpose.edge needs networkPolicy.enabled: nothing else keeps others than the edges away from RabbitMQ, broker and discovery." -}}
+{{- end -}}
+{{- if and (eq $v.expose.edge.type "externalIPs") (not $v.expose.edge.externalIPs) -}}
+{{- fail "\n\nexpose.edge.type is externalIPs, but no address is given: --set expose.edge.externalIPs={192.0.2.10}" -}}
+{{- end -}}
 {{- end -}}
 {{- if and $v.rabbitmq.external.host (not $v.rabbitmq.auth.existingSecret) (not $v.rabbitmq.auth.password) -}}
 {{- fail "\n\nrabbitmq.external.host is given, but not how to log in there: put the password into a Secret (key `password`) and name it in rabbitmq.auth.existingSecret." -}}

@@ -99,3 +99,13 @@ http://{{ include "fogflow.fqdn" (list . "rabbitmq") }}:15692
 {{- define "fogflow.address" -}}
 {{ .Values.config.coreservice_ip | default (first (concat .Values.externalIPs .Values.Service.spec.externalIPs)) }}
 {{- end }}
+
+{{/* The Secret with the Ingress's certificate: yours, or the one that cert-manager is to make; empty without TLS. */}}
+{{- define "fogflow.ingress.tlsSecret" -}}
+{{- $i := .Values.expose.ingress -}}
+{{ $i.tlsSecret | default (ternary "nginx-tls" "" (eq (include "fogflow.ingress.certManager" .) "true")) }}
+{{- end }}
+
+{{- define "fogflow.ingress.certManager" -}}
+{{ has true (list (hasKey .Values.expose.ingress.annotations "cert-manager.io/issuer") (hasKey .Values.expose.ingress.annotations "cert-manager.io/cluster-issuer")) }}
+{{- end }}

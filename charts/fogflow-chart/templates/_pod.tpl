@@ -109,7 +109,7 @@ capabilities:
 {{- $v := index .root.Values .key -}}
 {{- $g := .root.Values.global -}}
 serviceAccountName: {{ include "fogflow.serviceAccount" . }}
-automountServiceAccountToken: {{ has .key (list "worker" "keeper") }}
+automountServiceAccountToken: false # who calls the API server mounts a token, see fogflow.tokenVolume
 enableServiceLinks: false
 securityContext:
   {{- include "fogflow.securityContext.pod" $v | nindent 2 }}
@@ -140,6 +140,22 @@ tolerations:
   {{- with concat $g.tolerations $v.tolerations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- if ne .name "leave" }} {{- /* an uninstall must not wait for a place that keeps the balance */}}
+{{- with include "fogflow.spread" . | fromYamlArray }}
+topologySpreadConstraints:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The component's own constraints, else the global ones. Most components are one pod, so a global constraint that does not say
+     over which pods is about all of the release. */}}
+{{- define "fogflow.spread" -}}
+{{- $v := index .root.Values .key -}}
+{{- $whose := ternary (include "fogflow.selector" . | fromYaml) (dict "app.kubernetes.io/instance" .root.Release.Name) (gt (len $v.topologySpreadConstraints) 0) -}}
+{{- range $v.topologySpreadConstraints | default .root.Values.global.topologySpreadConstraints }}
+- {{ toYaml (merge (dict "labelSelector" (.labelSelector | default (dict "matchLabels" $whose))) .) | indent 2 | trim }}
+{{- end }}
 {{- end }}
 
 {{- define "fogflow.container" -}}
@@ -249,6 +265,26 @@ secret:
   defaultMode: 0444 # only the gate mounts it, and its uid is a value
   items:
     - {key: password, path: password}
+{{- end }}
+
+{{/* The API server's token, for the one container that calls it: automounting would give it to the gate too. 3607 s is what
+     Kubernetes asks for when it mounts one; of this length alone it suffers clients that never read the file again. */}}
+{{- define "fogflow.tokenMount" -}}
+- {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
+
+{{- define "fogflow.tokenVolume" -}}
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - {key: ca.crt, path: ca.crt}
+      - downwardAPI:
+          items:
+            - {path: namespace, fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
 
 {{/* Where the program reads its configuration: what the gate wrote, or upstream's file of the node. */}}

@@ -141,6 +141,14 @@ def _introduce(work: Work) -> None:
             manifests.component_of(o): int(o["spec"]["replicas"]) for o in work.expected if o["kind"] == "StatefulSet"
         }
         op.report.step(said(work.preset, _replicas(work), several))
+    _warn(work)
+
+
+def _warn(work: Work) -> None:
+    """What works today and should not stay so."""
+    from fogflow_k8s.model.values import Values
+
+    op = work.op
     deprecated = [
         o["metadata"]["name"]
         for o in work.objects
@@ -149,6 +157,11 @@ def _introduce(work: Work) -> None:
     if deprecated:
         op.report.warn(
             "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
+        )
+    if Values.model_validate(work.values).open_to_all:
+        op.report.warn(
+            "the dashboard is reachable from outside without a login, and whoever reaches it can run any image: "
+            "--set expose.basicAuth.existingSecret=SECRET (with key htpasswd)"
         )
 
 

@@ -44,6 +44,7 @@ RESOURCES: dict[str, tuple[str, str, bool]] = {
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes", True),
 }
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+_ROOT_CA = "kube-root-ca.crt"  # Kubernetes puts it into every namespace, a moment after the namespace is there
 
 
 @dataclass(frozen=True, order=True)
@@ -155,7 +156,7 @@ def _wanted_by_volume(volume: Obj, by: str) -> Iterator[Reference]:
         if secret and not secret.get("optional"):
             name = str(secret.get("secretName") or secret.get("name"))
             yield from (Reference("Secret", name, key, by) for key in _keys(secret))
-        if config and not config.get("optional"):
+        if config and not config.get("optional") and config.get("name") != _ROOT_CA:
             yield from (Reference("ConfigMap", str(config.get("name")), key, by) for key in _keys(config))
     if volume.get("persistentVolumeClaim"):
         yield Reference("PersistentVolumeClaim", str(volume["persistentVolumeClaim"].get("claimName")), by=by)

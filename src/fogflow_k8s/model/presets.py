@@ -17,6 +17,7 @@ SINGLE_NODE, SMALL, HA = "single-node", "small", "ha"
 NAMES = (SINGLE_NODE, SMALL, HA)
 SINGLETONS = "FogFlow's other parts stay one each, by nature"
 _HOSTNAME = "kubernetes.io/hostname"
+_INSTANCE = "app.kubernetes.io/instance"
 _MANAGED_HA = 3  # workers from which a cluster is worth `ha` whose control plane is its provider's
 
 
@@ -64,11 +65,16 @@ def preset_in(objects: Iterable[Obj]) -> str:
     """The preset that the manifests of a release were made with, told by how nginx is spread; "" without nginx."""
     for obj in objects:
         if obj.get("kind") == "Deployment" and component_of(obj) == "nginx":
-            constraints = pod_spec(obj).get("topologySpreadConstraints") or []
+            constraints = [c for c in pod_spec(obj).get("topologySpreadConstraints") or [] if not _global(c)]
             if not constraints:
                 return SINGLE_NODE
             return HA if any(c.get("matchLabelKeys") for c in constraints) else SMALL
     return ""
+
+
+def _global(constraint: Obj) -> bool:
+    """Whether it is about all pods of the release, so that nobody meant nginx by it."""
+    return set((constraint.get("labelSelector") or {}).get("matchLabels") or ()) == {_INSTANCE}
 
 
 def said(preset: Preset, replicas: int, several: Mapping[str, int] | None = None) -> str:

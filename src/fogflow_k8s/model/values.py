@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
 from fogflow_k8s.model.config import FogflowConfig, canonical
-from fogflow_k8s.model.values_base import Name, Part, Quantity, merge, remember
+from fogflow_k8s.model.values_base import IpAddress, Name, Part, Quantity, merge, remember
 from fogflow_k8s.model.values_expose import Expose
 from fogflow_k8s.model.values_network import NetworkPolicies
 from fogflow_k8s.model.values_parts import (
@@ -30,19 +29,8 @@ from fogflow_k8s.model.values_parts import (
 P = TypeVar("P", bound=Part)
 
 
-def _real_address(text: str) -> str:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise PydanticCustomError("ip_address", "{text} is not an IP address", {"text": repr(text)}) from None
-    return text
-
-
-IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
-
-
 class Global(Part):
-    """For all components; a component's own value wins, tolerations add up."""
+    """For all components; a component's own value wins, tolerations add up, and so do labels of nodeSelector."""
 
     image_registry: str = Field("", pattern=r"^[A-Za-z0-9.:/_-]*$")
     """Instead of every image's own registry."""
@@ -54,6 +42,8 @@ class Global(Part):
     """As in a pod's spec."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """As in a pod's spec."""
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec; one without labelSelector is about all pods of the release."""
     priority_class_name: Name = ""
     """A PriorityClass of the cluster."""
 
@@ -128,20 +118,24 @@ def _made(kind: type[P], **data: Any) -> Any:
     return Field(default_factory=make)
 
 
-def _sizes(cpu: str, memory: str, limit: str) -> dict[str, Any]:
-    """Requests from measured idle figures, and a memory limit far above any measured peak; no CPU limit."""
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": limit}}
+def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
+    """Requests from measured idle figures, and limits far above any measured peak.
+
+    `cores` bounds what runs away or was broken into, and slows nothing down: nginx has two workers, Python and Node.js run
+    on little more than one core, and Go and Erlang get four.
+    """
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cores, "memory": limit}}
 
 
 def _ids(uid: int) -> dict[str, int]:
     return {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}
 
 
-def _fogflow(name: str, cpu: str, memory: str, limit: str, uid: int = 65532) -> dict[str, Any]:
+def _fogflow(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
     """A component whose image is upstream's and has the chart's appVersion as its tag."""
     return {
         "image": {"repository": f"fogflow/{name}"},
-        "resources": _sizes(cpu, memory, limit),
+        "resources": _sizes(cpu, memory, limit, cores),
         "podSecurityContext": _ids(uid),
     }
 
@@ -173,38 +167,38 @@ class Values(Part):
     rabbitmq: Rabbitmq = _made(
         Rabbitmq,
         image={"repository": "library/rabbitmq", "tag": "4.3"},
-        resources=_sizes("50m", "192Mi", "1Gi"),
+        resources=_sizes("50m", "192Mi", "1Gi", "4"),
         podSecurityContext=_ids(999),
     )
     """The message bus."""
-    discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi"))
+    discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi", "4"))
     """IoT discovery (NGSI9). One, by nature."""
-    broker: Broker = _made(Broker, **_fogflow("broker", "10m", "24Mi", "1Gi"))
+    broker: Broker = _made(Broker, **_fogflow("broker", "10m", "24Mi", "1Gi", "4"))
     """Context broker (NGSI10, NGSI-LD)."""
-    master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi"))
+    master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi", "2"))
     """Orchestrator. One, by nature."""
-    worker: Worker = _made(Worker, **_fogflow("worker", "10m", "48Mi", "256Mi"))
+    worker: Worker = _made(Worker, **_fogflow("worker", "10m", "48Mi", "256Mi", "2"))
     """Starts the task instances."""
-    designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", 1000))
+    designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", "2", 1000))
     """Dashboard and its API. One, by nature."""
     nginx: Nginx = _made(
         Nginx,
         image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
-        resources=_sizes("10m", "24Mi", "128Mi"),
-        podSecurityContext=_ids(101),
+        resources=_sizes("10m", "24Mi", "128Mi", "2"),
+        podSecurityContext=_ids(65532),
     )
     """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
     dgraph: Dgraph = _made(
         Dgraph,
         image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
-        resources=_sizes("50m", "256Mi", "2Gi"),
+        resources=_sizes("50m", "256Mi", "2Gi", "4"),
         podSecurityContext=_ids(1000),
         persistence={"size": "8Gi"},
     )
     """Graph store; off, since FogFlow does not use it any more."""
-    keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi"))
+    keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi", "1"))
     """Watches the cell, mends it, and reports."""
-    gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi"))
+    gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi", "1"))
     """Init container that waits for what a component needs."""
     config_json: HostPath = HostPath()
     """Upstream's key: a config.json of the node, for all components."""
@@ -233,8 +227,14 @@ class Values(Part):
             raise PydanticCustomError(
                 "expose", "expose.type is externalIPs, but externalIPs is empty: give it an address"
             )
+        if self.expose.type == "ingress" and self.expose.ingress.certified and not self.expose.ingress.host:
+            raise PydanticCustomError(
+                "expose",
+                "expose.ingress.annotations ask cert-manager for a certificate, but expose.ingress.host is empty",
+            )
         if self.expose.type == "gateway" and not self.expose.gateway.name:
             raise PydanticCustomError("expose", "expose.type is gateway, but expose.gateway.name does not say which")
+        self._edges_named()
         if self.rabbitmq.external.host and not (self.rabbitmq.auth.existing_secret or self.rabbitmq.auth.password):
             raise PydanticCustomError(
                 "rabbitmq",
@@ -252,6 +252,23 @@ class Values(Part):
             )
         return self
 
+    def _edges_named(self) -> None:
+        """expose.edge opens what has no login, so it must be known to whom."""
+        edge, cidrs = self.expose.edge, self.network_policy.edges.cidrs
+        if edge.type == "none":
+            return
+        if not cidrs or not self.network_policy.enabled:
+            raise PydanticCustomError(
+                "edge",
+                "expose.edge lets edges in by their addresses: it needs networkPolicy.edges.cidrs, and networkPolicy.enabled",
+            )
+        if any(cidr.endswith("/0") for cidr in cidrs):
+            raise PydanticCustomError(
+                "edge", "networkPolicy.edges.cidrs names everybody (/0): expose.edge needs the edges' own addresses"
+            )
+        if edge.type == "externalIPs" and not edge.external_ips:
+            raise PydanticCustomError("edge", "expose.edge.type is externalIPs, but expose.edge.externalIPs is empty")
+
     def given(self) -> dict[str, Any]:
         """What a person gave, as Helm and files take it: the chart's own defaults fill in the rest."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
@@ -260,6 +277,12 @@ class Values(Part):
     def addresses(self) -> tuple[str, ...]:
         """External IPs of the front door, from both spellings, without doubles."""
         return tuple(dict.fromkeys((*self.external_ips, *self.service.spec.external_ips)))
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether the front door is reached from outside the cluster and asks nobody for a login."""
+        outside = self.expose.type != "none" or bool(self.addresses)
+        return outside and not self.expose.basic_auth.existing_secret
 
     @property
     def address(self) -> str:

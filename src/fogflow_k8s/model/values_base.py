@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import ipaddress
 import re
 import textwrap
 from collections.abc import Mapping
@@ -19,6 +20,19 @@ DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 
 Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
 """The name of a Kubernetes object, or empty."""
+Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
+"""A range of addresses."""
+
+
+def _real_address(text: str) -> str:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise PydanticCustomError("ip_address", "{text} is not an IP address", {"text": repr(text)}) from None
+    return text
+
+
+IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?|m)?$"
 
 

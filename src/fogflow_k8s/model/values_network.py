@@ -1,14 +1,10 @@
-"""networkPolicy in values.yaml."""
+"""Who may connect to whom beyond FogFlow's own needs: the `networkPolicy` section of values.yaml."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
-from fogflow_k8s.model.values_base import Name, Part
-
-Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
+from fogflow_k8s.model.values_base import Cidr, Name, Part
 
 
 class ApiServer(Part):

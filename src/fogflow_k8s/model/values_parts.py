@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fogflow_k8s.model.resources import amounts, quantity
 from fogflow_k8s.model.values_base import Name, Part, Quantity
 
 
@@ -32,6 +33,18 @@ class Resources(Part):
     """By resource name: cpu, memory."""
     limits: dict[str, Quantity] = Field(default_factory=dict)
     """By resource name: cpu, memory."""
+
+    @model_validator(mode="after")
+    def _promised_no_more_than_allowed(self) -> Self:
+        """Kubernetes would say so only when the pods are made, and whoever raises a request may not know of the limit."""
+        for name, most in amounts(self.limits).items():
+            if quantity(self.requests.get(name, 0)) > most:
+                raise PydanticCustomError(
+                    "limit",
+                    "requests.{name} is {request}, but limits.{name} is {limit}: raise that, too",
+                    {"name": name, "request": str(self.requests[name]), "limit": str(self.limits[name])},
+                )
+        return self
 
 
 class PodSecurityContext(Part):
@@ -91,6 +104,8 @@ class Component(Part):
     """As in a pod's spec; instead of global.affinity."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """As in a pod's spec; added to global.tolerations."""
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
     pod_annotations: dict[str, str] = Field(default_factory=dict)
     """On this component's pods."""
     pod_labels: dict[str, str] = Field(default_factory=dict)
@@ -164,10 +179,10 @@ def _evenly() -> list[dict[str, Any]]:
 
 
 class Nginx(Component):
-    """Front door: the one component of which there may be several, so the one that can be spread."""
+    """Front door: the one component of which there may be several as it is, so the one that is spread unasked."""
 
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=_evenly)
-    """As in a pod's spec; one without labelSelector is about nginx's own pods."""
+    """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
 
 
 class Dgraph(Component):

@@ -89,6 +89,13 @@ def closed_port():
     return f"127.0.0.1:{port}"
 
 
+def test_rabbitmq_gets_one_user_who_administers_nothing():
+    made = gate.definitions("fogflow", "secret", b"salt")
+    assert [(user["name"], user["tags"]) for user in made["users"]] == [("fogflow", [])], "and no guest"
+    assert [(each["user"], each["vhost"]) for each in made["permissions"]] == [("fogflow", "/")]
+    assert "secret" not in json.dumps(made)
+
+
 def test_the_password_joins_the_other_keys_of_the_section():
     config = {"site_id": "001", "rabbitmq": {"port": 5672}}
     assert gate.filled(config, "p") == {"site_id": "001", "rabbitmq": {"port": 5672, "password": "p"}}

@@ -28,7 +28,7 @@ spec:
         - {name: c, secret: {secretName: s, items: [{key: password, path: p}]}}
         - {name: d, secret: {secretName: perhaps, optional: true}}
         - {name: e, persistentVolumeClaim: {claimName: disk}}
-        - {name: f, projected: {sources: [{secret: {name: projected}}]}}
+        - {name: f, projected: {sources: [{secret: {name: projected}}, {configMap: {name: kube-root-ca.crt}}]}}
       containers:
         - name: c
           env: [{name: X, valueFrom: {secretKeyRef: {name: env, key: k}}}]

@@ -101,6 +101,13 @@ def test_every_preset_is_valid_and_recognised_in_what_it_renders_to():
     assert preset_in([]) == ""
 
 
+def test_a_spread_over_the_whole_release_is_no_preset():
+    release = {"matchLabels": {"app.kubernetes.io/instance": "fogflow"}}
+    spec = {"topologySpreadConstraints": [{"topologyKey": "zone", "labelSelector": release}]}
+    deployment = {"kind": "Deployment", "metadata": {"name": "nginx"}, "spec": {"template": {"spec": spec}}}
+    assert preset_in([deployment]) == "single-node"
+
+
 def test_ha_spreads_over_zones_where_there_are_some_and_has_no_more_replicas_than_nodes():
     def ha(nodes):
         made = values_of(Preset("ha", "", shape_of(nodes)))

@@ -61,10 +61,28 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"broker": {"pod_security_context": {}}}, "Extra inputs"),
         ({"broker": {"resources": {"limits": {"cpu": "a lot"}}}}, "amount like"),
         ({"broker": {"resources": {"limits": {"cpu": True}}}}, "amount like"),
+        (
+            {"broker": {"resources": {"requests": {"cpu": 64}}}},
+            "requests.cpu is 64, but limits.cpu is 4: raise that, too",
+        ),
+        ({"gate": {"resources": {"requests": {"memory": "65Mi"}}}}, "limits.memory is 64Mi"),
         ({"externalIPs": ["1.2.3.400"]}, "not an IP address"),
         ({"expose": {"type": "externalIPs"}}, "externalIPs is empty"),
         ({"expose": {"type": "gateway"}}, "expose.gateway.name"),
         ({"expose": {"type": "tunnel"}}, "loadBalancer"),
+        ({"expose": {"edge": {"type": "nodePort"}}}, "needs networkPolicy.edges.cidrs"),
+        (
+            {"expose": {"edge": {"type": "nodePort"}}, "networkPolicy": {"edges": {"cidrs": ["0.0.0.0/0"]}}},
+            "names everybody",
+        ),
+        (
+            {"expose": {"edge": {"type": "externalIPs"}}, "networkPolicy": {"edges": {"cidrs": ["10.0.0.0/8"]}}},
+            "expose.edge.externalIPs is empty",
+        ),
+        (
+            {"expose": {"type": "ingress", "ingress": {"annotations": {"cert-manager.io/issuer": "x"}}}},
+            "expose.ingress.host is empty",
+        ),
         ({"rabbitmq": {"auth": {"username": "guest"}}}, "must not be guest"),
         ({"rabbitmq": {"auth": {"password": "short"}}}, "pattern"),
         ({"rabbitmq": {"auth": {"password": "x" * 16, "existingSecret": "y"}}}, "exclude each other"),
@@ -76,6 +94,20 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
 def test_what_is_refused(data, says):
     with pytest.raises(ValidationError, match=says):
         Values.model_validate(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({}, False),
+        ({"externalIPs": ["192.0.2.1"]}, True),
+        ({"Service": {"spec": {"externalIPs": ["192.0.2.1"]}}}, True),
+        ({"expose": {"type": "nodePort"}}, True),
+        ({"expose": {"type": "nodePort", "basicAuth": {"existingSecret": "login"}}}, False),
+    ],
+)
+def test_who_is_exposed_without_a_login(data, said):
+    assert Values.model_validate(data).open_to_all == said
 
 
 def test_the_address_of_a_fogflow():

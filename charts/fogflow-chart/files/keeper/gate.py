@@ -82,7 +82,7 @@ def definitions(username: str, password: str, salt: bytes) -> dict[str, Any]:
                 "name": username,
                 "password_hash": digest,
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": "administrator",
+                "tags": [],  # no administrator: FogFlow only speaks AMQP
             }
         ],
         "permissions": [{"user": username, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}],

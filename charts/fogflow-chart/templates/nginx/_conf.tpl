@@ -19,16 +19,21 @@ http {
   scgi_temp_path /tmp/scgi;
   client_max_body_size 16m;
 
-  map $http_upgrade $connection_upgrade {
-    default upgrade;
-    '' '';
+  # web sockets and nothing else: whoever may switch to another protocol would speak to a component past the rules below
+  map $http_upgrade $upgrade {
+    default '';
+    ~*^websocket$ websocket;
+  }
+  map $upgrade $connection_upgrade {
+    default '';
+    websocket upgrade;
   }
   proxy_http_version 1.1;
   proxy_set_header Host $http_host;
   proxy_set_header X-Real-IP $remote_addr;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
   proxy_set_header X-Forwarded-Proto $scheme;
-  proxy_set_header Upgrade $http_upgrade;
+  proxy_set_header Upgrade $upgrade;
   proxy_set_header Connection $connection_upgrade;
 
   {{- $hosts := splitList "," (include "fogflow.shards" .) }}
@@ -48,12 +53,17 @@ http {
       default_type text/plain;
       return 200 "ok\n";
     }
+    # nginx chooses the location by the path as it understands it, but passes on what was sent. Where the programs behind it
+    # understand another path, a rule below could be walked around: no dot segments, no # and no backslash
+    if ($request_uri ~* "^[^?]*([#\\\\]|(/|%2f)(\.|%2e){1,2}(/|%2f|[?]|$))") {
+      return 400;
+    }
     # one GET of a subscription by id ends discovery's process
-    location ^~ /ngsi9/subscription/ {
+    location ~* ^/ngsi9/subscription/ {
       return 403;
     }
     # the designer serves its own database as a static file
-    location ^~ /data/meta/ {
+    location ~* ^/data/meta(/|$) {
       return 403;
     }
     location /ngsi9/ {
