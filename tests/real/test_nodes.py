@@ -5,12 +5,10 @@ import time
 
 import pytest
 
-from tests.real.conftest import Box, released, until
+from tests.real.conftest import Box, released, until, volumes
 from tests.real.figures import record
 
 NAMESPACE = "node"
-
-
 STORED_S = 15.0  # the keeper stores what it knows every 10 s: it is lost too
 NODE, OTHER = "sandbox-worker2", "sandbox-worker"  # this machine's way to Services leads over the other one
 
@@ -63,51 +61,20 @@ def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
     assert took <= 45
 
 
-def volume(node, folder):
-    """A volume that only one node has, and its class."""
-    yield {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": "local"},
-        "provisioner": "kubernetes.io/no-provisioner",
-        "volumeBindingMode": "WaitForFirstConsumer",
-    }
-    yield {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "designer-local"},
-        "spec": {
-            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "local",
-            "hostPath": {"path": str(folder), "type": "Directory"},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [
-                {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}]}
-            ]}},
-        },
-    }  # fmt: skip
-
-
 def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box, tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o777)
-    box.kubectl(
-        "apply",
-        "-f",
-        "-",
-        stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(volume(NODE, tmp_path))}),
-    )
     options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
-    box.tool("deploy", "-n", "volume", *(w for each in ["tolerationSeconds=5", *options] for w in ("--set", each)))
-    box.sandbox("node stop", NODE)
-    try:
-        told = until(lambda: named(box, "designer"), "the cause is named", 90, every=1.0)
-        assert NODE in told
-        assert "volume" in told
-    finally:
-        box.sandbox("node start", NODE)
-    until(lambda: is_ready(box, NODE), "it is back", 60)
-    box.tool("uninstall", "-n", "volume", "--yes")
-    box.kubectl("delete", "namespace", "volume", "volume-tasks", "--ignore-not-found")
-    box.kubectl("delete", "persistentvolume/designer-local", "storageclass/local")
+    with volumes(box, NODE, tmp_path):
+        box.tool("deploy", "-n", "volume", *(w for each in ["tolerationSeconds=5", *options] for w in ("--set", each)))
+        box.sandbox("node stop", NODE)
+        try:
+            told = until(lambda: named(box, "designer"), "the cause is named", 90, every=1.0)
+            assert NODE in told
+            assert "volume" in told
+        finally:
+            box.sandbox("node start", NODE)
+        until(lambda: is_ready(box, NODE), "it is back", 60)
+        box.tool("uninstall", "-n", "volume", "--yes")
+        box.kubectl("delete", "namespace", "volume", "volume-tasks", "--ignore-not-found")
 
 
 def named(box, component):

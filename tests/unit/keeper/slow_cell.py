@@ -335,6 +335,8 @@ class Cell:
         if self.idempotent and task in self.deployments.values():
             return
         name = f"fogflow-task-{next(self.ids)}"
+        for earlier in [one for one, known in worker.tasks.items() if known == task]:
+            del worker.tasks[earlier]  # forgotten, and runs on
         self.deployments[name] = worker.tasks[name] = task
         if broker := self.process(self.shard_of(of)):
             broker.state[f"s:{name}"] = {"reference": f"http://{name}", "Subscriber": {"Correlator": task}}

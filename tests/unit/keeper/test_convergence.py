@@ -169,6 +169,16 @@ def test_a_replay_that_the_master_lost_is_seen_and_repeated(name):
     assert converge(keeper, 60.0, most=6) <= 35.0
 
 
+def test_tasks_that_run_twice_are_seen_and_run_once_again():
+    """Whoever doubled them: the worker knows of the second ones only, and its heartbeat tells how many."""
+    keeper = settled()
+    for function in keeper.cell.database["fogfunctions"]:
+        keeper.cell._intent(function)
+    keeper.run(keeper.cell.now + 1.0)
+    assert "tasks" in keeper.cell.ails()
+    assert converge(keeper, 90.0, most=5) <= 60.0
+
+
 def test_a_first_install_is_left_alone():
     keeper = Keeper(Cell(functions=0))
     keeper.run(300.0)

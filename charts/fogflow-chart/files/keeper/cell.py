@@ -143,6 +143,8 @@ class Memory:
     """The master's subscriptions at discovery before the last replay."""
     intents: int = 0
     """How many it has made since: what the next replay should make again."""
+    tasks: tuple[str, ...] = ()
+    """The task Deployments of the last look."""
     mend: Mend | None = None
     mended_at: float = float("-inf")
     """When the last one was over."""

@@ -14,10 +14,9 @@ The rules, from runs of the real programs:
 from __future__ import annotations
 
 import copy
-import json
 
 from cell import DESIGNER, DISCOVERY, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
-from signs import all_listed, bus_up, complete, consumes, identity, lasted
+from signs import all_listed, bus_up, complete, consumes, identity, lasted, of_master, orphaned
 from wedged import left_behind, unwedge
 
 DEAF_S = 4.0
@@ -35,8 +34,8 @@ SOON_S, FREE, BACK_OFF_S, LONGEST_S = 5.0, 3, 15.0, 300.0
 CALM_S = 20.0
 """So long without anything to do, and the next loss is a new one, not one that could not be mended."""
 RESTORE_TRIES = 5
-REPLAY_S, REPLAYS = 3.0, 3
-"""For the master to subscribe to what it was replayed; and how often a replay that it lost is repeated."""
+REPLAY_S, REPLAYS = 7.0, 3
+"""For the master to subscribe to what it was replayed (the designer tries the bus every 5 s); and how often it is repeated."""
 _OVER = ("stuck ", "replayed ")
 """Conditions of a mend that is over; all others end by themselves."""
 GONE_S, SHRUNK_S = 6.0, 20.0
@@ -131,7 +130,7 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
         memory.mend = _begin(seen, memory, now)
     in_order = memory.mend is None and memory.order == {name: identity(seen, name) for name in seen.trio}
     if in_order and seen.discovery is not None:
-        memory.intents = len(_of_master(seen) - memory.subscribed)
+        memory.intents = len(of_master(seen) - memory.subscribed)
     if memory.mend is None or not bus_up(seen):
         return []
     return _carry_on(seen, memory, memory.mend, now)
@@ -141,6 +140,7 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     """The mend that is needed, if one is. Also learns the first order of a new cell."""
     trio = seen.trio
     ids = {name: pod.identity for name in trio if (pod := seen.pod(name))}
+    orphans = orphaned(seen, memory, now)
     deaf = [name for name in trio if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
         return Mend(f"{_listed(deaf)} deaf on the bus", now, ids)
@@ -161,11 +161,19 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
         return Mend(f"{', '.join(sorted(gone))} taken away, and tasks with it", now, ids)
     changed = [name for name in trio if memory.order.get(name) != ids[name]]
     if not changed:
-        return None
+        return _reaping(orphans, memory, ids, now)
     old = dict(ids)
     if changed == [MASTER] and now - memory.mended_at > LATE_S:
         del old[MASTER]  # it is new and has no plans
     return Mend(f"{', '.join(changed)} restarted, and plans or tasks with it", now, old)
+
+
+def _reaping(orphans: int, memory: Memory, ids: dict[str, str], now: float) -> Mend | None:
+    """Of a task that was started twice its worker knows the last one only; nobody can tell which that is."""
+    if not orphans:
+        return None
+    memory.intents = 0  # they were counted twice, too
+    return Mend(f"{orphans} tasks run that no worker knows of", now, ids, thorough=True)
 
 
 def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
@@ -216,7 +224,7 @@ def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Acti
 
 
 def _replay(seen: Seen, memory: Memory, mend: Mend, pod: Pod) -> Action:
-    memory.subscribed = mend.subscribed = _of_master(seen)
+    memory.subscribed = mend.subscribed = of_master(seen)
     mend.replaying, mend.old[DESIGNER], mend.new, mend.replays = True, pod.identity, set(), mend.replays + 1
     return _to_replay(mend, pod)
 
@@ -224,12 +232,6 @@ def _replay(seen: Seen, memory: Memory, mend: Mend, pod: Pod) -> Action:
 def _to_replay(mend: Mend, pod: Pod) -> Action:
     why = "it replays its intents when it starts"
     return Action("replay", DESIGNER, why, pod.name, grace_s=1, names=(str(mend.replays),))
-
-
-def _of_master(seen: Seen) -> frozenset[str]:
-    """The master's subscriptions at discovery: by their reference, which ends in its agent's port or path."""
-    held = seen.discovery or {}
-    return frozenset(key for key, one in held.items() if key.startswith("s:") and "//master." in json.dumps(one))
 
 
 def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> list[Action]:
@@ -269,7 +271,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
         if seen.discovery is None or seen.functions is None:
             return []  # what was replayed cannot be counted yet
-        heard = len(_of_master(seen) - mend.subscribed)
+        heard = len(of_master(seen) - mend.subscribed)
         waited = lasted(memory, f"replayed {pod.identity}", condition=True, now=now)
         expected = max(memory.intents, 1) if seen.functions else 0
         if heard < expected and waited < REPLAY_S:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from cell import Memory, Seen
 
 
@@ -28,6 +30,12 @@ def complete(seen: Seen, memory: Memory, name: str) -> bool:
     return pod is not None and memory.known.get(name) == pod.identity
 
 
+def of_master(seen: Seen) -> frozenset[str]:
+    """The master's subscriptions at discovery: by their reference, which ends in its agent's port or path."""
+    held = seen.discovery or {}
+    return frozenset(key for key, one in held.items() if key.startswith("s:") and "//master." in json.dumps(one))
+
+
 def lasted(memory: Memory, key: str, condition: object, now: float) -> float:
     """For how many seconds a condition has held without a break; -1 when it does not."""
     if not condition:
@@ -40,3 +48,15 @@ def identity(seen: Seen, name: str) -> str:
     """Of the one pod that counts; empty when there is none."""
     pod = seen.pod(name)
     return pod.identity if pod else ""
+
+
+ORPHAN_S = 25.0
+"""More than two heartbeats of the worker, each of which tells how many tasks it has."""
+
+
+def orphaned(seen: Seen, memory: Memory, now: float) -> int:
+    """How many tasks run that no worker knows of: their number stays above all that the workers tell, with the same tasks."""
+    tasks = seen.tasks or ()
+    same, memory.tasks = memory.tasks == tasks, tasks
+    more = len(tasks) - seen.workload
+    return more if lasted(memory, "orphans", same and more > 0 and all_listed(seen), now) >= ORPHAN_S else 0

@@ -1,0 +1,104 @@
+"""A release over the years: upgraded from the first chart, uninstalled by hand, installed again; and what its keeper costs."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.real import cell as cells
+from tests.real.conftest import released, until, volumes
+from tests.real.figures import record
+from tests.real.load import Load
+
+EARLIER = Path(__file__).parent / "earlier" / "fogflow-chart-without-keeper.tgz"
+"""The first chart of this project that could be installed, before it had a keeper, policies and furnished tasks."""
+ENOUGH = 5_000
+
+
+def spare(box, namespace):
+    """Take a namespace away with that of its tasks."""
+    box.kubectl("delete", "namespace", namespace, f"{namespace}-tasks", "--ignore-not-found")
+
+
+def unchangeable(box, namespace):
+    """What Kubernetes does not let anybody change, and what clients hold on to: selectors, and addresses of Services."""
+    found = {}
+    for obj in box.get("deployments,services", "-n", namespace)["items"]:
+        spec = obj["spec"]
+        found[obj["kind"], obj["metadata"]["name"]] = (spec["selector"], spec.get("clusterIP"))
+    return found
+
+
+def test_an_upgrade_from_the_first_chart_loses_no_request(box):
+    """At the front door: discovery and the others run once each, and their restart is a gap for what nginx passes on to them."""
+    box.helm("install", "fogflow", EARLIER, "-n", "before", "--create-namespace", "--wait", "--timeout", "120s")
+    try:
+        before = unchangeable(box, "before")
+        address = before["Service", "nginx"][1]
+        with Load(address, path="/healthz", keep_alive=False) as load:
+            load.until(1_000)
+            box.tool("deploy", "-n", "before")
+            load.until(ENOUGH)
+        record("load", "upgrade from the first chart, no keep-alive", "failed", len(load.failed))
+        record("load", "upgrade from the first chart, no keep-alive", "requests", load.asked)
+        assert load.failed == []
+        after = unchangeable(box, "before")
+        assert {key: after[key] for key in before} == before
+        report = json.loads(box.tool("status", "-n", "before", "-o", "json"))
+        assert (report["state"], report["release"]["revision"]) == ("working", 2)
+        box.tool("rollback", "1", "-n", "before", "--yes")
+        assert unchangeable(box, "before") == before
+        box.tool("uninstall", "-n", "before", "--yes")
+    finally:
+        spare(box, "before")
+
+
+def test_uninstalled_by_hand_it_leaves_no_orphan_and_installed_again_it_has_its_data(box, tmp_path):
+    options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
+    words = [word for each in options for word in ("--set", each)]
+    with volumes(box, "sandbox-worker", tmp_path), released(box, "kept", *words) as cell:
+        tasks, password = cell.tasks(), secret(box)
+        box.helm("uninstall", "fogflow", "-n", "kept", "--wait")
+        until(lambda: not box.get("pods", "-n", "kept-tasks")["items"], "the task pods end")
+        cell.assert_no_orphan()
+        assert secret(box) == password
+        box.tool("deploy", "-n", "kept", *words)
+        again = cells.Cell(box, "kept", cell.subscriber)
+        assert "f1" in str(cells.call("GET", again.url("nginx", 80, "/fogfunction"))), "the designer has its functions"
+        for device in cells.DEVICES:  # as devices do all the time; discovery is new, too
+            again.update(device, 1)
+        until(lambda: again.tasks() == tasks, "the same tasks run again", 60)
+        cell.address = again.address
+
+
+def secret(box):
+    return box.get("secret", "fogflow-rabbitmq", "-n", "kept")["data"]["password"]
+
+
+@pytest.fixture(scope="module")
+def calm(box):
+    """A cell with nothing to do."""
+    with released(box, "calm") as cell:
+        until(lambda: cell.report().get("state") == "working", "the keeper is content")
+        yield cell
+
+
+def used_s(pids):
+    """Seconds of CPU that these processes have had."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def test_the_keeper_costs_little(calm):
+    pids = cells.processes(calm.pods("keeper")[0])
+    start, before = time.monotonic(), used_s(pids)
+    time.sleep(30)
+    milli = 1000 * (used_s(pids) - before) / (time.monotonic() - start)
+    held = [line.split() for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
+    mebi = sum(int(line[1]) for line in held if line[0] == "VmRSS:") / 1024
+    record("keeper", "memory, MiB", mebi)
+    record("keeper", "CPU with nothing to do, thousandths of a core", milli)
+    assert mebi <= 40
+    assert milli <= 10
