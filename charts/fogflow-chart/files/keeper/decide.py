@@ -143,7 +143,7 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     orphans = orphaned(seen, memory, now)
     deaf = [name for name in trio if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
-        return Mend(f"{_listed(deaf)} deaf on the bus", now, ids)
+        return Mend(f"{', '.join(deaf)} {'is' if len(deaf) == 1 else 'are'} deaf on the bus", now, ids)
     silent = any(seen.beat(name) == "" for name in seen.workers)
     unheard = not seen.checks_consumers and memory.order and silent and all(map(seen.settled, trio))
     if lasted(memory, "unheard", unheard, now) >= UNHEARD_S:
@@ -295,7 +295,3 @@ def _done(memory: Memory, mend: Mend, now: float) -> None:
     memory.mend, memory.mended_at = None, now
     memory.mends = [*memory.mends, {"what": "master, worker and designer in order again", "why": mend.why,
                                     "seconds": round(now - mend.began, 1)}][-20:]  # fmt: skip
-
-
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}" if names else ""
