@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 # those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
-ALONE := tests/real/test_sandbox.py tests/real/test_start.py
+ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
 
 .PHONY: demo test check unit chart cluster test-real wheel bench generate dist clean
 

@@ -16,7 +16,10 @@ import (
 	"fogflow-k8s.invalid/standins/internal/kit"
 )
 
-const beatEvery = 10 * time.Second // whatever the configuration says
+const (
+	beatEvery = 10 * time.Second // whatever the configuration says
+	patience  = time.Second
+)
 
 type worker struct {
 	id     string
@@ -68,9 +71,7 @@ func (w *worker) say(kind string) {
 	w.mutex.Unlock()
 	profile := kit.WorkerProfile{ID: w.id, Location: map[string]float64{}, OS: runtime.GOOS, Hardware: runtime.GOARCH,
 		Capacity: w.config.Worker.Capacity, Workload: load}
-	if err := w.bus.Publish(kind, "heartbeat.", w.id, profile); err != nil {
-		log.Printf("%s is lost: %v", kind, err)
-	}
+	w.bus.PublishWithin(patience, kind, "heartbeat.", w.id, profile)
 }
 
 func (w *worker) hear(message kit.Message) {
@@ -145,4 +146,6 @@ func (w *worker) terminate(it running) {
 	w.report("TASK_UPDATE", map[string]string{"TaskID": it.task.ID, "Status": "removed"})
 }
 
-func (w *worker) report(kind string, payload any) { _ = w.bus.Publish(kind, "task.", w.id, payload) }
+func (w *worker) report(kind string, payload any) {
+	w.bus.PublishWithin(patience, kind, "task.", w.id, payload)
+}

@@ -128,6 +128,22 @@ func (b *Bus) Publish(kind, key, from string, payload any) error {
 	return channel.Publish(exchange, key, false, false, amqp.Publishing{ContentType: "application/json", Body: body})
 }
 
+// PublishWithin sends one message, and does not wait for a bus that is gone without a word: the originals end at once then, too.
+func (b *Bus) PublishWithin(patience time.Duration, kind, key, from string, payload any) {
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		if err := b.Publish(kind, key, from, payload); err != nil {
+			log.Printf("%s is lost: %v", kind, err)
+		}
+	}()
+	select {
+	case <-sent:
+	case <-time.After(patience):
+		log.Printf("%s: the bus does not answer", kind)
+	}
+}
+
 // WorkerProfile is what a worker tells the master about itself.
 type WorkerProfile struct {
 	ID       string             `json:"id"`
