@@ -10,7 +10,7 @@ import leave as leave_module
 import pytest
 import yaml
 from http_json import Server
-from kube import Kube
+from kube import Kube, api_server
 
 from tests.unit.keeper.stub import stub
 
@@ -286,3 +286,15 @@ def test_leave_exits_with_0_whatever_happens(kube, monkeypatch, capsys):
     monkeypatch.setattr(kube, "scale", broken)
     assert leave_module.main(["--release=fogflow", "--namespace=ns", "--tasks-namespace=ns-tasks"]) == 0
     assert "tasks may be left in namespace ns-tasks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [(None, "https://kubernetes.default.svc:443"), ("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")],
+)  # fmt: skip
+def test_the_api_server_is_known_also_without_the_variables_of_its_service(monkeypatch, host, url):
+    monkeypatch.delenv("KUBERNETES_SERVICE_PORT", raising=False)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    if host:
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    assert api_server() == url

@@ -25,6 +25,12 @@ _LARGEST = 1_000_000
 _NOT_FOUND, _CONFLICT = 404, 409
 
 
+def api_server() -> str:
+    """Its URL; by name where a kubelet that had just started did not know the Service yet and left the variables out."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
+    return f"https://{f'[{host}]' if ':' in host else host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
+
+
 class Kube:
     """The release's namespace and the one of its tasks."""
 
@@ -34,11 +40,10 @@ class Kube:
     """Of the pods that were seen last, by name: in a set the next one has the same name, and is not meant."""
 
     def __init__(self, namespace: str, tasks_namespace: str, release: str) -> None:
-        host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
         tls = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
         # Python 3.13 asks for extensions that the authorities of many clusters never had; clients in Go do not
         tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        self._server = Server(f"https://{f'[{host}]' if ':' in host else host}:{port}", tls=tls)
+        self._server = Server(api_server(), tls=tls)
         self.namespace, self.tasks_namespace, self.release = namespace, tasks_namespace, release
 
     def _call(self, method: str, path: str, body: object = None, content: str = "application/json") -> Any:
