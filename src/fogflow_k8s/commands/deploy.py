@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import Annotated
 
 import typer
 
 from fogflow_k8s.commands import settings
-from fogflow_k8s.commands.session import Output, Timeout, existing, one_of, print_json, seconds, session
+from fogflow_k8s.commands.session import Output, Timeout, existing, print_json, seconds, session
 
 
 def deploy(
@@ -21,27 +20,17 @@ def deploy(
     expose: settings.Expose = "",
     preset: settings.Preset = "",
     timeout: Timeout = "5m",
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
-    rollback_on_failure: Annotated[
-        bool, typer.Option("--rollback-on-failure/--no-rollback-on-failure", help="Take a failed upgrade back.")
-    ] = True,
-    force_conflicts: Annotated[
-        bool, typer.Option("--force-conflicts", help="Take over fields that others own.")
-    ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force", help="Though brokers or workers change their kind, or shards go, with what they hold."),
-    ] = False,
-    dry_run: Annotated[str, typer.Option(help="client or server: say what would change, change nothing.")] = "",
-    allow_other_cluster: Annotated[
-        bool, typer.Option("--allow-other-cluster", help="This cluster, though the last one was another.")
-    ] = False,
-    expect_cluster: Annotated[str, typer.Option(help="Refuse any cluster but the one with this UID.")] = "",
+    wait: settings.Wait = True,
+    rollback_on_failure: settings.RollbackOnFailure = True,
+    force_conflicts: settings.ForceConflicts = False,
+    force: settings.Force = False,
+    dry_run: settings.DryRun = "",
+    allow_other_cluster: settings.AllowOtherCluster = False,
+    expect_cluster: settings.ExpectCluster = "",
     output: Output = "table",
 ) -> None:
     """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
     me = session(ctx)
-    one_of(dry_run, ("", "client", "server"), "--dry-run")
     timeout_s = seconds(timeout)
     existing(config, "--config")
     me.begin(ctx)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,20 +24,45 @@ Set = Annotated[list[str], typer.Option("--set", help="One value, as key.path=va
 Expose = Annotated[str, typer.Option(help="none, external-ip, node-port, load-balancer, ingress or gateway.")]
 
 
-def _known_preset(value: str) -> str:
-    from fogflow_k8s.commands.session import one_of
+def _among(flag: str, *allowed: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        from fogflow_k8s.commands.session import one_of
 
-    return one_of(value, ("single-node", "small", "ha"), "--preset") if value else ""
+        return one_of(value, allowed, flag) if value else ""
+
+    return check
 
 
 Preset = Annotated[
     str,
     typer.Option(
         "--preset",
-        callback=_known_preset,
+        callback=_among("--preset", "single-node", "small", "ha"),
         help="single-node, small or ha: values that you did not set. Default: what fits the nodes.",
     ),
 ]
+
+# how deploy goes about it
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")]
+RollbackOnFailure = Annotated[
+    bool, typer.Option("--rollback-on-failure/--no-rollback-on-failure", help="Take a failed upgrade back.")
+]
+ForceConflicts = Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others own.")]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Though brokers or workers change their kind, or shards go, with what they hold."),
+]
+DryRun = Annotated[
+    str,
+    typer.Option(
+        callback=_among("--dry-run", "client", "server"),
+        help="client or server: say what would change, change nothing.",
+    ),
+]
+AllowOtherCluster = Annotated[
+    bool, typer.Option("--allow-other-cluster", help="This cluster, though the last one was another.")
+]
+ExpectCluster = Annotated[str, typer.Option(help="Refuse any cluster but the one with this UID.")]
 
 _EXPOSE = {
     "none": "none",

@@ -11,8 +11,8 @@ BEAT_S = 18.0
 """The worker beats every 10 to 12 s."""
 ENDING_S = 15.0
 """A worker that was told to end has taken none of its tasks away for so long: it is wedged, and would use all its grace."""
-LOST_S, LEFT_S = 15.0, 5.0
-"""Told to end and not ready for so long: its node is lost. The designer ends within 5 s of being told."""
+LOST_S, LOST_DESIGNER_S = 15.0, 5.0
+"""Told to end and not ready for so long: its node is lost. The designer has a grace of 5 s, the others of more."""
 
 
 def unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
@@ -50,7 +50,7 @@ def _forget(seen: Seen, memory: Memory, now: float) -> list[Action]:
     return [
         Action("end", name, "its node is lost, and its place is taken until it is forgotten", pod.name, grace_s=0)
         for key, (name, pod) in lost.items()
-        if lasted(memory, key, condition=True, now=now) >= (LEFT_S if name == DESIGNER else LOST_S)
+        if lasted(memory, key, condition=True, now=now) >= (LOST_DESIGNER_S if name == DESIGNER else LOST_S)
     ]
 
 
