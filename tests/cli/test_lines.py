@@ -87,7 +87,7 @@ def test_an_unknown_option_is_a_usage_error_on_stderr(tool, words):
 def test_an_unknown_format_names_the_allowed_ones(tool, verb):
     done = tool(verb, "-o", "yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "not one of table, json" in done.stderr
+    assert f"not one of table, {'short, ' if verb == 'status' else ''}json" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "uninstall", "restart"])

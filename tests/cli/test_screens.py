@@ -37,6 +37,11 @@ def test_the_status_document(golden, name):
     golden(f"status-{name}.json", as_json(documents.report_document(REPORTS[name])))
 
 
+@pytest.mark.parametrize("name", ["failed", "dependents", "unverified", "absent"])
+def test_the_status_in_short(golden, name):
+    golden(f"status-{name}.short.txt", drawn(screens.short_screen(REPORTS[name])))
+
+
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_the_end_of_an_operation(golden, name):
     golden(f"outcome-{name}.txt", drawn(screens.outcome_screen(OUTCOMES[name], now=NOW)))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -33,11 +34,14 @@ def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
     return value
 
 
-def _known_format(value: str) -> str:
-    return one_of(value, ("table", "json"), "--output")
+def among(flag: str, *allowed: str) -> Callable[[str], str]:
+    """For an option that takes one of a few words, or is left out."""
+    return lambda value: one_of(value, allowed, flag) if value else ""
 
 
-Output = Annotated[str, typer.Option("--output", "-o", callback=_known_format, help="table or json.")]
+Output = Annotated[
+    str, typer.Option("--output", "-o", callback=among("--output", "table", "json"), help="table or json.")
+]
 Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DEFAULT_NAMESPACE = "fogflow"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fogflow_k8s.commands.session import among, one_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.model.values import Values
@@ -22,22 +23,11 @@ ValuesFiles = Annotated[
 ]
 Set = Annotated[list[str], typer.Option("--set", help="One value, as key.path=value (repeatable).")]
 Expose = Annotated[str, typer.Option(help="none, external-ip, node-port, load-balancer, ingress or gateway.")]
-
-
-def _among(flag: str, *allowed: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        from fogflow_k8s.commands.session import one_of
-
-        return one_of(value, allowed, flag) if value else ""
-
-    return check
-
-
 Preset = Annotated[
     str,
     typer.Option(
         "--preset",
-        callback=_among("--preset", "single-node", "small", "ha"),
+        callback=among("--preset", "single-node", "small", "ha"),
         help="single-node, small or ha: values that you did not set. Default: what fits the nodes.",
     ),
 ]
@@ -55,7 +45,7 @@ Force = Annotated[
 DryRun = Annotated[
     str,
     typer.Option(
-        callback=_among("--dry-run", "client", "server"),
+        callback=among("--dry-run", "client", "server"),
         help="client or server: say what would change, change nothing.",
     ),
 ]
@@ -77,7 +67,6 @@ _EXPOSE = {
 def load(config: Path | None, values: list[Path], sets: list[str], external_ips: list[str], expose: str = "") -> Values:
     """The validated values. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
     from fogflow_k8s.adapters.files import settings
-    from fogflow_k8s.commands.session import one_of
     from fogflow_k8s.errors import UsageError
 
     if expose:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, Timeout, print_json, seconds, session
+from fogflow_k8s.commands.session import Timeout, among, print_json, seconds, session
 
 EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
 
@@ -19,12 +19,17 @@ def status(
         bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
     ] = False,
     timeout: Timeout = "5m",
-    output: Output = "table",
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", callback=among("--output", "table", "short", "json"), help="table, short or json."
+        ),
+    ] = "table",
 ) -> None:
     """Show one row per component, the root cause of what is wrong, and what could not be checked."""
     from fogflow_k8s.actions import status as action
     from fogflow_k8s.console.documents import report_document
-    from fogflow_k8s.console.screens import status_screen
+    from fogflow_k8s.console.screens import short_screen, status_screen
     from fogflow_k8s.engine.reporter import Silent
 
     me = session(ctx)
@@ -37,10 +42,13 @@ def status(
         report = action.status(op)
     while True:
         me.reporter.close()
-        print_json(report_document(report)) if output == "json" else me.show(status_screen(report))
+        if output == "json":
+            print_json(report_document(report))
+        else:
+            me.show(short_screen(report) if output == "short" else status_screen(report))
         if not watch:
             raise typer.Exit(EXIT[report.state])
         time.sleep(2)
-        if output == "table" and me.out.is_terminal:
+        if output != "json" and me.out.is_terminal:
             me.out.clear()
         report = action.status(op)

@@ -60,6 +60,17 @@ def status_screen(
     return Group(*parts)
 
 
+def short_screen(report: Report) -> RenderableType:
+    """The state in one line, and one more per cause: for prompts, chat and eyes in a hurry."""
+    components = report.assessment.components
+    ready = sum(c.verdict.state == "ready" for c in components)
+    revision = f" revision {report.revision.number}" if report.revision else ""
+    head = Text.assemble(
+        f"{report.release}{revision}: ", (report.state, _COLOURS[report.state]), f", {ready}/{len(components)} ready"
+    )
+    return Group(head, *(Text(f"{c.id} {c.summary}") for c in report.assessment.causes if c.kind != "dependent"))
+
+
 def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> RenderableType:
     """The end block of a deploy or rollback: what happened, why, what was done, what next."""
     good = outcome.exit_code == 0
