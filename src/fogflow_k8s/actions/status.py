@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fogflow_k8s.actions import record, track
+from fogflow_k8s.actions.diagnose import diagnosed
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model import manifests
@@ -112,7 +113,7 @@ def made(op: Operation, before: Installed | None, printed: str, objects: Sequenc
 def status(op: Operation) -> Report:
     """The release's state. Raises NotInstalled."""
     found = _require(op)
-    assessment = track.glance(op, found.expected)
+    assessment = diagnosed(op, track.glance(op, found.expected))
     op.report.verdicts(assessment.verdicts(), assessment.causes)
     return report(op, found.newest, assessment, found.objects)
 

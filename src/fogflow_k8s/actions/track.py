@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from fogflow_k8s.actions.diagnose import diagnosed
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError
@@ -13,7 +14,9 @@ from fogflow_k8s.model import cell
 from fogflow_k8s.model.assessment import Assessment, Seen, assess
 from fogflow_k8s.model.cell import Cell
 from fogflow_k8s.model.manifests import component_of
-from fogflow_k8s.model.pods import condition
+from fogflow_k8s.model.podfacts import condition, node_of
+from fogflow_k8s.model.pods import may_be_lost
+from fogflow_k8s.model.scheduling import is_unscheduled
 
 End = Literal["ready", "hopeless", "deadline", "advancing"]
 EVERY_S = 1.0
@@ -21,7 +24,8 @@ SETTLE_S = 3.0  # a fatal cause must be seen that long: a kubelet may still hold
 
 KEEPER_S = 30.0  # for its first word after the pods are ready
 ADVANCING_S = 20.0  # a component that changed that recently is on its way
-_NO_REAL_CAUSE = ("FK-5005", "FK-5011", "FK-6001")  # still starting, or waiting for one that is
+_NO_REAL_CAUSE = ("FK-3008", "FK-5005", "FK-5011", "FK-5014", "FK-6001")
+"""Still starting, or waiting for one that is, or for a node that is on its way."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
     pods = op.cluster.list("Pod", op.namespace, op.selector)
     calm = all(condition(p, "Ready") == "True" for p in pods)
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
-    nodes = _nodes(op) if any(condition(p, "PodScheduled") == "False" for p in pods) else ()
+    nodes = _nodes(op, pods)
     return Seen(owned, sets, pods, events, nodes, _cell(op, expected, pods), op.namespace)
 
 
@@ -98,8 +102,8 @@ def track(
         last = assess(expected, cast("Assessment", error.last).seen, final=True)  # wait_for looks at least once
         moving = bool(last.pulling) or op.clock.now() - changed_at < ADVANCING_S
         innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
-        return Tracked("advancing" if moving and innocent else "deadline", last)
-    return Tracked("hopeless" if last.hopeless and not last.ready else "ready", last)
+        return Tracked("advancing" if moving and innocent else "deadline", diagnosed(op, last))
+    return Tracked("hopeless", diagnosed(op, last)) if last.hopeless and not last.ready else Tracked("ready", last)
 
 
 def _cell(op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> Cell | None:
@@ -114,9 +118,13 @@ def _cell(op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[M
         raise
 
 
-def _nodes(op: Operation) -> Sequence[Mapping[str, Any]]:
+def _nodes(op: Operation, pods: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """The nodes that can say more of the pods: all of them where one finds none, else those of pods that may be lost."""
     try:
-        return op.cluster.list("Node")
+        if any(is_unscheduled(pod) for pod in pods):
+            return op.cluster.list("Node")
+        suspects = {node_of(pod) for pod in pods if may_be_lost(pod)} - {""}
+        return [node for name in sorted(suspects) if (node := op.cluster.get("Node", name))]
     except ClusterError as error:
         if error.status == 403:  # nodes are the administrator's
             return ()

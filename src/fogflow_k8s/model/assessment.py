@@ -6,7 +6,7 @@ Pure. The workloads that *should* exist come from the release's manifests, so on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fogflow_k8s.model import causes as rules
@@ -30,7 +30,7 @@ class Seen:
     replicasets: Sequence[Obj] = ()
     pods: Sequence[Obj] = ()
     events: Sequence[Obj] = ()
-    nodes: Sequence[Obj] = ()  # only looked at when a pod finds no node
+    nodes: Sequence[Obj] = ()  # only looked at when a pod finds no node, or its node may be lost
     cell: Cell | None = None  # None: there is no keeper, or no container that it could look at
     namespace: str = ""
 
@@ -106,9 +106,9 @@ def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Asses
     if seen.cell and all(row.verdict.state == "ready" for row in rows):  # else the pods say more
         found.extend(cell_rules.causes(seen.cell, seen.namespace))
     ordered = rules.root_first(found, [r.name for r in rows if r.verdict.state != "ready"])
-    first = {c.component: c.id for c in reversed(ordered)}
+    first = {c.component: c for c in reversed(ordered)}
     pulling = tuple(sorted({r.name for r in rows if r.phase == PULLING}))
-    return Assessment(tuple(_with_cause(r, first.get(r.name, "")) for r in rows), tuple(ordered), pulling, seen)
+    return Assessment(tuple(_with_cause(r, first.get(r.name)) for r in rows), tuple(ordered), pulling, seen)
 
 
 def newest_pods(owner: Obj, seen: Seen) -> list[Obj]:
@@ -128,19 +128,18 @@ def newest_pods(owner: Obj, seen: Seen) -> list[Obj]:
 
 
 def _causes(owner: Obj, pods: Sequence[Obj], seen: Seen, component: str) -> list[Cause]:
-    makers = [
-        owner,
-        *(
-            s
-            for s in seen.replicasets
-            if _owned_by(s, owner["metadata"].get("uid")) and _revision(s) == _revision(owner)
-        ),
-    ]
+    uid = owner["metadata"].get("uid")
+    made = [s for s in seen.replicasets if _owned_by(s, uid)]
+    makers = [owner, *(s for s in made if _revision(s) == _revision(owner))]
     found = (
         [] if _old_generation(owner) else [c for m in makers for c in rules.owner_causes(m, seen.events, component)][:1]
     )
     for pod in pods:
         found.extend(pod_rules.pod_causes(pod, seen.events, component, seen.nodes))
+    if not found:  # nothing new is wrong: perhaps the old does not make room
+        uids = {uid, *(s["metadata"]["uid"] for s in made)}
+        old = [p for p in seen.pods if any(_owned_by(p, each) for each in uids)]
+        found = [c for p in old if (c := pod_rules.held_back(p, component, seen.nodes))]
     return found
 
 
@@ -195,8 +194,12 @@ def _running_init(pod: Obj) -> str:
     return ""
 
 
-def _with_cause(row: Component, id_: str) -> Component:
-    return Component(**{**row.__dict__, "cause": id_}) if id_ else row
+def _with_cause(row: Component, first: Cause | None) -> Component:
+    """The row with its first cause; one that waits for others says for whom, instead of which container it is in."""
+    if first is None:
+        return row
+    waits = first.kind == "dependent" and row.phase != PULLING
+    return replace(row, cause=first.id, phase=first.summary.removeprefix(f"{row.name} ") if waits else row.phase)
 
 
 def _place(obj: Obj) -> tuple[int, str]:

@@ -34,6 +34,7 @@ class Cause:
     summary: str
     evidence: tuple[str, ...] = field(default=())
     advice: tuple[str, ...] = field(default=())
+    container: str = ""  # of the pod, when it is about one: its log may say more
 
     @property
     def docs(self) -> str:
@@ -58,6 +59,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-1205", "fatal", "a class (storage, priority, ingress, runtime) that is asked for does not exist",
               ("kubectl get {plural}",)),
         Entry("FK-1206", "fatal", "the kubelet cannot make the container from its configuration", (_DESCRIBE,)),
+        Entry("FK-1207", "fatal", "the ServiceAccount that a pod runs as does not exist",
+              ("kubectl -n {namespace} get serviceaccounts",)),
         Entry("FK-3001", "curable", "no node has enough free CPU",
               ("kubectl describe nodes", "lower {component}'s resources.requests.cpu in your values, or add a node")),
         Entry("FK-3002", "curable", "no node has enough free memory",
@@ -71,6 +74,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-3006", "curable", "no node can give the pod its volume",
               ("kubectl -n {namespace} get persistentvolumeclaims", "kubectl -n {namespace} get events")),
         Entry("FK-3007", "curable", "the host port that the pod wants is taken on every node", (_DESCRIBE,)),
+        Entry("FK-3008", "curable", "the cluster's autoscaler is adding a node for the pod", ("kubectl get nodes --watch",)),
         Entry("FK-3009", "curable", "the scheduler finds no node for the pod", (_DESCRIBE,)),
         Entry("FK-3010", "curable", "a ResourceQuota does not allow the pod",
               ("kubectl -n {namespace} describe resourcequota", "raise the quota, or lower the requests in your values")),
@@ -79,6 +83,11 @@ ENTRIES: dict[str, Entry] = {
                "if it is Pod Security: kubectl get namespace {namespace} --show-labels")),
         Entry("FK-3012", "fatal", "a pod would fit on no node; found before anything was installed, and put right by you alone",
               ("kubectl describe nodes", "lower the component's resources.requests, correct its nodeSelector or affinity, tolerate the taint, or add a node")),
+        Entry("FK-3013", "fatal", "a LimitRange does not allow the pod's requests or limits",
+              ("kubectl -n {namespace} describe limitrange", "change {component}.resources in your values, or the LimitRange")),
+        Entry("FK-3014", "curable", "an admission webhook that must be asked about the pod does not answer",
+              ("kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations",
+               "repair the webhook's own pods, or remove its configuration if it is a leftover")),
         Entry("FK-4001", "fatal", "the image does not exist",
               ("check {component}.image in your values: is name and tag right, and pushed to that registry?",)),
         Entry("FK-4002", "fatal", "the registry refuses to hand out the image: credentials are missing or wrong",
@@ -105,6 +114,14 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-5009", "curable", "the pod's node is lost", ("kubectl get nodes",)),
         Entry("FK-5010", "curable", "a volume cannot be attached or mounted", (_DESCRIBE,)),
         Entry("FK-5011", "curable", "the pod is not ready, and says nothing of why", (_DESCRIBE,)),
+        Entry("FK-5012", "curable", "an old pod does not end, and its successor waits for it",
+              ("kubectl -n {namespace} get pod {pod} -o jsonpath='{{.metadata.finalizers}}'",
+               "find out whose finalizer it is, and why it is not taken away")),
+        Entry("FK-5013", "curable", "the node cannot set up the pod's sandbox or network",
+              ("is the network plugin of node {node} well?  kubectl -n kube-system get pods -o wide", _DESCRIBE)),
+        Entry("FK-5014", "curable", "the container is still starting, within the time that its startup probe allows",
+              ("kubectl -n {namespace} logs {pod} -c {container}",)),
+        Entry("FK-5015", "curable", "the kubelet ended the pod, or did not let it in", (_DESCRIBE, "kubectl describe node {node}")),
         Entry("FK-6001", "dependent", "it waits for a component that is not ready"),
         Entry("FK-6002", "curable", "the message bus does not answer",
               ("kubectl -n {namespace} logs deployment/rabbitmq --all-containers", "fogflow-k8s restart rabbitmq -n {namespace}")),
@@ -120,6 +137,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-6008", "curable", "the keeper does not report: whether FogFlow works is not known",
               ("fogflow-k8s logs keeper -n {namespace}",)),
         Entry("FK-7001", "fatal", "Helm could not carry out the operation", ("fogflow-k8s history",)),
+        Entry("FK-7003", "fatal", "the workload's rollout is paused: nothing new is rolled out",
+              ("kubectl -n {namespace} rollout resume deployment/{component}",)),
         Entry("FK-7002", "fatal", "fields of the release are owned by somebody else",
               ("take them over: fogflow-k8s deploy --force-conflicts",)),
     )
@@ -134,13 +153,14 @@ def cause(
     *,
     evidence: tuple[str, ...] = (),
     kind: Kind | None = None,
+    container: str = "",
     **names: str,
 ) -> Cause:
     """The catalogue's entry `id_` as found on `obj`; `names` fill the advice's placeholders."""
     entry = ENTRIES[id_]
-    filled = {"component": component, "key": "KEY", **names}
+    filled = {"component": component, "key": "KEY", **({"container": container} if container else {}), **names}
     advice = tuple(line.format_map(_Names(filled)) for line in entry.advice)
-    return Cause(id_, kind or entry.kind, component, obj, summary, evidence, advice)
+    return Cause(id_, kind or entry.kind, component, obj, summary, evidence, advice, container)
 
 
 class _Names(dict[str, str]):

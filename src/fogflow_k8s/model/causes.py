@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fogflow_k8s.model.catalogue import Cause, Kind, cause
 from fogflow_k8s.model.components import BY_NAME, NAMES, upstream_of
+from fogflow_k8s.model.events import about, last, message
 
 Obj = Mapping[str, Any]
 
-_MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-5011")
+_MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-5011", "FK-5014")
+
+
+# What a controller is told when the API server does not let it make a pod, the most telling first.
+_REFUSALS = (
+    (r"(exceeded|failed) quota", "FK-3010", "a ResourceQuota does not allow the pod"),
+    (r"(maximum|minimum) \S+ usage per|limit to request ratio", "FK-3013", "a LimitRange does not allow the pod"),
+    (r"failed calling webhook", "FK-3014", "an admission webhook does not answer"),
+    (r"serviceaccount .* not found|error looking up service account", "FK-1207", "its ServiceAccount does not exist"),
+    (r"no PriorityClass with name", "FK-1205", "its PriorityClass does not exist"),
+    (r"", "FK-3011", "admission refuses the pod"),
+)
 
 
 def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
-    """Why a workload's controller cannot even make its pods: quota, admission."""
+    """Why a workload's controller does not make its pods: it is paused, or the API server does not let it."""
     name = f"{str(owner.get('kind')).lower()}/{owner['metadata']['name']}"
+    spec, status = owner.get("spec") or {}, owner.get("status") or {}
     namespace = str(owner["metadata"].get("namespace", ""))
-    messages = [
+    if spec.get("paused"):
+        what = f"{component}: its rollout is paused, so nothing new is rolled out"
+        return [cause("FK-7003", component, name, what, namespace=namespace)]
+    told = [
         str(c.get("message"))
-        for c in (owner.get("status") or {}).get("conditions") or []
+        for c in status.get("conditions") or []
         if c.get("type") == "ReplicaFailure" and c.get("status") == "True"
     ]
-    messages += [str(e.get("message")) for e in events if e.get("reason") == "FailedCreate" and _is_of(e, owner)]
-    for message in dict.fromkeys(messages):
-        quota = "exceeded quota" in message or "failed quota" in message
-        id_ = "FK-3010" if quota else "FK-3011"
-        what = "a ResourceQuota does not allow the pod" if quota else "admission refuses the pod"
-        return [cause(id_, component, name, f"{component}: {what}", evidence=(message,), namespace=namespace)]
+    if not told and int(status.get("replicas") or 0) < int(spec.get("replicas", 1)):
+        told = [message(last(about(owner, events), "FailedCreate"))]
+    for words in filter(None, told):
+        id_, what = next((id_, what) for pattern, id_, what in _REFUSALS if re.search(pattern, words))
+        says = f"{component}: {what}"
+        return [cause(id_, component, name, says, evidence=(words,), namespace=namespace, plural="priorityclasses")]
     return []
 
 
@@ -62,9 +79,3 @@ def _order(each: Cause) -> tuple[int, int, str, str, str]:
     rank: dict[Kind, int] = {"fatal": 0, "curable": 1, "dependent": 2}
     depth = len(upstream_of(each.component)) if each.component in BY_NAME else 99
     return rank[each.kind], depth, each.id, each.component, each.object
-
-
-def _is_of(event: Obj, owner: Obj) -> bool:
-    about = event.get("involvedObject") or {}
-    uid = owner["metadata"].get("uid")
-    return bool(about["uid"] == uid if about.get("uid") and uid else about.get("name") == owner["metadata"]["name"])

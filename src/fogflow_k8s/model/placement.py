@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fogflow_k8s.model.pods import condition
+from fogflow_k8s.model.podfacts import condition
 
 Obj = Mapping[str, Any]
 CORDONED = "node.kubernetes.io/unschedulable"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fogflow_k8s.model.catalogue import ENTRIES, cause
 from fogflow_k8s.model.causes import owner_causes, root_first
 from fogflow_k8s.model.components import NAMES
-from fogflow_k8s.model.pods import is_pulling, pod_causes
+from fogflow_k8s.model.pods import held_back, is_pulling, may_be_lost, pod_causes
+from fogflow_k8s.model.probes import probe_of
 
 IMAGE = "docker.io/fogflow/master:9.9"
 
@@ -59,13 +60,20 @@ def unscheduled(message):
         (pod(status=waiting("ErrImagePull", "dial tcp: i/o timeout")), [], "FK-4009"),
         (pod(status=waiting("ErrImageNeverPull")), [], "FK-4005"),
         (pod(status=waiting("InvalidImageName", "bad")), [], "FK-4006"),
-        (pod(status=waiting("CreateContainerConfigError", 'secret "x" not found')), [], "FK-1206"),
+        (pod(status=waiting("CreateContainerConfigError", 'secret "x" not found')), [], "FK-1201"),
+        (pod(status=waiting("CreateContainerConfigError", "couldn't find key user in Secret city/x")), [], "FK-1203"),
+        (pod(status=waiting("CreateContainerConfigError", "couldn't find key user in ConfigMap city/x")), [], "FK-1203"),
+        (pod(status=waiting("CreateContainerConfigError", "container has runAsNonRoot and image will run as root")), [], "FK-1206"),
         (pod(status=waiting("RunContainerError", "exec format error")), [], "FK-4004"),
         (pod(status=waiting("RunContainerError", "no such file")), [], "FK-5007"),
+        (pod(status=crashed(128, "StartError")), [], "FK-5007"),
+        (pod(status=waiting("ErrImagePull", "reg/denied/master:429: connection reset by peer"),
+             spec={"containers": [{"name": "master", "image": "reg/denied/master:429"}]}), [], "FK-4009"),
         (pod(status=crashed(1)), [], "FK-5001"),
         (pod(status=crashed(137, "OOMKilled")), [], "FK-5002"),
         (pod(status={"reason": "Evicted", "phase": "Failed"}), [], "FK-5008"),
         (pod(status={"reason": "NodeLost"}), [], "FK-5009"),
+        (pod(status={"reason": "OutOfcpu", "phase": "Failed", "message": "Node didn't have enough cpu"}), [], "FK-5015"),
         (pod(conditions=unscheduled("0/3 nodes are available: 3 Insufficient cpu.")), [], "FK-3001"),
         (pod(conditions=unscheduled("0/3 nodes are available: 3 Insufficient memory.")), [], "FK-3002"),
         (pod(conditions=unscheduled("0/3 nodes are available: 3 Too many pods.")), [], "FK-3003"),
@@ -75,18 +83,86 @@ def unscheduled(message):
         (pod(conditions=unscheduled("pod has unbound immediate PersistentVolumeClaims")), [], "FK-3006"),
         (pod(conditions=unscheduled("1 node(s) didn't have free ports for the requested pod ports")), [], "FK-3007"),
         (pod(conditions=unscheduled("")), [], "FK-3009"),
+        (pod(conditions=unscheduled("0/3 nodes are available: 3 Insufficient cpu.")),
+         [event("NotTriggerScaleUp", "max node group size reached"), event("TriggeredScaleUp", "3->4", at="2026-01-01T00:00:01Z")], "FK-3008"),
+        (pod(conditions=unscheduled("0/3 nodes are available: 3 Insufficient cpu.")),
+         [event("TriggeredScaleUp", "3->4"), event("NotTriggerScaleUp", "max node group size reached", at="2026-01-01T00:00:01Z")], "FK-3001"),
         (pod(status={"containerStatuses": [{"name": "master", "ready": False, "state": {"running": {}}}]}),
          [event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")], "FK-5003"),
         (pod(status={"containerStatuses": [{"name": "master", "ready": False, "state": {"running": {}}}]}),
-         [event("Unhealthy", "Startup probe failed: connection refused")], "FK-5004"),
+         [event("Unhealthy", "Startup probe failed: connection refused")], "FK-5014"),
+        (pod(status={"containerStatuses": [{"name": "master", "ready": False, "restartCount": 1, "state": {"running": {}},
+                                            "lastState": {"terminated": {"exitCode": 137, "reason": "Error"}}}]}),
+         [event("Unhealthy", "Liveness probe failed: timeout"), event("Killing", "Container master failed liveness probe, will be restarted")], "FK-5004"),
         (pod(status={"initContainerStatuses": [{"name": "gate", "ready": False, "state": {"running": {}}}]}), [], "FK-5005"),
         (pod(), [event("FailedMount", 'MountVolume.SetUp failed for volume "a" : secret "bus" not found')], "FK-1201"),
         (pod(), [event("FailedMount", 'configmap "c" not found')], "FK-1202"),
         (pod(), [event("FailedAttachVolume", "Multi-Attach error")], "FK-5010"),
+        (pod(), [event("FailedCreatePodSandBox", 'plugin type="bridge" failed (add): no IP addresses available')], "FK-5013"),
     ],
 )  # fmt: skip
 def test_each_state_has_its_cause(given_pod, events, expected):
     assert [c.id for c in pod_causes(given_pod, events, "master")] == [expected]
+
+
+def test_a_volume_that_is_mounted_by_now_is_not_to_blame():
+    running = {"containerStatuses": [{"name": "master", "ready": False, "state": {"running": {}}}]}
+    assert pod_causes(pod(status=running), [event("FailedMount", "timed out")], "master") == []
+
+
+def test_what_is_left_of_the_time_that_a_startup_probe_allows_is_said():
+    probe = {"httpGet": {"path": "/status", "port": "http"}, "periodSeconds": 2, "failureThreshold": 60}
+    spec = {
+        "containers": [{"name": "master", "startupProbe": probe, "ports": [{"name": "http", "containerPort": 8010}]}]
+    }
+    state = {"running": {"startedAt": "2026-01-01T10:00:00Z"}}
+    starting = pod(spec=spec, status={"containerStatuses": [{"name": "master", "ready": False, "state": state}]})
+    [found] = pod_causes(starting, [event("Unhealthy", "Startup probe failed: refused")], "master")
+    assert "(GET /status on port 8010 (http)) may fail until 10:02:00 UTC" in found.summary
+    assert found.container == "master"
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"tcpSocket": {"port": 5672}}, "TCP connect to port 5672"),
+        ({"grpc": {"port": 9080}}, "gRPC health on port 9080"),
+        ({"exec": {"command": ["rabbitmqctl", "status"]}}, "command rabbitmqctl status"),
+        ({}, "its command"),
+    ],
+)
+def test_a_probe_is_told_in_words(spec, says):
+    asked = {"containers": [{"name": "master", "livenessProbe": spec}]}
+    probe = probe_of(pod(spec=asked), "master", "liveness")
+    assert (str(probe), probe.grace_s, probe.until("soon")) == (says, 30, "")
+
+
+def test_an_old_pod_that_keeps_its_successor_waiting():
+    told = pod()
+    assert held_back(told, "master") is None
+    told["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    assert held_back(told, "master") is None  # it has its time
+    told["spec"] = {"nodeName": "away"}
+    away = {"metadata": {"name": "away"}, "status": {"conditions": [{"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}]}}  # fmt: skip
+    lost = held_back(told, "master", [away])
+    assert (lost.id, lost.evidence) == ("FK-5009", ("Kubelet stopped posting node status.",))
+    told["metadata"]["finalizers"] = ["backup.example/wait"]
+    held = held_back(told, "master", [away])
+    assert held.id == "FK-5012"
+    assert "backup.example/wait" in held.summary
+
+
+@pytest.mark.parametrize(
+    ("deleting", "ready", "expected"), [(True, False, True), (False, True, True), (False, False, False)]
+)
+def test_only_of_some_pods_the_node_is_asked(deleting, ready, expected):
+    suspect = pod(
+        status={"containerStatuses": [{"name": "master", "ready": ready}]},
+        conditions=[{"type": "Ready", "status": "False"}],
+    )
+    if deleting:
+        suspect["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert may_be_lost(suspect) is expected
 
 
 def test_an_init_container_that_crashes_is_told_from_the_main_one():
@@ -140,7 +216,16 @@ def test_probe_text_names_path_and_port():
 
 @pytest.mark.parametrize(
     ("message", "expected"),
-    [("exceeded quota: small", "FK-3010"), ('violates PodSecurity "restricted:latest"', "FK-3011")],
+    [
+        ("exceeded quota: small", "FK-3010"),
+        ("failed quota: small: must specify limits.cpu", "FK-3010"),
+        ('violates PodSecurity "restricted:latest"', "FK-3011"),
+        ('admission webhook "policy.example" denied the request: no', "FK-3011"),
+        ("maximum memory usage per Container is 64Mi, but limit is 512Mi", "FK-3013"),
+        ('failed calling webhook "policy.example": connection refused', "FK-3014"),
+        ('error looking up service account city/x: serviceaccount "x" not found', "FK-1207"),
+        ("no PriorityClass with name x was found", "FK-1205"),
+    ],
 )
 def test_a_controller_that_may_not_make_pods(message, expected):
     owner = {"kind": "Deployment", "metadata": {"name": "master", "namespace": "city", "uid": "1"},
@@ -149,6 +234,25 @@ def test_a_controller_that_may_not_make_pods(message, expected):
     bare = {**owner, "status": {}}
     made = {"reason": "FailedCreate", "message": message, "involvedObject": {"name": "master", "uid": "1"}}
     assert [c.id for c in owner_causes(bare, [made], "master")] == [expected]
+
+
+def test_a_controller_that_has_made_its_pods_by_now_is_content():
+    """Its events live for an hour."""
+    owner = {
+        "kind": "Deployment",
+        "metadata": {"name": "master", "uid": "1"},
+        "spec": {"replicas": 1},
+        "status": {"replicas": 1},
+    }
+    refused = {"reason": "FailedCreate", "message": "exceeded quota", "involvedObject": {"name": "master", "uid": "1"}}
+    assert owner_causes(owner, [refused], "master") == []
+
+
+def test_a_paused_rollout():
+    owner = {"kind": "Deployment", "metadata": {"name": "master", "namespace": "city"}, "spec": {"paused": True}}
+    [found] = owner_causes(owner, [], "master")
+    assert (found.id, found.kind) == ("FK-7003", "fatal")
+    assert found.advice == ("kubectl -n city rollout resume deployment/master",)
 
 
 def test_one_root_and_the_rest_wait_for_it():
@@ -168,6 +272,38 @@ def test_a_missing_image_is_no_consequence_of_anything():
         "rabbitmq",
         "master",
     ]
+
+
+EVENTS = [
+    event(reason, words, at=at)
+    for reason, words in (
+        ("Unhealthy", "Readiness probe failed: refused"),
+        ("Unhealthy", "Startup probe failed: refused"),
+        ("Killing", "Container master failed liveness probe, will be restarted"),
+        ("FailedMount", 'secret "bus" not found'),
+        ("FailedCreatePodSandBox", "no network"),
+        ("Failed", f"Failed to pull image {IMAGE}: not found"),
+        ("Pulling", f"Pulling image {IMAGE}"),
+        ("TriggeredScaleUp", "3->4"),
+        ("NotTriggerScaleUp", "no"),
+    )
+    for at in ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", None)
+]
+PODS = [
+    pod(),
+    pod(status=waiting("ImagePullBackOff")),
+    pod(status=crashed(137)),
+    pod(status={"containerStatuses": [{"name": "master", "ready": False, "state": {"running": {}}}]}),
+    pod(conditions=unscheduled("0/1 nodes are available: 1 Insufficient cpu.")),
+]
+
+
+@given(st.sampled_from(PODS), st.lists(st.sampled_from(EVENTS), max_size=8), st.randoms())
+def test_any_order_of_events_gives_the_same_causes(given_pod, events, random):
+    shuffled = list(events)
+    random.shuffle(shuffled)
+    assert pod_causes(given_pod, events, "master") == pod_causes(given_pod, shuffled, "master")
+    assert is_pulling(given_pod, events) == is_pulling(given_pod, shuffled)
 
 
 @given(

@@ -1,0 +1,37 @@
+"""The few lines of a log that matter: how it began, what it warned of, how it ended. Pure."""
+
+from __future__ import annotations
+
+import re
+
+WIDTH = 200
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_NOTABLE = re.compile(
+    r"(?i)\b(error|err|fatal|panic|exception|traceback|warn(ing)?|fail(ed|ure)?|refused|denied|cannot|can't|unable|killed|"
+    r"no such|not found|timed? ?out)\b"
+)
+
+
+def notable(text: str, most: int = 6) -> list[str]:
+    """At most `most` lines: the first, the last two, and between them the latest that speak of trouble; repeated ones once."""
+    lines = [line for raw in text.splitlines() if (line := _COLOUR.sub("", raw).rstrip())]
+    if len(lines) <= most:
+        return [_cut(line) for line in lines]
+    chosen = {0, len(lines) - 2, len(lines) - 1}
+    said = {_words(lines[i]) for i in chosen}
+    for i in range(len(lines) - 3, 0, -1):
+        if len(chosen) >= most:
+            break
+        if _NOTABLE.search(lines[i]) and (words := _words(lines[i])) not in said:
+            chosen.add(i)
+            said.add(words)
+    return [_cut(lines[i]) for i in sorted(chosen)]
+
+
+def _words(line: str) -> str:
+    """The line without its numbers, so that the same complaint at another time is the same."""
+    return re.sub(r"\d+", "", line)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
