@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 # those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
 ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
 
-.PHONY: demo test check unit chart cluster test-real wheel bench generate dist clean
+.PHONY: demo test check unit chart cluster test-real wheel bench diagnosis generate dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
@@ -39,6 +39,10 @@ wheel: .venv/ready .work/programs  ## what people install, in an empty environme
 
 bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
 	$(BIN)/python tests/bench/run.py
+
+diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of it, and write docs/diagnosis.md
+	FOGFLOW_K8S_TEST_COMPARE=1 $(PYTEST) tests/cluster/test_diagnosis.py
+	$(BIN)/python -m tests.faults.page
 
 generate: .venv/ready  ## schemas, the error catalogue, golden files, pictures
 	$(BIN)/python scripts/generate.py

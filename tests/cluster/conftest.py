@@ -18,6 +18,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # the controller's choice, which it
     os.environ["FOGFLOW_K8S_TEST_STATE"] = str(WORK / f"test-{os.getpid()}")
 STATE = Path(os.environ["FOGFLOW_K8S_TEST_STATE"])
 NAME = "test"
+CHART = ROOT / "charts/fogflow-chart"
 IP = "192.0.2.10"
 ENV = {
     **{k: v for k, v in os.environ.items() if not k.startswith("FOGFLOW_K8S_") or k == "FOGFLOW_K8S_CACHE"},
@@ -70,6 +71,7 @@ class Site:
     def __init__(self, sandbox, namespace, state):
         self.namespace = namespace
         self.state = state
+        self.chart = CHART
         self.helm_path, self.kubectl_path = sandbox["HELM"], sandbox["KUBECTL"]
         self.env = {**ENV, "FOGFLOW_K8S_STATE": str(state), "HELM": self.helm_path}
 
@@ -107,6 +109,19 @@ class Site:
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
+    def apply(self, text):
+        """`kubectl apply`, each object to the namespace that it names."""
+        done = subprocess.run(
+            [self.kubectl_path, "apply", "-f", "-"],
+            env=self.env,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
     def get(self, *words):
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
@@ -129,21 +144,28 @@ class Site:
         self.kubectl("create", "namespace", self.namespace)
 
 
+@contextlib.contextmanager
+def _a_site(sandbox, state):
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", state)
+    yield site
+    both = [site.namespace, f"{site.namespace}-tasks"]
+    site.kubectl("delete", "validatingwebhookconfiguration", site.namespace, "--ignore-not-found", check=False)
+    site.kubectl("delete", "namespace", *both, "--ignore-not-found", "--wait=false", check=False)
+
+
 @pytest.fixture
 def site(sandbox, tmp_path):
     """A namespace that does not exist yet."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", tmp_path)
-    yield site
-    site.kubectl(
-        "delete",
-        "namespace",
-        site.namespace,
-        f"{site.namespace}-tasks",
-        "--ignore-not-found",
-        "--wait=false",
-        check=False,
-    )
+    with _a_site(sandbox, tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def another_site(sandbox, tmp_path):
+    """A second one, to compare with."""
+    with _a_site(sandbox, tmp_path) as site:
+        yield site
 
 
 def until(check, what, seconds=60):

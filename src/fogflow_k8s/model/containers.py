@@ -24,11 +24,12 @@ _PULL_REASONS = (
 )
 _CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
 _START_REASONS = ("RunContainerError", "ContainerCannotRun", "StartError")
+# containerd ends many of these with "not found", so what is more telling comes first
 _PULL_PROBLEMS = (
-    (r"not found|manifest unknown|does not exist|NotFound", "FK-4001", "does not exist"),
-    (r"toomanyrequests|429|rate limit", "FK-4003", "is rate-limited by its registry"),
-    (r"unauthorized|authorization failed|denied|403|401|no basic auth", "FK-4002", "is not handed out: credentials are missing or wrong"),
     (r"no match for platform|exec format", "FK-4004", "is for another platform"),
+    (r"toomanyrequests|429|rate limit", "FK-4003", "is rate-limited by its registry"),
+    (r"unauthorized|Unauthorized|authorization failed|denied|403|401|no basic auth", "FK-4002", "is not handed out: credentials are missing or wrong"),
+    (r"not found|manifest unknown|does not exist|NotFound", "FK-4001", "does not exist"),
 )  # fmt: skip
 _ABSENT = re.compile(r'(?P<noun>secret|configmap)s? "(?P<name>[^"]+)" not found')
 _LACKS_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<noun>Secret|ConfigMap) (?:[^/\s]+/)?(?P<name>\S+)")

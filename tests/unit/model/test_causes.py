@@ -57,6 +57,7 @@ def unscheduled(message):
         (pod(status=waiting("ImagePullBackOff")), [event("Failed", f"{IMAGE}: 401 Unauthorized, unauthorized")], "FK-4002"),
         (pod(status=waiting("ErrImagePull", "toomanyrequests: You have reached your pull rate limit")), [], "FK-4003"),
         (pod(status=waiting("ErrImagePull", "no match for platform in manifest")), [], "FK-4004"),
+        (pod(status=waiting("ErrImagePull", "no match for platform in manifest sha256:1: not found")), [], "FK-4004"),
         (pod(status=waiting("ErrImagePull", "dial tcp: i/o timeout")), [], "FK-4009"),
         (pod(status=waiting("ErrImageNeverPull")), [], "FK-4005"),
         (pod(status=waiting("InvalidImageName", "bad")), [], "FK-4006"),

@@ -3,6 +3,7 @@
 {{- $a := or .metadata.annotations dict -}}
 {{- $fault := or (index $a "sandbox.fogflow-k8s.io/fault") "" -}}
 {{- $message := or (index $a "sandbox.fogflow-k8s.io/message") "" -}}
+{{- $reason := or (index $a "sandbox.fogflow-k8s.io/reason") "" -}}
 {{- $code := int (or (index $a "sandbox.fogflow-k8s.io/exit-code") (ternary "137" "1" (eq $fault "oom"))) -}}
 {{- $inits := or .spec.initContainers list -}}
 {{- $all := concat $inits .spec.containers -}}
@@ -20,3 +21,4 @@
 {{- $image := "" -}}
 {{- range $all -}}{{- if eq .name $victim -}}{{- $image = .image -}}{{- end -}}{{- end -}}
 {{- $pullError := printf "rpc error: code = NotFound desc = failed to pull and unpack image %q: failed to resolve reference %q: %s: not found" $image $image $image -}}
+{{- if and $message (eq $fault "image-not-found") -}}{{- $pullError = $message -}}{{- end -}}

@@ -4,7 +4,7 @@
 {{- range .status.conditions -}}{{- $_ := set $since (print .type "=" .status) .lastTransitionTime -}}{{- end -}}
 {{- $running := has $stage (list "pod-start" "image-pulled") -}}
 {{- $ended := has $stage (list "pod-complete" "crash-fail") -}}
-{{- $sandboxed := not (has $stage (list "image-pulling" "unknown-fault")) -}}
+{{- $sandboxed := not (has $stage (list "image-pulling" "not-set-up" "unknown-fault")) -}}
 {{- $initVictim := and $victimIsInit (not $running) (not $ended) -}}
 {{- $old := dict -}}
 {{- range concat (or .status.initContainerStatuses list) (or .status.containerStatuses list) -}}
@@ -38,8 +38,8 @@
   {{- else if eq $stage "image-backoff" }}
   state: {waiting: {reason: ImagePullBackOff, message: {{ printf "Back-off pulling image %q: ErrImagePull: %s" $c.image $pullError | quote }}}}
   {{- else if eq $stage "config-error" }}
-  state: {waiting: {reason: CreateContainerConfigError, message: {{ or $message `secret "sandbox-missing" not found` | quote }}}}
-  {{- else if has $stage (list "image-pulling" "unknown-fault") }}
+  state: {waiting: {reason: {{ or $reason "CreateContainerConfigError" }}, message: {{ or $message `secret "sandbox-missing" not found` | quote }}}}
+  {{- else if has $stage (list "image-pulling" "not-set-up" "unknown-fault") }}
   state: {waiting: {reason: {{ if $.spec.initContainers }}PodInitializing{{ else }}ContainerCreating{{ end }}}}
   {{- else if eq $stage "init-stuck" }}
   {{- if eq $kind "init" }}
@@ -65,7 +65,7 @@
   {{- else }}
   state: {running: {startedAt: {{ $now | quote }}}}
   {{- end }}
-  started: {{ has $stage (list "crash-run" "never-ready") }}
+  started: {{ or (eq $stage "crash-run") (and (eq $stage "never-ready") (ne $reason "Startup")) }}
   {{- else if and (eq $kind "init") (not $before) }}
   imageID: ""
   restartCount: 0
@@ -128,7 +128,7 @@ conditions:
 {{- end }}
 {{- end }}
 
-phase: {{ if eq $stage "pod-complete" }}Succeeded{{ else if eq $stage "crash-fail" }}Failed{{ else if or $initVictim (has $stage (list "image-error" "image-backoff" "image-pulling" "config-error" "init-stuck" "unknown-fault")) }}Pending{{ else }}Running{{ end }}
+phase: {{ if eq $stage "pod-complete" }}Succeeded{{ else if eq $stage "crash-fail" }}Failed{{ else if or $initVictim (has $stage (list "image-error" "image-backoff" "image-pulling" "config-error" "init-stuck" "not-set-up" "unknown-fault")) }}Pending{{ else }}Running{{ end }}
 startTime: {{ or .status.startTime $now | quote }}
 {{- $hostIP := NodeIPWith .spec.nodeName }}
 hostIP: {{ $hostIP | quote }}
