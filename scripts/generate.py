@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fogflow_k8s.model.catalogue import ENTRIES, cause
 from fogflow_k8s.model.config import FogflowConfig
+from fogflow_k8s.model.explanations import CLASSES, WHY
 from fogflow_k8s.model.values import Values
 from fogflow_k8s.model.values_base import schema_of
 
@@ -20,11 +21,6 @@ FAMILIES = {
     "5": "pods",
     "6": "FogFlow itself",
     "7": "the release",
-}
-CLASSES = {
-    "fatal": "no waiting helps. `deploy` stops waiting within seconds",
-    "curable": "it may heal by itself. `deploy` goes on waiting until its deadline",
-    "dependent": "another component is to blame. Mend that one; this one follows",
 }
 HEAD = """# Causes of trouble
 
@@ -62,7 +58,14 @@ def errors_page() -> str:
             family = number
             parts.append(f"## {number}xxx: {FAMILIES[number]}\n")
         advice = cause(id_, "COMPONENT", "", "").advice
-        lines = [f"### {id_}", "", f"{entry.title[0].upper()}{entry.title[1:]}. Class: {entry.kind}.", ""]
+        lines = [
+            f"### {id_}",
+            "",
+            f"**{entry.title[0].upper()}{entry.title[1:]}.** Class: {entry.kind}.",
+            "",
+            WHY[id_],
+            "",
+        ]
         lines += [*(f"- {_advice(line)}" for line in advice), ""] if advice else []
         parts.append("\n".join(lines))
     return "\n".join(parts).rstrip("\n") + "\n"

@@ -15,6 +15,7 @@ from fogflow_k8s.commands import (
     config,
     dashboard,
     deploy,
+    explain,
     history,
     logs,
     render,
@@ -27,7 +28,7 @@ from fogflow_k8s.commands import (
     verify,
     version,
 )
-from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.errors import FogflowError, Forbidden
 
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
 GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
@@ -90,6 +91,7 @@ for verb in (
     dashboard.dashboard,
     render.render,
     version.version,
+    explain.explain,
 ):
     app.command()(verb)
 app.add_typer(config.app)
@@ -154,6 +156,8 @@ def _tell(error: FogflowError, argv: list[str]) -> int:
     sys.stderr.write(f"Error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"  Next: {error.hint}\n")
+    if isinstance(error, Forbidden):
+        sys.stderr.write(f"\n{error.manifest}")
     _tell_as_json(error, argv)
     return error.exit_code
 
@@ -162,7 +166,7 @@ def _tell_as_json(error: FogflowError, argv: list[str]) -> None:
     if _wants_json(argv):
         from fogflow_k8s.console.documents import error_document
 
-        session.print_json(error_document(error.message, error.hint, error.exit_code))
+        session.print_json(error_document(error))
 
 
 def _tell_unexpected(error: Exception, argv: list[str]) -> int:

@@ -7,6 +7,7 @@
     │   ├── ToolMissing        a program on this machine: install it
     │   └── Refused            we will not do it without a word of yours (prompt, other cluster)
     ├── ClusterError       11   the API server: reach it, or get the rights
+    │   └── Forbidden          these rights are missing: give the Role to an administrator
     ├── OperationFailed    20.. the release: read the cause; the code says where it was left
     ├── NotInstalled       41   there is no release: deploy it
     ├── Busy               50   somebody else is at it: wait
@@ -65,6 +66,14 @@ class ClusterError(FogflowError):
     def __init__(self, message: str, *, hint: str = "", status: int = 0) -> None:
         super().__init__(message, hint=hint)
         self.status = status  # HTTP status; 0 when there was no answer
+
+
+class Forbidden(ClusterError):
+    """Rights are missing. `manifest` is what an administrator applies to give them, as YAML."""
+
+    def __init__(self, message: str, *, hint: str, manifest: str) -> None:
+        super().__init__(message, hint=hint, status=403)
+        self.manifest = manifest
 
 
 class OperationFailed(FogflowError):

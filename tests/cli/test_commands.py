@@ -76,7 +76,7 @@ def test_an_error_is_one_json_document_on_stdout(tmp_path):
 def test_explain_names_allowed_values_and_origin():
     out = tool("config", "explain", "expose.type", "--set", "expose.type=nodePort").stdout
     assert "none, externalIPs" in out
-    assert '"nodePort"  (given)' in out
+    assert '"nodePort"  (--set)' in out
 
 
 def test_every_cause_has_a_title_and_every_real_one_advice():

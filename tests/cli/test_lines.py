@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from fogflow_k8s.actions.explain import keys_below
+from fogflow_k8s.model.catalogue import ENTRIES
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptography", "urllib3")
 VERBS = [
@@ -24,6 +27,7 @@ VERBS = [
             "restart",
             "logs",
             "dashboard",
+            "explain",
             "render",
             "version",
         )
@@ -162,8 +166,44 @@ def test_explain_tells_meaning_range_default_and_origin(tool):
         "  The most task containers.",
         "  allowed  integer from 1 to 10000",
         "  default  10",
-        "  value    25  (given)",
+        "  value    25  (--set)",
     ]
+
+
+def test_explain_says_which_line_of_which_file_has_the_last_word(tool, tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("replicaCount: 3\nrabbitmq:\n  auth:\n    password: topsecret-topsecret\n")
+    done = tool("config", "explain", "replicaCount", "--values", values)
+    assert f"value    3  ({values}:1)" in done.stdout
+    done = tool("config", "explain", "replicaCount", "--values", values, "--set", "replicaCount=4")
+    assert "value    4  (--set)" in done.stdout
+    for key in ("rabbitmq", "rabbitmq.auth", "rabbitmq.auth.password"):
+        done = tool("config", "explain", key, "--values", values)
+        assert "topsecret-topsecret" not in done.stdout
+        assert "********" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("started", "offered"),
+    [("repl", ["replicaCount"]), ("expose.ty", ["expose.type"]), ("config.wor", ["config.worker."]), ("nothing.", [])],
+)
+def test_keys_are_completed_part_by_part(started, offered):
+    assert keys_below(started) == offered
+
+
+@pytest.mark.parametrize("id_", ["FK-4001", "fk-4001", "4001"])
+def test_an_id_is_explained_however_it_is_written(tool, id_):
+    done = tool("explain", id_)
+    assert done.stdout.startswith("FK-4001\n\nThe image does not exist.")
+    assert "> check COMPONENT.image in your values" in done.stdout
+    assert json.loads(tool("explain", id_, "-o", "json").stdout)[0]["class"] == "fatal"
+
+
+def test_all_ids_are_listed_and_an_unknown_one_names_the_nearest(tool):
+    assert len(tool("explain").stdout.splitlines()) == len(ENTRIES)
+    done = tool("explain", "FK-4100")
+    assert done.returncode == 2
+    assert "did you mean FK-40" in done.stderr
 
 
 def test_explain_of_an_unknown_key_names_the_nearest(tool):

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from fogflow_k8s.console import documents, screens
+from fogflow_k8s.errors import FogflowError
 from tests.cli.shapes import HISTORY, NOW, OUTCOMES, REPORTS, report
 
 COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
@@ -63,7 +64,10 @@ def test_a_list_with_a_title(golden):
 
 
 def test_the_error_document(golden):
-    golden("error.json", as_json(documents.error_document("no cluster", "fogflow-k8s sandbox up", 11)))
+    golden(
+        "error.json",
+        as_json(documents.error_document(FogflowError("no cluster", hint="fogflow-k8s sandbox up", exit_code=11))),
+    )
 
 
 def test_every_documents_headline_is_its_first_cause():

@@ -40,13 +40,44 @@ def test_credentials_that_expired(site):
     assert "does not accept our credentials" in site.stderr
 
 
-def test_a_user_without_rights(site):
+def test_a_user_without_rights_gets_a_role_that_is_enough(site):
+    """For the whole life of a release, as a user who has that Role and nothing else."""
     site.make_namespace()
     site.kubectl("create", "serviceaccount", "nobody")
-    token = site.kubectl("create", "token", "nobody").strip()
-    site.run("deploy", "--external-ip", "192.0.2.10", env=kubeconfig(site, user={"token": token}), code=11)
-    assert "cannot" in site.stderr
-    assert "Next:" in site.stderr
+    nobody = kubeconfig(site, user={"token": site.kubectl("create", "token", "nobody").strip()})
+    error = site.json("deploy", "--external-ip", "192.0.2.10", env=nobody, code=11)["error"]
+    who = f"system:serviceaccount:{site.namespace}:nobody"
+    assert f"{who} may not do what a deploy takes" in error["message"]
+    assert f"create configmaps in namespace {site.namespace}" in error["message"]
+    assert error["manifest"] in site.stderr, "to be pasted"
+    site.apply(error["manifest"])
+
+    assert site.deploy(env=nobody)["result"] == "installed"
+    assert site.deploy(env=nobody)["result"] == "unchanged"
+    assert site.deploy("--set", "replicaCount=3", env=nobody)["result"] == "upgraded"
+    assert site.json("status", env=nobody)["state"] == "unverified"
+    assert site.json("rollback", "--yes", env=nobody)["result"] == "rolled-back"
+    site.run("restart", "discovery", "--yes", env=nobody)
+    site.run("uninstall", "--yes", "--delete-data", env=nobody)
+    assert site.kubectl("get", "deployments", "-o", "name") == ""
+
+
+def test_one_right_that_is_missing_is_named(site):
+    site.make_namespace()
+    site.kubectl("create", "serviceaccount", "nobody")
+    nobody = kubeconfig(site, user={"token": site.kubectl("create", "token", "nobody").strip()})
+    manifest = site.json("deploy", "--external-ip", "192.0.2.10", env=nobody, code=11)["error"]["manifest"]
+    lacking = manifest.replace("networkpolicies", "nothings")
+    assert lacking != manifest
+    site.apply(lacking)
+    message = site.json("deploy", "--external-ip", "192.0.2.10", env=nobody, code=11)["error"]["message"]
+    lines = [line.strip() for line in message.splitlines()[1:]]
+    verbs = ("create", "delete", "get", "patch")
+    assert lines == [
+        f"{verb} networkpolicies.networking.k8s.io in namespace {namespace}"
+        for namespace in (site.namespace, f"{site.namespace}-tasks") for verb in verbs
+    ]  # fmt: skip
+    assert site.kubectl("get", "deployments", "-o", "name") == "", "nothing was begun"
 
 
 def test_no_helm(site):

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from fogflow_k8s.actions import apiserver, capacity, check, guard, preflight, record, recovery, rollout, status, track
+from fogflow_k8s.actions import (
+    apiserver,
+    capacity,
+    check,
+    guard,
+    preflight,
+    record,
+    recovery,
+    rights,
+    rollout,
+    status,
+    track,
+)
 from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.actions.work import Request, Work, now, outcome
-from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed
+from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, PreflightFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.diff import Change, changes
@@ -29,6 +41,18 @@ def deploy(op: Operation, request: Request) -> Outcome:
     Raises FogflowErrors for what stops it before anything is changed; a failure afterwards is an Outcome.
     """
     work = Work(op, request, rollout.Stopwatch(op))
+    try:
+        return _deploy(work)
+    except Forbidden:
+        raise
+    except ClusterError as error:
+        if error.status == 403:  # say all that is missing, not only the first that was met
+            rights.require(op, [*work.objects, *work.hooks] or _rendered(work, work.values or request.values))
+        raise
+
+
+def _deploy(work: Work) -> Outcome:
+    op, request = work.op, work.request
     guard.require_same_cluster(
         op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
     )
@@ -48,6 +72,8 @@ def deploy(op: Operation, request: Request) -> Outcome:
 def _carry_out(work: Work) -> Outcome:
     """Everything that changes the cluster."""
     op, request = work.op, work.request
+    if not work.installed:
+        rights.require(op, [*work.objects, *work.hooks])
     if homeless := _homeless(work):
         return outcome(
             work, "unchanged", PreflightFailed.exit_code, now(work), causes=homeless, says="nothing was changed"
@@ -91,10 +117,18 @@ def _render(work: Work) -> None:
         values, work.password = preflight.name_secret(values, work.secret)
     _decide_persistence(work, values)
     work.values = values
+    made = _rendered(work, values)
+    work.objects = [obj for obj in made if not manifests.hook_of(obj)]
+    work.hooks = [obj for obj in made if manifests.hook_of(obj)]
+
+
+def _rendered(work: Work, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The objects that Helm would install, hooks among them."""
+    op = work.op
     child = op.helm.start_template(
-        request.chart, values, upgrade=work.installed is not None, kube_version=op.cluster.version
+        work.request.chart, values, upgrade=work.installed is not None, kube_version=op.cluster.version
     )
-    work.objects = manifests.split(op.helm.read_text(child))
+    return manifests.every(op.helm.read_text(child))
 
 
 def _preset(work: Work) -> Preset:

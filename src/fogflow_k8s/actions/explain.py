@@ -7,12 +7,13 @@ from typing import Any
 
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.redact import MASK
 from fogflow_k8s.model.values import Values
 from fogflow_k8s.model.values_base import schema_of
 
 
-def explain(key: str, values: Values) -> list[str]:
-    """The lines to print. Raises UsageError, naming the nearest key, for one that does not exist."""
+def explain(key: str, values: Values, origin: str) -> list[str]:
+    """The lines to print; `origin` is where the value was given, if it was. Raises UsageError, naming the nearest key, for one that does not exist."""
     schema = schema_of(Values)
     node: dict[str, Any] = schema
     seen: list[str] = []
@@ -33,11 +34,29 @@ def explain(key: str, values: Values) -> list[str]:
     lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
     lines.append(f"  allowed  {_allowed(target, schema)}")
     lines.append(f"  default  {json.dumps(default, ensure_ascii=False)}")
-    given = _at(values.given(), seen)
-    lines.append(
-        f"  value    {json.dumps(current, ensure_ascii=False)}  ({'given' if given is not None else 'default'})"
-    )
+    from_ = origin or ("derived from what was given" if current != default else "default")
+    shown = json.dumps(_hidden({seen[-1]: current})[seen[-1]], ensure_ascii=False)
+    lines.append(f"  value    {shown}  ({from_})")
     return lines
+
+
+def _hidden(node: Any) -> Any:
+    """The value without passwords, however deep."""
+    if not isinstance(node, dict):
+        return node
+    return {key: MASK if key == "password" and value else _hidden(value) for key, value in node.items()}
+
+
+def keys_below(started: str) -> list[str]:
+    """The keys that a dotted key as far as it was typed can go on with; a section ends with its dot."""
+    schema: dict[str, Any] = schema_of(Values)
+    node = schema
+    *above, last = started.split(".")
+    for part in above:
+        node = _properties(node, schema).get(part, {})
+    head = "".join(f"{part}." for part in above)
+    known = {name: bool(_properties(below, schema)) for name, below in _properties(node, schema).items()}
+    return [f"{head}{name}{'.' if more else ''}" for name, more in sorted(known.items()) if name.startswith(last)]
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Work:
     watch: rollout.Stopwatch
     values: dict[str, Any] = field(default_factory=dict)
     objects: list[dict[str, Any]] = field(default_factory=list)
+    hooks: list[dict[str, Any]] = field(default_factory=list)
     installed: status.Installed | None = None
     secret: str = ""  # the Secret with RabbitMQ's password, when it is ours to make
     secret_exists: bool = False

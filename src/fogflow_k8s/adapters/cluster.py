@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -60,8 +61,11 @@ class Cluster(Protocol):
     def table(self, kind: str, namespace: str, selector: str = "") -> tuple[Names, Rows]:
         """Column names and rows as kubectl shows them: the way to look at thousands of pods."""
 
-    def create(self, obj: Mapping[str, Any]) -> dict[str, Any]:
-        """Create; raises Conflict when it exists."""
+    def clock(self) -> datetime:
+        """The API server's time, to the second."""
+
+    def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create; raises Conflict when it exists. With `dry_run` everything is checked and nothing is stored."""
 
     def replace(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         """Replace; raises Conflict when the resourceVersion is not the newest."""
@@ -84,6 +88,7 @@ class Answer:
 
     status: int
     body: bytes
+    date: str  # when, by the server's clock, as HTTP writes it
 
     def json(self) -> dict[str, Any]:
         """The body as an object."""
@@ -159,10 +164,17 @@ class KubeCluster:
         columns = [str(c["name"]) for c in answer.get("columnDefinitions") or []]
         return columns, [row["cells"] for row in answer.get("rows") or []]
 
-    def create(self, obj: Mapping[str, Any]) -> dict[str, Any]:
-        """Create; raises Conflict when it exists."""
+    def clock(self) -> datetime:
+        """The API server's time, to the second, from the head of an answer."""
+        from email.utils import parsedate_to_datetime
+
+        return parsedate_to_datetime(self.request("GET", "/version").date)
+
+    def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        """Create; raises Conflict when it exists. With `dry_run` everything is checked and nothing is stored."""
         path = path_of(str(obj["kind"]), str(obj["metadata"].get("namespace", "")))
-        return self.request("POST", path, query={"fieldManager": FIELD_MANAGER}, body=obj).json()
+        query = {"fieldManager": FIELD_MANAGER, "dryRun": "All" if dry_run else ""}
+        return self.request("POST", path, query=query, body=obj).json()
 
     def replace(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         """Replace; raises Conflict when the resourceVersion is not the newest."""
@@ -238,7 +250,7 @@ class KubeCluster:
                 return None, 0.3
             raise unreachable(self.server, error) from error
         if got.status < 300:
-            return Answer(got.status, got.data), 0
+            return Answer(got.status, got.data, got.headers.get("Date", "")), 0
         if not last and (got.status == 429 or (got.status in _TRANSIENT and method == "GET")):
             return None, min(float(got.headers.get("Retry-After") or 0.5), 5.0)
         raise refused(got.status, got.data, self.server)
@@ -280,4 +292,6 @@ _OTHERS = {
     "PersistentVolume": ("v1", "persistentvolumes", False),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "Event": ("v1", "events", True),
+    "SelfSubjectAccessReview": ("authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
+    "SelfSubjectReview": ("authentication.k8s.io/v1", "selfsubjectreviews", False),
 }

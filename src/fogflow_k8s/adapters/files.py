@@ -51,6 +51,37 @@ def settings(
     """
     from pydantic import ValidationError
 
+    data, documents, assignments = _gathered(config_path, values_paths, sets, external_ips)
+    try:
+        return _validated(data, assignments)
+    except ValidationError as error:
+        found = problems(error, documents)
+        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+        hint = "every key with its meaning: fogflow-k8s config explain KEY"
+        raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
+
+
+def origin(
+    key: str,
+    config_path: Path | None = None,
+    values_paths: Sequence[Path] = (),
+    sets: Sequence[str] = (),
+    external_ips: Sequence[str] = (),
+) -> str:
+    """Which of the sources has the last word on a dotted key, as FILE:LINE or a flag's name; "" when none has."""
+    path = tuple(key.split("."))
+    _, documents, _ = _gathered(config_path, values_paths, sets, external_ips)
+    source = next((document for document in reversed(documents) if document.has(path)), None)
+    if source is None:
+        return ""
+    line = source.line_of(source.own(path))
+    return f"{source.name}:{line}" if line else source.name
+
+
+def _gathered(
+    config_path: Path | None, values_paths: Sequence[Path], sets: Sequence[str], external_ips: Sequence[str]
+) -> tuple[dict[str, Any], list[Document], list[Assignment]]:
+    """Everything that was given laid upon each other, and the documents that it came from, the last word last."""
     from fogflow_k8s.model.config import adopt
 
     documents: list[Document] = []
@@ -69,13 +100,7 @@ def settings(
         documents.append(Document("--set", {}, {assignment.path: 0}))
     if external_ips:
         documents.append(_expose(data, external_ips))
-    try:
-        return _validated(data, assignments)
-    except ValidationError as error:
-        found = problems(error, documents)
-        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
-        hint = "every key with its meaning: fogflow-k8s config explain KEY"
-        raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
+    return data, documents, assignments
 
 
 def problems(
@@ -118,7 +143,9 @@ def _expose(data: dict[str, Any], addresses: Sequence[str]) -> Document:
         expose["type"] = "externalIPs"
     data["externalIPs"] = list(dict.fromkeys(addresses))
     lines: dict[KeyPath, int] = {("externalIPs", index): 0 for index in range(len(addresses))}
-    return Document("--external-ip", {}, {**lines, ("externalIPs",): 0, ("config", "coreservice_ip"): 0})
+    return Document(
+        "--external-ip", {}, {**lines, ("externalIPs",): 0, ("config", "coreservice_ip"): 0, ("expose", "type"): 0}
+    )
 
 
 def _validated(data: dict[str, Any], assignments: Sequence[Assignment]) -> Values:

@@ -25,16 +25,26 @@ def validate(
     session(ctx).reporter.step("the settings are valid")
 
 
+def _keys(incomplete: str) -> list[str]:
+    from fogflow_k8s.actions.explain import keys_below
+
+    return keys_below(incomplete)
+
+
 @app.command()
 def explain(
-    key: Annotated[str, typer.Argument(help="Dotted key, like config.worker.capacity or expose.type.")],
+    key: Annotated[
+        str, typer.Argument(autocompletion=_keys, help="Dotted key, like config.worker.capacity or expose.type.")
+    ],
     config: settings.Config = None,
     values: settings.ValuesFiles = [],  # noqa: B006
     set_: settings.Set = [],  # noqa: B006
     external_ip: settings.ExternalIP = [],  # noqa: B006
 ) -> None:
-    """Print what a key means, what is allowed, its default and its value in these settings."""
+    """Print what a key means, what is allowed, its default, its value in these settings, and which of them gave it."""
     from fogflow_k8s.actions.explain import explain as action
+    from fogflow_k8s.adapters.files import origin
 
-    for line in action(key, settings.load(existing(config, "--config"), values, set_, external_ip)):
+    given = (existing(config, "--config"), values, set_, external_ip)
+    for line in action(key, settings.load(*given), origin(key, *given)):
         typer.echo(line)

@@ -7,6 +7,7 @@ from typing import Any
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.actions.verify import Proof
+from fogflow_k8s.errors import FogflowError, Forbidden
 from fogflow_k8s.model.assessment import Component
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.components import NAMES
@@ -111,9 +112,10 @@ def junit(proof: Proof) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def error_document(message: str, hint: str, exit_code: int) -> dict[str, Any]:
+def error_document(error: FogflowError) -> dict[str, Any]:
     """The document of any verb that ended with an error before it had anything to report."""
-    return {"v": V, "error": {"message": message, "hint": hint}, "exit": exit_code}
+    more = {"manifest": error.manifest} if isinstance(error, Forbidden) else {}
+    return {"v": V, "error": {"message": error.message, "hint": error.hint, **more}, "exit": error.exit_code}
 
 
 def _preset(preset: Preset) -> dict[str, Any]:

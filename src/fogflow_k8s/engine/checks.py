@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["ok", "warning", "failed"]
+State = Literal["ok", "skipped", "warning", "failed"]
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a probe found: fine or not, with the fact (a version, a reason) and the mend."""
+    """What a probe found: fine, not fine, or (None) not to be known; with the fact (a version, a reason) and the mend."""
 
-    ok: bool
+    ok: bool | None
     fact: str = ""
     mend: str = ""
 
@@ -26,6 +26,7 @@ class Check:
     says: str
     probe: Callable[[], Found]
     warning: bool = False
+    category: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,14 @@ def run(checks: Sequence[Check], observe: Callable[[Result], None] = lambda _: N
     results = []
     for check in checks:
         found = check.probe()
-        state: State = "ok" if found.ok else ("warning" if check.warning else "failed")
+        state = _state(check, found)
         result = Result(check, state, found.fact, found.mend)
         observe(result)
         results.append(result)
     return results
+
+
+def _state(check: Check, found: Found) -> State:
+    if found.ok is None:
+        return "skipped"
+    return "ok" if found.ok else "warning" if check.warning else "failed"

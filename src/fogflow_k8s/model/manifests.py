@@ -59,11 +59,20 @@ class Reference:
 
 def split(text: str) -> list[dict[str, Any]]:
     """The objects of a multi-document YAML text, hooks left out: Helm does not keep those in a release's manifest."""
+    return [obj for obj in every(text) if not hook_of(obj)]
+
+
+def every(text: str) -> list[dict[str, Any]]:
+    """The objects of a multi-document YAML text, hooks among them."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    docs = [d for d in yaml.load_all(text, Loader=loader) if isinstance(d, dict)]
-    return [d for d in docs if "helm.sh/hook" not in ((d.get("metadata") or {}).get("annotations") or {})]
+    return [d for d in yaml.load_all(text, Loader=loader) if isinstance(d, dict)]
+
+
+def hook_of(obj: Obj) -> str:
+    """When Helm makes the object, if that is not with the release: pre-delete, test, ...; else ""."""
+    return str(((obj.get("metadata") or {}).get("annotations") or {}).get("helm.sh/hook") or "")
 
 
 def key_of(obj: Obj) -> tuple[str, str, str]:

@@ -1,0 +1,46 @@
+"""`explain`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands.session import Output, print_json
+
+
+def _ids() -> list[str]:
+    from fogflow_k8s.model.catalogue import ENTRIES
+
+    return sorted(ENTRIES)
+
+
+def explain(
+    id_: Annotated[
+        str, typer.Argument(metavar="[ID]", help="Like FK-4001 or 4001; without one, all of them.", autocompletion=_ids)
+    ] = "",
+    output: Output = "table",
+) -> None:
+    """Explain an id that a deploy, status or check has named: what it means, what lies behind it, what to do."""
+    from fogflow_k8s.errors import UsageError
+    from fogflow_k8s.model.catalogue import ENTRIES, cause
+    from fogflow_k8s.model.explanations import WHY, pages
+    from fogflow_k8s.model.nearest import nearest
+
+    wanted = f"FK-{id_.upper().removeprefix('FK').lstrip('-')}" if id_ else ""
+    if wanted and wanted not in ENTRIES:
+        close = nearest(wanted, list(ENTRIES))
+        raise UsageError(
+            f"{id_}: there is no such id",
+            hint=f"did you mean {close}?" if close else "all of them: fogflow-k8s explain",
+        )
+    ids = [wanted] if wanted else _ids()
+    if output == "json":
+        print_json(
+            [{"id": i, "class": ENTRIES[i].kind, "title": ENTRIES[i].title, "why": WHY[i], "advice": list(cause(i, "COMPONENT", "", "").advice)} for i in ids]
+        )  # fmt: skip
+    elif wanted:
+        advice = [f"> {line}" for line in cause(wanted, "COMPONENT", "", "").advice]
+        typer.echo("\n\n".join([wanted, *pages(wanted), *(["\n".join(advice)] if advice else [])]))
+    else:
+        typer.echo("\n".join(f"{i}  {ENTRIES[i].kind:<9}  {ENTRIES[i].title}" for i in ids))
