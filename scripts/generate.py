@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from reference import reference
+
 from fogflow_k8s.model.catalogue import ENTRIES, cause
 from fogflow_k8s.model.config import FogflowConfig
 from fogflow_k8s.model.explanations import CLASSES, WHY
@@ -46,7 +48,7 @@ def generated() -> dict[Path, str]:
     texts = {
         path: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for path, schema in made.items()
     }
-    return {**texts, Path("docs/errors.md"): errors_page()}
+    return {**texts, Path("docs/errors.md"): errors_page(), Path("docs/cli.md"): reference()}
 
 
 def errors_page() -> str:

@@ -12,6 +12,7 @@ import typer
 
 from fogflow_k8s import __version__
 from fogflow_k8s.commands import (
+    complete,
     config,
     dashboard,
     deploy,
@@ -56,12 +57,19 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     ctx: typer.Context,
-    context: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_CONTEXT", help="Kubeconfig context to use.")] = "",
+    context: Annotated[
+        str,
+        typer.Option(envvar="FOGFLOW_K8S_CONTEXT", help="Kubeconfig context to use.", autocompletion=complete.contexts),
+    ] = "",
     kubeconfig: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_KUBECONFIG", help="Kubeconfig file to use.")] = "",
     namespace: Annotated[
         str,
         typer.Option(
-            "--namespace", "-n", envvar="FOGFLOW_K8S_NAMESPACE", help="Namespace of the release. [default: fogflow]"
+            "--namespace",
+            "-n",
+            envvar="FOGFLOW_K8S_NAMESPACE",
+            help="Namespace of the release. [default: fogflow]",
+            autocompletion=complete.namespaces,
         ),
     ] = "",
     release: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_RELEASE", help="Name of the Helm release.")] = "fogflow",

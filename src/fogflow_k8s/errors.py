@@ -18,6 +18,24 @@ Library exceptions stop at the adapter that met them (`raise ... from`). Every e
 
 from __future__ import annotations
 
+EXIT_CODES: dict[int, str] = {
+    0: "done, or nothing to do",
+    1: "a bug of this program: please report it",
+    2: "the command line or the settings are wrong; nothing was asked of the cluster",
+    3: "`diff --exit-code`: there are changes",
+    10: "something that is needed is missing; nothing was changed",
+    11: "the cluster cannot be reached, does not know us, or does not allow it",
+    20: "it failed, and was taken back to the last revision that worked",
+    21: "it failed, and was left in place (a first install, or `--no-rollback-on-failure`)",
+    22: "it failed, and going back failed, too",
+    30: "the time was up, and everything was still advancing",
+    40: "FogFlow is installed and does not work as it should (`status`, `verify`)",
+    41: "there is no such release",
+    50: "another operation is at work on the release",
+    130: "interrupted",
+}
+"""What the process ends with. A number keeps its meaning for ever."""
+
 
 class FogflowError(Exception):
     """A failure that is told to the user as `message` and `hint`; `exit_code` is the process's."""

@@ -185,7 +185,7 @@ def test_explain_says_which_line_of_which_file_has_the_last_word(tool, tmp_path)
 
 @pytest.mark.parametrize(
     ("started", "offered"),
-    [("repl", ["replicaCount"]), ("expose.ty", ["expose.type"]), ("config.wor", ["config.worker."]), ("nothing.", [])],
+    [("repl", ["replicaCount"]), ("expose.ty", ["expose.type"]), ("imageP", []), ("nothing.", [])],
 )
 def test_keys_are_completed_part_by_part(started, offered):
     assert keys_below(started) == offered

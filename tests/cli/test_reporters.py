@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 
 import pytest
 from rich.console import Console
 
-from fogflow_k8s.console import live, plain
+from fogflow_k8s.console import jsonl, live, plain
 from fogflow_k8s.model.readiness import Verdict
 from tests.cli.shapes import image_not_found, waits_for
 
@@ -111,3 +112,20 @@ def standing(said):
         elif part[2] == "K":
             lines[row] = ""
     return "".join(f"{line.rstrip()}\n" for line in [*lines[:row], lines[row] + said[at:]])
+
+
+def test_json_lines_one_event_each_and_a_state_only_when_it_changed(clock):
+    out = io.StringIO()
+    reporter = jsonl.JsonLinesReporter(out)
+    play(reporter, clock)
+    reporter.result({"exit": 21})
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert all(event["v"] == 1 and event["ts"].endswith("Z") for event in events)
+    told = [(event["type"], event["step"]) for event in events if event["type"] != "progress"]
+    assert told == [
+        ("step", 1), ("log", 1), ("warning", 1), ("step", 2),
+        ("component", 2), ("component", 2), ("component", 2),  # rabbitmq and master wait, rabbitmq is ready
+        ("cause", 2), ("cause", 2), ("result", 2),
+    ]  # fmt: skip
+    assert [e["cause"]["id"] for e in events if e["type"] == "cause"] == ["FK-4001", "FK-6001"]
+    assert events[-1]["result"] == {"exit": 21}

@@ -56,7 +56,10 @@ def keys_below(started: str) -> list[str]:
         node = _properties(node, schema).get(part, {})
     head = "".join(f"{part}." for part in above)
     known = {name: bool(_properties(below, schema)) for name, below in _properties(node, schema).items()}
-    return [f"{head}{name}{'.' if more else ''}" for name, more in sorted(known.items()) if name.startswith(last)]
+    found = [f"{head}{name}{'.' if more else ''}" for name, more in sorted(known.items()) if name.startswith(last)]
+    if len(found) == 1 and found[0].endswith("."):  # a shell would put a blank behind the only answer
+        return keys_below(found[0])
+    return found
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

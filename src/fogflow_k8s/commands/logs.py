@@ -7,13 +7,16 @@ from typing import Annotated
 
 import typer
 
+from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.session import session
 from fogflow_k8s.errors import UsageError
 
 
 def logs(
     ctx: typer.Context,
-    component: Annotated[str, typer.Argument(help="As in the table of `status`. [default: all]")] = "",
+    component: Annotated[
+        str, typer.Argument(autocompletion=complete.components, help="As in the table of `status`. [default: all]")
+    ] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come, until Ctrl-C.")] = False,
     previous: Annotated[
         bool, typer.Option("--previous", "-p", help="Of the containers before the last restart.")

@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
 from fogflow_k8s.commands.status import EXIT
 
 
 def restart(
     ctx: typer.Context,
-    components: Annotated[list[str] | None, typer.Argument(help="As in the table of `status`. [default: all]")] = None,
+    components: Annotated[
+        list[str] | None,
+        typer.Argument(autocompletion=complete.components, help="As in the table of `status`. [default: all]"),
+    ] = None,
     timeout: Timeout = "5m",
     yes: Yes = False,
     output: Output = "table",

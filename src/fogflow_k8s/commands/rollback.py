@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
 
 
 def rollback(
     ctx: typer.Context,
     revision: Annotated[
-        int | None, typer.Argument(help="Revision to go back to. [default: the last one that worked]")
+        int | None,
+        typer.Argument(
+            autocompletion=complete.revisions, help="Revision to go back to. [default: the last one that worked]"
+        ),
     ] = None,
     timeout: Timeout = "5m",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fogflow_k8s.commands import complete
 from fogflow_k8s.errors import Refused, ToolMissing, UsageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,14 @@ def among(flag: str, *allowed: str) -> Callable[[str], str]:
 
 
 Output = Annotated[
-    str, typer.Option("--output", "-o", callback=among("--output", "table", "json"), help="table or json.")
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        callback=among("--output", "table", "json"),
+        autocompletion=complete.words("table", "json"),
+        help="table or json.",
+    ),
 ]
 Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

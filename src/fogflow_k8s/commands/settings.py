@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.session import among, one_of
 
 if TYPE_CHECKING:
@@ -22,12 +23,28 @@ ValuesFiles = Annotated[
     list[Path], typer.Option("--values", "-f", help="values.yaml for the chart (repeatable, later wins).")
 ]
 Set = Annotated[list[str], typer.Option("--set", help="One value, as key.path=value (repeatable).")]
-Expose = Annotated[str, typer.Option(help="none, external-ip, node-port, load-balancer, ingress or gateway.")]
+_EXPOSE = {
+    "none": "none",
+    "external-ip": "externalIPs",
+    "node-port": "nodePort",
+    "load-balancer": "loadBalancer",
+    "ingress": "ingress",
+    "gateway": "gateway",
+}
+Expose = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete.words(*_EXPOSE),
+        help="none, external-ip, node-port, load-balancer, ingress or gateway.",
+    ),
+]
+_PRESETS = ("single-node", "small", "ha")
 Preset = Annotated[
     str,
     typer.Option(
         "--preset",
-        callback=among("--preset", "single-node", "small", "ha"),
+        callback=among("--preset", *_PRESETS),
+        autocompletion=complete.words(*_PRESETS),
         help="single-node, small or ha: values that you did not set. Default: what fits the nodes.",
     ),
 ]
@@ -46,6 +63,7 @@ DryRun = Annotated[
     str,
     typer.Option(
         callback=among("--dry-run", "client", "server"),
+        autocompletion=complete.words("client", "server"),
         help="client or server: say what would change, change nothing.",
     ),
 ]
@@ -53,15 +71,6 @@ AllowOtherCluster = Annotated[
     bool, typer.Option("--allow-other-cluster", help="This cluster, though the last one was another.")
 ]
 ExpectCluster = Annotated[str, typer.Option(help="Refuse any cluster but the one with this UID.")]
-
-_EXPOSE = {
-    "none": "none",
-    "external-ip": "externalIPs",
-    "node-port": "nodePort",
-    "load-balancer": "loadBalancer",
-    "ingress": "ingress",
-    "gateway": "gateway",
-}
 
 
 def load(config: Path | None, values: list[Path], sets: list[str], external_ips: list[str], expose: str = "") -> Values:

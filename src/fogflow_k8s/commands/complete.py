@@ -1,0 +1,100 @@
+"""What the shell offers at Tab: contexts, namespaces, revisions, components, ids of checks. Quick, and silent when nothing answers.
+
+Global options may stand anywhere, but the completing parser sees only those in front of the verb; the words of the line are
+looked through for the others.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import TypeVar
+
+PATIENCE_S = 2.0
+T = TypeVar("T")
+
+
+def contexts() -> list[str]:
+    """The contexts of the kubeconfig."""
+    return _or_nothing(_contexts)
+
+
+def namespaces() -> list[str]:
+    """The namespaces of the cluster that the line names; the usual one first."""
+    return _or_nothing(_namespaces)
+
+
+def revisions() -> list[tuple[str, str]]:
+    """The revisions of the release, newest first, with their status."""
+    return _or_nothing(_revisions)
+
+
+def components() -> list[str]:
+    """FogFlow's components."""
+    from fogflow_k8s.model.components import NAMES
+
+    return list(NAMES)
+
+
+def checks() -> list[str]:
+    """The ids of checks."""
+    from fogflow_k8s.actions.checkup import IDS
+
+    return list(IDS)
+
+
+def words(*some: str) -> Callable[[], list[str]]:
+    """For an option that takes one of a few words."""
+    return lambda: list(some)
+
+
+def given(*flags: str) -> str:
+    """The value of a flag on the line that is being completed, as FLAG VALUE or --FLAG=VALUE; "" without one."""
+    try:
+        line = shlex.split(os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "")
+    except ValueError:  # an open quote
+        return ""
+    for word, following in zip(line, [*line[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in flags:
+            return value if equals else following
+    return ""
+
+
+def _contexts() -> list[str]:
+    import yaml
+
+    where = given("--kubeconfig") or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    found = []
+    for path in filter(None, where.split(os.pathsep)):
+        with open(os.path.expanduser(path), encoding="utf-8") as stream:  # noqa: PTH123, PTH111 - as the loader reads it
+            found += [str(c["name"]) for c in (yaml.safe_load(stream) or {}).get("contexts") or []]
+    return found
+
+
+def _namespaces() -> list[str]:
+    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
+
+    cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
+    found = [str(n["metadata"]["name"]) for n in cluster.list("Namespace")]
+    return sorted(found, key=lambda name: (name != DEFAULT_NAMESPACE, name))
+
+
+def _revisions() -> list[tuple[str, str]]:
+    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
+
+    cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
+    namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
+    release = given("--release") or os.environ.get("FOGFLOW_K8S_RELEASE") or "fogflow"
+    stored = cluster.labels("Secret", namespace, f"owner=helm,name={release}")
+    return sorted(((each["version"], each["status"]) for each in stored), key=lambda r: -int(r[0]))
+
+
+def _or_nothing(ask: Callable[[], list[T]]) -> list[T]:
+    try:
+        return ask()
+    except Exception:  # noqa: BLE001 - an error here would be printed into the line that somebody is typing
+        return []
