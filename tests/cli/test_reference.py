@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
-import reference  # noqa: E402
+import reference
 
 
 def test_every_verb_has_an_example_that_begins_with_it():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
+UNINSTALLING = "uninstalling"
 WORKED = ("deployed", "superseded")
 
 
@@ -69,14 +70,15 @@ def rollback_target(history: Sequence[Revision]) -> Revision | None:
 
 
 def repair(history: Sequence[Revision]) -> Repair | None:
-    """How to get a pending release going again, or None when it is not pending.
+    """How to get a release going again in the middle of which an operation died; None when none did.
 
     Helm refuses every upgrade of a pending release; it rolls back all the same. A first install has nothing to go back
-    to but itself: `rollback NAME 1` makes it revision 2, deployed, with revision 1 kept (tried with Helm 4.3).
+    to but itself: `rollback NAME 1` makes it revision 2, deployed, with revision 1 kept (tried with Helm 4.3). What was
+    being uninstalled was deployed before: going back to itself makes the objects anew that are gone already.
     """
-    if not history or history[-1].status not in PENDING:
+    if not history or history[-1].status not in (*PENDING, UNINSTALLING):
         return None
     newest = history[-1]
-    good = last_that_worked(history, before=newest.number)
+    good = None if newest.status == UNINSTALLING else last_that_worked(history, before=newest.number)
     target = good.number if good else newest.number
     return Repair("rollback", target, f"revision {newest.number} was left {newest.status} by an operation that died")

@@ -21,6 +21,8 @@ def history(*statuses, verified=()):
         (history("superseded", "deployed", "failed", "pending-upgrade"), 2),
         (history("superseded", "superseded", "pending-upgrade", verified=[1]), 1),
         (history("failed", "pending-upgrade"), 2),
+        (history("superseded", "uninstalling", verified=[1, 2]), 2),
+        (history("superseded", "uninstalled"), None),
     ],
 )
 def test_a_pending_release_is_rolled_back_to_what_worked_else_to_itself(given, expected):

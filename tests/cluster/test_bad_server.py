@@ -1,0 +1,63 @@
+"""An API server that is slow, breaks connections, or answers 429, 503 and 410: it ends right, or with a typed error, in time."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from tests.cluster import proxy
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+SLOW_S = float(os.environ.get("FOGFLOW_K8S_TEST_SLOW_S", "0.3"))  # make kills: 2
+
+
+def lists(request):
+    return request.command == "GET" and "watch=" not in request.path
+
+
+FAULTS = {
+    "slow": proxy.slow(SLOW_S),
+    "every 5th connection dropped": proxy.dropping(5),
+    "every 3rd answer 429": proxy.refusing(429, "TooManyRequests", 3, Retry_After="1"),
+    "every 3rd answer 503": proxy.refusing(503, "ServiceUnavailable", 3),
+    "every 3rd list 410": proxy.refusing(410, "Expired", 3, lambda r: lists(r) and "limit=" in r.path),
+}
+RIGHT = {"deploy": (0, 20, 21, 30), "status": (0, 30, 40)}
+
+
+@pytest.fixture
+def config(site):
+    done = subprocess.run([site.kubectl_path, "config", "view", "--raw", "--minify", "-o", "json"], env=site.env, capture_output=True, text=True, check=True)  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def through(site, url):
+    cluster = {"name": "bad", "cluster": {"server": url}}
+    context = {"name": "bad", "context": {"cluster": "bad", "user": "bad"}}
+    path = site.state / "bad.kubeconfig"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "contexts": [context],
+                                "users": [{"name": "bad", "user": {}}], "current-context": "bad"}))  # fmt: skip
+    path.chmod(0o600)
+    return {"KUBECONFIG": str(path)}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_it_ends_right_or_with_a_typed_error(site, config, name):
+    with proxy.Proxy(config, site.state, FAULTS[name]) as bad:
+        env = through(site, bad.url)
+        for words in (["deploy", "--external-ip", "192.0.2.10", "--timeout", "60s"], ["status"], ["history"]):
+            start = time.monotonic()
+            out = site.run(*words, "-o", "json", env=env, code=None)
+            took = time.monotonic() - start
+            document = json.loads(out)
+            assert "this is a bug" not in site.stderr, site.stderr
+            assert took < 600, f"{words} hung"
+            if "error" in document and isinstance(document["error"], dict):
+                assert document["exit"] in {11, 20, 21, 30, 41}, document
+                assert document["error"]["hint"], document
+        assert len(bad.seen) > 20, "it went through the proxy"
+    # whatever became of it: with a well server the next deploy is right
+    assert site.deploy()["exit"] == 0
+    assert site.json("status")["state"] == "unverified"
