@@ -12,6 +12,7 @@ import typer
 
 from fogflow_k8s import __version__
 from fogflow_k8s.commands import (
+    bundle,
     complete,
     config,
     dashboard,
@@ -96,6 +97,7 @@ for verb in (
     verify.verify,
     restart.restart,
     logs.logs,
+    bundle.bundle,
     dashboard.dashboard,
     render.render,
     version.version,

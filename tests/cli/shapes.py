@@ -130,7 +130,7 @@ OUTCOMES: dict[str, Outcome] = {
         causes=(image_not_found(),),
         seconds=SECONDS,
         says="rolled back to revision 1, which is ready again",
-        evidence=Path("evidence/fogflow-20260304T120000Z"),
+        bundle=Path("bundles/fogflow-20260304T120000Z.tar.gz"),
         before=1,
     ),
     "first-install-left": Outcome(
@@ -140,7 +140,7 @@ OUTCOMES: dict[str, Outcome] = {
         causes=(image_not_found(),),
         seconds=SECONDS,
         says="left as it is: there is no earlier revision",
-        evidence=Path("evidence/fogflow-20260304T120000Z"),
+        bundle=Path("bundles/fogflow-20260304T120000Z.tar.gz"),
     ),
     "upgrade-left-elsewhere": Outcome(
         "left-failed",

@@ -1,6 +1,7 @@
 """Deploy on a real API server: install, nothing, upgrade, drift, and what is refused."""
 
 import json
+import tarfile
 
 import pytest
 
@@ -80,8 +81,11 @@ def test_a_bad_upgrade_is_explained_and_taken_back(site):
         3,
         "deployed",
     )
-    saved = json.loads((__import__("pathlib").Path(bad["evidence"]) / "pods.json").read_text())
-    assert any("does-not-exist" in json.dumps(pod) for pod in saved)
+    with tarfile.open(bad["evidence"]) as saved:
+        names = saved.getnames()
+        pods = next(name for name in names if name.endswith(f"objects/{site.namespace}/pod.json"))
+        assert "does-not-exist" in saved.extractfile(pods).read().decode()
+    assert any(name.endswith("assessment.json") for name in names)
     image = site.get("deployment", "master")["spec"]["template"]["spec"]["containers"][0]["image"]
     assert not image.endswith("does-not-exist")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fogflow_k8s.actions import (
     apiserver,
+    bundle,
     capacity,
     check,
     guard,
@@ -255,7 +256,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
     except ClusterError:
         raise
     except FogflowError as error:
-        return recovery.failed(work, lease, now(work), recovery.helm_cause(work, error), error=error.message)
+        return recovery.failed(work, lease, now(work), recovery.helm_cause(work, error), error=op.mask(error.message))
     work.installed = status.made(op, work.installed, done.stdout, work.objects)
     return _wait(work, lease, made=made)
 
@@ -272,7 +273,9 @@ def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
         return outcome(work, made, 0, tracked.assessment)
     if tracked.end == "advancing":
         says = f"left as it is: still advancing after {request.timeout_s:g} s"
-        return outcome(work, "timed-out", 30, tracked.assessment, causes=tracked.assessment.causes, says=says)
+        seen = tracked.assessment
+        saved = bundle.save(op, seen, why=f"{op.command}: time up", timeout_s=bundle.AT_FAILURE_S)
+        return outcome(work, "timed-out", 30, seen, causes=seen.causes, says=says, bundle=saved)
     return recovery.failed(work, lease, tracked.assessment, tracked.assessment.causes)
 
 

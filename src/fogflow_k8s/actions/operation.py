@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from fogflow_k8s.adapters.cluster import Cluster
 from fogflow_k8s.adapters.helm import Helm, Target
@@ -14,6 +15,9 @@ from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.placement import labels
+
+if TYPE_CHECKING:
+    from fogflow_k8s.actions.secrecy import Known
 
 SIMULATED = "fogflow-k8s.io/simulated"  # the label of a simulated node
 
@@ -29,6 +33,7 @@ class Operation:
     meanwhile: Callable[[], object] = lambda: None  # done while Helm works: loading what is needed afterwards
     today: Callable[[], datetime] = lambda: datetime.now(UTC)  # the wall clock: reports carry its time
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
+    bundles: Path | None = None  # the folder for the archive of a failure; None: none is made
 
     @property
     def target(self) -> Target:
@@ -59,6 +64,17 @@ class Operation:
             if error.status == 403:
                 return None
             raise
+
+    @cached_property
+    def known(self) -> Known:
+        """What is secret about the release, read when something has to be shown that others wrote."""
+        from fogflow_k8s.actions.secrecy import known
+
+        return known(self.cluster, self.release, (self.namespace, self.tasks_namespace))
+
+    def mask(self, text: str) -> str:
+        """A text that others wrote, without secrets."""
+        return self.known.redactor.text(text) if text else ""
 
     @property
     def simulated(self) -> bool:

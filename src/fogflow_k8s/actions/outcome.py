@@ -25,7 +25,7 @@ class Outcome:
     causes: tuple[Cause, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)  # total, helm, wait
     says: str = ""  # what was done, for the failure block
-    evidence: Path | None = None
+    bundle: Path | None = None  # the support archive of a failure
     before: int = 0  # the revision before
     error: str = ""  # Helm's own words, when it was Helm that failed
     dry_run: bool = False

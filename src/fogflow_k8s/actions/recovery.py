@@ -1,10 +1,10 @@
-"""When a deploy fails: evidence first, then back to what worked; or the truth about where it was left."""
+"""When a deploy fails: what it looked like is saved first, then back to what worked; or the truth about where it was left."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fogflow_k8s.actions import evidence, record, rollout, status
+from fogflow_k8s.actions import bundle, record, rollout, status
 from fogflow_k8s.actions.lock import Held
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.work import Work, now, outcome
@@ -16,14 +16,17 @@ from fogflow_k8s.model.release import Revision, last_that_worked
 
 
 def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...], *, error: str = "") -> Outcome:
-    """Save the evidence, then take a failed upgrade back; a first install stays, so that it can be looked at."""
+    """Save what it looks like, then take a failed upgrade back; a first install stays, so that it can be looked at."""
     op, request = work.op, work.request
-    folder = evidence.save(op, seen, op.helm.manifest() if work.installed else "")
+    going_back = request.rollback_on_failure and bool(work.installed)
+    saved = bundle.save(
+        op, seen, why=f"{op.command} failed", timeout_s=bundle.BEFORE_ROLLBACK_S if going_back else bundle.AT_FAILURE_S
+    )
     for each in causes[:1]:
         op.report.warn(f"{each.id} {each.summary}")
     history = (status.installed(op) or work.installed or status.Installed((), ())).history
     good = last_that_worked(history, before=history[-1].number) if history else None
-    found: dict[str, Any] = {"causes": causes, "evidence": folder, "error": error}
+    found: dict[str, Any] = {"causes": causes, "bundle": saved, "error": error}
     if good is None or not request.rollback_on_failure:
         why = "a first install has nothing to go back to" if good is None else "--no-rollback-on-failure"
         return outcome(work, "left-failed", 21, seen, says=f"left in place: {why}", **found)
@@ -54,7 +57,8 @@ def helm_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
     """The cause behind a Helm that failed, with its own words as evidence."""
     id_ = "FK-7002" if isinstance(error, HelmConflict) else "FK-7001"
     what = "fields of the release are owned by somebody else" if id_ == "FK-7002" else "helm could not carry it out"
-    return (cause(id_, "release", f"release/{work.op.release}", what, evidence=tuple(error.message.splitlines()[:8])),)
+    said = work.op.mask(error.message).splitlines()[:8]
+    return (cause(id_, "release", f"release/{work.op.release}", what, evidence=tuple(said)),)
 
 
 def interrupted(work: Work) -> Interrupted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fogflow_k8s.actions import record, rollout, status, track
+from fogflow_k8s.actions import bundle, record, rollout, status, track
 from fogflow_k8s.actions.lock import held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome
@@ -92,6 +92,9 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
                 **common,
             )
         causes = tracked.assessment.causes
+        common["bundle"] = bundle.save(
+            op, tracked.assessment, why=f"{op.command} failed", timeout_s=bundle.AT_FAILURE_S
+        )
         if tracked.end == "advancing":
             return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
         return Outcome(

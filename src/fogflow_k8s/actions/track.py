@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from fogflow_k8s.actions.diagnose import diagnosed
@@ -50,7 +50,7 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
 
 def glance(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Assessment:
     """The state of the workloads as of now. Raises ClusterError."""
-    return assess(expected, look(op, expected))
+    return _masked(op, assess(expected, look(op, expected)))
 
 
 def track(
@@ -99,11 +99,24 @@ def track(
     try:
         last = wait_for("the rollout", observe, done, timeout_s=limit, every_s=EVERY_S, clock=op.clock)
     except WaitTimeout as error:
-        last = assess(expected, cast("Assessment", error.last).seen, final=True)  # wait_for looks at least once
+        seen = cast("Assessment", error.last).seen  # wait_for looks at least once
+        last = _masked(op, assess(expected, seen, final=True))
         moving = bool(last.pulling) or op.clock.now() - changed_at < ADVANCING_S
         innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
         return Tracked("advancing" if moving and innocent else "deadline", diagnosed(op, last))
     return Tracked("hopeless", diagnosed(op, last)) if last.hopeless and not last.ready else Tracked("ready", last)
+
+
+def _masked(op: Operation, found: Assessment) -> Assessment:
+    """The same, without secrets: events and kubelets repeat what they were given."""
+    if not found.causes:
+        return found
+    causes = (
+        replace(c, summary=op.mask(c.summary), evidence=tuple(op.mask(line) for line in c.evidence))
+        for c in found.causes
+    )
+    rows = (replace(c, verdict=replace(c.verdict, reason=op.mask(c.verdict.reason))) for c in found.components)
+    return replace(found, components=tuple(rows), causes=tuple(causes))
 
 
 def _cell(op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> Cell | None:

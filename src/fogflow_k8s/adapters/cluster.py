@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -55,6 +55,9 @@ class Cluster(Protocol):
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> Objects:
         """All objects of a kind that match."""
 
+    def pages(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> Iterator[Objects]:
+        """The same, a few hundred at a time: never all of them in memory. Raises Gone when the server forgets the rest."""
+
     def labels(self, kind: str, namespace: str, selector: str = "") -> Labels:
         """Only the labels of all objects that match: the way to look at large ones."""
 
@@ -78,8 +81,18 @@ class Cluster(Protocol):
     def delete(self, kind: str, name: str, namespace: str = "", *, grace_s: int | None = None) -> bool:
         """Delete; False when it did not exist."""
 
-    def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 50) -> str:
-        """The tail of a container's log."""
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        lines: int = 50,
+        since_s: int = 0,
+        limit: int = 0,
+    ) -> str:
+        """The tail of a container's log, each line with its time; of the last `since_s` seconds, at most `limit` bytes (0: all)."""
 
 
 @dataclass(frozen=True)
@@ -133,20 +146,23 @@ class KubeCluster:
             return None
 
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> Objects:
-        """All objects of a kind that match, in pages of 500; an expired page starts the list anew."""
-        query = {"labelSelector": selector, "fieldSelector": fields, "limit": "500"}
-        items: Objects = []
-        token = ""
+        """All objects of a kind that match; when a page expired meanwhile, the list is read anew."""
         while True:
             try:
-                page = self.request("GET", path_of(kind, namespace), query={**query, "continue": token}).json()
+                return [obj for page in self.pages(kind, namespace, selector, fields) for obj in page]
             except Gone:
-                items, token = [], ""
                 continue
-            items.extend({"kind": kind, **item} for item in page.get("items") or [])
+
+    def pages(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> Iterator[Objects]:
+        """All objects of a kind that match, in pages of 500."""
+        query = {"labelSelector": selector, "fieldSelector": fields, "limit": "500"}
+        token = ""
+        while True:
+            page = self.request("GET", path_of(kind, namespace), query={**query, "continue": token}).json()
+            yield [{"kind": kind, **item} for item in page.get("items") or []]
             token = str((page.get("metadata") or {}).get("continue") or "")
             if not token:
-                return items
+                return
 
     def labels(self, kind: str, namespace: str, selector: str = "") -> Labels:
         """Only the labels of all objects that match; what else is in them is not sent."""
@@ -202,9 +218,20 @@ class KubeCluster:
             return False
         return True
 
-    def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 50) -> str:
+    def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        lines: int = 50,
+        since_s: int = 0,
+        limit: int = 0,
+    ) -> str:
         """The tail of a container's log. Raises ClusterError when there is none."""
         query = {"container": container, "tailLines": str(lines), "previous": "true" if previous else ""}
+        query |= {"sinceSeconds": str(since_s or ""), "limitBytes": str(limit or ""), "timestamps": "true"}
         return self.request("GET", f"{path_of('Pod', namespace, pod)}/log", query=query).body.decode(errors="replace")
 
     def request(
@@ -261,7 +288,7 @@ class KubeCluster:
 
         c = self._configuration
         tls: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED" if c.verify_ssl else "CERT_NONE", "ca_certs": c.ssl_ca_cert}
-        tls |= {"cert_file": c.cert_file, "key_file": c.key_file, "maxsize": 8}
+        tls |= {"cert_file": c.cert_file, "key_file": c.key_file, "maxsize": 32}
         if getattr(c, "tls_server_name", None):
             tls["server_hostname"] = c.tls_server_name
             tls["assert_hostname"] = c.tls_server_name

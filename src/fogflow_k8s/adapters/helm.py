@@ -130,11 +130,15 @@ class Helm:
         """The manifests of a revision (default: the newest) as YAML. Raises ReleaseNotFound."""
         return self.read_text(self.start_manifest(revision))
 
-    def values(self, revision: int | None = None) -> dict[str, Any]:
-        """The values a person gave with a revision. Raises ReleaseNotFound."""
-        which = ["--revision", str(revision)] if revision else []
-        done = self.runner.run(self._argv("get", "values", self.target.release, "--output", "json", *which))
-        return json.loads(self._text(done)) or {}
+    def start_values(self, revision: int) -> Child:
+        """`helm get values` under way: what a person gave with a revision, as JSON."""
+        return self.runner.start(
+            self._argv("get", "values", self.target.release, "--output", "json", "--revision", str(revision))
+        )
+
+    def start_status(self) -> Child:
+        """`helm status` under way, as JSON."""
+        return self.runner.start(self._argv("status", self.target.release, "--output", "json"))
 
     def start_template(
         self, chart: Path, values: Mapping[str, Any], *, upgrade: bool = False, kube_version: str = ""

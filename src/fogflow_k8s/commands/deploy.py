@@ -8,6 +8,7 @@ from importlib import import_module
 import typer
 
 from fogflow_k8s.commands import settings
+from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
 from fogflow_k8s.commands.session import Output, Timeout, existing, print_json, seconds, session
 
 
@@ -27,6 +28,8 @@ def deploy(
     dry_run: settings.DryRun = "",
     allow_other_cluster: settings.AllowOtherCluster = False,
     expect_cluster: settings.ExpectCluster = "",
+    bundle: OnFailure = True,
+    bundle_dir: Folder = None,
     output: Output = "table",
 ) -> None:
     """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
@@ -41,6 +44,7 @@ def deploy(
 
     wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
+    op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
     check.require(op)
     if output == "table":
         op.meanwhile = partial(import_module, "fogflow_k8s.console.screens")

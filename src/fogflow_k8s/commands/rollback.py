@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
+from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
 from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
 
 
@@ -22,6 +23,8 @@ def rollback(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False,
     yes: Yes = False,
+    bundle: OnFailure = True,
+    bundle_dir: Folder = None,
     output: Output = "table",
 ) -> None:
     """Go back to an earlier revision: show what changes, do it, wait, and say how it ended."""
@@ -32,6 +35,7 @@ def rollback(
     me = session(ctx)
     timeout_s = seconds(timeout)
     op = me.operation()
+    op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
     plan = action.plan(op, revision)
     op.report.step(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"

@@ -85,12 +85,15 @@ class Session:
 
         return PlainReporter(sys.stderr, quiet=self.quiet)
 
-    def operation(self, namespace: str = "") -> Operation:
-        """The release on its cluster. Raises UsageError, ClusterError, ToolMissing; nothing is sent yet."""
+    def operation(self, namespace: str = "", *, helm_needed: bool = True) -> Operation:
+        """The release on its cluster. Raises UsageError, ClusterError, ToolMissing; nothing is sent yet.
+
+        Without `helm_needed` an absent helm is met (as ToolMissing) only by what asks it.
+        """
         from fogflow_k8s.actions.operation import Operation
         from fogflow_k8s.adapters.cluster import KubeCluster
 
-        helm = self._helm(namespace)
+        helm = self._helm(namespace, needed=helm_needed)
         cluster = KubeCluster.connect(self.kubeconfig, self.context)
         return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
 
@@ -111,13 +114,19 @@ class Session:
             helm.begin()
             ctx.call_on_close(helm.abandon)
 
-    def _helm(self, namespace: str = "") -> Helm:
+    def _helm(self, namespace: str = "", *, needed: bool = True) -> Helm:
         from fogflow_k8s.adapters.helm import Helm, Target
         from fogflow_k8s.adapters.process import SystemRunner
 
         target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
         if self._begun is None or self._begun.target != target:
-            self._begun = Helm(SystemRunner(echo=self._echo), target, helm_binary(), version=_known_version())
+            runner = SystemRunner(echo=self._echo)
+            try:
+                self._begun = Helm(runner, target, helm_binary(), version=_known_version())
+            except ToolMissing:
+                if needed:
+                    raise
+                return Helm(runner, target)
         return self._begun
 
     def _echo(self, line: str) -> None:

@@ -54,7 +54,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "seconds": outcome.seconds,
         "says": outcome.says,
         "error": outcome.error,
-        "evidence": str(outcome.evidence) if outcome.evidence else None,
+        "evidence": str(outcome.bundle) if outcome.bundle else None,
         "preset": _preset(outcome.preset) if outcome.preset else None,
     }
 

@@ -206,8 +206,8 @@ def _failure(outcome: Outcome) -> list[RenderableType]:
         parts += [Text(""), Text(f"Helm     {outcome.error}")]
     if outcome.says:
         parts += [Text(""), Text.assemble(("Done     ", "bold"), outcome.says)]
-    if outcome.evidence:
-        parts.append(Text.assemble(("Evidence ", "bold"), str(outcome.evidence)))
+    if outcome.bundle:
+        parts.append(Text.assemble(("Bundle   ", "bold"), str(outcome.bundle)))
     return parts
 
 

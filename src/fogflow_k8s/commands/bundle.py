@@ -1,0 +1,102 @@
+"""`bundle`, and the flags by which deploy and rollback make one when they fail."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fogflow_k8s.commands.session import Output, print_json, seconds, session
+from fogflow_k8s.errors import UsageError
+
+if TYPE_CHECKING:
+    from fogflow_k8s.actions.bag import Bag
+    from fogflow_k8s.actions.operation import Operation
+
+OnFailure = Annotated[bool, typer.Option("--bundle/--no-bundle", help="Save a support archive when it fails.")]
+Folder = Annotated[
+    Path | None, typer.Option("--bundle-dir", help="Where to save it. [default: the state folder]", show_default=False)
+]
+
+
+def bundle(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Option("--output-file", "-f", help="The archive. [default: RELEASE-TIME.tar.gz]", show_default=False),
+    ] = None,
+    since: Annotated[str, typer.Option(help="Logs of the last so much time, like 2h.")] = "24h",
+    include: Annotated[list[str], typer.Option(help="Only this collector (repeatable).")] = [],  # noqa: B006 - typer makes a new list each time
+    exclude: Annotated[list[str], typer.Option(help="Without this collector (repeatable).")] = [],  # noqa: B006
+    max_size: Annotated[str, typer.Option(help="Greatest size of the archive, like 50MB.")] = "50MB",
+    timeout: Annotated[str, typer.Option(help="Take what is there after so long.")] = "60s",
+    output: Output = "table",
+) -> None:
+    """Save what is known about the release in one archive, without secrets: objects, logs, events, history, status."""
+    from fogflow_k8s.actions import bundle as action
+    from fogflow_k8s.actions.collectors import Collector, earlier
+    from fogflow_k8s.console.bundle import bundle_document, bundle_screen
+
+    me = session(ctx)
+    when = datetime.now(UTC)
+    path = file or Path(f"{action.name_of(me.release, when)}.tar.gz")
+    limit, since_s, timeout_s = size(max_size), int(seconds(since)), seconds(timeout)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise UsageError(f"--output-file {path}: {what}", hint="name a file in a folder that exists")
+    op = me.operation(helm_needed=False)
+    op.report.step(f"collecting release {op.release} in namespace {op.namespace} on {op.cluster.context}")
+    request = action.Request(
+        path=path, when=when, since_s=since_s, include=tuple(include), exclude=tuple(exclude), max_bytes=limit, timeout_s=timeout_s,
+        extra=(Collector("status", lambda bag: _status(op, bag)), earlier(op, folder_for_failures())),
+    )  # fmt: skip
+    made = action.make(op, request)
+    for warning in made.warnings:
+        op.report.warn(warning)
+    me.reporter.close()
+    print_json(bundle_document(made)) if output == "json" else me.show(bundle_screen(made))
+
+
+def folder_for_failures() -> Path:
+    """Where the archives of failed deploys and rollbacks lie."""
+    from fogflow_k8s.adapters.places import state_home
+
+    return state_home() / "bundles"
+
+
+def size(text: str) -> int:
+    """A size like 500KB, 50MB, 1GB or plain bytes, in bytes. Raises UsageError."""
+    import re
+
+    from fogflow_k8s.actions.bundle import SMALLEST
+
+    units = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B?)", text, re.IGNORECASE)
+    unit = found[2].upper().removesuffix("B") if found else ""
+    if not found:
+        raise UsageError(f"--max-size {text!r} is not a size", hint="write it like 500KB, 50MB or 1GB")
+    value = int(float(found[1]) * units[f"{unit}B" if unit else ""])
+    if value < SMALLEST:
+        raise UsageError(f"--max-size {text}: too small for anything", hint=f"at least {SMALLEST // 1000}KB")
+    return value
+
+
+def _status(op: Operation, bag: Bag) -> None:
+    """The document and the screen of `status`: what a person would be asked for first."""
+    import io
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from fogflow_k8s.actions import status
+    from fogflow_k8s.console.documents import report_document
+    from fogflow_k8s.console.screens import show, status_screen
+    from fogflow_k8s.engine.reporter import Silent
+
+    report = status.status(replace(op, report=Silent()))
+    bag.put("status.json", report_document(report))
+    drawn = io.StringIO()
+    show(Console(file=drawn, width=200, no_color=True, emoji=False), status_screen(report))
+    bag.put("status.txt", drawn.getvalue())

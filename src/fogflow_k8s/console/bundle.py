@@ -1,0 +1,45 @@
+"""What `bundle` shows: where the archive is, what is in it, what was masked, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from fogflow_k8s.actions.bundle import Bundle
+from fogflow_k8s.console.documents import V
+
+
+def bundle_screen(bundle: Bundle) -> RenderableType:
+    """The end of `bundle`."""
+    files = sum(len(p.members) for p in bundle.parts)
+    masked = ", ".join(f"{count} x {rule}" for rule, count in sorted(bundle.masked.items()))
+    cut = sum(bool(m.truncated) for p in bundle.parts for m in p.members)
+    lines: list[RenderableType] = [
+        Text.assemble(("Bundle   ", "bold"), str(bundle.path)),
+        Text(f"         {files} files, {bundle.size / 1000:,.0f} kB, in {bundle.seconds:.1f} s"),
+        Text(f"Masked   {masked or 'nothing'}"),
+    ]
+    if cut:
+        lines.append(Text(f"Cut      {cut} files are not whole; index.md says which and why", "yellow"))
+    if missing := sorted({p.name for p in bundle.parts if p.errors}):
+        lines.append(Text(f"Missing  something of: {', '.join(missing)}", "yellow"))
+    lines.append(
+        Text("         index.md in it says what is there. Look before you hand it on: nobody knows all your secrets.")
+    )
+    return Group(*lines)
+
+
+def bundle_document(bundle: Bundle) -> dict[str, Any]:
+    """The document of `bundle -o json`."""
+    return {
+        "v": V,
+        "path": str(bundle.path.absolute()),
+        "bytes": bundle.size,
+        "seconds": round(bundle.seconds, 3),
+        "files": sum(len(p.members) for p in bundle.parts),
+        "masked": dict(sorted(bundle.masked.items())),
+        "warnings": list(bundle.warnings),
+        "collectors": [{"name": p.name, "files": len(p.members), "errors": list(p.errors)} for p in bundle.parts],
+    }
