@@ -66,7 +66,7 @@ class Bag:
             text = _json(done)
         self._add(file, text.encode(errors="replace"), masked, truncated)
         if self.left <= 0:
-            raise Full(f"time was up after {self._limits.seconds:g} s")
+            raise Full(f"time was up after {self._limits.seconds:.0f} s")
 
     def miss(self, why: str) -> None:
         """Note that something could not be had."""
@@ -89,7 +89,7 @@ class Bag:
         """What came of it, once it is done or so many seconds have passed; what comes later is dropped."""
         self._done.wait(max(patience_s, 0))
         if not self._done.is_set():
-            self.miss(f"gave no answer within {self._limits.seconds:g} s")
+            self.miss(f"gave no answer within {self._limits.seconds:.0f} s")
             self._ended = self._clock.now()
         with self._lock:
             self._closed = True

@@ -77,7 +77,7 @@ def make(op: Operation, request: Request) -> Bundle:
         wanted = _wanted(
             request,
             [
-                *collectors(op, since_s=request.since_s, revisions=request.revisions, secrets=knows.secrets),
+                *collectors(op, since_s=request.since_s, revisions=request.revisions, known=knows),
                 *request.extra,
             ],
         )
@@ -97,7 +97,7 @@ def make(op: Operation, request: Request) -> Bundle:
         index = json.dumps(inventory.index(facts, parts), indent=1, ensure_ascii=False) + "\n"
         archive.add("index.json", index.encode(), anyway=True)
         archive.add("index.md", inventory.page(facts, parts).encode(), anyway=True)
-    return Bundle(request.path, archive.size, op.clock.now() - start, tuple(parts), _warnings(parts, knows))
+    return Bundle(request.path, archive.size, op.clock.now() - start, tuple(parts), _warnings(parts))
 
 
 def save(op: Operation, seen: Assessment, *, why: str, timeout_s: float) -> Path | None:
@@ -163,15 +163,14 @@ def _collect(
 def _left_out(bag: Bag) -> None:
     bag.miss(
         "left out: Secrets could not be read, so their values could not be masked; "
-        f"--include {bag.name} takes them, masked by patterns alone"
+        "--include NAME takes what is named, masked by patterns alone"
     )
 
 
-def _warnings(parts: Sequence[Part], knows: Known) -> tuple[str, ...]:
+def _warnings(parts: Sequence[Part]) -> tuple[str, ...]:
     """What to know before the archive is handed on, each said once."""
     found: dict[str, list[str]] = {}
     for part in parts:
         for error in part.errors:
             found.setdefault(error, []).append(part.name)
-    lines = [f"{', '.join(names)}: {error}" for error, names in found.items()]
-    return (*([f"Secrets could not be read: {knows.why}"] if knows.why else []), *lines)
+    return tuple(f"{', '.join(dict.fromkeys(names))}: {error}" for error, names in found.items())

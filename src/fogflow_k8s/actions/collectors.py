@@ -16,6 +16,7 @@ from typing import Any
 from fogflow_k8s import __version__
 from fogflow_k8s.actions.bag import Bag, Full
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.secrecy import Known
 from fogflow_k8s.adapters.cluster import NotFound
 from fogflow_k8s.adapters.kubectl import client_version
 from fogflow_k8s.adapters.process import Child
@@ -43,7 +44,7 @@ class Collector:
     blind: bool = False
 
 
-def collectors(op: Operation, *, since_s: int, revisions: int, secrets: Sequence[Mapping[str, Any]]) -> list[Collector]:
+def collectors(op: Operation, *, since_s: int, revisions: int, known: Known) -> list[Collector]:
     """Every collector, those first whose objects are gone after a rollback."""
     instance = f"app.kubernetes.io/instance={op.release}"
     both = (op.namespace, op.tasks_namespace)
@@ -62,7 +63,7 @@ def collectors(op: Operation, *, since_s: int, revisions: int, secrets: Sequence
         kinds("network", NETWORK),
         kinds("limits", LIMITS),
         kinds("access", ACCESS),
-        Collector("secrets", partial(_secrets, secrets)),
+        Collector("secrets", partial(_secrets, known)),
         Collector("nodes", partial(_nodes, op)),
         kinds("tasks", ("Pod", *WORKLOADS, "ConfigMap"), (op.tasks_namespace,)),
         Collector("task-logs", partial(_logs, op, op.tasks_namespace, "", since_s), share=0.3, seconds=600, blind=True),
@@ -89,7 +90,10 @@ def _file(kind: str, number: int) -> str:
 
 
 class _gap:  # noqa: N801 - reads as a with statement
-    """What the server refuses is noted, and the next kind is tried; a kind that it does not know is nothing to note."""
+    """What the server refuses is noted, and the next kind is tried; a kind that it does not know is nothing to note.
+
+    A server that gives no answer at all ends the collector: it would be told thirty times.
+    """
 
     def __init__(self, bag: Bag, what: str) -> None:
         self._bag, self._what = bag, what
@@ -98,14 +102,18 @@ class _gap:  # noqa: N801 - reads as a with statement
         """Nothing to prepare."""
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        if isinstance(error, ClusterError) and not isinstance(error, NotFound):
+        if not isinstance(error, ClusterError) or not error.status:
+            return False
+        if not isinstance(error, NotFound):
             self._bag.miss(f"{self._what}: {error.message}")
-        return isinstance(error, ClusterError)
+        return True
 
 
-def _secrets(secrets: Sequence[Mapping[str, Any]], bag: Bag) -> None:
-    if secrets:
-        bag.put("objects/secrets.json", secrets)
+def _secrets(known: Known, bag: Bag) -> None:
+    if known.why:
+        bag.miss(known.why)
+    if known.secrets:
+        bag.put("objects/secrets.json", known.secrets)
 
 
 def _nodes(op: Operation, bag: Bag) -> None:

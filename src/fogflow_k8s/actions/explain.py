@@ -7,7 +7,7 @@ from typing import Any
 
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.nearest import nearest
-from fogflow_k8s.model.redact import MASK
+from fogflow_k8s.model.redact import Redactor
 from fogflow_k8s.model.values import Values
 from fogflow_k8s.model.values_base import schema_of
 
@@ -35,16 +35,9 @@ def explain(key: str, values: Values, origin: str) -> list[str]:
     lines.append(f"  allowed  {_allowed(target, schema)}")
     lines.append(f"  default  {json.dumps(default, ensure_ascii=False)}")
     from_ = origin or ("derived from what was given" if current != default else "default")
-    shown = json.dumps(_hidden({seen[-1]: current})[seen[-1]], ensure_ascii=False)
+    shown = json.dumps(Redactor().object({seen[-1]: current})[seen[-1]], ensure_ascii=False)
     lines.append(f"  value    {shown}  ({from_})")
     return lines
-
-
-def _hidden(node: Any) -> Any:
-    """The value without passwords, however deep."""
-    if not isinstance(node, dict):
-        return node
-    return {key: MASK if key == "password" and value else _hidden(value) for key, value in node.items()}
 
 
 def keys_below(started: str) -> list[str]:

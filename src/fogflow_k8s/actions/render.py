@@ -34,8 +34,8 @@ def render(helm: Helm, chart: Path, values: Values, folder: Path) -> list[Path]:
 
 
 def _with_secret(values: Values) -> Values:
-    """The same values, naming the password's Secret: a generated one would differ at each render."""
+    """The same values, naming the password's Secret: a generated one would differ at each render, and a given one is no file's."""
     given = values.given()
-    if not wants_our_secret(given):
+    if not (wants_our_secret(given) or values.rabbitmq.auth.password):
         return values
     return Values.model_validate(name_secret(given, BUS_SECRET)[0])

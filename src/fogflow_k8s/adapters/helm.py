@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from fogflow_k8s.adapters.process import Child, Completed, Runner
 from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed, ToolMissing
+from fogflow_k8s.model.redact import redact
 
 OLDEST = (3, 19, 0)
 BROKEN = {(4, 2, 1): "every wait for a hook or deletion blocks for the whole timeout (helm issue 32214)"}
@@ -235,6 +236,7 @@ def classify(done: Completed, target: Target) -> FogflowError:  # noqa: PLR0911 
         .strip()
         .removeprefix("Error: ")
     )
+    said = redact(said)  # it repeats values that the chart or the server refuse
     if re.search(r"release: not found|has no deployed releases", said):
         return ReleaseNotFound(f"release {target.release} does not exist in namespace {target.namespace}", exit_code=41)
     if "another operation" in said and "in progress" in said:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import session
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, session
 from fogflow_k8s.errors import UsageError
 
 
@@ -25,9 +25,10 @@ def logs(
     since: Annotated[str, typer.Option(help="Only newer ones, like 10m.")] = "",
 ) -> None:
     """Show the logs of a component's pods, each line with its pod; passwords are masked."""
+    from fogflow_k8s.actions import secrecy
+    from fogflow_k8s.adapters.cluster import KubeCluster
     from fogflow_k8s.model.components import NAMES
     from fogflow_k8s.model.nearest import nearest
-    from fogflow_k8s.model.redact import redact
 
     me = session(ctx)
     if component and component not in NAMES:
@@ -36,7 +37,11 @@ def logs(
     selector = f"app.kubernetes.io/instance={me.release}" + (f",app.kubernetes.io/component={component}" if component else "")  # fmt: skip
     words = [f"--selector={selector}", "--all-containers", "--prefix", f"--tail={tail}", "--max-log-requests=50"]
     words += ["--follow"] * follow + ["--previous"] * previous + ([f"--since={since}"] if since else [])
+    namespace = me.namespace or DEFAULT_NAMESPACE
+    known = secrecy.known(KubeCluster.connect(me.kubeconfig, me.context), me.release, (namespace,))
+    if known.why:
+        me.reporter.warn(f"only what looks like a password is masked: {known.why}")
     with me.kubectl().logs(*words) as lines:
         for line in lines:
-            sys.stdout.write(redact(line))
+            sys.stdout.write(known.redactor.text(line))
             sys.stdout.flush()

@@ -21,6 +21,7 @@ def render(
     expose: settings.Expose = "",
 ) -> None:
     """Write config.json, values.yaml and the manifests to a folder. No cluster is needed."""
+    from fogflow_k8s.actions.preflight import BUS_SECRET
     from fogflow_k8s.actions.render import render as action
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.helm import Helm, Target
@@ -31,3 +32,8 @@ def render(
     target = Target(me.release, me.namespace or wanted.namespace or DEFAULT_NAMESPACE)
     for path in action(Helm(SystemRunner(), target, helm_binary()), asset("charts/fogflow-chart"), wanted, output):
         typer.echo(str(path))
+    if wanted.rabbitmq.auth.password:
+        typer.echo(
+            f"The password is in none of them: kubectl -n {target.namespace} create secret generic {BUS_SECRET} --from-file=password=FILE",
+            err=True,
+        )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fogflow_k8s.model.manifests import key_of
-from fogflow_k8s.model.redact import MASK
+from fogflow_k8s.model.redact import MASK, Redactor, hides_variable
 
 Obj = Mapping[str, Any]
 _SERVER_METADATA = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
@@ -52,7 +52,7 @@ def object_changes(old: Obj, new: Obj) -> list[Change]:
     found = []
     for path, was, now in _walk(_own(old), _own(new), ()):
         hide = kind == "Secret" and path[:1] in (("data",), ("stringData",))
-        texts = (MASK, MASK) if hide else (_short(was), _short(now))
+        texts = (MASK, MASK) if hide else (_shown(path, was), _shown(path, now))
         found.append(Change("change", f"{kind}/{name}", _dotted(path), *texts))
     return found
 
@@ -106,6 +106,20 @@ def _walk_lists(old: list[Any], new: list[Any], path: tuple[str, ...]) -> Iterat
 
 def _dotted(path: tuple[str, ...]) -> str:
     return ".".join(path)
+
+
+def _shown(path: tuple[str, ...], value: Any) -> str:
+    """The value as a short text; that of a variable that nobody knows, or of what is called a password, is masked."""
+    if value is _ABSENT:
+        return _short(value)
+    for part in path:
+        if part.startswith("env[") and path[-1] == "value" and hides_variable(part[4:-1], str(value)):
+            return MASK
+    name = path[-1].partition("[")[0] if path else ""
+    plain = [value] if name == "env" else value
+    return _short(
+        Redactor().object({name: plain})[name] if name in ("env", "annotations") or isinstance(value, str) else value
+    )
 
 
 def _short(value: Any, limit: int = 60) -> str:
