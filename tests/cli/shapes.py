@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fogflow_k8s.actions.bundle import Bundle
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.model.assessment import PULLING, Assessment, Component
 from fogflow_k8s.model.catalogue import Cause, cause
+from fogflow_k8s.model.inventory import Member, Part
 from fogflow_k8s.model.presets import Preset
 from fogflow_k8s.model.readiness import Verdict
 from fogflow_k8s.model.release import Revision
@@ -159,6 +161,18 @@ OUTCOMES: dict[str, Outcome] = {
     ),
     "timed-out": Outcome("timed-out", 30, report(PULLS, state="progressing"), seconds=SECONDS),
 }
+
+BUNDLE = Bundle(
+    Path("fogflow-20260304T120000Z.tar.gz"),
+    163_456,
+    1.84,
+    (
+        Part("pods", 0.1, (Member("objects/city/pod.json", "pods", 60_961, 0.1, {"annotation": 8, "variable": 2}),)),
+        Part("logs", 0.5, (Member("logs/city/a.b.log", "logs", 99, 0.5, {"named": 1}, "the newest 5000 lines"),)),
+        Part("nodes", 0.0, (), ("nodes is forbidden",)),
+    ),
+    ("nodes: nodes is forbidden",),
+)
 
 HISTORY = [
     revision(1, "superseded", verified=True, by="ana@laptop", description="fogflow-k8s deploy by ana@laptop"),

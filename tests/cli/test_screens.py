@@ -10,9 +10,10 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from fogflow_k8s.console import documents, screens
+from fogflow_k8s.console import bundle, documents, screens
 from fogflow_k8s.errors import FogflowError
-from tests.cli.shapes import HISTORY, NOW, OUTCOMES, REPORTS, report
+from fogflow_k8s.model import inventory
+from tests.cli.shapes import BUNDLE, HISTORY, NOW, OUTCOMES, REPORTS, report
 
 COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
 
@@ -56,6 +57,15 @@ def test_the_document_of_an_operation(golden, name):
 def test_the_history(golden):
     golden("history.txt", drawn(screens.history_screen(HISTORY)))
     golden("history.json", as_json(documents.history_document(HISTORY)))
+
+
+def test_the_end_of_a_bundle(golden, tmp_path, monkeypatch):
+    golden("bundle.txt", drawn(bundle.bundle_screen(BUNDLE)))
+    monkeypatch.chdir(tmp_path)
+    golden("bundle.json", as_json(bundle.bundle_document(BUNDLE)).replace(str(tmp_path), "HERE"))
+    facts = {"release": "fogflow", "why": "asked for"}
+    golden("bundle-index.md", inventory.page(facts, BUNDLE.parts))
+    golden("bundle-index.json", as_json(inventory.index(facts, BUNDLE.parts)))
 
 
 def test_a_list_with_a_title(golden):

@@ -92,8 +92,8 @@ def test_a_bad_upgrade_is_explained_and_taken_back(site):
 
 def test_a_bad_upgrade_can_be_left_and_rolled_back_by_hand(site):
     site.deploy()
-    left = site.deploy("--set", "master.image.tag=does-not-exist", "--no-rollback-on-failure", code=21)
-    assert (left["result"], left["state"]) == ("left-failed", "failed")
+    left = site.deploy("--set", "master.image.tag=does-not-exist", "--no-rollback-on-failure", "--no-bundle", code=21)
+    assert (left["result"], left["state"], left["evidence"]) == ("left-failed", "failed", None)
     assert site.json("status", code=40)["causes"][0]["id"] == "FK-4001"
     assert site.json("rollback", "--yes")["result"] == "rolled-back"
     assert site.json("status")["state"] == "unverified"

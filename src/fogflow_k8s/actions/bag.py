@@ -34,7 +34,7 @@ class Bag:
     def __init__(self, name: str, archive: Archive, redactor: Redactor, limits: Limits, clock: Clock) -> None:
         self.name = name
         self._archive, self._redactor, self._limits, self._clock = archive, redactor, limits, clock
-        self._start = self._ended = clock.now()
+        self._start = self._ended = self._before = clock.now()
         self._members: list[Member] = []
         self._errors: list[str] = []
         self._used = 0
@@ -105,7 +105,9 @@ class Bag:
             if not packed:
                 raise Full(f"{file} and what follows: no room in the archive")
             self._used += packed
-            self._members.append(Member(file, self.name, len(data), dict(masked), truncated))
+            now = self._clock.now()
+            self._members.append(Member(file, self.name, len(data), now - self._before, dict(masked), truncated))
+            self._before = now
 
 
 def _json(value: Any) -> str:

@@ -27,7 +27,7 @@ def bundle(
         Path | None,
         typer.Option("--output-file", "-f", help="The archive. [default: RELEASE-TIME.tar.gz]", show_default=False),
     ] = None,
-    since: Annotated[str, typer.Option(help="Logs of the last so much time, like 2h.")] = "24h",
+    since: Annotated[str, typer.Option(help="Logs of the last so much time, like 2h; 0 for all.")] = "24h",
     include: Annotated[list[str], typer.Option(help="Only this collector (repeatable).")] = [],  # noqa: B006 - typer makes a new list each time
     exclude: Annotated[list[str], typer.Option(help="Without this collector (repeatable).")] = [],  # noqa: B006
     max_size: Annotated[str, typer.Option(help="Greatest size of the archive, like 50MB.")] = "50MB",

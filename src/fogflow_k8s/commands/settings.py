@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,7 +78,13 @@ def load(config: Path | None, values: list[Path], sets: list[str], external_ips:
     """The validated values. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
     from fogflow_k8s.adapters.files import settings
     from fogflow_k8s.errors import UsageError
+    from fogflow_k8s.model.redact import names_secret
 
+    for name in (each.partition("=")[0] for each in sets):
+        if names_secret(name):
+            sys.stderr.write(
+                f"  ! --set {name}: everybody on this machine sees command lines; give it in a file: --values\n"
+            )
     if expose:
         one_of(expose, tuple(_EXPOSE), "--expose")
         if external_ips and expose != "external-ip":

@@ -17,6 +17,7 @@ class Member:
     file: str
     collector: str
     bytes: int  # as it lies in the archive, unpacked
+    seconds: float = 0.0
     masked: Mapping[str, int] = field(default_factory=dict)  # rule -> how often
     truncated: str = ""  # why it is not whole; "" when it is
 
@@ -51,6 +52,7 @@ def index(facts: Mapping[str, Any], parts: Sequence[Part]) -> dict[str, Any]:
                 "file": m.file,
                 "collector": m.collector,
                 "bytes": m.bytes,
+                "seconds": round(m.seconds, 3),
                 "masked": dict(sorted(m.masked.items())),
                 "truncated": m.truncated,
             }
@@ -76,8 +78,9 @@ def page(facts: Mapping[str, Any], parts: Sequence[Part]) -> str:
     lines += [f"- {name}: {error}" for name, error in missing] or ["- nothing"]
     lines += ["", "## Collectors", "", "| collector | files | seconds |", "|---|---|---|"]
     lines += [f"| {p.name} | {len(p.members)} | {p.seconds:.2f} |" for p in parts]
-    lines += ["", "## Files", "", "| file | bytes | masked | |", "|---|---|---|---|"]
+    lines += ["", "## Files", "", "| file | bytes | seconds | masked | |", "|---|---|---|---|---|"]
     for part in parts:
         for m in part.members:
-            lines.append(f"| {m.file} | {m.bytes} | {sum(m.masked.values()) or ''} | {m.truncated} |")
+            said = ", ".join(f"{count} {rule}" for rule, count in sorted(m.masked.items()))
+            lines.append(f"| {m.file} | {m.bytes} | {m.seconds:.2f} | {said} | {m.truncated} |")
     return "\n".join(lines) + "\n"
