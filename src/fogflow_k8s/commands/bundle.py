@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands.session import Output, print_json, seconds, session
-from fogflow_k8s.errors import UsageError
+from fogflow_k8s.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.bag import Bag
@@ -52,7 +52,12 @@ def bundle(
         path=path, when=when, since_s=since_s, include=tuple(include), exclude=tuple(exclude), max_bytes=limit, timeout_s=timeout_s,
         extra=(Collector("status", lambda bag: _status(op, bag)), earlier(op, folder_for_failures())),
     )  # fmt: skip
-    made = action.make(op, request)
+    try:
+        made = action.make(op, request)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted: no archive was written", hint="--timeout 10s takes what is there after ten seconds"
+        ) from None
     for warning in made.warnings:
         op.report.warn(warning)
     me.reporter.close()

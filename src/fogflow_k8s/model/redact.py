@@ -24,10 +24,11 @@ PUBLIC_VARIABLES = frozenset({
 })  # fmt: skip
 _SHORT = 5
 
-_NAMES = (
-    r"passw(?:or)?d|passphrase|[_-]pwd|pwd[_-]|secret|token|credential"
-    r"|api[_-]?key|access[_-]?key|private[_-]?key|htpasswd|cookie|dockercfg|dockerconfigjson"
-)
+_WORDS = (
+    "password", "passwd", "passphrase", "_pwd", "-pwd", "pwd_", "pwd-", "secret", "token", "credential", "cookie", "dockercfg", "dockerconfigjson",
+    *(f"{what}{dash}key" for what in ("api", "access", "private") for dash in ("", "_", "-")),
+)  # fmt: skip
+_NAMES = "|".join(_WORDS)
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 # secretName, tokenExpirationSeconds, passwordFile, existingSecret: about a secret, and none
 _ABOUT = re.compile(
@@ -43,20 +44,26 @@ def _rule(pattern: str) -> re.Pattern[str]:
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 
-# Bounded on purpose: a log line of a megabyte without a blank must not take the square of its length.
-_RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("private key", re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)),
-    ("header", _rule(r"(?P<head>\b(?:(?:proxy-)?authorization|(?:set-)?cookie)\\{0,4}[\"']?[ \t]{0,9}[:=][ \t]{0,9}\[?\\{0,4}[\"']?)(?P<value>[^\r\n\"'\\]+)")),
-    ("header", _rule(r"(?P<head>\b(?:bearer|basic)[ \t]{1,9})(?=[\w+/=.~-]{0,400}[0-9=])(?P<value>[\w+/=.~-]{8,})")),
-    ("token", re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")),
-    ("token", re.compile(r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_\w{36,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,})")),
-    ("password in a URL", _rule(r"(?P<head>\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@\"']{0,200}:)(?P<value>[^\s\"'<>]{1,400})(?=@)")),
-    ("password hash", re.compile(r"\$(?:apr1|2[abxy]?|[156y]|argon2\w{1,2})\$[\w./$,=+-]{20,}|\{S?SHA\d{0,3}\}[\w+/=]{20,}")),
-    ("named", _rule(
+# Name, words of which one must be there (in small letters: looking for them is quick), pattern. All are bounded on purpose: a
+# log line of a megabyte without a blank must not take the square of its length.
+_RULES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
+    ("private key", ("private key-----",),
+     re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)),
+    ("header", ("authorization", "cookie"),
+     _rule(r"(?P<head>(?:authorization|cookie)\\{0,4}[\"']?[ \t]{0,9}[:=][ \t]{0,9}\[?\\{0,4}[\"']?)(?P<value>[^\r\n\"'\\]+)")),
+    ("header", ("bearer ", "basic "),
+     _rule(r"(?P<head>\b(?:bearer|basic)[ \t]{1,9})(?=[\w+/=.~-]{0,400}[0-9=])(?P<value>[\w+/=.~-]{8,})")),
+    ("token", ("eyj",), re.compile(r"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")),
+    ("token", ("akia", "asia", "gh", "glpat-", "xox"),
+     re.compile(r"\b(?:(?:AKIA|ASIA)[0-9A-Z]{16}|gh[pousr]_\w{36,}|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,})")),
+    ("password in a URL", ("://",), re.compile(r"(?P<head>://[^\s:/@\"']{0,200}:)(?P<value>[^\s\"'<>]{1,400})(?=@)")),
+    ("password hash", ("$", "sha"),
+     re.compile(r"\$(?:apr1|2[abxy]?|[156y]|argon2\w{1,2})\$[\w./$,=+-]{20,}|\{S?SHA\d{0,3}\}[\w+/=]{20,}")),
+    ("named", _WORDS, _rule(
         rf"(?P<head>(?:{_NAMES})(?P<rest>[\w.-]{{0,60}})\\{{0,4}}[\"']?[ \t]{{0,9}}(?:=>|[:=])[ \t]{{0,9}})"
         r"(?P<value>[|>][-+]?[ \t]*\n(?:[ \t]+[^\n]*(?:\n|\Z))+|\\+\"[^\"\n]*\"|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s\"',;&}\])\[{(][^\s\"',;&}\])]*)"
     )),
-    ("flag", _rule(rf"(?P<head>(?<![\w-])--?[\w-]{{0,40}}?(?:{_NAMES})(?P<rest>[\w-]{{0,40}})[ \t]+)(?P<value>[^\s\"'-][^\s\"']*)")),
+    ("flag", _WORDS, _rule(rf"(?P<head>(?<![\w-])--?[\w-]{{0,40}}?(?:{_NAMES})(?P<rest>[\w-]{{0,40}})[ \t]+)(?P<value>[^\s\"'-][^\s\"']*)")),
 )  # fmt: skip
 
 
@@ -65,7 +72,7 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         known = {v for v in values if v.strip("*")}
-        self._values = sorted(known, key=len, reverse=True)  # a longer one may contain a shorter one
+        self._values = sorted(known, key=lambda v: (-len(v), v))  # a longer one may contain a shorter one
         self._cache: dict[str, tuple[str, Counter[str]]] = {}
 
     def text(self, text: str, found: Counter[str] | None = None) -> str:
@@ -198,7 +205,10 @@ def _headless_key(text: str, found: Counter[str]) -> str:
 
 
 def _by_pattern(text: str, found: Counter[str]) -> str:
-    for name, pattern in _RULES:
+    small = text.lower()
+    for name, words, pattern in _RULES:
+        if not any(word in small for word in words):
+            continue
         text = pattern.sub(lambda match, name=name: _masked(match, name, found), text)  # type: ignore[misc]
     return _headless_key(text, found)
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions import bundle, collectors
+from fogflow_k8s.actions import bundle, collectors, track
 from fogflow_k8s.actions.bundle import Request
 from fogflow_k8s.actions.collectors import Collector
 from fogflow_k8s.actions.operation import Operation
@@ -21,7 +21,9 @@ from fogflow_k8s.adapters.helm import Helm, Target
 from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import ClusterError, UsageError
-from fogflow_k8s.model.assessment import Assessment
+from fogflow_k8s.model.assessment import Assessment, Component
+from fogflow_k8s.model.catalogue import cause
+from fogflow_k8s.model.readiness import Verdict
 
 WHEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 PASSWORD = "hunter22hunter22"
@@ -294,3 +296,17 @@ def test_a_failure_is_saved_and_found_again(tmp_path):
     assert {"last-failure/assessment.json", "last-failure/objects/city/pod.json"} <= members(made).keys()
     other = operation(FakeCluster(), bundles=None)
     assert bundle.save(other, Assessment(()), why="x", timeout_s=30) is None
+
+
+def test_what_a_screen_repeats_of_others_is_masked():
+    """Events and kubelets repeat what they were given: a cause is shown without it, and kept as it is otherwise."""
+    blamed = cause(
+        "FK-5010", "master", "pod/one", f"refused {PASSWORD}", evidence=(f"mount with {PASSWORD}", "password=other")
+    )
+    row = Component("master", "Deployment", Verdict("waiting", f"said {PASSWORD}", 1))
+    shown = track._masked(operation(FakeCluster()), Assessment((row,), (blamed,)))
+    assert shown.causes[0].summary == "refused ********"
+    assert shown.causes[0].evidence == ("mount with ********", "password=********")
+    assert shown.components[0].verdict.reason == "said ********"
+    calm = Assessment((row,))
+    assert track._masked(operation(FakeCluster(Secret=DENIED)), calm) is calm
