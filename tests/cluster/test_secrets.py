@@ -16,7 +16,7 @@ from .conftest import IP, STATE
 
 pytestmark = pytest.mark.cluster
 WHERE = (
-    "values", "set", "pull", "htpasswd", "secret", "odd", "annotation", "applied", "variable", "nameless", "event", "url", "bearer", "json",
+    "values", "set", "pull", "htpasswd", "secret", "odd", "annotation", "applied", "variable", "nameless", "event", "url", "bearer", "json", "podnote", "edited",
 )  # fmt: skip
 
 
@@ -100,6 +100,9 @@ def plant_after(site, canaries):
     site.kubectl(
         "set", "env", "deployment/master", f"DB_PASSWORD={canaries['variable']}", f"PLAIN={canaries['nameless']}"
     )
+    site.kubectl(
+        "set", "env", "deployment/rabbitmq", f"HOME={canaries['edited']}"
+    )  # drift of a field that is the chart's
     pod = site.get("pods", "-l", "app.kubernetes.io/component=master")["items"][0]["metadata"]
     event = {
         "apiVersion": "v1", "kind": "Event", "metadata": {"name": "planted"}, "type": "Warning", "reason": "FailedMount",
@@ -178,7 +181,14 @@ def test_no_canary_comes_out(site, canaries, printed):
     run("deploy", "--external-ip", IP, *typed_in, code=10)  # not the password that is in force
     run("-v", "deploy", *mine, "--set", "replicaCount=3")
     run("-v", "rollback", "--yes")
-    run("-v", "deploy", *mine, "--set", "master.image.tag=does-not-exist", code=20)
+    run(
+        "-v",
+        "deploy",
+        *mine,
+        "--set",
+        f"master.image.tag=does-not-exist,master.podAnnotations.note={canaries['podnote']}",
+        code=20,
+    )
     run("-v", "bundle", "-f", archive)
 
     assert watch.found == set()

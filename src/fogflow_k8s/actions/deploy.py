@@ -222,7 +222,7 @@ def _unchanged(work: Work) -> list[Change] | None:
         return None
     found = drift(work.op, work.objects)
     for change in found:
-        work.op.report.warn(f"changed since the last deploy, will be put back: {change}")
+        work.op.report.warn(work.op.mask(f"changed since the last deploy, will be put back: {change}"))
     return found
 
 
@@ -284,7 +284,7 @@ def _rehearse(work: Work) -> Outcome:
     op, request = work.op, work.request
     old = work.installed.objects if work.installed else ()
     for change in changes(old, work.objects):
-        op.report.log(str(change))
+        op.report.log(op.mask(str(change)))
     if request.dry_run == "server" and op.cluster.get("Namespace", op.namespace):
         child = op.helm.start_upgrade(request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, dry_run="server")
         rollout.run_helm(op, child, work.watch)

@@ -41,7 +41,7 @@ def rollback(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"
     )
     for change in plan.changes:
-        op.report.log(str(change))
+        op.report.log(op.mask(str(change)))
     if not plan.changes:
         op.report.log("no manifest changes")
     if dry_run:

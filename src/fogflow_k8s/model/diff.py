@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fogflow_k8s.model.manifests import key_of
-from fogflow_k8s.model.redact import MASK, Redactor, hides_variable
+from fogflow_k8s.model.redact import MASK, Redactor
 
 Obj = Mapping[str, Any]
 _SERVER_METADATA = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
@@ -109,17 +109,19 @@ def _dotted(path: tuple[str, ...]) -> str:
 
 
 def _shown(path: tuple[str, ...], value: Any) -> str:
-    """The value as a short text; that of a variable that nobody knows, or of what is called a password, is masked."""
-    if value is _ABSENT:
+    """The value as a short text; what is called a password is masked, and variables and annotations that nobody knows."""
+    if value is _ABSENT or not path:
         return _short(value)
-    for part in path:
-        if part.startswith("env[") and path[-1] == "value" and hides_variable(part[4:-1], str(value)):
-            return MASK
-    name = path[-1].partition("[")[0] if path else ""
-    plain = [value] if name == "env" else value
-    return _short(
-        Redactor().object({name: plain})[name] if name in ("env", "annotations") or isinstance(value, str) else value
-    )
+    *before, last = path
+    above = before[-1] if before else ""
+    mask = Redactor().object
+    if above.endswith("nnotations"):
+        return _short(mask({above: {last: value}})[above].get(last, MASK))
+    if last.startswith("env["):
+        return _short(mask({"env": [value]})["env"][0])
+    if above.startswith("env["):
+        return _short(mask({"env": [{"name": above[4:-1], last: value}]})["env"][0][last])
+    return _short(mask({last: value})[last])
 
 
 def _short(value: Any, limit: int = 60) -> str:

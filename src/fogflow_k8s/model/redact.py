@@ -110,7 +110,7 @@ class Redactor:
 
     def _node(self, node: Any, key: str, found: Counter[str]) -> Any:
         if isinstance(node, Mapping):
-            if key == "annotations":
+            if key.lower().endswith("annotations"):  # podAnnotations in values, too
                 return self._annotations(node, found)
             if node.get("kind") == "Secret":
                 node = _outline(node, found)

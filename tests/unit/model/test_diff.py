@@ -1,5 +1,9 @@
 """Differences between manifests and between states of an object."""
 
+import json
+
+import pytest
+
 from fogflow_k8s.model.diff import changes, object_changes, owner_of
 
 
@@ -44,3 +48,43 @@ def test_who_owns_a_field():
     ]}}  # fmt: skip
     assert owner_of(live, "spec.replicas") == "kubectl"
     assert owner_of(live, "spec.paused") == ""
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"metadata": {"annotations": {"note": "hunter22"}}},
+        {"metadata": {"annotations": {"note": "hunter22", "more": "hunter22"}, "labels": {}}},
+        {"spec": {"containers": [{"name": "x", "env": [{"name": "PLAIN", "value": "hunter22"}]}]}},
+        {"data": {"config.json": '{"rabbitmq": {"password": "hunter22"}}'}},
+        {"spec": {"password": "hunter22"}},
+    ],
+)
+def test_what_may_be_secret_is_not_shown_in_a_difference(place):
+    """Neither when it is new, nor when it changes, nor when what holds it appears as a whole."""
+    base = {"kind": "Deployment", "metadata": {"name": "master"}}
+    old = json.loads(json.dumps(place).replace("hunter22", "hunter11"))
+    for before, after in ((base, {**base, **place}), ({**base, **old}, {**base, **place})):
+        lines = [
+            str(change)
+            for change in object_changes(
+                {"metadata": {}, **before}, {**after, "metadata": {**after["metadata"], "name": "master"}}
+            )
+        ]
+        assert lines
+        assert not [line for line in lines if "hunter" in line], lines
+
+
+def test_what_is_no_secret_is_shown_in_a_difference():
+    def master(value, revision):
+        env = [{"name": "PYTHONDONTWRITEBYTECODE", "value": value}]
+        annotations = {"deployment.kubernetes.io/revision": revision}
+        return {
+            "kind": "Deployment",
+            "metadata": {"name": "m", "annotations": annotations},
+            "spec": {"env": env},
+        }
+
+    lines = "\n".join(map(str, object_changes(master("1", "2"), master("0", "3"))))
+    assert "env[PYTHONDONTWRITEBYTECODE].value: 1 -> 0" in lines
+    assert "revision: 2 -> 3" in lines
