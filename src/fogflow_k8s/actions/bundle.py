@@ -100,8 +100,11 @@ def make(op: Operation, request: Request) -> Bundle:
     return Bundle(request.path, archive.size, op.clock.now() - start, tuple(parts), _warnings(parts))
 
 
-def save(op: Operation, seen: Assessment, *, why: str, timeout_s: float) -> Path | None:
-    """The archive of a failure; None when none is wanted or it could not be written (that never stops a rollback)."""
+def save(op: Operation, seen: Assessment, *, why: str, going_back: bool = False) -> Path | None:
+    """The archive of a failure; None when none is wanted or it could not be written (that never stops a rollback).
+
+    When a rollback follows, only what it would wipe out: what Helm keeps is there afterwards, too, and Helm is slow.
+    """
     if op.bundles is None:
         return None
     when = op.today()
@@ -110,7 +113,8 @@ def save(op: Operation, seen: Assessment, *, why: str, timeout_s: float) -> Path
     extra = (Collector("assessment", lambda bag: bag.put("assessment.json", found)),)
     try:
         op.bundles.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return make(op, Request(path, when, why=why, revisions=1, timeout_s=timeout_s, extra=extra)).path
+        limits = {"exclude": ("helm",), "timeout_s": BEFORE_ROLLBACK_S} if going_back else {"timeout_s": AT_FAILURE_S}
+        return make(op, Request(path, when, why=why, extra=extra, **limits)).path
     except OSError as error:
         op.report.warn(f"the support archive could not be saved: {error}")
         return None

@@ -274,7 +274,7 @@ def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
     if tracked.end == "advancing":
         says = f"left as it is: still advancing after {request.timeout_s:g} s"
         seen = tracked.assessment
-        saved = bundle.save(op, seen, why=f"{op.command}: time up", timeout_s=bundle.AT_FAILURE_S)
+        saved = bundle.save(op, seen, why=f"{op.command}: time up")
         return outcome(work, "timed-out", 30, seen, causes=seen.causes, says=says, bundle=saved)
     return recovery.failed(work, lease, tracked.assessment, tracked.assessment.causes)
 

@@ -19,9 +19,7 @@ def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...],
     """Save what it looks like, then take a failed upgrade back; a first install stays, so that it can be looked at."""
     op, request = work.op, work.request
     going_back = request.rollback_on_failure and bool(work.installed)
-    saved = bundle.save(
-        op, seen, why=f"{op.command} failed", timeout_s=bundle.BEFORE_ROLLBACK_S if going_back else bundle.AT_FAILURE_S
-    )
+    saved = bundle.save(op, seen, why=f"{op.command} failed", going_back=going_back)
     for each in causes[:1]:
         op.report.warn(f"{each.id} {each.summary}")
     history = (status.installed(op) or work.installed or status.Installed((), ())).history

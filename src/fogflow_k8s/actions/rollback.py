@@ -92,9 +92,7 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
                 **common,
             )
         causes = tracked.assessment.causes
-        common["bundle"] = bundle.save(
-            op, tracked.assessment, why=f"{op.command} failed", timeout_s=bundle.AT_FAILURE_S
-        )
+        common["bundle"] = bundle.save(op, tracked.assessment, why=f"{op.command} failed")
         if tracked.end == "advancing":
             return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
         return Outcome(

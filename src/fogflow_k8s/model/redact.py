@@ -17,11 +17,16 @@ BY_VALUE = "value of a Secret"
 _DROPPED = ("kubectl.kubernetes.io/last-applied-configuration", "kubernetes.io/change-cause")  # whole objects, commands
 # Whose annotations are shown. Another's may hold anything.
 _DOMAINS = ("kubernetes.io", "k8s.io", "x-k8s.io", "helm.sh", "fogflow-k8s.io", "checksum")
-# Variables of the chart's own. Another's may hold anything, and is shown only when it is too short for a secret.
-PUBLIC_VARIABLES = frozenset({
-    "ERL_EPMD_ADDRESS", "HOME", "PYTHONDONTWRITEBYTECODE", "RABBITMQ_CONFIG_FILE", "RABBITMQ_ENABLED_PLUGINS_FILE",
-    "RABBITMQ_NODENAME", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-})  # fmt: skip
+# Variables as the chart sets them. Any other may hold anything, and is shown only when it is too short for a secret.
+PUBLIC_VARIABLES = {
+    "ERL_EPMD_ADDRESS": "127.0.0.1",
+    "HOME": "/tmp",  # noqa: S108 - a value in the chart
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "RABBITMQ_CONFIG_FILE": "/etc/fogflow/rabbitmq.conf",
+    "RABBITMQ_ENABLED_PLUGINS_FILE": "/etc/fogflow/enabled_plugins",
+    "RABBITMQ_NODENAME": "rabbit@localhost",
+    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
+}
 _SHORT = 5
 
 _WORDS = (
@@ -175,7 +180,7 @@ def hides_variable(name: str, value: str) -> bool:
     """Whether the value of a container's variable is kept back: by its name, or because nobody knows what it is."""
     if names_secret(name):
         return bool(value)
-    return name not in PUBLIC_VARIABLES and len(value) > _SHORT and not re.fullmatch(r"[\d.]+|(?i:true|false)", value)
+    return PUBLIC_VARIABLES.get(name) != value and len(value) > _SHORT and not re.fullmatch(r"[\d.]+", value)
 
 
 def _outline(secret: Mapping[str, Any], found: Counter[str]) -> dict[str, Any]:

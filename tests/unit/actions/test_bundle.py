@@ -282,7 +282,7 @@ def test_a_full_disk_leaves_nothing_and_stops_no_rollback(tmp_path, small_disk):
     with pytest.raises(OSError, match="too large"):
         make(cluster, tmp_path)
     op = operation(cluster, bundles=tmp_path / "kept", report=report)
-    assert bundle.save(op, Assessment(()), why="deploy failed", timeout_s=30) is None
+    assert bundle.save(op, Assessment(()), why="deploy failed") is None
     assert "could not be saved" in warned[0]
     assert names_in(tmp_path) == ["kept"]
     assert names_in(tmp_path / "kept") == []
@@ -290,12 +290,15 @@ def test_a_full_disk_leaves_nothing_and_stops_no_rollback(tmp_path, small_disk):
 
 def test_a_failure_is_saved_and_found_again(tmp_path):
     op = operation(FakeCluster(Pod=[pod()]), bundles=tmp_path / "kept")
-    path = bundle.save(op, Assessment(()), why="deploy failed", timeout_s=30)
+    path = bundle.save(op, Assessment(()), why="deploy failed")
     assert path == tmp_path / "kept" / "fogflow-20260304T120000Z.tar.gz"
     made = make(FakeCluster(), tmp_path, extra=(collectors.earlier(op, tmp_path / "kept"),))
     assert {"last-failure/assessment.json", "last-failure/objects/city/pod.json"} <= members(made).keys()
+    assert "helm/history.json" in members(SimpleNamespace(path=path))
+    assert bundle.save(op, Assessment(()), why="deploy failed", going_back=True) == path
+    assert not [name for name in members(SimpleNamespace(path=path)) if name.startswith("helm/")]
     other = operation(FakeCluster(), bundles=None)
-    assert bundle.save(other, Assessment(()), why="x", timeout_s=30) is None
+    assert bundle.save(other, Assessment(()), why="x") is None
 
 
 def test_what_a_screen_repeats_of_others_is_masked():
