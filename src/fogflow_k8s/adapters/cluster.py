@@ -82,16 +82,8 @@ class Cluster(Protocol):
         """Delete; False when it did not exist."""
 
     def logs(
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        previous: bool = False,
-        lines: int = 50,
-        since_s: int = 0,
-        limit: int = 0,
-    ) -> str:
+        self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 50, since_s: int = 0, limit: int = 0
+    ) -> str:  # fmt: skip
         """The tail of a container's log, each line with its time; of the last `since_s` seconds, at most `limit` bytes (0: all)."""
 
 
@@ -219,16 +211,8 @@ class KubeCluster:
         return True
 
     def logs(
-        self,
-        namespace: str,
-        pod: str,
-        container: str,
-        *,
-        previous: bool = False,
-        lines: int = 50,
-        since_s: int = 0,
-        limit: int = 0,
-    ) -> str:
+        self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 50, since_s: int = 0, limit: int = 0
+    ) -> str:  # fmt: skip
         """The tail of a container's log. Raises ClusterError when there is none."""
         query = {"container": container, "tailLines": str(lines), "previous": "true" if previous else ""}
         query |= {"sinceSeconds": str(since_s or ""), "limitBytes": str(limit or ""), "timestamps": "true"}
