@@ -9,7 +9,6 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.logs import notable
-from fogflow_k8s.model.redact import redact
 
 MOST = 2  # causes whose logs are read: the headline, and one beside it
 LINES = 200  # of a log's end
@@ -32,6 +31,6 @@ def _with_log(op: Operation, cause: Cause) -> Cause:
             )
         except ClusterError:
             continue
-        if lines := notable(redact(text)):
+        if lines := notable(op.mask(text)):
             return replace(cause, evidence=(*cause.evidence, *(f"log: {line}" for line in lines)))
     return cause

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fogflow_k8s.adapters.kubeconfig import Access, load
+from fogflow_k8s.adapters.paths import path_of
 from fogflow_k8s.adapters.refusals import Conflict, Gone, Invalid, NotFound, refused, unreachable
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model.manifests import RESOURCES
 
 Objects = list[dict[str, Any]]
 Rows = list[list[Any]]
@@ -288,21 +288,3 @@ class KubeCluster:
         if key:
             return {"authorization": key if " " in key else f"Bearer {key}"}
         return {"authorization": c.get_basic_auth_token()} if c.username else {}
-
-
-def path_of(kind: str, namespace: str = "", name: str = "") -> str:
-    """The URL path of a kind's collection, or of one object in it."""
-    version, plural, namespaced = RESOURCES[kind] if kind in RESOURCES else _OTHERS[kind]
-    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    where = f"/namespaces/{quote(namespace)}" if namespaced and namespace else ""
-    return f"{root}{where}/{plural}" + (f"/{quote(name)}" if name else "")
-
-
-_OTHERS = {
-    "Node": ("v1", "nodes", False),
-    "PersistentVolume": ("v1", "persistentvolumes", False),
-    "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
-    "Event": ("v1", "events", True),
-    "SelfSubjectAccessReview": ("authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
-    "SelfSubjectReview": ("authentication.k8s.io/v1", "selfsubjectreviews", False),
-}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 WIDTH = 200
+_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d) ")  # the kubelet's, in front of each line
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _NOTABLE = re.compile(
     r"(?i)\b(error|err|fatal|panic|exception|traceback|warn(ing)?|fail(ed|ure)?|refused|denied|cannot|can't|unable|killed|"
@@ -14,7 +15,7 @@ _NOTABLE = re.compile(
 
 def notable(text: str, most: int = 6) -> list[str]:
     """At most `most` lines: the first, the last two, and between them the latest that speak of trouble; repeated ones once."""
-    lines = [line for raw in text.splitlines() if (line := _COLOUR.sub("", raw).rstrip())]
+    lines = [line for raw in text.splitlines() if (line := _COLOUR.sub("", _TIME.sub("", raw)).rstrip())]
     if len(lines) <= most:
         return [_cut(line) for line in lines]
     chosen = {0, len(lines) - 2, len(lines) - 1}

@@ -32,6 +32,7 @@ def test_beginning_trouble_and_end_in_order_and_a_repeated_complaint_once():
 
 def test_a_short_log_is_left_whole_and_an_empty_one_says_nothing():
     assert notable("a\n\nb\n") == ["a", "b"]
+    assert notable("2026-01-01T10:00:00.123456789Z a\n") == ["a"]
     assert notable("\n  \n") == []
 
 

@@ -1,0 +1,24 @@
+"""Where each kind of object is found on an API server."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fogflow_k8s.model.manifests import RESOURCES
+
+_OTHERS = {
+    "Node": ("v1", "nodes", False),
+    "PersistentVolume": ("v1", "persistentvolumes", False),
+    "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
+    "Event": ("v1", "events", True),
+    "SelfSubjectAccessReview": ("authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
+    "SelfSubjectReview": ("authentication.k8s.io/v1", "selfsubjectreviews", False),
+}
+
+
+def path_of(kind: str, namespace: str = "", name: str = "") -> str:
+    """The URL path of a kind's collection, or of one object in it."""
+    version, plural, namespaced = RESOURCES[kind] if kind in RESOURCES else _OTHERS[kind]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    where = f"/namespaces/{quote(namespace)}" if namespaced and namespace else ""
+    return f"{root}{where}/{plural}" + (f"/{quote(name)}" if name else "")
