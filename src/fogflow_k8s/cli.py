@@ -19,6 +19,7 @@ from fogflow_k8s.commands import (
     deploy,
     explain,
     history,
+    images,
     logs,
     render,
     restart,
@@ -105,6 +106,7 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(config.app)
+app.add_typer(images.app)
 app.add_typer(sandbox.app)
 
 

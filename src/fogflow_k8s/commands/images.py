@@ -1,0 +1,197 @@
+"""`images list`, `check`, `mirror` and `load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fogflow_k8s.commands import settings
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, existing, helm_binary, print_json, session
+
+if TYPE_CHECKING:
+    from fogflow_k8s.actions.image_check import Nodes, Secrets
+    from fogflow_k8s.actions.images import Wanted
+
+app = typer.Typer(
+    name="images", help="The images that the chart runs: list, check, mirror, load.", no_args_is_help=True, rich_markup_mode=None
+)  # fmt: skip
+PREFLIGHT = 10
+
+Platforms = Annotated[
+    list[str], typer.Option("--platform", metavar="OS/ARCH", help="Like linux/amd64 or linux/arm64 (repeatable).")
+]
+Insecure = Annotated[
+    list[str],
+    typer.Option(
+        "--insecure-registry", metavar="HOST[:PORT]", help="It speaks plain HTTP (repeatable); one on localhost may."
+    ),
+]
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006 - typer makes a new list each time
+    set_: settings.Set = [],  # noqa: B006
+    output: Output = "table",
+) -> None:
+    """List every image of the chart with these settings. No cluster or registry is asked."""
+    from fogflow_k8s.console import images as screens
+
+    me = session(ctx)
+    wanted = _wanted(me, config, values, set_)
+    print_json(screens.list_document(wanted)) if output == "json" else me.show(screens.list_screen(wanted))
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    platform: Platforms = [],  # noqa: B006
+    insecure_registry: Insecure = [],  # noqa: B006
+    pin: Annotated[
+        Path | None,
+        typer.Option(
+            "--pin", metavar="FILE", help="Write the digests found as values for --values: they pin the images."
+        ),
+    ] = None,
+    output: Output = "table",
+) -> None:
+    """Ask the registries whether the nodes can pull every image; nothing is pulled. Exit 10 if not.
+
+    Which platforms are wanted, the cluster's nodes say; without a cluster --platform does (default linux/amd64).
+    """
+    from fogflow_k8s.actions.image_check import check as action
+    from fogflow_k8s.actions.images import Registries, write_values
+    from fogflow_k8s.adapters.logins import of_docker
+    from fogflow_k8s.console import images as screens
+
+    me = session(ctx)
+    _platforms(platform)
+    wanted = _wanted(me, config, values, set_)
+    nodes, secrets = _asked_of_cluster(me, wanted, tuple(platform))
+    checked = action(wanted, Registries(insecure_registry), of_docker(), nodes, secrets)
+    print_json(screens.check_document(checked)) if output == "json" else me.show(screens.check_screen(checked))
+    if pin and len(checked.digests) == len(wanted.uses):
+        about = (
+            "Pins every image to what its tag stood for; give it with --values, and write it again to take newer ones."
+        )
+        me.reporter.log(f"digests: {write_values(pin, about, wanted.pins(checked.digests))}")
+    elif pin:
+        me.reporter.warn(f"{pin} is not written: not every digest is known")
+    raise typer.Exit(0 if checked.ok else PREFLIGHT)
+
+
+@app.command()
+def mirror(
+    ctx: typer.Context,
+    to: Annotated[str, typer.Option("--to", metavar="REGISTRY[/PREFIX]", help="Where to copy the images.")],
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    platform: Platforms = [],  # noqa: B006
+    insecure_registry: Insecure = [],  # noqa: B006
+    values_out: Annotated[
+        Path | None,
+        typer.Option("--values-out", metavar="FILE", help="Write values that point to the copies, for --values."),
+    ] = None,
+    output: Output = "table",
+) -> None:
+    """Copy every image into a registry of yours, registry to registry; what is there is not sent again.
+
+    Logins are those of `docker login`. Copies have the digests of the originals, unless --platform leaves something out.
+    """
+    from fogflow_k8s.actions.images import Registries, write_values
+    from fogflow_k8s.actions.mirror import mirror as action
+    from fogflow_k8s.adapters.logins import of_docker
+    from fogflow_k8s.console import images as screens
+    from fogflow_k8s.errors import UsageError
+    from fogflow_k8s.model.image import split_place
+
+    me = session(ctx)
+    _platforms(platform)
+    try:
+        place = split_place(to)
+    except ValueError as error:
+        raise UsageError(f"--to {error}", hint="--to registry.example:5000/fogflow") from error
+    wanted = _wanted(me, config, values, set_)
+    done = action(wanted, Registries(insecure_registry), of_docker(), place, platform, me.reporter)
+    print_json(screens.mirror_document(done)) if output == "json" else me.show(screens.mirror_screen(done))
+    if values_out and not done.failures:
+        about = f"Takes every image from {to}; give it with --values."
+        me.reporter.log(f"next: fogflow-k8s deploy --values {write_values(values_out, about, done.values)}")
+    elif values_out:
+        me.reporter.warn(
+            f"{values_out} is not written: not every image was copied; run it again, what is there is not sent again"
+        )
+    raise typer.Exit(PREFLIGHT if done.failures else 0)
+
+
+@app.command()
+def load(
+    ctx: typer.Context,
+    archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="Of `docker save`, or an OCI layout in a tar.")],
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    output: Output = "table",
+) -> None:
+    """Load images into the Docker engine of this machine, and say which ones the chart still lacks there.
+
+    For the nodes of a sandbox: fogflow-k8s sandbox load.
+    """
+    from fogflow_k8s.actions.load_image import load as action
+    from fogflow_k8s.console import images as screens
+
+    me = session(ctx)
+    existing(archive, "FILE.tar")
+    loaded = action(archive, _wanted(me, config, values, set_), me.reporter)
+    print_json(screens.load_document(loaded)) if output == "json" else me.show(screens.load_screen(loaded))
+
+
+def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> Wanted:
+    from fogflow_k8s.actions.images import wanted
+    from fogflow_k8s.adapters.assets import asset
+    from fogflow_k8s.adapters.helm import Helm, Target
+    from fogflow_k8s.adapters.process import SystemRunner
+
+    given = settings.load(existing(config, "--config"), values, sets, [])
+    target = Target(me.release, me.namespace or given.namespace or DEFAULT_NAMESPACE)
+    return wanted(Helm(SystemRunner(), target, helm_binary()), asset("charts/fogflow-chart"), given)
+
+
+def _platforms(given: list[str]) -> None:
+    from fogflow_k8s.errors import UsageError
+    from fogflow_k8s.model.image import checked_platform
+
+    for text in given:
+        try:
+            checked_platform(text)
+        except ValueError as error:
+            raise UsageError(f"--platform {error}", hint="--platform linux/arm64") from error
+
+
+def _asked_of_cluster(me: Session, wanted: Wanted, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
+    """The nodes and the pull secrets of the cluster; without one (and none asked for by name) a note instead."""
+    from fogflow_k8s.actions.image_check import DEFAULT_PLATFORM, Nodes, Secrets, secrets_of
+    from fogflow_k8s.errors import FogflowError
+
+    try:
+        op = me.operation()
+        secrets = secrets_of(op, wanted.uses)
+        nodes = () if said else op.nodes
+    except FogflowError as error:
+        if me.context or me.kubeconfig:
+            raise
+        me.reporter.warn(f"no cluster was asked for its nodes and pull secrets: {error.message}")
+        return Nodes((), said), Secrets()
+    if nodes is None:
+        me.reporter.warn(
+            f"no right to list nodes: images are checked for {DEFAULT_PLATFORM}; say others with --platform"
+        )
+    return Nodes(tuple(nodes or ()), said), secrets

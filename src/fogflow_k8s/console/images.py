@@ -1,0 +1,143 @@
+"""The screens and documents of `images`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fogflow_k8s.actions.image_check import Checked
+from fogflow_k8s.actions.images import Wanted
+from fogflow_k8s.actions.load_image import Loaded
+from fogflow_k8s.actions.mirror import Copy, Mirrored
+from fogflow_k8s.model.image import Use
+
+V = 1
+_SIGNS = {"ok": ("✔", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+
+
+def list_screen(wanted: Wanted) -> RenderableType:
+    """One row per image."""
+    rows = [
+        (
+            use.image.short,
+            ", ".join(use.components),
+            ", ".join(use.platforms),
+            use.image.digest[:19],
+        )
+        for use in wanted.uses
+    ]
+    return _table(("IMAGE", "USED BY", "PLATFORM", "DIGEST"), rows)
+
+
+def list_document(wanted: Wanted) -> dict[str, Any]:
+    """The document of `images list -o json`."""
+    return {"v": V, "images": [_image(use) for use in wanted.uses]}
+
+
+def check_screen(checked: Checked) -> RenderableType:
+    """A line per check, and under those that are not well what to do."""
+    lines = []
+    for (state, fact, mend), alike in groupby(checked.results, lambda r: (r.state, r.fact, r.mend)):
+        sign, colour = _SIGNS[state]
+        *others, last = [result.check.says for result in alike]  # one registry that is down is said once
+        lines += [Text.assemble((sign, colour), f" {says}") for says in others]
+        lines.append(Text.assemble((sign, colour), f" {last}: {fact}"))
+        if state != "ok" and mend:
+            lines.append(Text(f"  > {mend}"))
+    failed = sum(result.state == "failed" for result in checked.results)
+    verdict = (
+        Text(f"{failed} of {len(checked.results)} checks failed", "bold red")
+        if failed
+        else Text("every image can be pulled", "bold green")
+    )
+    return Group(*lines, Text(""), verdict)
+
+
+def check_document(checked: Checked) -> dict[str, Any]:
+    """The document of `images check -o json`."""
+    images = []
+    for use in checked.wanted.uses:
+        seen = checked.seen[str(use.image)]
+        images.append(
+            {**_image(use), "digest": seen.digest or None, "offered": list(seen.platforms), "login": seen.login or None}
+        )
+    checks = [
+        {"id": r.check.id, "says": r.check.says, "state": r.state, "fact": r.fact, "mend": r.mend}
+        for r in checked.results
+    ]
+    return {"v": V, "ok": checked.ok, "images": images, "checks": checks}
+
+
+def mirror_screen(done: Mirrored) -> RenderableType:
+    """One row per image, and what could not be copied."""
+    rows = [(c.target.partition("@")[0], c.digest[:19], _sent(c)) for c in done.copies]
+    parts: list[RenderableType] = [_table(("COPY", "DIGEST", "SENT"), rows)] if rows else []
+    for failure in done.failures:
+        parts += [Text.assemble(("✗", "red"), f" {failure.source}: {failure.why}"), Text(f"  > {failure.mend}")]
+    return Group(*parts)
+
+
+def mirror_document(done: Mirrored) -> dict[str, Any]:
+    """The document of `images mirror -o json`."""
+    copies = [
+        {
+            "source": c.source,
+            "target": c.target,
+            "digest": c.digest,
+            "blobsSent": c.sent,
+            "blobsThere": c.there,
+            "bytesSent": c.size,
+            "changed": c.changed,
+        }
+        for c in done.copies
+    ]
+    failures = [{"source": f.source, "why": f.why, "mend": f.mend} for f in done.failures]
+    return {"v": V, "ok": not done.failures, "copies": copies, "failures": failures, "values": done.values}
+
+
+def load_screen(loaded: Loaded) -> RenderableType:
+    """What was loaded, and what the chart still lacks."""
+    lines = [Text.assemble(("✔", "green"), f" {name}") for name in loaded.names]
+    lines += [Text("the engine has every image of the chart")] if not loaded.missing else []
+    lines += [Text(f"{len(loaded.missing)} images of the chart are still not here:")] if loaded.missing else []
+    return Group(*lines, *(Text(f"  {use.image}  ({', '.join(use.components)})") for use in loaded.missing))
+
+
+def load_document(loaded: Loaded) -> dict[str, Any]:
+    """The document of `images load -o json`."""
+    return {"v": V, "loaded": list(loaded.names), "missing": [_image(use) for use in loaded.missing]}
+
+
+def _sent(copy: Copy) -> str:
+    return (
+        f"{copy.sent} of {copy.sent + copy.there} blobs, {copy.size / (1 << 20):.1f} MiB"
+        if copy.changed
+        else "was there"
+    )
+
+
+def _image(use: Use) -> dict[str, Any]:
+    image = use.image
+    return {
+        "image": str(image),
+        "registry": image.host,
+        "repository": image.repository,
+        "tag": image.tag or None,
+        "pinned": image.digest or None,
+        "components": list(use.components),
+        "platforms": list(use.platforms),
+    }
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name != "USED BY")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
