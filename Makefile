@@ -6,12 +6,12 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 # those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
 ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
 
-.PHONY: demo test check unit chart cluster test-real wheel bench diagnosis generate dist clean
+.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis generate dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
 
-test: check unit chart cluster wheel test-real  ## everything
+test: check unit chart cluster wheel engine test-real  ## everything
 
 check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/ruff check .
@@ -29,6 +29,9 @@ chart: .venv/ready .work/programs  ## the chart through the real helm
 
 cluster: .venv/ready .work/programs  ## the whole tool on a real API server
 	$(PYTEST) tests/cluster
+
+engine: .venv/ready .work/programs  ## images on a real Docker engine and real registries (needs root and docker.io)
+	$(BIN)/pytest tests/engine
 
 test-real: .venv/ready .work/programs  ## real nodes and containers: healing, and the figures of docs/reliability.md (needs root)
 	$(BIN)/pytest -p no:randomly -n 2 --dist loadfile $(ALONE:%=--ignore=%) tests/real
