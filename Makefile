@@ -11,7 +11,7 @@ ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nod
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
 
-test: check unit chart cluster wheel engine test-real  ## everything
+test: check unit chart cluster wheel test-real engine  ## everything
 
 check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,9 @@ class Logins:
         from docker.errors import DockerException
 
         try:
-            found = self._config.resolve_authconfig(registry)
+            with warnings.catch_warnings():  # a helper that is not there is an error below, in our words
+                warnings.simplefilter("ignore", UserWarning)
+                found = self._config.resolve_authconfig(registry)
         except (DockerException, OSError) as error:
             raise PreflightFailed(
                 f"the login for {registry} cannot be read: {error}", hint=f"is the credential helper in {self.where} installed? docker login {registry}"
@@ -52,7 +55,7 @@ def of_docker() -> Logins:
 
     try:
         return Logins(auth.load_config(), "docker's config.json")
-    except (errors.DockerException, ValueError) as error:
+    except (errors.DockerException, ValueError, AttributeError) as error:
         raise PreflightFailed(
             f"docker's config.json holds a login that cannot be read: {error}", hint=f"log in again: docker login {HUB}"
         ) from error
@@ -64,7 +67,8 @@ def of_secret(secret: Mapping[str, Any]) -> Logins:
 
     try:
         config = json.loads(base64.b64decode((secret.get("data") or {})[_PULL_SECRET], validate=True))
-        return Logins(auth.load_config(config_dict=config), f"Secret {secret['metadata']['name']}")
+        # nothing at all would make the SDK read this machine's own file
+        return Logins(auth.load_config(config_dict=config or {"auths": {}}), f"Secret {secret['metadata']['name']}")
     except KeyError:
         raise ValueError(f"it has no key {_PULL_SECRET}") from None
     except (errors.DockerException, ValueError, AttributeError, TypeError) as error:

@@ -134,7 +134,7 @@ class Client:
             trust.load_verify_locations(authority)
         options: dict[str, Any] = {"ssl_context": trust, "maxsize": 8, "blocksize": _BLOCK}
         at = urlsplit(self.base)
-        proxy = None if proxy_bypass(at.hostname or "") else getproxies().get(at.scheme)
+        proxy = None if is_loopback(self.host) or proxy_bypass(at.hostname or "") else getproxies().get(at.scheme)
         return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
 
 
