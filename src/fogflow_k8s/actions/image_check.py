@@ -78,6 +78,11 @@ class Secrets:
 
     logins: Mapping[str, Logins] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = "fogflow"
+
+    def mend(self, name: str) -> str:
+        """How to make one out of what `docker login` keeps: no password on a command line."""
+        return f"kubectl -n {self.namespace} create secret docker-registry {name} --from-file=.dockerconfigjson=$HOME/.docker/config.json"
 
 
 def check(wanted: Wanted, registries: Registries, own: Logins, nodes: Nodes, secrets: Secrets) -> Checked:
@@ -87,7 +92,7 @@ def check(wanted: Wanted, registries: Registries, own: Logins, nodes: Nodes, sec
         seen = {image: future.result() for image, future in asked.items()}
     checks = [_image_check(use, seen[str(use.image)], nodes.wanted_by(use)) for use in wanted.uses]
     checks += [_secret_check(name, secrets) for name in sorted({*secrets.logins, *secrets.wrong})]
-    checks += [*_login_checks(wanted.uses, seen, own), *_hub_check(wanted.uses, seen)]
+    checks += [*_login_checks(wanted.uses, seen, own, secrets), *_hub_check(wanted.uses, seen)]
     return Checked(wanted, seen, tuple(run(checks)))
 
 
@@ -110,7 +115,7 @@ def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
             logins[name] = of_secret(found)
         except ValueError as error:
             wrong[name] = f"{error} in namespace {op.namespace}" if found is None else str(error)
-    return Secrets(logins, wrong)
+    return Secrets(logins, wrong, op.namespace)
 
 
 def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> Seen:
@@ -157,17 +162,18 @@ def _image_found(seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Found:
 
 def _secret_check(name: str, secrets: Secrets) -> Check:
     wrong = secrets.wrong.get(name, "")
-    mend = f"kubectl create secret docker-registry {name} --docker-server=HOST --docker-username=NAME (it asks for no password: add --docker-password)"
-    return Check("secret", f"pull secret {name}", lambda: Found(not wrong, wrong or "there", mend if wrong else ""))
+    return Check(
+        "secret", f"pull secret {name}", lambda: Found(not wrong, wrong or "there", secrets.mend(name) if wrong else "")
+    )
 
 
-def _login_checks(uses: Sequence[Use], seen: Mapping[str, Seen], own: Logins) -> Iterator[Check]:
+def _login_checks(uses: Sequence[Use], seen: Mapping[str, Seen], own: Logins, secrets: Secrets) -> Iterator[Check]:
     """A login that only this machine has helps no node, unless the nodes have one of their own: so this only warns."""
     for host in sorted({use.image.host for use in uses if seen[str(use.image)].login == own.where}):
         found = Found(
             False,
             "answers with the login of this machine only: no pod names a pull secret that it takes",
-            "make one (kubectl create secret docker-registry) and name it under global.imagePullSecrets, unless the nodes log in by themselves",
+            f"unless the nodes log in by themselves, name one under global.imagePullSecrets: {secrets.mend('NAME')}",
         )
         yield Check("login", f"the pods' login for {host}", partial(_same, found), warning=True)
 

@@ -104,8 +104,8 @@ def load_screen(loaded: Loaded) -> RenderableType:
     """What was loaded, and what the chart still lacks."""
     lines = [Text.assemble(("✔", "green"), f" {name}") for name in loaded.names]
     lines += [Text("the engine has every image of the chart")] if not loaded.missing else []
-    lines += [Text(f"{len(loaded.missing)} images of the chart are still not here:")] if loaded.missing else []
-    return Group(*lines, *(Text(f"  {use.image}  ({', '.join(use.components)})") for use in loaded.missing))
+    lines += [Text("images of the chart that are still not here:")] if loaded.missing else []
+    return Group(*lines, *(Text(f"  {use.image.short}  ({', '.join(use.components)})") for use in loaded.missing))
 
 
 def load_document(loaded: Loaded) -> dict[str, Any]:

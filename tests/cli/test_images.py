@@ -1,0 +1,83 @@
+"""The screens and documents of `images`, and what its command lines refuse."""
+
+import pytest
+
+from fogflow_k8s.actions.image_check import Checked, Seen
+from fogflow_k8s.actions.images import Wanted
+from fogflow_k8s.actions.load_image import Loaded
+from fogflow_k8s.actions.mirror import Copy, Failure, Mirrored
+from fogflow_k8s.console import images as screens
+from fogflow_k8s.engine.checks import Check, Found, run
+from fogflow_k8s.model.image import Use, parse
+from tests.cli.test_commands import tool
+from tests.cli.test_screens import as_json, drawn
+
+SHA = "sha256:" + "ab" * 32
+BROKER = Use(parse("docker.io/fogflow/broker:3.2.8"), ("cloud-broker",), ({},), ("any",))
+PYTHON = Use(parse(f"r.example:5000/library/python:3@{SHA}"), ("keeper", "nginx"), ({},), ("any", "linux/arm64"))
+WANTED = Wanted((BROKER, PYTHON), ())
+FOUND = [
+    Check(
+        "image",
+        "docker.io/fogflow/broker:3.2.8",
+        lambda: Found(False, "docker.io cannot be reached", "is there a way?"),
+    ),
+    Check(
+        "image",
+        "docker.io/fogflow/master:3.2.8",
+        lambda: Found(False, "docker.io cannot be reached", "is there a way?"),
+    ),
+    Check("image", "r.example:5000/library/python:3", lambda: Found(True, "sha256:abababababab for linux/amd64")),
+    Check("rate", "pulls from docker.io", lambda: Found(False, "1 of 100 are left", "mirror"), warning=True),
+]
+CHECKED = {
+    "failed": Checked(WANTED, {str(BROKER.image): Seen(), str(PYTHON.image): Seen(SHA, ("linux/amd64",), "Secret pull")}, tuple(run(FOUND))),
+    "ok": Checked(Wanted((PYTHON,), ()), {str(PYTHON.image): Seen(SHA, ("linux/amd64",))}, tuple(run(FOUND[2:]))),
+}  # fmt: skip
+MIRRORED = Mirrored(
+    (
+        Copy("docker.io/a:1", f"r.example/x/a:1@{SHA}", SHA, changed=True, sent=2, there=1, size=3 << 20),
+        Copy("docker.io/b:1", f"r.example/x/b:1@{SHA}", SHA, changed=False, sent=0, there=0, size=0),
+    ),
+    (Failure("docker.io/c:1", "docker.io has no library/c:1", "is name and tag right?"),),
+    {"global": {"imageRegistry": "r.example/x"}},
+)
+LOADED = {"some": Loaded(("fogflow/broker:3.2.8",), (PYTHON,)), "all": Loaded(("fogflow/broker:3.2.8",), ())}
+
+
+def test_the_list(golden):
+    golden("images-list.txt", drawn(screens.list_screen(WANTED)))
+    golden("images-list.json", as_json(screens.list_document(WANTED)))
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_the_check(golden, name):
+    golden(f"images-check-{name}.txt", drawn(screens.check_screen(CHECKED[name])))
+    golden(f"images-check-{name}.json", as_json(screens.check_document(CHECKED[name])))
+
+
+def test_the_mirror(golden):
+    golden("images-mirror.txt", drawn(screens.mirror_screen(MIRRORED)))
+    golden("images-mirror.json", as_json(screens.mirror_document(MIRRORED)))
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_the_load(golden, name):
+    golden(f"images-load-{name}.txt", drawn(screens.load_screen(LOADED[name])))
+    golden(f"images-load-{name}.json", as_json(screens.load_document(LOADED[name])))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["check", "--platform", "amd64"], "is not a platform"),
+        (["mirror"], "--to"),
+        (["mirror", "--to", "foo/bar"], "names no registry"),
+        (["mirror", "--to", "http://r.example"], "is not REGISTRY[/PREFIX]"),
+        (["load", "absent.tar"], "no such file"),
+        (["list", "-o", "yaml"], "table"),
+        (["list", "--set", "nginx.image.tag=a b"], "nginx.image.tag"),
+    ],
+)
+def test_usage(words, says, tmp_path):
+    assert says in tool("images", *words, code=2, cwd=tmp_path).stderr
