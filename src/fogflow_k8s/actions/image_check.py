@@ -157,7 +157,10 @@ def _image_found(seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Found:
             f"not for {which}, only for {', '.join(seen.platforms)}",
             f"use an image for it, or keep its pods off such nodes: nodeSelector, kubernetes.io/arch: {seen.platforms[0].split('/')[1]}",
         )
-    return Found(True, f"{seen.digest[:19]} for {', '.join(wanted_by)}{f', with {seen.login}' if seen.login else ''}")
+    return Found(
+        True,
+        f"{seen.digest[:19]} for {', '.join(wanted_by)}{f', with the login in {seen.login}' if seen.login else ''}",
+    )
 
 
 def _secret_check(name: str, secrets: Secrets) -> Check:

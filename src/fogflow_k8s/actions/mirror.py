@@ -62,7 +62,7 @@ def mirror(
 ) -> Mirrored:
     """Copy every image to `place` (registry, prefix); what is there already is not sent again.
 
-    An image that cannot be copied does not keep the others. Raises RegistryError when there is no such registry.
+    An image that cannot be copied does not keep the others. Raises RegistryError when the registry is not there, or lets nobody in with this login.
     """
     target = registries.at(place[0], logins)
     target.ping()
@@ -78,7 +78,7 @@ def mirror(
             job = _Job(registries.at(image.host, logins), image, target, to, tuple(platforms), lent, report)
             copies.append(copy := job.run())
         except RegistryError as error:
-            report.warn(error.message)
+            report.log(f"not copied: {error.message}")
             failures.append(Failure(str(image), error.message, error.hint))
             continue
         done = f"{copy.sent} blobs sent ({copy.size / _MIB:.1f} MiB), {copy.there} were there"

@@ -50,9 +50,9 @@ class Registry:
         self.host = client.host
 
     def ping(self) -> None:
-        """Make sure that a registry answers there, whatever it thinks of us."""
-        got = self._client.send("GET", f"{self._client.base}/v2/", {})
-        if got.status not in {200, 401} or "html" in got.headers.get("Content-Type", ""):
+        """Make sure that a registry answers there, and lets us in."""
+        got = self._client.call("GET", "/v2/", "", "access", absent=True)
+        if got.status == 404 or "html" in got.headers.get("Content-Type", ""):
             raise RegistryError(
                 f"{self.host} is no registry: /v2/ was answered with {got.status}", hint="is host and port right?"
             )

@@ -90,13 +90,14 @@ class Client:
 
     def _authorize(self, repository: str, scope: str, headers: Mapping[str, str], what: str) -> bool:
         """Get what the 401 asks for: a password, or a token from its token server. False when there is nothing to get."""
+        wanted = f"repository:{repository}:{scope}" if repository else ""
         kind, _, rest = str(headers.get("WWW-Authenticate", "")).partition(" ")
         asked = dict(_CHALLENGE.findall(rest))
         if kind.lower() == "basic" and self._login:
             self._granted[repository] = (_basic(self._login), float("inf"))
             return True
         if kind.lower() == "bearer" and asked.get("realm"):
-            self._granted[repository] = self._token({"scope": f"repository:{repository}:{scope}", **asked}, what)
+            self._granted[repository] = self._token({"scope": wanted, **asked}, what)
             return True
         return False
 

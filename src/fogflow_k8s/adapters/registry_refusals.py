@@ -90,8 +90,8 @@ def refused(
                 hint=f"is it the right account, and may it use this repository? docker login {host}",
             )
         return LoginNeeded(
-            f"{host} does not permit {what} without a login ({status}{said}); many registries say so of absent images too",
-            hint=f"is the name right? docker login {host}",
+            f"{host} does not permit {what} without a login ({status}{said})",
+            hint=f"is the name right (many registries say this of absent images)? docker login {host}",
         )
     if status == 404:
         return ImageNotFound(

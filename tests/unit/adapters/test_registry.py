@@ -193,3 +193,11 @@ def test_what_is_no_registry(stub, answer):
     stub.answers["/v2/"] = answer
     with pytest.raises(registry_refusals.RegistryError, match="is no registry"):
         stub.registry().ping()
+
+
+def test_a_registry_that_lets_nobody_in_says_so_at_once(stub):
+    stub.answers["/v2/"] = (401, {"WWW-Authenticate": 'Basic realm="x"'}, b"")
+    with pytest.raises(registry_refusals.LoginNeeded, match="does not permit access without a login"):
+        stub.registry().ping()
+    with pytest.raises(registry_refusals.LoginNeeded, match="does not permit access with the login it got"):
+        stub.registry(Login("me", "wrong")).ping()
