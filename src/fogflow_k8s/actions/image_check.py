@@ -74,10 +74,11 @@ class Checked:
 
 @dataclass(frozen=True)
 class Secrets:
-    """The pull secrets that pods name: those that hold logins, and what is wrong with the others."""
+    """The pull secrets that pods name: those that hold logins, what is wrong with others, and those we may not see."""
 
     logins: Mapping[str, Logins] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
     namespace: str = "fogflow"
 
     def mend(self, name: str) -> str:
@@ -91,14 +92,14 @@ def check(wanted: Wanted, registries: Registries, own: Logins, nodes: Nodes, sec
         asked = {str(u.image): pool.submit(_see, u, registries, own, secrets) for u in wanted.uses}
         seen = {image: future.result() for image, future in asked.items()}
     checks = [_image_check(use, seen[str(use.image)], nodes.wanted_by(use)) for use in wanted.uses]
-    checks += [_secret_check(name, secrets) for name in sorted({*secrets.logins, *secrets.wrong})]
+    checks += [_secret_check(name, secrets) for name in sorted({*secrets.logins, *secrets.wrong, *secrets.unseen})]
     checks += [*_login_checks(wanted.uses, seen, own, secrets), *_hub_check(wanted.uses, seen)]
     return Checked(wanted, seen, tuple(run(checks)))
 
 
 def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
     """Read the pull secrets that the pods name. Raises ClusterError."""
-    logins, wrong = {}, {}
+    logins, wrong, unseen = {}, {}, []
     for name in sorted(
         {str(s.get("name")) for use in uses for pod in use.pods for s in pod.get("imagePullSecrets") or []}
     ):
@@ -107,7 +108,7 @@ def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
         except ClusterError as error:
             if error.status != 403:
                 raise
-            op.report.log(f"not checked: Secret {name} (no right to read it)")
+            unseen.append(name)
             continue
         try:
             if found is None:
@@ -115,7 +116,7 @@ def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
             logins[name] = of_secret(found)
         except ValueError as error:
             wrong[name] = f"{error} in namespace {op.namespace}" if found is None else str(error)
-    return Secrets(logins, wrong, op.namespace)
+    return Secrets(logins, wrong, tuple(unseen), op.namespace)
 
 
 def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> Seen:
@@ -147,15 +148,17 @@ def _image_check(use: Use, seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -
 def _image_found(seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Found:
     if seen.failure:
         return Found(False, seen.failure.message, seen.failure.hint)
-    if not seen.platforms:
-        return Found(True, f"{seen.digest[:19]}, platforms not asked: that would cost a pull, and none is left")
+    if seen.headroom and not seen.headroom.remaining:
+        return Found(
+            None, f"{seen.digest[:19]} is there; for which platforms was not asked: it costs a pull, and none is left"
+        )
     lacking = {p: names for p, names in wanted_by.items() if not any(fits(offered, p) for offered in seen.platforms)}
     if lacking:
         which = " and ".join(f"{p}{f' ({_few(names)})' if names else ''}" for p, names in lacking.items())
         return Found(
             False,
-            f"not for {which}, only for {', '.join(seen.platforms)}",
-            f"use an image for it, or keep its pods off such nodes: nodeSelector, kubernetes.io/arch: {seen.platforms[0].split('/')[1]}",
+            f"not for {which}, only for {', '.join(seen.platforms) or 'nothing'}",
+            "use an image for it, or keep its pods off such nodes: nodeSelector, kubernetes.io/arch",
         )
     return Found(
         True,
@@ -165,9 +168,10 @@ def _image_found(seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Found:
 
 def _secret_check(name: str, secrets: Secrets) -> Check:
     wrong = secrets.wrong.get(name, "")
-    return Check(
-        "secret", f"pull secret {name}", lambda: Found(not wrong, wrong or "there", secrets.mend(name) if wrong else "")
-    )
+    found = Found(not wrong, wrong or "there", secrets.mend(name) if wrong else "")
+    if name in secrets.unseen:
+        found = Found(None, "no right to read it")
+    return Check("secret", f"pull secret {name}", partial(_same, found))
 
 
 def _login_checks(uses: Sequence[Use], seen: Mapping[str, Seen], own: Logins, secrets: Secrets) -> Iterator[Check]:

@@ -68,7 +68,7 @@ def wanted(helm: Helm, chart: Path, values: Values) -> Wanted:
 
     text = helm.read_text(helm.start_template(chart, values.given()))
     version = str(yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"])
-    return Wanted(tuple(uses(manifests.split(text, hooks=True))), tuple(_sections(values, version)))
+    return Wanted(tuple(uses(manifests.every(text))), tuple(_sections(values, version)))
 
 
 def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:

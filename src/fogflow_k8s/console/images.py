@@ -17,7 +17,7 @@ from fogflow_k8s.actions.mirror import Copy, Mirrored
 from fogflow_k8s.model.image import Use
 
 V = 1
-_SIGNS = {"ok": ("✔", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_SIGNS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
 def list_screen(wanted: Wanted) -> RenderableType:
@@ -49,12 +49,12 @@ def check_screen(checked: Checked) -> RenderableType:
         lines.append(Text.assemble((sign, colour), f" {last}: {fact}"))
         if state != "ok" and mend:
             lines.append(Text(f"  > {mend}"))
-    failed = sum(result.state == "failed" for result in checked.results)
-    verdict = (
-        Text(f"{failed} of {len(checked.results)} checks failed", "bold red")
-        if failed
-        else Text("every image can be pulled", "bold green")
-    )
+    states = [result.state for result in checked.results]
+    verdict = Text("every image can be pulled", "bold green")
+    if "failed" in states:
+        verdict = Text(f"{states.count('failed')} of {len(states)} checks failed", "bold red")
+    elif "skipped" in states:
+        verdict = Text("nothing failed, but not everything could be looked at", "bold yellow")
     return Group(*lines, Text(""), verdict)
 
 

@@ -135,6 +135,13 @@ def test_a_missing_pull_secret_fails(stub):
     assert not result.ok
 
 
+def test_a_pull_secret_that_may_not_be_read_is_skipped(stub):
+    stub.image()
+    result = checked([use(stub, secrets=["pull"])], secrets=Secrets(unseen=("pull",)))
+    assert said(result, "secret") == ("skipped", "no right to read it")
+    assert result.ok
+
+
 @pytest.mark.parametrize(("remaining", "state"), [(5, "ok"), (1, "warning")])
 def test_the_headroom_of_docker_hub(stub, monkeypatch, remaining, state):
     for tag in ("1", "2"):
@@ -153,7 +160,8 @@ def test_the_headroom_of_docker_hub(stub, monkeypatch, remaining, state):
 def test_the_last_pull_is_not_spent_on_a_look(stub):
     stub.image(**{"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "0;w=21600"})
     result = checked([use(stub)])
-    assert "platforms not asked" in said(result)[1]
+    assert said(result)[0] == "skipped"
+    assert "was not asked" in said(result)[1]
     assert [method for method, _, _ in stub.asked] == ["HEAD"]
 
 
