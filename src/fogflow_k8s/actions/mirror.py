@@ -16,6 +16,7 @@ from fogflow_k8s.adapters.logins import Logins
 from fogflow_k8s.adapters.registry import Manifest, Registry
 from fogflow_k8s.adapters.registry_refusals import NoSuchPlatform, RegistryError
 from fogflow_k8s.engine.reporter import Reporter
+from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.image import Image, blobs, children, digest_of, fits, is_index, offered, parse
 
 _MIB = 1 << 20
@@ -62,17 +63,17 @@ def mirror(
 ) -> Mirrored:
     """Copy every image to `place` (registry, prefix); what is there already is not sent again.
 
-    An image that cannot be copied does not keep the others. Raises RegistryError when the registry is not there, or lets nobody in with this login.
+    An image that cannot be copied does not keep the others. Raises UsageError when two images would get one name,
+    RegistryError when the registry is not there, or lets nobody in with this login.
     """
+    where = "/".join(part for part in place if part)
+    targets = _targets(wanted, where)
     target = registries.at(place[0], logins)
     target.ping()
-    where = "/".join(part for part in place if part)
     copies, failures = [], []
     pins: dict[str, Any] = {}
     lent: dict[str, str] = {}
-    for use in wanted.uses:
-        image, named = use.image, wanted.named(use.image)
-        to = parse(named[0].name.within(where))
+    for image, to in targets.items():
         report.step(f"{image.short} -> {to.short}")
         try:
             job = _Job(registries.at(image.host, logins), image, target, to, tuple(platforms), lent, report)
@@ -84,8 +85,21 @@ def mirror(
         done = f"{copy.sent} blobs sent ({copy.size / _MIB:.1f} MiB), {copy.there} were there"
         report.log(done if copy.changed else "was there")
         if image.digest:  # an image of fewer platforms has another digest
-            pins |= {section.key: {"image": {"digest": copy.digest}} for section in named}
+            pins |= wanted.pins({str(image): copy.digest})
     return Mirrored(tuple(copies), tuple(failures), {"global": {"imageRegistry": where}, **pins})
+
+
+def _targets(wanted: Wanted, where: str) -> dict[Image, Image]:
+    """Each image and its name in the mirror. Raises UsageError when two would get the same."""
+    found = {use.image: parse(wanted.named(use.image)[0].name.within(where)) for use in wanted.uses}
+    taken: dict[str, Image] = {}
+    for image, to in found.items():
+        other = taken.setdefault(to.short, image)
+        if other != image:
+            raise UsageError(
+                f"{other} and {image} would both become {to.short}", hint="give one of them another repository or tag"
+            )
+    return found
 
 
 @dataclass
