@@ -142,7 +142,8 @@ def test_an_archive_is_loaded_and_the_rest_is_named(machine, client, tmp_path):
 
 
 def test_what_the_engine_saves_it_loads(machine, client, tmp_path):
-    machine.tool("load", archive(tmp_path, "docker.io/fogflow/broker:3.2.8", "docker.io/library/rabbitmq:4.3"))
+    both = machine.json("load", archive(tmp_path, "docker.io/fogflow/broker:3.2.8", "docker.io/library/rabbitmq:4.3"))
+    assert both["loaded"] == ["fogflow/broker:3.2.8", "rabbitmq:4.3"]
     saved = tmp_path / "saved.tar.gz"
     with gzip.open(saved, "wb") as stream:
         stream.writelines(client.images.get("fogflow/broker:3.2.8").save(named=True))

@@ -21,7 +21,7 @@ class Loaded:
 
 def load(path: Path, wanted: Wanted, report: Reporter) -> Loaded:
     """Load the archive. Raises UsageError when it is none, PreflightFailed when the engine cannot be used."""
-    archive = archives.read(path, images.platform())
+    archive = archives.read(path, images.platform)
     report.step(f"loading {path} into the Docker engine")
     names = tuple(images.load(archive.blocks()))
     have = {_key(image) for name in images.names() if (image := _parsed(name))}

@@ -8,7 +8,7 @@ import json
 import lzma
 import posixpath
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -41,8 +41,8 @@ class Archive:
                 yield block
 
 
-def read(path: Path, platform: str) -> Archive:
-    """What is in an archive; of an image for several platforms, the one for `platform`. Raises UsageError."""
+def read(path: Path, platform: Callable[[], str]) -> Archive:
+    """What is in an archive; of an image for several platforms the one for `platform`, asked when needed. Raises UsageError."""
     try:
         if path.stat().st_size == 0:
             raise UsageError(f"{path} is empty", hint=_SAVE)
@@ -72,19 +72,21 @@ def read(path: Path, platform: str) -> Archive:
         tarfile.TarError,
         lzma.LZMAError,
     ) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if "could not be opened" in reason:  # a line for each compression that it is not
+            reason = "it is no tar, compressed or not"
         raise UsageError(f"{path} is not an image archive: {reason}", hint=_SAVE) from error
     return Archive(path, tuple(tag for image in listed for tag in image["RepoTags"]), json.dumps(listed).encode())
 
 
-def _listed(entry: Any, document: Any, platform: str, path: Path) -> dict[str, Any]:
+def _listed(entry: Any, document: Any, platform: Callable[[], str], path: Path) -> dict[str, Any]:
     """An entry of an OCI index as `docker save` lists an image."""
     named = next((name for key in _NAMES if (name := (entry.get("annotations") or {}).get(key))), "")
     if is_index(entry["mediaType"]):
-        inner = document(_blob(entry))["manifests"]
-        entry = next((e for e in inner if fits(said_platform(e.get("platform")), platform)), None)
+        inner, wanted = document(_blob(entry))["manifests"], platform()
+        entry = next((e for e in inner if fits(said_platform(e.get("platform")), wanted)), None)
         if entry is None:
-            raise UsageError(f"{path}: {named or 'its image'} is not for {platform}", hint="save it for that platform")
+            raise UsageError(f"{path}: {named or 'its image'} is not for {wanted}", hint="save it for that platform")
     manifest = document(_blob(entry))
     return {
         "Config": _blob(manifest["config"]),

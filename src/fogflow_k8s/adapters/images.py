@@ -103,7 +103,8 @@ def load(blocks: Iterator[bytes]) -> list[str]:
             raise PreflightFailed(
                 f"the Docker engine does not take the archive: {text[-300:].strip()}", hint=hint
             ) from error
-    return [name for image in found for name in image.tags or [str(image.id)]]
+    # the SDK returns an image once for each of its names
+    return list(dict.fromkeys(name for image in found for name in image.tags or [str(image.id)]))
 
 
 def names() -> set[str]:

@@ -11,6 +11,10 @@ from fogflow_k8s.errors import UsageError
 from tests.unit.registry import MANIFEST
 
 
+def amd64():
+    return "linux/amd64"
+
+
 def tar(path, files, mode="w"):
     with tarfile.open(path, mode) as archive:
         for name, content in files.items():
@@ -32,14 +36,14 @@ def oci(name="docker.io/a/b:1"):
 
 def test_docker_save_is_passed_on_as_it_is(tmp_path):
     path = tar(tmp_path / "x.tar", {"manifest.json": [{"RepoTags": ["a:1", "b:2"]}, {"RepoTags": None}]})
-    found = archives.read(path, "linux/amd64")
+    found = archives.read(path, amd64)
     assert found.names == ("a:1", "b:2")
     assert b"".join(found.blocks()) == path.read_bytes()
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_an_oci_layout_gets_the_list_that_engines_ask_for(tmp_path, mode):
-    found = archives.read(tar(tmp_path / "x.tar", oci(), mode), "linux/amd64")
+    found = archives.read(tar(tmp_path / "x.tar", oci(), mode), amd64)
     assert found.names == ("docker.io/a/b:1",)
     with tarfile.open(fileobj=io.BytesIO(b"".join(found.blocks()))) as sent:
         assert {"manifest.json", *oci()} == set(sent.getnames())
@@ -49,14 +53,14 @@ def test_an_oci_layout_gets_the_list_that_engines_ask_for(tmp_path, mode):
 
 @pytest.mark.parametrize("name", ["", "1.0"])
 def test_a_tag_alone_is_no_name(tmp_path, name):
-    assert archives.read(tar(tmp_path / "x.tar", oci(name)), "linux/amd64").names == ()
+    assert archives.read(tar(tmp_path / "x.tar", oci(name)), amd64).names == ()
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"", "is empty"),
-        (b"not a tar", "is not an image archive: file could not be opened"),
+        (b"not a tar", "is not an image archive: it is no tar"),
         (b"\x1f\x8bnot gzip", "is not an image archive"),
         ({"readme": b"hello"}, "is a tar, but holds no image"),
         ({"manifest.json": b"{"}, "is not an image archive"),
@@ -71,18 +75,18 @@ def test_what_is_no_archive(tmp_path, content, says):
     path = tmp_path / "x.tar"
     path.write_bytes(content) if isinstance(content, bytes) else tar(path, content)
     with pytest.raises(UsageError, match=says) as told:
-        archives.read(path, "linux/amd64")
+        archives.read(path, amd64)
     assert told.value.hint == "write one with: docker save IMAGE -o IMAGE.tar"
     assert str(path) in told.value.message
 
 
 def test_a_folder_is_no_archive(tmp_path):
     with pytest.raises(UsageError, match="Is a directory"):
-        archives.read(tmp_path, "linux/amd64")
+        archives.read(tmp_path, amd64)
 
 
 def test_an_archive_cut_short(tmp_path):
     path = tar(tmp_path / "x.tar", {"layer.tar": b"x" * 100_000, "manifest.json": [{"RepoTags": ["a:1"]}]})
     path.write_bytes(path.read_bytes()[:50_000])
     with pytest.raises(UsageError, match=r"is not an image archive|holds no image"):
-        archives.read(path, "linux/amd64")
+        archives.read(path, amd64)
