@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands import settings
+from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, existing, helm_binary, print_json, session
 
 if TYPE_CHECKING:
@@ -20,7 +20,13 @@ app = typer.Typer(
 PREFLIGHT = 10
 
 Platforms = Annotated[
-    list[str], typer.Option("--platform", metavar="OS/ARCH", help="Like linux/amd64 or linux/arm64 (repeatable).")
+    list[str],
+    typer.Option(
+        "--platform",
+        metavar="OS/ARCH",
+        autocompletion=complete.words("linux/amd64", "linux/arm64"),
+        help="Like linux/amd64 or linux/arm64 (repeatable).",
+    ),
 ]
 Insecure = Annotated[
     list[str],
@@ -141,10 +147,7 @@ def load(
     set_: settings.Set = [],  # noqa: B006
     output: Output = "table",
 ) -> None:
-    """Load images into the Docker engine of this machine, and say which ones the chart still lacks there.
-
-    For the nodes of a sandbox: fogflow-k8s sandbox load.
-    """
+    """Load images into this machine's Docker engine. Says which ones the chart still lacks there; a sandbox has its own load."""
     from fogflow_k8s.actions.load_image import load as action
     from fogflow_k8s.console import images as screens
 
