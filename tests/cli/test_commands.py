@@ -26,7 +26,19 @@ def tool(*words, code=0, cwd=None, **env):
 
 @pytest.mark.parametrize(
     "verb",
-    ["bundle", "deploy", "status", "rollback", "history", "uninstall", "render", "version", "config", "images", "sandbox"],
+    [
+        "bundle",
+        "deploy",
+        "status",
+        "rollback",
+        "history",
+        "uninstall",
+        "render",
+        "version",
+        "config",
+        "images",
+        "sandbox",
+    ],
 )
 def test_each_verb_explains_itself(verb):
     assert "Usage: fogflow-k8s" in tool(verb, "--help").stdout
