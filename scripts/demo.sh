@@ -34,8 +34,8 @@ run sandbox up --name "$name" --nodes 3
 run deploy --config examples/config.json --external-ip 192.0.2.10
 run status
 run deploy --config examples/config.json --external-ip 192.0.2.10
-expect 20 deploy --config examples/config.json --external-ip 192.0.2.10 --set master.image.tag=does-not-exist
-run deploy --config examples/config.json --external-ip 192.0.2.10 --set replicaCount=3
+expect 20 deploy --config examples/config.json --external-ip 192.0.2.10 --set master.image.tag=does-not-exist --yes
+run deploy --config examples/config.json --external-ip 192.0.2.10 --set replicaCount=3 --yes
 run rollback --yes
 run history
 run uninstall --yes

@@ -57,7 +57,12 @@ def on_a_terminal(argv: tuple[str, ...], env: dict[str, str]) -> str:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 60, WIDTH, 0, 0))
     with subprocess.Popen(
-        [sys.executable, "-m", "fogflow_k8s", *argv], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=ROOT
+        [sys.executable, "-m", "fogflow_k8s", *argv],
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=slave,
+        env=env,
+        cwd=ROOT,
     ):
         os.close(slave)
         said = b""

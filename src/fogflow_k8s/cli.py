@@ -17,6 +17,7 @@ from fogflow_k8s.commands import (
     config,
     dashboard,
     deploy,
+    diff,
     explain,
     history,
     images,
@@ -91,6 +92,7 @@ def options(
 
 for verb in (
     deploy.deploy,
+    diff.diff,
     status.status,
     rollback.rollback,
     history.history,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.actions.bundle import Bundle
+from fogflow_k8s.actions.diff import CONFLICT
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.model.assessment import PULLING, Assessment, Component
 from fogflow_k8s.model.catalogue import Cause, cause
+from fogflow_k8s.model.diff import Change, Field, changes
+from fogflow_k8s.model.difference import Difference, Drift
 from fogflow_k8s.model.inventory import Member, Part
+from fogflow_k8s.model.owners import Owner
 from fogflow_k8s.model.presets import Preset
 from fogflow_k8s.model.readiness import Verdict
 from fogflow_k8s.model.release import Revision
@@ -114,6 +119,48 @@ REPORTS: dict[str, Report] = {
     "absent": report(Assessment(()), state="absent", revision=None, urls=()),
 }
 
+
+def apart() -> Difference:
+    """A change of the settings and one by hand, both of some length."""
+
+    def made(kind: str, name: str, **body: Any) -> dict[str, Any]:
+        return {"kind": kind, "metadata": {"name": name}, **body}
+
+    def deployment(name: str, replicas: int, checksum: str) -> dict[str, Any]:
+        metadata = {"annotations": {"checksum/config": checksum}}
+        return made("Deployment", name, spec={"replicas": replicas, "template": {"metadata": metadata}})
+
+    def conf(lines: int) -> str:
+        return "".join(f"line {n} of [nginx.conf]\n" for n in range(lines))
+
+    old = [
+        deployment("nginx", 2, "a"), deployment("master", 1, "a"), made("Service", "old"),
+        made("ConfigMap", "nginx", data={"nginx.conf": conf(2)}), made("Secret", "password", data={"p": "b2xk"}),
+        {"kind": "Role", "metadata": {"name": "gone", "namespace": "fogflow-tasks"}},
+    ]  # fmt: skip
+    new = [
+        deployment("nginx", 3, "b"), deployment("master", 1, "b"), made("Service", "new"),
+        made("ConfigMap", "nginx", data={"nginx.conf": conf(60)}), made("Secret", "password", data={"p": "bmV3"}),
+    ]  # fmt: skip
+    by_hand = (
+        Drift("Service/designer", "", "put-back"),
+        Drift("Deployment/nginx", "", "overridden", Field("spec.replicas", 2, 5), 3, Owner("kubectl", "scale")),
+        Drift("Deployment/nginx", "", "left", Field("metadata.labels.mine", None, "x"), "x", Owner("kubectl-label")),
+        Drift("PersistentVolumeClaim/designer-data", "", "refused", why="spec is immutable after creation"),
+    )
+    return Difference(
+        "fogflow", "fogflow", "kind-city", "https://192.0.2.1:6443", 2, changes=tuple(changes(old, new)), drift=by_hand,
+        unseen=("Secret/hidden",), notes=(f"{CONFLICT}: deploy --force-conflicts takes them over",),
+    )  # fmt: skip
+
+
+NONE = Difference("fogflow", "fogflow", "kind-city", "https://192.0.2.1:6443", 2)
+DIFFERENCES: dict[str, Difference] = {
+    "none": NONE,
+    "apart": apart(),
+    "failed-before": replace(NONE, renews=True, notes=("revision 2 is failed: a new one is made in any case",)),
+    "not-installed": replace(NONE, revision=0, changes=(Change("add", "Deployment/master"),)),
+}
 OUTCOMES: dict[str, Outcome] = {
     "installed": Outcome(
         "installed",
@@ -124,7 +171,7 @@ OUTCOMES: dict[str, Outcome] = {
     ),
     "installed-without-address": Outcome("installed", 0, report(revision=revision(1), urls=()), seconds=SECONDS),
     "unchanged": Outcome("unchanged", 0, report(), seconds=SECONDS, says="the release is as asked for, and ready"),
-    "dry-run": Outcome("upgraded", 0, report(), seconds=SECONDS, says="2 objects would change", dry_run=True),
+    "dry-run": Outcome("unchanged", 0, report(), seconds=SECONDS, says="dry run: nothing was changed", difference=NONE),
     "rolled-back": Outcome(
         "rolled-back",
         20,

@@ -29,6 +29,7 @@ def tool(*words, code=0, cwd=None, **env):
     [
         "bundle",
         "deploy",
+        "diff",
         "status",
         "rollback",
         "history",

@@ -20,6 +20,7 @@ VERBS = [
         [v]
         for v in (
             "deploy",
+            "diff",
             "status",
             "rollback",
             "history",
@@ -87,7 +88,7 @@ def test_an_unknown_option_is_a_usage_error_on_stderr(tool, words):
     assert "--frobnicate" in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "history", "version"])
+@pytest.mark.parametrize("verb", ["deploy", "diff", "status", "rollback", "history", "version"])
 def test_an_unknown_format_names_the_allowed_ones(tool, verb):
     done = tool(verb, "-o", "yaml")
     assert (done.returncode, done.stdout) == (2, "")

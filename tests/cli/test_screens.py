@@ -11,9 +11,12 @@ import pytest
 from rich.console import Console
 
 from fogflow_k8s.console import bundle, documents, screens
+from fogflow_k8s.console.diff import changes_screen, diff_screen
+from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model import inventory
-from tests.cli.shapes import BUNDLE, HISTORY, NOW, OUTCOMES, REPORTS, report
+from fogflow_k8s.model.diff import Change
+from tests.cli.shapes import BUNDLE, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, report
 
 COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
 
@@ -52,6 +55,26 @@ def test_the_end_of_an_operation(golden, name):
 @pytest.mark.parametrize("name", ["installed", "rolled-back", "helm-failed"])
 def test_the_document_of_an_operation(golden, name):
     golden(f"outcome-{name}.json", as_json(documents.outcome_document(OUTCOMES[name])))
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
+def test_a_difference(golden, name):
+    found = DIFFERENCES[name]
+    golden(f"diff-{name}.txt", drawn(diff_screen(found)))
+    golden(f"diff-{name}.json", as_json(diff_document(found)))
+
+
+def test_a_difference_before_a_question_is_short(golden):
+    golden("diff-brief.txt", drawn(diff_screen(DIFFERENCES["apart"], brief=True)))
+    many = replace(DIFFERENCES["none"], changes=tuple(Change("add", f"Service/{n}") for n in range(100)))
+    lines = drawn(diff_screen(many, brief=True)).splitlines()
+    assert len(lines) < 40
+    assert "… and 76 more lines: fogflow-k8s diff" in lines
+
+
+def test_what_changes_between_two_revisions(golden):
+    golden("diff-revisions.txt", drawn(changes_screen(DIFFERENCES["apart"].changes, "fogflow")))
+    assert drawn(changes_screen((), "fogflow")) == "no manifest changes\n"
 
 
 def test_the_history(golden):

@@ -32,7 +32,7 @@ def test_the_whole_way(site):
 
     back = site.json("rollback", "--yes")
     assert (back["result"], back["release"]["revision"]) == ("rolled-back", 3)
-    assert "Deployment/nginx spec.replicas: 3 -> 2" in site.stderr
+    assert "~ Deployment/nginx\n    spec.replicas: 3 -> 2" in site.stderr
     history = site.json("history")["revisions"]
     assert [(r["revision"], r["status"], r["worked"]) for r in history] == [
         (1, "superseded", True),
@@ -105,7 +105,7 @@ def test_drift_is_named_and_mended(site):
     site.kubectl("delete", "service", "designer")
     mended = site.deploy()
     assert mended["result"] == "upgraded"
-    assert "Deployment/nginx spec.replicas: 5 -> 2  (changed by kubectl)" in site.stderr
+    assert "Deployment/nginx spec.replicas: 5 -> 2, changed by kubectl (scale)" in site.stderr
     assert "+ Service/designer" in site.stderr
     assert site.get("deployment", "nginx")["spec"]["replicas"] == 2
     assert site.deploy()["result"] == "unchanged"
@@ -113,12 +113,13 @@ def test_drift_is_named_and_mended(site):
 
 def test_a_dry_run_writes_nothing(site):
     for kind in ("client", "server"):
-        site.run("deploy", "--external-ip", "192.0.2.10", f"--dry-run={kind}")
-        assert "+ Deployment/master" in site.stderr
+        assert "+ Deployment/master" in site.run("deploy", "--external-ip", "192.0.2.10", f"--dry-run={kind}")
     assert site.kubectl("get", "namespace", site.namespace, "--ignore-not-found") == ""
     site.deploy()
-    site.deploy("--dry-run=server", "--set", "replicaCount=4")
-    assert "Deployment/nginx spec.replicas: 2 -> 4" in site.stderr
+    for kind in ("client", "server"):
+        (change,) = site.deploy(f"--dry-run={kind}", "--set", "replicaCount=4")["changes"]
+        assert (change["object"], change["path"]) == ("Deployment/nginx", "spec.replicas")
+        assert (change["old"], change["new"]) == (2, 4)
     assert site.history() == [(1, "deployed")]
 
 

@@ -32,9 +32,12 @@ def argv_of(tmp_path):
         ("v4.3.1", lambda h, c: h.start_upgrade(c, {}, timeout_s=300, description="d"),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
          " --reset-values --timeout 300s --description d --wait=hookOnly"),
-        ("v4.3.1", lambda h, c: h.start_upgrade(c, {}, timeout_s=1, force_conflicts=True, dry_run="server"),
+        ("v4.3.1", lambda h, c: h.start_upgrade(c, {}, timeout_s=1, force_conflicts=True),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
-         " --reset-values --timeout 1s --wait=hookOnly --force-conflicts --dry-run=server --hide-secret"),
+         " --reset-values --timeout 1s --wait=hookOnly --force-conflicts"),
+        ("v4.3.1", lambda h, c: h.start_rehearsal(c, {}),
+         "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
+         " --reset-values --dry-run=server"),
         ("v3.19.0", lambda h, c: h.start_upgrade(c, {}, timeout_s=300, force_conflicts=True),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x --reset-values --timeout 300s"),
         ("v4.3.1", lambda h, _: h.start_rollback(2, timeout_s=60),

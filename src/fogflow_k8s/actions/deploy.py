@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from fogflow_k8s.actions import (
-    apiserver,
     bundle,
     capacity,
     check,
@@ -20,20 +18,19 @@ from fogflow_k8s.actions import (
     status,
     track,
 )
+from fogflow_k8s.actions.diff import compare
 from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
+from fogflow_k8s.actions.prepare import introduce, render, rendered, warn
 from fogflow_k8s.actions.work import Request, Work, now, outcome
 from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, PreflightFailed
-from fogflow_k8s.model import manifests
 from fogflow_k8s.model.catalogue import Cause
-from fogflow_k8s.model.diff import Change, changes
-from fogflow_k8s.model.presets import Preset, choose, preset_in, said, values_of
+from fogflow_k8s.model.diff import changes
+from fogflow_k8s.model.difference import Drift
 from fogflow_k8s.model.release import repair
 from fogflow_k8s.model.replacing import losses
-from fogflow_k8s.model.shape import shape_of
-from fogflow_k8s.model.values_base import merge
 
 
 def deploy(op: Operation, request: Request) -> Outcome:
@@ -48,7 +45,7 @@ def deploy(op: Operation, request: Request) -> Outcome:
         raise
     except ClusterError as error:
         if error.status == 403:  # say all that is missing, not only the first that was met
-            rights.require(op, [*work.objects, *work.hooks] or _rendered(work, work.values or request.values))
+            rights.require(op, [*work.objects, *work.hooks] or rendered(work, work.values or request.values))
         raise
 
 
@@ -58,8 +55,9 @@ def _deploy(work: Work) -> Outcome:
         op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
     )
     work.installed = status.installed(op)
-    _render(work)
-    _introduce(work)
+    render(work, server=request.dry_run == "server")
+    introduce(work)
+    warn(work)
     work.losses = losses(work.installed.objects if work.installed else (), work.objects)
     guard.require_no_loss(work.losses, force=request.force)
     if request.dry_run:
@@ -83,7 +81,10 @@ def _carry_out(work: Work) -> Outcome:
     if absent := _absent(work):
         says = f"nothing was changed, but namespace {op.namespace} was made" if made else "nothing was changed"
         return outcome(work, "unchanged", PreflightFailed.exit_code, now(work), causes=absent, says=says)
+    _ask(work)
     with held(op) as lease:
+        if not work.installed:
+            record.forget(op)  # what an uninstall that was killed did not get to
         work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         _repair(work)
         if work.secret and (work.password or not work.secret_exists):
@@ -108,103 +109,6 @@ def _absent(work: Work) -> tuple[Cause, ...]:
     return tuple(c for c in found if c.object != f"secret/{work.secret}" or work.secret_exists)
 
 
-def _render(work: Work) -> None:
-    """Decide what the user left to us, and render with it."""
-    op, request = work.op, work.request
-    work.preset = _preset(work)
-    values = apiserver.narrow(op, merge(values_of(work.preset), request.values))
-    work.secret, work.secret_exists = preflight.bus_secret(op, values)
-    if work.secret:
-        values, work.password = preflight.name_secret(values, work.secret)
-    _decide_persistence(work, values)
-    work.values = values
-    made = _rendered(work, values)
-    work.objects = [obj for obj in made if not manifests.hook_of(obj)]
-    work.hooks = [obj for obj in made if manifests.hook_of(obj)]
-
-
-def _rendered(work: Work, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The objects that Helm would install, hooks among them."""
-    op = work.op
-    child = op.helm.start_template(
-        work.request.chart, values, upgrade=work.installed is not None, kube_version=op.cluster.version
-    )
-    return manifests.every(op.helm.read_text(child))
-
-
-def _preset(work: Work) -> Preset:
-    """The preset for this cluster, unless one was asked for or the release has one."""
-    nodes = work.op.nodes
-    tolerations = (work.request.values.get("global") or {}).get("tolerations") or ()
-    shape = None if nodes is None else shape_of(nodes, tolerations)
-    installed = preset_in(work.installed.objects) if work.installed else ""
-    return choose(shape, asked=work.request.preset, installed=installed)
-
-
-def _decide_persistence(work: Work, values: dict[str, Any]) -> None:
-    """The designer's volume: on when the cluster has a default StorageClass; decided at the install, never flipped."""
-    designer = dict(values.get("designer") or {})
-    persistence = dict(designer.get("persistence") or {})
-    if "enabled" in persistence:
-        return
-    if work.installed:
-        had = any(
-            o.get("kind") == "PersistentVolumeClaim" and manifests.component_of(o) == "designer"
-            for o in work.installed.objects
-        )
-    else:
-        had = bool(preflight.default_storage_class(work.op))
-    if had:
-        values["designer"] = {**designer, "persistence": {**persistence, "enabled": True}}
-
-
-def _introduce(work: Work) -> None:
-    """The first lines of every deploy: where, what, from which revision to which."""
-    op, installed = work.op, work.installed
-    current = installed.newest.number if installed else 0
-    op.report.step(
-        f"cluster {op.cluster.context} ({op.cluster.server}, {op.cluster.version}, uid {op.cluster.uid or 'not readable'})"
-    )
-    if op.simulated:
-        op.report.warn("the nodes of this cluster are simulated: no container really runs")
-    chart = next((str((o["metadata"].get("labels") or {}).get("helm.sh/chart")) for o in work.objects), "fogflow-chart")
-    same = installed is not None and not changes(installed.objects, work.objects)
-    what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
-    op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")
-    if work.preset:
-        several = {
-            manifests.component_of(o): int(o["spec"]["replicas"]) for o in work.expected if o["kind"] == "StatefulSet"
-        }
-        op.report.step(said(work.preset, _replicas(work), several))
-    _warn(work)
-
-
-def _warn(work: Work) -> None:
-    """What works today and should not stay so."""
-    from fogflow_k8s.model.values import Values
-
-    op = work.op
-    deprecated = [
-        o["metadata"]["name"]
-        for o in work.objects
-        if o.get("kind") == "Service" and (o.get("spec") or {}).get("externalIPs")
-    ]
-    if deprecated:
-        op.report.warn(
-            "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
-        )
-    if Values.model_validate(work.values).open_to_all:
-        op.report.warn(
-            "the dashboard is reachable from outside without a login, and whoever reaches it can run any image: "
-            "--set expose.basicAuth.existingSecret=SECRET (with key htpasswd)"
-        )
-
-
-def _replicas(work: Work) -> int:
-    """How many of nginx there will be, whoever said so."""
-    return sum(int(o["spec"].get("replicas", 1)) for o in work.expected if manifests.component_of(o) == "nginx")
-
-
 def _repair(work: Work) -> None:
     """Make a release usable that a dead operation left pending: we hold its Lease, so nobody is at it."""
     op = work.op
@@ -215,14 +119,27 @@ def _repair(work: Work) -> None:
     work.installed = status.installed(op)
 
 
-def _unchanged(work: Work) -> list[Change] | None:
+def _ask(work: Work) -> None:
+    """Show a person what would change in a release that is there, and let them say no. Raises Refused."""
+    if not work.request.confirm or not work.installed:
+        return
+    found = compare(work)
+    if found.changed:
+        work.request.confirm(found)
+        work.agreed = True
+
+
+def _unchanged(work: Work) -> list[Drift] | None:
     """What drifted, when the manifests are those of the newest revision ([] = nothing to do); None when they differ."""
     installed = work.installed
     if not installed or installed.newest.status != "deployed" or changes(installed.objects, work.objects):
         return None
-    found = drift(work.op, work.objects)
-    for change in found:
-        work.op.report.warn(work.op.mask(f"changed since the last deploy, will be put back: {change}"))
+    seen = drift(work.op, installed.objects, work.objects)
+    for name in seen.unseen:
+        work.op.report.warn(f"not checked whether it was changed since the last deploy: {name} (no right to patch it)")
+    found = [each for each in seen.drift if each.effect != "left"]
+    for each in found:
+        work.op.report.warn(work.op.mask(f"changed since the last deploy, {each.says}: {each}"))
     return found
 
 
@@ -238,7 +155,7 @@ def _attach(work: Work, lease: Held) -> Outcome:
     return _wait(work, lease, made="unchanged")
 
 
-def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
+def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     """Let Helm make the new revision, then wait for it."""
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
@@ -249,7 +166,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Change]) -> Outcome:
     advise = (lambda: None) if work.installed else partial(check.advise, op)  # once is enough
     child = op.helm.start_upgrade(
         request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
-        force_conflicts=request.force_conflicts or bool(drifted),
+        force_conflicts=request.force_conflicts or work.agreed or bool(drifted),
     )  # fmt: skip
     try:
         done = rollout.run_helm(op, child, work.watch, meanwhile=advise)
@@ -280,14 +197,7 @@ def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
 
 
 def _rehearse(work: Work) -> Outcome:
-    """A dry run: what would change, and (on the server) whether it would be accepted. Nothing is written."""
-    op, request = work.op, work.request
-    old = work.installed.objects if work.installed else ()
-    for change in changes(old, work.objects):
-        op.report.log(op.mask(str(change)))
-    if request.dry_run == "server" and op.cluster.get("Namespace", op.namespace):
-        child = op.helm.start_upgrade(request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, dry_run="server")
-        rollout.run_helm(op, child, work.watch)
+    """A dry run: what would change, and (on the server) in what is live there. Nothing is written."""
     lacking = (*_homeless(work), *_absent(work))
     return outcome(
         work,
@@ -296,5 +206,5 @@ def _rehearse(work: Work) -> Outcome:
         now(work),
         causes=lacking,
         says="dry run: nothing was changed",
-        dry_run=True,
+        difference=compare(work, live=work.request.dry_run == "server"),
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.model.catalogue import Cause
+from fogflow_k8s.model.difference import Difference
 from fogflow_k8s.model.presets import Preset
 
 Result = Literal[
@@ -28,5 +29,10 @@ class Outcome:
     bundle: Path | None = None  # the support archive of a failure
     before: int = 0  # the revision before
     error: str = ""  # Helm's own words, when it was Helm that failed
-    dry_run: bool = False
+    difference: Difference | None = None  # of a dry run: what would change
     preset: Preset | None = None  # of a deploy: which one was in force, and why
+
+    @property
+    def dry_run(self) -> bool:
+        """True when nothing was done."""
+        return self.difference is not None

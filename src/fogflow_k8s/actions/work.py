@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from json import dumps
@@ -14,6 +14,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
+from fogflow_k8s.model.difference import Difference
 from fogflow_k8s.model.presets import Preset
 from fogflow_k8s.model.replacing import Loss
 
@@ -34,6 +35,7 @@ class Request:
     allow_other_cluster: bool = False
     preset: str = ""  # "" = the one that fits the cluster
     force: bool = False  # lose what a change of kind loses
+    confirm: Callable[[Difference], None] | None = None  # asks a person before a release is changed; raises Refused
 
 
 @dataclass
@@ -52,6 +54,7 @@ class Work:
     password: str = ""  # for it, when the user gave one
     preset: Preset | None = None  # once decided
     losses: list[Loss] = field(default_factory=list)  # what the user said may be lost
+    agreed: bool = False  # the user saw what was changed by hand, and said yes to what becomes of it
 
     @property
     def expected(self) -> list[Mapping[str, Any]]:

@@ -168,7 +168,6 @@ class Helm:
         timeout_s: float,
         description: str = "",
         force_conflicts: bool = False,
-        dry_run: str = "",
     ) -> Child:
         """`helm upgrade --install` under way; hand it to check."""
         argv = self._argv("upgrade", self.target.release, str(chart), "--install", "--values", "-", "--output", "json")
@@ -176,8 +175,16 @@ class Helm:
         argv += ["--description", description] if description else []
         if self.version >= (4,):
             argv += ["--wait=hookOnly"] + (["--force-conflicts"] if force_conflicts else [])
-        argv += [f"--dry-run={dry_run}", "--hide-secret"] if dry_run else []
         return self.runner.start(argv, stdin=json.dumps(values))
+
+    def start_rehearsal(self, chart: Path, values: Mapping[str, Any]) -> Child:
+        """What `helm upgrade --install` would apply, rendered with the cluster at hand; hand it to read_rehearsal."""
+        argv = self._argv("upgrade", self.target.release, str(chart), "--install", "--values", "-", "--output", "json")
+        return self.runner.start([*argv, "--reset-values", "--dry-run=server"], stdin=json.dumps(values))
+
+    def read_rehearsal(self, child: Child) -> str:
+        """The manifests as YAML, with the values of Secrets in them. Raises as every verb does."""
+        return str(json.loads(self.read_text(child))["manifest"])
 
     def start_rollback(self, revision: int, *, timeout_s: float, force_conflicts: bool = False) -> Child:
         """`helm rollback` under way; hand it to check."""

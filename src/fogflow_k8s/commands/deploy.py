@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import typer
 
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
-from fogflow_k8s.commands.session import Output, Timeout, existing, print_json, seconds, session
+from fogflow_k8s.commands.session import Output, Timeout, Yes, existing, print_json, seconds, session
+
+if TYPE_CHECKING:
+    from fogflow_k8s.commands.session import Session
+    from fogflow_k8s.model.difference import Difference
 
 
 def deploy(
@@ -28,6 +33,7 @@ def deploy(
     dry_run: settings.DryRun = "",
     allow_other_cluster: settings.AllowOtherCluster = False,
     expect_cluster: settings.ExpectCluster = "",
+    yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
     output: Output = "table",
@@ -61,6 +67,7 @@ def deploy(
         expect_cluster=expect_cluster,
         preset=preset,
         force=force,
+        confirm=partial(_confirm, me, op.cluster.context) if me.interactive and not yes else None,
     )
     outcome = action(op, request)
     me.reporter.close()
@@ -73,3 +80,12 @@ def deploy(
 
         me.show(outcome_screen(outcome))
     raise typer.Exit(outcome.exit_code)
+
+
+def _confirm(me: Session, context: str, found: Difference) -> None:
+    """Show what changes in a release that is there, and ask. A pipe is never asked: an upgrade is no danger."""
+    from fogflow_k8s.console.diff import diff_screen
+
+    taken = " The fields changed by hand are taken over." if found.mended else ""
+    me.aside(diff_screen(found, brief=True))
+    me.confirm(f"Upgrade {found.release} in namespace {found.namespace} on {context}?{taken}", yes=False)

@@ -29,6 +29,7 @@ def rollback(
 ) -> None:
     """Go back to an earlier revision: show what changes, do it, wait, and say how it ended."""
     from fogflow_k8s.actions import rollback as action
+    from fogflow_k8s.console.diff import changes_screen
     from fogflow_k8s.console.documents import outcome_document
     from fogflow_k8s.console.screens import outcome_screen
 
@@ -40,10 +41,8 @@ def rollback(
     op.report.step(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"
     )
-    for change in plan.changes:
-        op.report.log(op.mask(str(change)))
-    if not plan.changes:
-        op.report.log("no manifest changes")
+    if not me.quiet:
+        me.aside(changes_screen(plan.changes, op.namespace))
     if dry_run:
         return
     me.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)

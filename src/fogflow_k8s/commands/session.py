@@ -140,12 +140,24 @@ class Session:
         self.reporter.close()
         screens.show(self.out, what)
 
+    def aside(self, what: Any) -> None:
+        """Print a screen beside the data: what a question is about."""
+        from fogflow_k8s.console import screens
+
+        self.reporter.close()
+        screens.show(self._console(sys.stderr), what)
+
+    @property
+    def interactive(self) -> bool:
+        """True when there is somebody to ask."""
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Ask on a terminal; without one, and without --yes, refuse. Raises Refused."""
         if yes:
             return
         self.reporter.close()
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.interactive:
             raise Refused(f"{question} Not asked: this is no terminal.", hint="say yes beforehand: --yes")
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()

@@ -7,6 +7,7 @@ from typing import Any
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.actions.verify import Proof
+from fogflow_k8s.console.diff_document import differences
 from fogflow_k8s.errors import FogflowError, Forbidden
 from fogflow_k8s.model.assessment import Component
 from fogflow_k8s.model.catalogue import Cause
@@ -56,6 +57,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "evidence": str(outcome.bundle) if outcome.bundle else None,
         "preset": _preset(outcome.preset) if outcome.preset else None,
+        **(differences(outcome.difference) if outcome.difference else {}),
     }
 
 

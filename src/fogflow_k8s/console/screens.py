@@ -13,6 +13,7 @@ from rich.text import Text
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
 from fogflow_k8s.actions.verify import Proof
+from fogflow_k8s.console.diff import diff_screen
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.release import Revision
 
@@ -85,8 +86,8 @@ def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> Renderab
         parts += _failure(outcome)
     elif outcome.says:
         parts.append(Text(f"  {outcome.says}"))
-    if outcome.dry_run:
-        return Group(*parts)
+    if outcome.difference:
+        return Group(diff_screen(outcome.difference), *parts)
     parts += [Text(""), status_screen(outcome.report, () if not good else None, now=now), Text("")]
     parts += [Text(line) for line in _next(outcome)]
     return Group(*parts)

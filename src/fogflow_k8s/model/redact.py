@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 MASK = "********"
@@ -39,6 +39,7 @@ _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _ABOUT = re.compile(
     r"(?i)(?:names?|namespace|ref|file|path|dir|seconds|ttl|type|mode|policy|ur[il]|endpoint|count|length|size)$|^existing|^.*\.existing[^.]*$"
 )
+_PLAIN_IN_SECRETS = (("metadata", "labels"), ("type",), ("immutable",))
 _NOTHING = ("", "true", "false", "null", "none", "yes", "no", MASK)
 
 
@@ -169,6 +170,22 @@ class Redactor:
 def redact(text: str) -> str:
     """The text with everything masked that looks secret by itself, when no secret value is known."""
     return _by_pattern(text, Counter())
+
+
+def masked(kind: str, path: Sequence[str], value: Any) -> Any:
+    """A single field's value as `Redactor.object` would show it in its place; of a Secret only labels, type and immutability."""
+    if kind == "Secret":
+        plain = any(tuple(path[: len(each)]) == each for each in _PLAIN_IN_SECRETS)
+        return value if plain else MASK
+    mask = Redactor().object
+    *before, last = path or ("value",)
+    if before and before[-1].endswith("nnotations"):
+        return mask({before[-1]: {last: value}})[before[-1]].get(last, MASK)
+    if before and before[-1] == "env":
+        return mask({"env": [value]})["env"][0]
+    if len(before) > 1 and before[-2] == "env" and last == "value":
+        return mask({"env": [{"name": before[-1], last: value}]})["env"][0][last]
+    return mask({last: value})[last]
 
 
 def names_secret(name: str) -> bool:

@@ -3,12 +3,27 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from fogflow_k8s.model.diff import changes, object_changes, owner_of
+from fogflow_k8s.model.diff import Item, changes, folded, object_changes, text_of, value_at
+
+KEYS = st.sampled_from(["name", "spec", "data", "image", "nginx.conf", "app/x", "value"]) | st.text(max_size=5)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("two\nlines\n"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=12,
+)
+BODIES = st.dictionaries(KEYS.filter(lambda k: k not in ("kind", "metadata")), VALUES, max_size=4)
 
 
 def obj(kind="Deployment", name="nginx", **spec):
     return {"kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def lines(old, new):
+    return [str(c) for c in object_changes(old, new)]
 
 
 def test_objects_and_fields():
@@ -16,16 +31,58 @@ def test_objects_and_fields():
     assert found == ["+ Deployment/new", "~ Deployment/nginx spec.replicas: 2 -> 3", "- Deployment/old"]
 
 
-def test_the_same_is_no_change_and_a_type_is_one():
-    assert changes([obj(a=1)], [obj(a=1)]) == []
-    assert len(changes([obj(a=1)], [obj(a="1")])) == 1
-    assert len(changes([obj(a=1)], [obj(a=True)])) == 1
+@given(BODIES)
+@hypothesis_settings(deadline=None, max_examples=100)
+def test_a_thing_does_not_differ_from_itself(body):
+    one = {"kind": "Deployment", "metadata": {"name": "a"}, **body}
+    assert changes([one], [json.loads(json.dumps(one))]) == []
+
+
+@given(BODIES, BODIES)
+@hypothesis_settings(deadline=None, max_examples=100)
+def test_nothing_is_overlooked_from_either_side(one, other):
+    first, second = ({"kind": "Deployment", "metadata": {"name": "a"}, **body} for body in (one, other))
+    there, back = object_changes(first, second), object_changes(second, first)
+    assert {c.field.path for c in there} == {c.field.path for c in back}
+    assert there or _as_kubernetes_reads_it(first) == _as_kubernetes_reads_it(second)
+
+
+def _as_kubernetes_reads_it(value):
+    """Without nulls in maps and the order of keyed lists; with types that Python takes for equal kept apart."""
+    if isinstance(value, dict):
+        return {k: _as_kubernetes_reads_it(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return sorted(map(_as_kubernetes_reads_it, value), key=str)
+    return (type(value).__name__, value)
+
+
+@pytest.mark.parametrize("new", ["1", True, 2, [1], {"a": 1}])
+def test_a_type_is_a_difference(new):
+    assert len(changes([obj(a=1)], [obj(a=new)])) == 1
+
+
+def test_null_is_absent():
+    assert changes([obj(a=None)], [obj()]) == []
 
 
 def test_named_lists_are_compared_by_name():
     old = obj(containers=[{"name": "a", "image": "1"}, {"name": "b", "image": "1"}])
     new = obj(containers=[{"name": "b", "image": "1"}, {"name": "a", "image": "2"}])
-    assert [c.path for c in object_changes(old, new)] == ["spec.containers[a].image"]
+    assert lines(old, new) == ["~ Deployment/nginx spec.containers[a].image: 1 -> 2"]
+
+
+def test_a_mount_put_in_between_is_one_difference():
+    mounts = [{"name": "tmp", "mountPath": "/a"}, {"name": "tmp", "mountPath": "/c"}]
+    new = [mounts[0], {"name": "x", "mountPath": "/b"}, mounts[1]]
+    found = lines(obj(volumeMounts=mounts), obj(volumeMounts=new))
+    assert len(found) == 1
+    assert "spec.volumeMounts[/b]: (absent) -> " in found[0]
+
+
+def test_a_list_of_plain_values_is_one_value():
+    assert lines(obj(externalIPs=["192.0.2.1"]), obj(externalIPs=["192.0.2.1", "192.0.2.2"])) == [
+        "~ Deployment/nginx spec.externalIPs: ['192.0.2.1'] -> ['192.0.2.1', '192.0.2.2']"
+    ]
 
 
 def test_what_only_the_server_writes_is_no_change():
@@ -34,20 +91,49 @@ def test_what_only_the_server_writes_is_no_change():
     assert object_changes(old, new) == []
 
 
-def test_secret_values_never_come_out():
-    old, new = ({"kind": "Secret", "metadata": {"name": "s"}, "data": {"password": v}} for v in ("b2xk", "bmV3"))
+def test_long_values_are_shown_from_where_they_differ():
+    (line,) = lines(obj(image="registry.example.org/" + "x" * 60 + ":1"), obj(image="registry.example.org/" + "x" * 60 + ":2"))  # fmt: skip
+    assert line.endswith("…xxxxxxxxx:1 -> …xxxxxxxxx:2")
+
+
+def test_a_text_of_several_lines_is_a_small_diff_of_its_lines():
+    old, new = (
+        {"kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"nginx.conf": text}}
+        for text in ("".join(f"{n}\n" for n in range(20)), "".join(f"{n}\n" for n in range(20) if n != 10))
+    )
     (only,) = object_changes(old, new)
-    assert "b2xk" not in str(only)
-    assert "bmV3" not in str(only)
+    assert only.field.path == "data[nginx.conf]"
+    assert only.field.lines == ("@@ -9 +9 @@", "  8", "  9", "- 10", "  11", "  12")
 
 
-def test_who_owns_a_field():
-    live = {"metadata": {"managedFields": [
-        {"manager": "helm", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
-        {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
-    ]}}  # fmt: skip
-    assert owner_of(live, "spec.replicas") == "kubectl"
-    assert owner_of(live, "spec.paused") == ""
+def test_a_long_list_is_a_small_diff_of_its_entries():
+    args = [f"--argument={n}" for n in range(10)]
+    (only,) = object_changes(obj(args=args), obj(args=[*args, "--more"]))
+    assert only.field.lines[-1] == "+ --more"
+
+
+@pytest.mark.parametrize(
+    ("where", "key", "noise"),
+    [
+        ("annotations", "checksum/config", "checksum"),
+        ("labels", "helm.sh/chart", "chart label"),
+        ("annotations", "kubectl.kubernetes.io/restartedAt", "timestamp"),
+        ("annotations", "helm.sh/chart", ""),
+        ("labels", "checksum/config", ""),
+    ],
+)
+def test_what_follows_from_other_changes_is_marked_and_still_there(where, key, noise):
+    (only,) = object_changes(obj(**{where: {key: "1"}}), obj(**{where: {key: "2"}}))
+    assert only.field.noise == noise
+    assert (only.field.old, only.field.new) == ("1", "2")
+    assert folded([only.field, only.field]) == ({noise: 2} if noise else {})
+
+
+def test_a_value_is_found_by_its_path_and_the_path_reads_well():
+    path = ("spec", "containers", Item("name", "a"), "env", Item("", 1), "app.io/x")
+    tree = {"spec": {"containers": [{"name": "a", "env": [{}, {"app.io/x": 7}]}]}}
+    assert value_at(tree, path) == 7
+    assert text_of(path) == "spec.containers[a].env[1][app.io/x]"
 
 
 @pytest.mark.parametrize(
@@ -87,4 +173,4 @@ def test_what_is_no_secret_is_shown_in_a_difference():
 
     lines = "\n".join(map(str, object_changes(master("1", "2"), master("0", "3"))))
     assert "env[PYTHONDONTWRITEBYTECODE].value: 1 -> 0" in lines
-    assert "revision: 2 -> 3" in lines
+    assert "revision]: 2 -> 3" in lines

@@ -1,0 +1,43 @@
+"""`diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands import settings
+from fogflow_k8s.commands.session import Output, existing, print_json, session
+
+CHANGES = 3  # the exit code for --exit-code
+
+
+def diff(
+    ctx: typer.Context,
+    external_ip: settings.ExternalIP = [],  # noqa: B006 - typer makes a new list each time
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    expose: settings.Expose = "",
+    preset: settings.Preset = "",
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when something would change.")] = False,
+    output: Output = "table",
+) -> None:
+    """Show what deploy with the same settings would change, and what was changed on the cluster by hand."""
+    me = session(ctx)
+    existing(config, "--config")
+    me.begin(ctx)
+    from fogflow_k8s.actions import check
+    from fogflow_k8s.actions.diff import diff as action
+    from fogflow_k8s.actions.work import Request
+    from fogflow_k8s.adapters.assets import asset
+    from fogflow_k8s.console.diff import diff_screen
+    from fogflow_k8s.console.diff_document import diff_document
+
+    wanted = settings.load(config, values, set_, external_ip, expose)
+    op = me.operation(wanted.namespace)
+    check.require(op)
+    request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset)
+    found = action(op, request)
+    print_json(diff_document(found)) if output == "json" else me.show(diff_screen(found))
+    raise typer.Exit(CHANGES if exit_code and found.changed else 0)
