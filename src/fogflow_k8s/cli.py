@@ -13,6 +13,7 @@ import typer
 from fogflow_k8s import __version__
 from fogflow_k8s.commands import (
     bundle,
+    check,
     complete,
     config,
     dashboard,
@@ -104,6 +105,7 @@ for verb in (
     dashboard.dashboard,
     render.render,
     version.version,
+    check.check,
     explain.explain,
 ):
     app.command()(verb)

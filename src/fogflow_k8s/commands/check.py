@@ -1,0 +1,58 @@
+"""`check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands import complete, settings
+from fogflow_k8s.commands.session import among, existing, print_json, session
+
+
+def check(
+    ctx: typer.Context,
+    external_ip: settings.ExternalIP = [],  # noqa: B006 - typer makes a new list each time
+    config: settings.Config = None,
+    values: settings.ValuesFiles = [],  # noqa: B006
+    set_: settings.Set = [],  # noqa: B006
+    expose: settings.Expose = "",
+    preset: settings.Preset = "",
+    pre: Annotated[bool, typer.Option("--pre", help="Only what matters before an install.")] = False,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            callback=among("--fail-on", "error", "warning"), help="error or warning: from which on exit is 10."
+        ),
+    ] = "error",
+    suppress: Annotated[
+        list[str], typer.Option(metavar="ID", autocompletion=complete.checks, help="Leave this check out (repeatable).")
+    ] = [],  # noqa: B006
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also as a JUnit file, for CI.")] = None,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", callback=among("--output", "table", "short", "json"), help="table, short or json."
+        ),
+    ] = "table",
+) -> None:
+    """Check the cluster, this machine and the settings before a deploy, and the release after it. Changes nothing."""
+    from fogflow_k8s.actions.checkup import checkup
+    from fogflow_k8s.actions.work import Request
+    from fogflow_k8s.adapters.assets import asset
+    from fogflow_k8s.console import checkup as console
+
+    me = session(ctx)
+    existing(config, "--config")
+    wanted = settings.load(config, values, set_, external_ip, expose)
+    op = me.operation(wanted.namespace)
+    request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset)
+    found = checkup(op, request, pre=pre, without=suppress)
+    if junit:
+        junit.write_text(console.junit(found), encoding="utf-8")
+    if output == "json":
+        print_json(console.document(found))
+    else:
+        me.show(console.screen(found, short=output == "short"))
+    raise typer.Exit(found.exit_code(fail_on))
