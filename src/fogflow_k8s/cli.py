@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 from typing import Annotated, Any
@@ -179,10 +180,16 @@ def _tell(error: FogflowError, argv: list[str]) -> int:
 
 
 def _tell_as_json(error: FogflowError, argv: list[str]) -> None:
-    if _wants_json(argv):
+    if wanted := _wanted_json(argv):
         from fogflow_k8s.console.documents import error_document
 
-        session.print_json(error_document(error))
+        document = error_document(error)
+        if wanted == "jsonl":
+            from fogflow_k8s.console.jsonl import JsonLinesReporter
+
+            JsonLinesReporter().result(document)
+        else:
+            session.print_json(document)
 
 
 def _tell_unexpected(error: Exception, argv: list[str]) -> int:
@@ -203,10 +210,12 @@ def _tell_unexpected(error: Exception, argv: list[str]) -> int:
     return 1
 
 
-def _wants_json(argv: list[str]) -> bool:
+def _wanted_json(argv: list[str]) -> str:
+    """Json or jsonl when one of them was asked for, else ""."""
     if "render" in argv:  # its -o is a folder
-        return False
-    return any(
-        a in ("-ojson", "-o=json", "--output=json") or (a in ("-o", "--output") and b == "json")
-        for a, b in zip(argv, [*argv[1:], ""], strict=True)
-    )
+        return ""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        joined = f"{word} {following}" if word in ("-o", "--output") else word
+        if asked := re.fullmatch(r"(?:-o[ =]?|--output[ =])(jsonl?)", joined):
+            return asked[1]
+    return ""

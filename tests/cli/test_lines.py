@@ -29,6 +29,9 @@ VERBS = [
             "logs",
             "dashboard",
             "explain",
+            "check",
+            "diff",
+            "bundle",
             "render",
             "version",
         )
@@ -92,7 +95,8 @@ def test_an_unknown_option_is_a_usage_error_on_stderr(tool, words):
 def test_an_unknown_format_names_the_allowed_ones(tool, verb):
     done = tool(verb, "-o", "yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"not one of table, {'short, ' if verb == 'status' else ''}json" in done.stderr
+    more = {"status": "short, json", "deploy": "json, jsonl", "rollback": "json, jsonl"}
+    assert f"not one of table, {more.get(verb, 'json')}\n" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "uninstall", "restart"])

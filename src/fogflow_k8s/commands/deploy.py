@@ -10,7 +10,7 @@ import typer
 
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
-from fogflow_k8s.commands.session import Output, Timeout, Yes, existing, print_json, seconds, session
+from fogflow_k8s.commands.session import Timeout, Told, Yes, existing, seconds, session
 
 if TYPE_CHECKING:
     from fogflow_k8s.commands.session import Session
@@ -36,10 +36,12 @@ def deploy(
     yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
-    output: Output = "table",
+    output: Told = "table",
 ) -> None:
     """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
     me = session(ctx)
+    if output == "jsonl":
+        me.in_events()
     timeout_s = seconds(timeout)
     existing(config, "--config")
     me.begin(ctx)
@@ -70,15 +72,7 @@ def deploy(
         confirm=partial(_confirm, me, op.cluster.context) if me.interactive and not yes else None,
     )
     outcome = action(op, request)
-    me.reporter.close()
-    if output == "json":
-        from fogflow_k8s.console.documents import outcome_document
-
-        print_json(outcome_document(outcome))
-    else:
-        from fogflow_k8s.console.screens import outcome_screen
-
-        me.show(outcome_screen(outcome))
+    me.tell(outcome, output)
     raise typer.Exit(outcome.exit_code)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
-from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
+from fogflow_k8s.commands.session import Timeout, Told, Yes, seconds, session
 
 
 def rollback(
@@ -25,15 +25,15 @@ def rollback(
     yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
-    output: Output = "table",
+    output: Told = "table",
 ) -> None:
     """Go back to an earlier revision: show what changes, do it, wait, and say how it ended."""
     from fogflow_k8s.actions import rollback as action
     from fogflow_k8s.console.diff import changes_screen
-    from fogflow_k8s.console.documents import outcome_document
-    from fogflow_k8s.console.screens import outcome_screen
 
     me = session(ctx)
+    if output == "jsonl":
+        me.in_events()
     timeout_s = seconds(timeout)
     op = me.operation()
     op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
@@ -47,6 +47,5 @@ def rollback(
         return
     me.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
     outcome = action.rollback(op, plan, timeout_s=timeout_s, wait=wait)
-    me.reporter.close()
-    print_json(outcome_document(outcome)) if output == "json" else me.show(outcome_screen(outcome))
+    me.tell(outcome, output)
     raise typer.Exit(outcome.exit_code)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fogflow_k8s.actions.operation import Operation
+    from fogflow_k8s.actions.outcome import Outcome
     from fogflow_k8s.adapters.helm import Helm
     from fogflow_k8s.adapters.kubectl import Kubectl
+    from fogflow_k8s.console.jsonl import JsonLinesReporter
     from fogflow_k8s.console.live import LiveReporter
     from fogflow_k8s.console.plain import PlainReporter
 
@@ -48,6 +50,16 @@ Output = Annotated[
         callback=among("--output", "table", "json"),
         autocompletion=complete.words("table", "json"),
         help="table or json.",
+    ),
+]
+Told = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        callback=among("--output", "table", "json", "jsonl"),
+        autocompletion=complete.words("table", "json", "jsonl"),
+        help="table, json, or jsonl: one event per line as it happens.",
     ),
 ]
 Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
@@ -75,7 +87,7 @@ class Session:
         return self._console(sys.stdout)
 
     @cached_property
-    def reporter(self) -> LiveReporter | PlainReporter:
+    def reporter(self) -> LiveReporter | PlainReporter | JsonLinesReporter:
         """Where progress goes: stderr; redrawn on a terminal, plain lines elsewhere."""
         if sys.stderr.isatty() and not self._plain and os.environ.get("TERM") != "dumb":
             from fogflow_k8s.console.live import LiveReporter
@@ -132,6 +144,28 @@ class Session:
     def _echo(self, line: str) -> None:
         if self.verbose:
             sys.stderr.write(f"    + {line}\n")
+
+    def in_events(self) -> None:
+        """From now on progress goes to stdout as JSON lines."""
+        from fogflow_k8s.console.jsonl import JsonLinesReporter
+
+        self.reporter = JsonLinesReporter()
+
+    def tell(self, outcome: Outcome, output: str) -> None:
+        """Print how an operation ended, in the form that was asked for."""
+        self.reporter.close()
+        if output == "table":
+            from fogflow_k8s.console.screens import outcome_screen
+
+            self.show(outcome_screen(outcome))
+            return
+        from fogflow_k8s.console.documents import outcome_document
+
+        document = outcome_document(outcome)
+        if output == "jsonl":
+            cast("JsonLinesReporter", self.reporter).result(document)
+        else:
+            print_json(document)
 
     def show(self, what: Any) -> None:
         """Print a screen on stdout."""
