@@ -15,6 +15,7 @@ from fogflow_k8s.model import manifests
 
 PORT = 8095
 _TIMEOUT_S = 60.0
+_OUTSIDE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,11 @@ class Proof:
         return bool(self.steps) and all(step.ok for step in self.steps)
 
 
-def verify(op: Operation, kubectl: Kubectl) -> Proof:
-    """Ask the keeper for its proof, through a port forwarded into its pod. Raises NotInstalled, ClusterError, FogflowError."""
+def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
+    """Ask the keeper for its proof, through a port forwarded into its pod; then the dashboard, the way users come to it.
+
+    `inside` leaves the second out. Raises NotInstalled, ClusterError, FogflowError.
+    """
     found = status.installed(op)
     if found is None:
         raise status.absent(op)
@@ -49,7 +53,23 @@ def verify(op: Operation, kubectl: Kubectl) -> Proof:
     if not any(manifests.component_of(o) == "keeper" for o in found.expected):
         raise FogflowError(status.WHY_UNVERIFIED, hint="fogflow-k8s deploy --set keeper.enabled=true", exit_code=40)
     with kubectl.forward("deployment/keeper", PORT) as port:
-        return Proof(tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in _ask(port)["steps"]))
+        steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in _ask(port)["steps"])
+    outside = () if inside else tuple(_from_here(op, url) for url in status.urls(found.objects))
+    return Proof(steps + outside)
+
+
+def _from_here(op: Operation, url: str) -> Step:
+    """The dashboard's first page through the chosen exposure. A front door that asks for a login is there, too."""
+    import urllib3
+
+    start = op.clock.now()
+    try:
+        answer = urllib3.request("GET", url, timeout=_OUTSIDE_S, retries=False)
+        why = "" if answer.status in {http.client.OK, http.client.UNAUTHORIZED} else f"it answers {answer.status}"
+    except urllib3.exceptions.HTTPError as error:
+        reason = getattr(error, "reason", None) or error
+        why = f"not reached from this machine: {reason}; is the address routed to a node? --inside leaves this out"
+    return Step(f"dashboard at {url}", not why, why, (op.clock.now() - start) * 1000)
 
 
 def _ask(port: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +11,17 @@ import typer
 from fogflow_k8s.commands.session import Output, print_json, session
 
 BROKEN = 40
+PAUSE_S = 10.0
 
 
 def verify(
     ctx: typer.Context,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also as a JUnit file, for CI.")] = None,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="Not the exposed dashboard: this machine may not be where users are.")
+    ] = False,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="So many times; all of them must succeed.")] = 1,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every ten seconds, until Ctrl-C.")] = False,
     output: Output = "table",
 ) -> None:
     """Prove that FogFlow works: publish, subscribe, front door, dashboard, and what the keeper sees. Exit 40 if not."""
@@ -22,8 +29,15 @@ def verify(
     from fogflow_k8s.console import documents, screens
 
     me = session(ctx)
-    proof = action.verify(me.operation(), me.kubectl())
-    if junit:
-        junit.write_text(documents.junit(proof), encoding="utf-8")
-    print_json(documents.proof_document(proof)) if output == "json" else me.show(screens.proof_screen(proof))
-    raise typer.Exit(0 if proof.ok else BROKEN)
+    op, kubectl = me.operation(), me.kubectl()
+    ok, turn = True, 0
+    while True:
+        turn += 1
+        proof = action.verify(op, kubectl, inside=inside)
+        ok = ok and proof.ok
+        if junit and (turn == 1 or not proof.ok):  # of the last failure, if there was one
+            junit.write_text(documents.junit(proof), encoding="utf-8")
+        print_json(documents.proof_document(proof)) if output == "json" else me.show(screens.proof_screen(proof))
+        if not watch and turn >= repeat:
+            raise typer.Exit(0 if ok else BROKEN)
+        time.sleep(PAUSE_S)
