@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 # those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
 ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
 
-.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis generate dist clean
+.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis kills generate dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
@@ -45,7 +45,11 @@ bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
 
 diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of it, and write docs/diagnosis.md
 	FOGFLOW_K8S_TEST_COMPARE=1 $(PYTEST) tests/cluster/test_diagnosis.py
+	FOGFLOW_K8S_TEST_COMPARE=1 $(BIN)/pytest -p no:randomly -n 0 tests/real/test_diagnosis.py
 	$(BIN)/python -m tests.faults.page
+
+kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each operation, and an API server that takes 2 s for an answer (half an hour)
+	FOGFLOW_K8S_TEST_KILLS=20 FOGFLOW_K8S_TEST_SLOW_S=2 $(PYTEST) tests/cluster/test_random_kills.py tests/cluster/test_bad_server.py
 
 generate: .venv/ready  ## schemas, the error catalogue, golden files, pictures
 	$(BIN)/python scripts/generate.py

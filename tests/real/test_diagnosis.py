@@ -1,0 +1,36 @@
+"""Faults on real nodes are named as on simulated ones."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Site
+from tests.cluster.test_diagnosis import COMPARE
+from tests.faults import page
+from tests.faults.fault import check, helm_says, named
+from tests.faults.real import FAULTS
+
+
+def place(box, namespace, folder):
+    """A namespace on real nodes, as the cluster tests have it on simulated ones."""
+    folder.mkdir(exist_ok=True)
+    programs = {"KUBECTL": box.kubectl_path, "HELM": str(Path(box.kubectl_path).with_name("helm"))}
+    site = Site(programs, namespace, folder)
+    site.env = {**box.env, "HELM": site.helm_path}
+    return site
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_the_headline(box, fault, tmp_path):
+    names = (f"fault-{fault.id.lower()}", f"helm-{fault.id.lower()}")
+    try:
+        site = place(box, names[0], tmp_path / "ours")
+        found = named(site, fault)
+        other = place(box, names[1], tmp_path / "helms")
+        helm = helm_says(other, fault, page.HELM_S) if os.environ.get(COMPARE) else None
+        page.record(fault, found, nodes="real", helm=helm)
+        check(fault, found, site.stderr)
+    finally:
+        gone = [name for each in names for name in (each, f"{each}-tasks")]
+        box.kubectl("delete", "namespace", *gone, "--ignore-not-found", "--wait=false", check=False)
