@@ -1,4 +1,4 @@
-"""Draws docs/pictures/*.svg from real runs: real output of the real tool, on a terminal, against a sandbox. Run by hand.
+"""Draws docs/screens/*.svg and the page that shows them from real runs: real output of the real tool, on a terminal, against a sandbox. Run by hand.
 
 Needs nothing but the checkout; it makes its own sandbox, state and kubeconfig, and leaves nothing behind. Only three
 things are not as they were on the screen: this machine's folders, user and host are replaced.
@@ -26,12 +26,31 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURES = ROOT / "docs/pictures"
-WIDTH = 128  # fits the widest row of the pictures
-SANDBOX = "pictures"
+SCREENS = ROOT / "docs/screens"
+WIDTH = 128  # fits the widest row of the screens
+SANDBOX = "screens"
 SETTINGS = ("--config", "examples/config.json", "--external-ip", "192.0.2.10")
-UPGRADE = ("deploy", *SETTINGS, "--set", "master.image.tag=does-not-exist")
-LEFT = ("deploy", *SETTINGS, "--set", "master.image.tag=does-not-exist", "--no-rollback-on-failure", "--quiet")
+BAD = (*SETTINGS, "--set", "master.image.tag=does-not-exist")
+SHOWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("check", "Before anything is installed: what is missing, and the mend of each", ("check", "--pre", "--external-ip", "192.0.2.10")),
+    ("deploy", "The first install", ("deploy", *SETTINGS)),
+    ("again", "A second time: nothing to do", ("deploy", *SETTINGS)),
+    ("diff", "What another setting would change", ("diff", *SETTINGS, "--set", "replicaCount=3")),
+    ("upgrade", "A bad upgrade, explained and taken back", ("deploy", *BAD, "--yes")),
+    ("left", "The same, left as it is for a look", ("deploy", *BAD, "--yes", "--no-rollback-on-failure")),
+    ("status", "The state: one row per component, the root cause first", ("status",)),
+    ("short", "The state in short", ("status", "-o", "short")),
+    ("explain", "What an id means", ("explain", "FK-4001")),
+    ("rollback", "Back to the last revision that worked", ("rollback", "--yes")),
+    ("history", "All revisions", ("history",)),
+    ("bundle", "A support archive without secrets", ("bundle", "-f", "/tmp/fogflow.tar.gz")),  # noqa: S108 - shown so, written elsewhere
+    ("images", "Every image of the chart", ("images", "list")),
+    ("doctor", "What is wrong with a release, and what would mend it", ("doctor",)),
+    ("settings", "Settings that are wrong: every problem at once", ("config", "validate", "--set", "replicaCount=0", "--set", "brokr.shards=2")),
+    ("origin", "Where a value comes from", ("config", "explain", "expose.type", "--external-ip", "192.0.2.10")),
+    ("uninstall", "What an uninstall takes and keeps", ("uninstall", "--dry-run")),
+)  # fmt: skip
+"""Name, what it shows, and the command; in the order in which they are run on one release."""
 THEME = TerminalTheme(
     (22, 27, 34),
     (230, 237, 243),
@@ -100,18 +119,24 @@ def neutral(text: str, state: Path) -> str:
 
 
 def draw(name: str, argv: tuple[str, ...], said: str) -> None:
-    """Write docs/pictures/NAME.svg."""
+    """Write docs/screens/NAME.svg."""
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text(f"$ fogflow-k8s {' '.join(argv)}", "bold"))
     console.print(Text.from_ansi(said))
     svg = console.export_svg(title="fogflow-k8s", theme=THEME, code_format=FRAME, unique_id=f"fogflow-{name}")
-    (PICTURES / f"{name}.svg").write_text(svg, encoding="utf-8")
-    print(f"wrote docs/pictures/{name}.svg")
+    (SCREENS / f"{name}.svg").write_text(svg, encoding="utf-8")
+    print(f"wrote docs/screens/{name}.svg")
+
+
+def page() -> str:
+    """docs/screens/README.md."""
+    head = "# Screens\n\nReal output of the real tool on a terminal, against a sandbox. Made by `python scripts/screens.py`; do not edit.\n"
+    return head + "".join(f"\n## {says}\n\n![{says}]({name}.svg)\n" for name, says, _ in SHOWN)
 
 
 def main() -> None:
-    """Sandbox up, a good deploy, the pictures, sandbox down."""
-    PICTURES.mkdir(exist_ok=True)
+    """Sandbox up, every screen, sandbox down."""
+    SCREENS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
         env = {**os.environ, "FOGFLOW_K8S_STATE": str(state), "KUBECONFIG": f"{folder}/kubeconfig"}
@@ -120,12 +145,13 @@ def main() -> None:
         tool = [sys.executable, "-m", "fogflow_k8s"]
         try:
             subprocess.run([*tool, "sandbox", "up", "--name", SANDBOX], env=env, check=True)
-            subprocess.run([*tool, "deploy", *SETTINGS], env=env, cwd=ROOT, check=True)
-            draw("upgrade", UPGRADE, neutral(screen(on_a_terminal(UPGRADE, env)), state))
-            on_a_terminal(LEFT, env)
-            draw("status", ("status",), neutral(screen(on_a_terminal(("status",), env)), state))
+            for name, _, words in SHOWN:
+                given = tuple(word.replace("/tmp/", f"{folder}/") for word in words)  # noqa: S108
+                said = neutral(screen(on_a_terminal(given, env)), state).replace(f"{folder}/", "/tmp/")  # noqa: S108
+                draw(name, words, said)
         finally:
             subprocess.run([*tool, "sandbox", "down", "--name", SANDBOX], env=env, check=False)
+    (SCREENS / "README.md").write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
