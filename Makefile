@@ -51,7 +51,7 @@ diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of 
 kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each operation, and an API server that takes 2 s for an answer (half an hour)
 	FOGFLOW_K8S_TEST_KILLS=20 FOGFLOW_K8S_TEST_SLOW_S=2 $(PYTEST) tests/cluster/test_random_kills.py tests/cluster/test_bad_server.py
 
-generate: .venv/ready  ## schemas, the error catalogue, golden files, pictures
+generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md
 	$(BIN)/python scripts/generate.py
 
 dist: .venv/ready

@@ -52,6 +52,8 @@ FAULTS = [
     Fault("a Secret does not exist", "FK-1201", values={"rabbitmq": {"auth": {"existingSecret": "mine"}}}, exit=10),
     Fault("a Secret lacks its key", "FK-1203", values={"rabbitmq": {"auth": {"existingSecret": "mine"}}}, exit=10,
           before=lambda site: site.kubectl("create", "secret", "generic", "mine", "--from-literal=other=x")),
+    Fault("a claim of one's own does not exist", "FK-1204", exit=10,
+          values={"designer": {"persistence": {"enabled": True, "existingClaim": "mine"}}}),
     Fault("a StorageClass does not exist", "FK-1205", exit=10,
           values={"designer": {"persistence": {"enabled": True, "storageClass": "fast"}}}),
     Fault("a PriorityClass does not exist", "FK-1205", values={"global": {"priorityClassName": "gold"}}, exit=10),
@@ -123,5 +125,7 @@ FAULTS = [
           before=lambda site: site.kubectl("rollout", "pause", "deployment/discovery")),
     Fault("an old pod may not end", "FK-5012", "discovery", CHANGED, installed=True, before=_hold, timeout="8s",
           hopeless=False, exit=20),
+    Fault("an object of that name is there, and not Helm's", "FK-7001",
+          before=lambda site: site.kubectl("create", "configmap", "nginx-config")),
     Fault("somebody else owns a field", "FK-7002", values={"replicaCount": 4}, installed=True, exit=20, before=_own_the_replicas),
 ]  # fmt: skip

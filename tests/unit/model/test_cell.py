@@ -72,11 +72,12 @@ def test_a_keeper_that_stopped_reporting_is_a_cause():
 
 def test_each_member_that_is_not_well_is_named():
     told = cell.read(
-        report(state="degraded", rabbitmq="ok", master="deaf", cloud_worker="unseen", discovery="empty",
+        report(state="degraded", rabbitmq="down", master="deaf", cloud_worker="unseen", discovery="empty",
                cloud_broker="unregistered", nginx="down", designer="unchecked"), [pod(60)], NOW,
     )  # fmt: skip
     found = {cause.component: cause.id for cause in cell.causes(told, "city")}
     assert found == {
+        "rabbitmq": "FK-6002",
         "master": "FK-6003",
         "cloud-worker": "FK-6004",
         "discovery": "FK-6005",
