@@ -28,7 +28,7 @@ chart: .venv/ready .work/programs  ## the chart through the real helm
 	$(PYTEST) tests/chart
 
 cluster: .venv/ready .work/programs  ## the whole tool on a real API server
-	$(PYTEST) tests/cluster
+	$(BIN)/pytest -n 4 --dist loadgroup tests/cluster  # they wait more than they work
 
 engine: .venv/ready .work/programs  ## images on a real Docker engine and real registries (needs root and docker.io)
 	$(BIN)/pytest tests/engine

@@ -12,7 +12,7 @@ import pytest
 from .conftest import kill_tree
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
-KILLS = int(os.environ.get("FOGFLOW_K8S_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("FOGFLOW_K8S_TEST_KILLS", "1"))
 SPAN_S = 6.0  # an operation takes 2 to 5 s here, the wait of a deploy among it
 IP = ["--external-ip", "192.0.2.10"]
 
