@@ -9,8 +9,10 @@ from typing import Any
 
 from fogflow_k8s.actions.bundle import Bundle
 from fogflow_k8s.actions.diff import CONFLICT
+from fogflow_k8s.actions.doctor import Diagnosis
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.status import Report
+from fogflow_k8s.model import ailments
 from fogflow_k8s.model.assessment import PULLING, Assessment, Component
 from fogflow_k8s.model.catalogue import Cause, cause
 from fogflow_k8s.model.diff import Change, Field, changes
@@ -19,7 +21,7 @@ from fogflow_k8s.model.inventory import Member, Part
 from fogflow_k8s.model.owners import Owner
 from fogflow_k8s.model.presets import Preset
 from fogflow_k8s.model.readiness import Verdict
-from fogflow_k8s.model.release import Revision
+from fogflow_k8s.model.release import Repair, Revision
 from fogflow_k8s.model.shape import Shape
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
@@ -159,8 +161,21 @@ DIFFERENCES: dict[str, Difference] = {
     "none": NONE,
     "apart": apart(),
     "failed-before": replace(NONE, renews=True, notes=("revision 2 is failed: a new one is made in any case",)),
+    "new-password": replace(NONE, rotates=("rabbitmq", "master", "cloud-worker", "designer")),
     "not-installed": replace(NONE, revision=0, changes=(Change("add", "Deployment/master"),)),
 }
+STUCK = ailments.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
+KEPT = ailments.Finding(
+    cause("FK-7008", "release", "persistentvolumeclaim/data", "claim data (1Gi, 3 days old) is kept", namespace="city", name="data")
+)  # fmt: skip
+DIAGNOSES: dict[str, Diagnosis] = {
+    "well": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=()),
+    "found": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=(STUCK, KEPT)),
+    "mended": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=(replace(STUCK, fixed=True), KEPT)),
+    "absent": Diagnosis(
+        "fogflow", "city", "kind-city", installed=False, findings=(), unchecked=("volumes that nothing uses: not allowed",)
+    ),
+}  # fmt: skip
 OUTCOMES: dict[str, Outcome] = {
     "installed": Outcome(
         "installed",

@@ -10,13 +10,13 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from fogflow_k8s.console import bundle, documents, screens
+from fogflow_k8s.console import bundle, doctor, documents, screens
 from fogflow_k8s.console.diff import changes_screen, diff_screen
 from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model import inventory
 from fogflow_k8s.model.diff import Change
-from tests.cli.shapes import BUNDLE, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, report
+from tests.cli.shapes import BUNDLE, DIAGNOSES, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, report
 
 COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
 
@@ -89,6 +89,12 @@ def test_the_end_of_a_bundle(golden, tmp_path, monkeypatch):
     facts = {"release": "fogflow", "why": "asked for"}
     golden("bundle-index.md", inventory.page(facts, BUNDLE.parts))
     golden("bundle-index.json", as_json(inventory.index(facts, BUNDLE.parts)))
+
+
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_what_the_doctor_found(golden, name):
+    golden(f"doctor-{name}.txt", drawn(doctor.doctor_screen(DIAGNOSES[name])))
+    golden(f"doctor-{name}.json", as_json(doctor.doctor_document(DIAGNOSES[name])))
 
 
 def test_a_list_with_a_title(golden):

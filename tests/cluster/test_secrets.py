@@ -179,9 +179,10 @@ def test_no_canary_comes_out(site, canaries, printed):
         ["deploy", *mine, "--dry-run=server"],
     ):  # fmt: skip
         run(*words, code=None if "status" in words else 0)
-    run("deploy", "--external-ip", IP, *typed_in, code=10)  # not the password that is in force
     run("deploy", *mine)  # what was edited by hand is shown, and put back
     assert "env[HOME].value: ********" in site.stderr
+    run("-v", "deploy", *mine, *typed_in)  # another password than the one in force; the next deploy changes it back
+    assert "the RabbitMQ password was changed" in site.stderr
     run("-v", "deploy", *mine, "--set", "replicaCount=3")
     run("-v", "rollback", "--yes")
     run(

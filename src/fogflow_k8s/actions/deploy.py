@@ -24,8 +24,10 @@ from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
 from fogflow_k8s.actions.prepare import introduce, render, rendered, warn
-from fogflow_k8s.actions.work import Request, Work, now, outcome
-from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, PreflightFailed
+from fogflow_k8s.actions.rotation import NOT_PROVED, PROVED, carry_out, note
+from fogflow_k8s.actions.work import Request, Work, now, outcome, rotation
+from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, OperationFailed, PreflightFailed
+from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.diff import changes
 from fogflow_k8s.model.difference import Drift
@@ -87,6 +89,7 @@ def _carry_out(work: Work) -> Outcome:
             record.forget(op)  # what an uninstall that was killed did not get to
         work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         _repair(work)
+        work.rotation = rotation(work)
         if work.secret and (work.password or not work.secret_exists):
             preflight.ensure_bus_secret(op, work.secret, work.password)
         drifted = _unchanged(work)
@@ -146,6 +149,9 @@ def _unchanged(work: Work) -> list[Drift] | None:
 def _attach(work: Work, lease: Held) -> Outcome:
     """Nothing to deploy: wait for the revision that is there, if it is not ready yet."""
     op = work.op
+    if work.rotation.changed:
+        return _rotate(work, lease, made="rotated")
+    _note_password(work)
     seen = track.glance(op, work.expected)
     if seen.ready:
         op.report.step("nothing to do: the release is as asked for, and ready")
@@ -175,7 +181,36 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     except FogflowError as error:
         return recovery.failed(work, lease, now(work), recovery.helm_cause(work, error), error=op.mask(error.message))
     work.installed = status.made(op, work.installed, done.stdout, work.objects)
+    _note_password(work)
+    return _rotate(work, lease, made=made) if work.rotation.changed else _wait(work, lease, made=made)
+
+
+def _note_password(work: Work) -> None:
+    if work.rotation.overrides:
+        work.op.report.warn(
+            f"the password in Secret {work.rotation.secret} had been changed; your settings have the one in force, which is put back"
+        )
+    if not work.rotation.noted and not work.rotation.changed:
+        note(work.op, work.rotation)
+
+
+def _rotate(work: Work, lease: Held, *, made: Result) -> Outcome:
+    """Put the changed password into force, then wait."""
+    try:
+        carry_out(work.op, work.rotation, work.objects, timeout_s=work.request.timeout_s)
+    except OperationFailed as error:
+        seen = now(work)
+        return _failed(work, lease, seen, made=made, error=error.message)
     return _wait(work, lease, made=made)
+
+
+def _failed(work: Work, lease: Held, seen: Assessment, *, made: Result, error: str = "") -> Outcome:
+    """Go back to the revision that worked; not where only the password was changed, which no revision takes back."""
+    if made != "rotated":
+        return recovery.failed(work, lease, seen, seen.causes, error=error)
+    saved = bundle.save(work.op, seen, why=f"{work.op.command} failed")
+    says = f"left in place: the password of Secret {work.rotation.secret} is the new one"
+    return outcome(work, "left-failed", 21, seen, causes=seen.causes, says=says, bundle=saved, error=error)
 
 
 def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
@@ -187,13 +222,23 @@ def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
     if tracked.end == "ready":
         if work.installed:
             record.note_worked(op, work.installed.newest.number, digest=work.digest)
-        return outcome(work, made, 0, tracked.assessment)
+        return outcome(work, made, 0, tracked.assessment, says=_proof(work, tracked.assessment))
     if tracked.end == "advancing":
         says = f"left as it is: still advancing after {request.timeout_s:g} s"
         seen = tracked.assessment
         saved = bundle.save(op, seen, why=f"{op.command}: time up")
         return outcome(work, "timed-out", 30, seen, causes=seen.causes, says=says, bundle=saved)
-    return recovery.failed(work, lease, tracked.assessment, tracked.assessment.causes)
+    return _failed(work, lease, tracked.assessment, made=made)
+
+
+def _proof(work: Work, seen: Assessment) -> str:
+    """Whether the logins with a changed password are proved; "" when it was not changed."""
+    if not work.rotation.changed:
+        return ""
+    if seen.cell and seen.cell.works:
+        return PROVED
+    why = status.WHY_SIMULATED if work.op.simulated else seen.cell.why if seen.cell else status.WHY_UNVERIFIED
+    return f"{NOT_PROVED}: {why}"
 
 
 def _rehearse(work: Work) -> Outcome:

@@ -9,7 +9,7 @@ from fogflow_k8s.actions import rollout, status
 from fogflow_k8s.actions.drift import Seen, drift
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.prepare import introduce, render
-from fogflow_k8s.actions.work import Request, Work
+from fogflow_k8s.actions.work import Request, Work, rotation
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff import Field, changes
 from fogflow_k8s.model.difference import Difference
@@ -35,6 +35,7 @@ def compare(work: Work, *, live: bool = True) -> Difference:
     op, installed = work.op, work.installed
     base = installed.objects if installed else ()
     seen = drift(op, base, work.objects) if live else Seen((), ())
+    password = rotation(work)
     notes = [f"{loss.says}: only with --force" for loss in losses(base, work.objects)]
     renews = bool(installed and installed.newest.status != "deployed")
     if installed and renews:
@@ -49,6 +50,7 @@ def compare(work: Work, *, live: bool = True) -> Difference:
         drift=seen.drift,
         unseen=seen.unseen,
         renews=renews,
+        rotates=password.components if password.changed else (),
     )
     forced = work.request.force_conflicts or work.request.confirm or op.helm.version < (4,)
     if not forced and (found.changes or renews) and any(d.owner.manager for d in found.mended):

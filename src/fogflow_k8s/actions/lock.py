@@ -72,6 +72,27 @@ def held(op: Operation) -> Iterator[Held]:
         mine.release()
 
 
+def living(op: Operation) -> lease.Hold | None:
+    """Who holds the Lease and is alive: a sign of life was seen. None when nobody holds it, or gave none for 15 s."""
+    found = op.cluster.get("Lease", op.own_name, op.namespace)
+    first = lease.read(found) if found else None
+    if first is None:
+        return None
+
+    def look() -> lease.Hold | None:
+        now = op.cluster.get("Lease", op.own_name, op.namespace)
+        return lease.read(now) if now else None
+
+    op.report.log(f"{first.holder} is at this release; watching for {lease.DURATION_S} s whether they still live")
+    try:
+        return wait_for(
+            "a sign of life", look, lambda hold: hold is None or hold.token != first.token,
+            timeout_s=lease.DURATION_S + 1, every_s=1.0, clock=op.clock,
+        )  # fmt: skip
+    except WaitTimeout:
+        return None
+
+
 def _acquire(op: Operation) -> str:
     holder = f"{user()} {uuid.uuid4().hex[:8]}"
     memory: lease.Watch | None = None

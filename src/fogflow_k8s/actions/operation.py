@@ -34,6 +34,7 @@ class Operation:
     today: Callable[[], datetime] = lambda: datetime.now(UTC)  # the wall clock: reports carry its time
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
     bundles: Path | None = None  # the folder for the archive of a failure; None: none is made
+    retired: list[Mapping[str, Any]] = field(default_factory=list)  # Secrets as they were before we changed them
 
     @property
     def target(self) -> Target:
@@ -70,7 +71,12 @@ class Operation:
         """What is secret about the release, read when something has to be shown that others wrote."""
         from fogflow_k8s.actions.secrecy import known
 
-        return known(self.cluster, self.release, (self.namespace, self.tasks_namespace))
+        return known(self.cluster, self.release, (self.namespace, self.tasks_namespace), also=self.retired)
+
+    def retire(self, secret: Mapping[str, Any]) -> None:
+        """Go on masking what was in a Secret that is being changed, and learn anew what is secret."""
+        self.retired.append(secret)
+        vars(self).pop("known", None)
 
     def mask(self, text: str) -> str:
         """A text that others wrote, without secrets."""

@@ -12,7 +12,15 @@ from fogflow_k8s.model.difference import Difference
 from fogflow_k8s.model.presets import Preset
 
 Result = Literal[
-    "installed", "upgraded", "unchanged", "rolled-back", "left-failed", "rollback-failed", "timed-out", "interrupted"
+    "installed",
+    "upgraded",
+    "rotated",
+    "unchanged",
+    "rolled-back",
+    "left-failed",
+    "rollback-failed",
+    "timed-out",
+    "interrupted",
 ]
 
 

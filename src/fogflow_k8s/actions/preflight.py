@@ -10,7 +10,7 @@ from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.cluster import Conflict
-from fogflow_k8s.errors import ClusterError, PreflightFailed
+from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.catalogue import Cause, cause
 
@@ -93,10 +93,7 @@ def name_secret(values: Mapping[str, Any], name: str) -> tuple[dict[str, Any], s
 
 
 def ensure_bus_secret(op: Operation, name: str, password: str = "") -> None:
-    """Make the Secret with the password (default: a random one), unless it exists: an existing one is never changed here.
-
-    Raises PreflightFailed when the user gave another password than the one in force.
-    """
+    """Make the Secret with the password (default: a random one); one that exists gets the password that the user gave."""
     labels = {
         "app.kubernetes.io/managed-by": "fogflow-k8s",
         "app.kubernetes.io/instance": op.release,
@@ -109,16 +106,12 @@ def ensure_bus_secret(op: Operation, name: str, password: str = "") -> None:
             {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "stringData": data}
         )
     except Conflict:
-        if password and _password(op, name) != password:
-            raise PreflightFailed(
-                f"the RabbitMQ password given differs from the one in Secret {name}",
-                hint=f"leave it out of your settings, or change the Secret and restart: kubectl -n {op.namespace} edit secret {name}",
-            ) from None
-
-
-def _password(op: Operation, name: str) -> str:
-    found = op.cluster.get("Secret", name, op.namespace) or {}
-    return base64.b64decode((found.get("data") or {}).get("password") or "").decode(errors="replace")
+        found = op.cluster.get("Secret", name, op.namespace)
+        encoded = base64.b64encode(password.encode()).decode()
+        if not (found and password) or (found.get("data") or {}).get("password") == encoded:
+            return
+        op.retire({"kind": "Secret", **found})
+        op.cluster.replace({**found, "data": {**(found.get("data") or {}), "password": encoded}})
 
 
 def default_storage_class(op: Operation) -> str:

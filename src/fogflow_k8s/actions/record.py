@@ -1,10 +1,14 @@
-"""Our record of a release: one ConfigMap beside it, with the revisions that were seen working, when and by whom."""
+"""Our record of a release: one ConfigMap beside it, with the revisions that were seen working, when and by whom.
+
+And with the mark of the RabbitMQ password that is in force (model/rotation.py).
+"""
 
 from __future__ import annotations
 
 import getpass
 import json
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,12 +27,24 @@ def load(op: Operation) -> dict[str, Any]:
 def note_worked(op: Operation, revision: int, *, digest: str) -> None:
     """Note that a revision was seen working (ready; the cell itself is checked by the keeper once there is one)."""
     entry = {"at": now(), "by": user(), "command": op.command, "digest": digest, "state": "ready"}
+
+    def add(record: dict[str, Any]) -> dict[str, Any]:
+        known = {**(record.get("revisions") or {}), str(revision): entry}
+        return {"revisions": {k: known[k] for k in sorted(known, key=int)[-KEEP:]}}
+
+    _edit(op, add)
+
+
+def note_password(op: Operation, mark: dict[str, str]) -> None:
+    """Note the mark of the RabbitMQ password that everybody was started with."""
+    _edit(op, lambda _: {"busPassword": mark})
+
+
+def _edit(op: Operation, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     for _ in range(5):  # somebody's annotation may race with us
         found = op.cluster.get("ConfigMap", op.own_name, op.namespace)
         record = _parse(found) if found else {}
-        known = {**(record.get("revisions") or {}), str(revision): entry}
-        newest = sorted(known, key=int)[-KEEP:]
-        data = {"record.json": json.dumps({"v": 1, "revisions": {k: known[k] for k in newest}}, indent=1)}
+        data = {"record.json": json.dumps({"v": 1, **record, **change(record)}, indent=1)}
         try:
             if found:
                 op.cluster.replace({**found, "data": data})

@@ -9,8 +9,8 @@ from fogflow_k8s.actions import status, track
 from fogflow_k8s.actions.lock import held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.status import Report
-from fogflow_k8s.engine.waiting import wait_for
-from fogflow_k8s.errors import UsageError
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import OperationFailed, UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.nearest import nearest
 
@@ -23,24 +23,34 @@ def restart(op: Operation, names: Sequence[str], *, timeout_s: float) -> tuple[R
     """Restart the named components (all when none is), one after the other, each in its own way; wait for FogFlow.
 
     Master, worker and designer hang together: after one of them the keeper restarts the others in the order that brings
-    every task back, so of these only the first is restarted by us where there is a keeper. Raises NotInstalled,
-    UsageError, Busy, WaitTimeout.
+    every task back, so of these only the first is restarted by us where a keeper runs. Raises NotInstalled,
+    UsageError, Busy, OperationFailed.
     """
     found = status.installed(op)
     if found is None:
         raise status.absent(op)
     workloads = {manifests.component_of(o): o for o in found.expected}
-    chosen = _chosen(names, workloads)
+    _require(names, workloads)
     with held(op):
-        for name in chosen:
-            op.report.step(f"restarting {name}")
-            _restart(op, workloads[name], timeout_s)
+        in_order(op, names, workloads, timeout_s=timeout_s)
         op.report.step("waiting until every component is ready")
         tracked = track.track(op, found.expected, timeout_s=timeout_s)
     return status.report(op, found.newest, tracked.assessment, found.objects), tracked.end
 
 
-def _chosen(names: Sequence[str], workloads: Mapping[str, Any]) -> list[str]:
+def in_order(op: Operation, names: Sequence[str], workloads: Mapping[str, Any], *, timeout_s: float) -> None:
+    """Restart those of the workloads that are named (all when none is), one after the other. Raises OperationFailed."""
+    for name in _chosen(names, workloads, kept="keeper" in workloads and not op.simulated):
+        op.report.step(f"restarting {name}")
+        try:
+            _restart(op, workloads[name], timeout_s)
+        except WaitTimeout as error:
+            raise OperationFailed(
+                f"{name} was restarted and is not ready: {error}", hint=f"fogflow-k8s status -n {op.namespace}", exit_code=30
+            ) from error  # fmt: skip
+
+
+def _require(names: Sequence[str], workloads: Mapping[str, Any]) -> None:
     for name in names:
         if name not in workloads:
             close = nearest(name, workloads)
@@ -48,8 +58,11 @@ def _chosen(names: Sequence[str], workloads: Mapping[str, Any]) -> list[str]:
                 f"the release has no component {name!r}",
                 hint=f"did you mean {close}?" if close else f"it has {', '.join(workloads)}",
             )
+
+
+def _chosen(names: Sequence[str], workloads: Mapping[str, Any], *, kept: bool) -> list[str]:
     wanted = [name for name in _ORDER if name in workloads and (name in names or not names)]
-    if "keeper" in workloads:
+    if kept:
         followers = [name for name in wanted if name in _FOLLOW][1:]
         wanted = [name for name in wanted if name not in followers]
     return wanted

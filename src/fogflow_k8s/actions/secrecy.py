@@ -23,9 +23,11 @@ class Known:
     why: str = ""
 
 
-def known(cluster: Cluster, release: str, namespaces: Sequence[str]) -> Known:
-    """Everything secret in the namespaces, the release's own first: Secrets, and variables called a password."""
-    found: list[dict[str, Any]] = []
+def known(
+    cluster: Cluster, release: str, namespaces: Sequence[str], *, also: Sequence[Mapping[str, Any]] = ()
+) -> Known:
+    """Everything secret in the namespaces, the release's own first: Secrets (and those given), and variables called a password."""
+    found: list[Mapping[str, Any]] = []
     why = ""
     for namespace in namespaces:
         try:
@@ -38,4 +40,4 @@ def known(cluster: Cluster, release: str, namespaces: Sequence[str]) -> Known:
             found += cluster.list(kind, namespaces[0])
         except ClusterError:  # said by whoever collects them
             continue
-    return Known(Redactor(forms_of(found, public=(release, *namespaces))), secrets, why)
+    return Known(Redactor(forms_of([*found, *also], public=(release, *namespaces))), secrets, why)

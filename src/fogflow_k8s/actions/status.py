@@ -55,6 +55,7 @@ class Installed:
 
     history: tuple[Revision, ...]
     objects: tuple[dict[str, Any], ...]
+    record: Mapping[str, Any] = field(default_factory=dict)  # ours
 
     @property
     def newest(self) -> Revision:
@@ -75,7 +76,7 @@ def installed(op: Operation) -> Installed | None:
     if not history:
         manifest_child.stop()
         return None
-    return Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))))
+    return Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))), known)
 
 
 def reread(op: Operation, known: Installed | None) -> Installed | None:
@@ -107,7 +108,8 @@ def made(op: Operation, before: Installed | None, printed: str, objects: Sequenc
         }  # fmt: skip
     except (ValueError, KeyError, TypeError):
         return installed(op)
-    return Installed((*(before.history if before else ()), *revisions([line], {})), tuple(objects))
+    history = (*(before.history if before else ()), *revisions([line], {}))
+    return Installed(history, tuple(objects), before.record if before else {})
 
 
 def status(op: Operation) -> Report:

@@ -12,6 +12,7 @@ from typing import Any
 from fogflow_k8s.actions import rollout, status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
+from fogflow_k8s.actions.rotation import Rotation, find
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.difference import Difference
@@ -52,6 +53,7 @@ class Work:
     secret: str = ""  # the Secret with RabbitMQ's password, when it is ours to make
     secret_exists: bool = False
     password: str = ""  # for it, when the user gave one
+    rotation: Rotation = field(default_factory=Rotation)  # of that password
     preset: Preset | None = None  # once decided
     losses: list[Loss] = field(default_factory=list)  # what the user said may be lost
     agreed: bool = False  # the user saw what was changed by hand, and said yes to what becomes of it
@@ -65,6 +67,13 @@ class Work:
     def digest(self) -> str:
         """The identity of the input: the manifests it renders to."""
         return sha256(dumps(self.objects, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def rotation(work: Work) -> Rotation:
+    """What becomes of RabbitMQ's password."""
+    auth = (work.values.get("rabbitmq") or {}).get("auth") or {}
+    given = work.password or ("" if auth.get("existingSecret") else str(auth.get("password") or ""))
+    return find(work.op, work.objects, work.installed, given=given)
 
 
 def now(work: Work) -> Assessment:

@@ -20,7 +20,7 @@ def diff_screen(found: Difference, *, brief: bool = False) -> RenderableType:
     """The whole difference; `brief` before a question: a line per field, and not too many of them."""
     where = f"{found.release} in namespace {found.namespace} on {found.context}"
     what = f"revision {found.revision}" if found.revision else "not installed"
-    will = f" -> {found.revision + 1}" if found.revision and found.changed else ""
+    will = f" -> {found.revision + 1}" if found.revision and found.revises else ""
     body = [*_changes(found.changes, found.namespace, brief=brief), *_drift(found, brief=brief)]
     if brief and len(body) > SHORTEST:
         body = [*body[:SHORTEST], Text(f"… and {len(body) - SHORTEST} more lines: fogflow-k8s diff")]
@@ -95,6 +95,8 @@ def _below(found: Difference) -> list[Text]:
     """What follows from it, and what there is to know."""
     fields = [c.field for c in found.changes] + [d.field for d in found.drift if d.field]
     parts = _folded(fields)
+    if found.rotates:
+        parts.append(Text("The RabbitMQ password was changed", "yellow"))
     if found.restarts:
         parts.append(Text(f"Pods are replaced: {', '.join(found.restarts)}"))
     notes = [*(f"{d.object}: {d.says}: {d.why}" for d in found.drift if d.why), *found.notes]
@@ -118,4 +120,6 @@ def _sum(found: Difference) -> str:
     parts = [f"{n} to {verb}" for verb, n in verbs if n]
     if by_hand := [d for d in found.mended if not d.why]:
         parts.append(f"{len(by_hand)} changed by hand")
+    if found.rotates:
+        parts.append("a new RabbitMQ password")
     return ", ".join(parts) or ("a new revision would be made" if found.renews else "a deploy would fail")

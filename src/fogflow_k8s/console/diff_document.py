@@ -38,6 +38,7 @@ def differences(found: Difference) -> dict[str, Any]:
         ],
         "drift": [_drift_document(d, found) for d in found.drift],
         "restarts": list(found.restarts),
+        "rotates": list(found.rotates),
         "notCompared": list(found.unseen),
         "notes": list(found.notes),
     }

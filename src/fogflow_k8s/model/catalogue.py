@@ -142,6 +142,23 @@ ENTRIES: dict[str, Entry] = {
               ("kubectl -n {namespace} rollout resume deployment/{component}",)),
         Entry("FK-7002", "fatal", "fields of the release are owned by somebody else",
               ("take them over: fogflow-k8s deploy --force-conflicts",)),
+        Entry("FK-7004", "fatal", "an operation on the release died and left it in the middle",
+              ("fogflow-k8s doctor --fix -n {namespace}", "or deploy again; if it was an uninstall: fogflow-k8s uninstall -n {namespace}")),
+        Entry("FK-7005", "curable", "another operation is at work on the release", ("fogflow-k8s status --watch -n {namespace}",)),
+        Entry("FK-7006", "fatal", "tasks are left whose worker is gone", ("fogflow-k8s doctor --fix -n {namespace}",)),
+        Entry("FK-7007", "curable", "a namespace is being deleted, and something in it does not go",
+              ("kubectl get namespace {name} -o yaml", "find out who set the finalizers, and why they are not taken away; to remove them by force may lose what they guard")),
+        Entry("FK-7008", "fatal", "a volume claim of an earlier release is kept, and nothing uses it",
+              ("kubectl -n {namespace} describe persistentvolumeclaim {name}",
+               "if nobody needs the data: kubectl -n {namespace} delete persistentvolumeclaim {name}")),
+        Entry("FK-7009", "fatal", "the RabbitMQ password was changed, and is not in force yet",
+              ("fogflow-k8s deploy ... -n {namespace}   (with your settings: it restarts in order who has the password)",)),
+        Entry("FK-7010", "fatal", "the RabbitMQ password is empty",
+              ("kubectl -n {namespace} edit secret {name}", "then fogflow-k8s deploy ... -n {namespace}")),
+        Entry("FK-7011", "fatal", "the release was changed by hand since its last revision",
+              ("fogflow-k8s diff ... -n {namespace}", "fogflow-k8s deploy ... -n {namespace}   (with your settings: it puts them back)")),
+        Entry("FK-7012", "fatal", "the release has no keeper: nobody looks into FogFlow, and nobody mends it",
+              ("fogflow-k8s deploy ... --set keeper.enabled=true -n {namespace}",)),
     )
 }  # fmt: skip
 

@@ -64,6 +64,7 @@ class Difference:
     unseen: tuple[str, ...] = ()  # objects that could not be compared with the live ones
     notes: tuple[str, ...] = ()  # what else a deploy would meet or do
     renews: bool = False  # a deploy makes a new revision in any case
+    rotates: tuple[str, ...] = ()  # the components restarted because RabbitMQ's password was changed, in order
 
     @property
     def mended(self) -> tuple[Drift, ...]:
@@ -73,6 +74,11 @@ class Difference:
     @property
     def changed(self) -> bool:
         """False when a deploy would find nothing to do."""
+        return self.revises or bool(self.rotates)
+
+    @property
+    def revises(self) -> bool:
+        """Whether a deploy would make a new revision."""
         return bool(self.changes or self.mended or self.renews)
 
     @property
@@ -86,7 +92,7 @@ class Difference:
             and field
             and field.path.startswith("spec.template.")
         }
-        return tuple(sorted(names))
+        return tuple(sorted(names | set(self.rotates)))
 
 
 def drifts(base: Obj, live: Obj, back: Obj, then: Obj | None, *, wanted: Obj | None) -> Iterator[Drift]:

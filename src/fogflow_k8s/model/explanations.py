@@ -65,6 +65,15 @@ WHY: dict[str, str] = {
     "FK-7001": "Helm's own words are in the evidence.",
     "FK-7002": "Somebody else applied a field that the release sets, and the two differ: kubectl edit, another tool, an autoscaler. `diff` names who.",
     "FK-7003": "`kubectl rollout pause` was used on it, by hand or by a tool, and nobody resumed it.",
+    "FK-7004": "Helm notes what it is about to do before it does it. Whoever is killed in between leaves the release pending (or uninstalling), and Helm refuses every upgrade. Going back to the last revision that worked makes it usable; nothing of the history is lost. `deploy` does the same.",
+    "FK-7005": "Each operation holds the release's Lease and renews it every 5 s. While it does, nobody else touches the release; one that gave no sign of life for 15 s is dead, and is taken over from.",
+    "FK-7006": "A worker takes its tasks along when it ends. One that was killed together with its release, or lost its rights first, could not. Without a worker nobody ends them: they go on using the nodes and publishing.",
+    "FK-7007": "Kubernetes removes a namespace when the last object in it has gone. The evidence has its own words, and the objects that finalizers hold. A finalizer is a promise that somebody cleans up first, so none is removed by us.",
+    "FK-7008": "Volumes outlive a release so that its data does. This one belongs to no workload any more; a release that is deployed here again with persistence may take it up.",
+    "FK-7009": "RabbitMQ and those who log in read the password when they start. Those that restart by chance now would be refused.",
+    "FK-7010": "The key is there, and nothing is in it. RabbitMQ lets nobody in without a password.",
+    "FK-7011": "Somebody edited, scaled or deleted objects of the release. The evidence says what, and who as far as Kubernetes knows; a deploy puts back what differs from your settings.",
+    "FK-7012": "The values say `keeper.enabled: false`. Pods that are ready prove nothing about FogFlow; after a restart of RabbitMQ it stays deaf until somebody restarts it in order.",
 }
 
 

@@ -1,0 +1,64 @@
+"""What the doctor found, as a screen and as a JSON document (version 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from fogflow_k8s.actions.doctor import Diagnosis
+from fogflow_k8s.console.documents import V, cause_document
+from fogflow_k8s.model.ailments import Finding
+
+
+def doctor_screen(found: Diagnosis) -> RenderableType:
+    """Each finding with its facts and its mend; then how many there are, and what to do next."""
+    where = f"{found.release} in namespace {found.namespace} on {found.context}"
+    lines = [Text(f"Doctor   {where}" + ("" if found.installed else ": not installed"))]
+    for each in found.findings:
+        lines += _finding(each)
+    lines += [Text("")] + [Text(f"! not checked: {what}", "yellow") for what in found.unchecked]
+    return Group(*lines, *_sum(found))
+
+
+def doctor_document(found: Diagnosis) -> dict[str, Any]:
+    """The document of `doctor -o json`."""
+    return {
+        "v": V,
+        "release": {"name": found.release, "namespace": found.namespace, "installed": found.installed},
+        "cluster": {"context": found.context},
+        "findings": [
+            {
+                **cause_document(f.cause),
+                "mend": f.mend,
+                "fixable": bool(f.fix),
+                "fix": f.does or None,
+                "fixed": f.fixed,
+            }
+            for f in found.findings
+        ],
+        "notChecked": list(found.unchecked),
+        "exit": found.exit_code,
+    }
+
+
+def _finding(each: Finding) -> list[Text]:
+    mark, colour = ("✔", "green") if each.fixed else ("✗", "red")
+    tail = "  (fixed)" if each.fixed else ""
+    lines = [Text(""), Text.assemble((f"{mark} {each.cause.id} {each.cause.summary}", colour), tail)]
+    lines += [Text(f"    {line}") for line in each.cause.evidence]
+    if each.fixed:
+        return lines
+    lines += [Text(f"  > {line}") for line in each.cause.advice]
+    return [*lines, Text(f"  > doctor --fix would {each.does}")] if each.fix else lines
+
+
+def _sum(found: Diagnosis) -> list[Text]:
+    if not found.findings:
+        return [Text("nothing found", "bold green")]
+    fixed = len(found.findings) - len(found.left)
+    what = f"{len(found.findings)} found" + (f", {fixed} fixed" if fixed else "")
+    if not found.left:
+        return [Text(what, "bold green")]
+    return [Text(f"{what}, {len(found.left)} remaining" if fixed else what, "bold red")]
