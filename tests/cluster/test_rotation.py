@@ -54,7 +54,7 @@ def test_a_password_changed_by_hand_is_put_into_force(site):
     assert "the RabbitMQ password was changed: restarting rabbitmq, then master, cloud-worker, designer" in site.stderr
     assert steps(site) == ["rabbitmq", "master", "cloud-worker", "designer"]
     assert restarted(site, before) == USERS
-    assert mark(site)["digest"] != first["digest"]
+    assert mark(site)["passwordHash"] != first["passwordHash"]
 
     after = pods(site)
     assert site.deploy()["result"] == "unchanged"

@@ -17,7 +17,12 @@ _COST = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and some 50 ms for each guess
 
 def mark(secret: str, version: str, password: str, *, salt: bytes) -> dict[str, str]:
     """The mark of the password in a Secret; `version` is the Secret's resourceVersion, "" when that is not known."""
-    return {"secret": secret, "version": version, "salt": salt.hex(), "digest": _digest(password, salt)}
+    return {
+        "secret": secret,
+        "version": version,
+        "salt": salt.hex(),
+        "passwordHash": _digest(password, salt),  # by that name archives mask it
+    }
 
 
 def is_of(mark: Mapping[str, Any], version: str, password: str) -> bool:
@@ -28,7 +33,7 @@ def is_of(mark: Mapping[str, Any], version: str, password: str) -> bool:
         salt = bytes.fromhex(str(mark["salt"]))
     except (KeyError, ValueError):  # edited by hand
         return False
-    return hmac.compare_digest(_digest(password, salt), str(mark.get("digest")))
+    return hmac.compare_digest(_digest(password, salt), str(mark.get("passwordHash")))
 
 
 def _digest(password: str, salt: bytes) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fogflow_k8s.model.redact import Redactor
 from fogflow_k8s.model.rotation import is_of, mark
 
 SALT = bytes(16)
@@ -23,16 +24,21 @@ def test_a_mark_is_of_its_password_alone(one, other):
 
 def test_a_secret_of_the_same_version_need_not_be_compared():
     made = mark("bus", "7", "password", salt=SALT)
-    assert is_of({**made, "digest": ""}, "7", "password")
+    assert is_of({**made, "passwordHash": ""}, "7", "password")
     assert not is_of({**made, "version": ""}, "", "another"), "no version is not the same version"
 
 
 def test_a_mark_does_not_tell_the_password_nor_that_two_are_the_same():
     one, other = (mark("bus", "7", "a-long-password", salt=bytes([n]) * 16) for n in (1, 2))
-    assert one["digest"] != other["digest"]
+    assert one["passwordHash"] != other["passwordHash"]
     assert "a-long-password" not in json.dumps(one)
 
 
-@pytest.mark.parametrize("broken", [{}, {"salt": "zz"}, {"salt": None}, {"salt": "00", "digest": None}])
+@pytest.mark.parametrize("broken", [{}, {"salt": "zz"}, {"salt": None}, {"salt": "00", "passwordHash": None}])
 def test_a_mark_edited_by_hand_is_of_no_password(broken):
     assert not is_of(broken, "7", "password")
+
+
+def test_what_is_shown_or_saved_of_a_mark_is_masked():
+    made = mark("bus", "7", "a-long-password", salt=SALT)
+    assert made["passwordHash"] not in Redactor().text(json.dumps({"busPassword": made}))
