@@ -85,9 +85,9 @@ def _carry_out(work: Work) -> Outcome:
         return outcome(work, "unchanged", PreflightFailed.exit_code, now(work), causes=absent, says=says)
     _ask(work)
     with held(op) as lease:
+        work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         if not work.installed:
             record.forget(op)  # what an uninstall that was killed did not get to
-        work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         _repair(work)
         work.rotation = rotation(work)
         if work.secret and (work.password or not work.secret_exists):
