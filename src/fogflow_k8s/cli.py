@@ -94,6 +94,7 @@ def options(
 
 
 for verb in (
+    check.check,
     deploy.deploy,
     diff.diff,
     status.status,
@@ -108,7 +109,6 @@ for verb in (
     dashboard.dashboard,
     render.render,
     version.version,
-    check.check,
     explain.explain,
 ):
     app.command()(verb)
