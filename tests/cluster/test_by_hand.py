@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Site, until
+from tests.sites import Site
+
+from .conftest import until
 
 pytestmark = pytest.mark.cluster
 CHART = str(Path(__file__).parents[2] / "charts" / "fogflow-chart")
@@ -25,7 +27,7 @@ def ready(site):
 
 
 def test_twice_in_one_cluster_and_again_where_it_was_uninstalled(site, sandbox, tmp_path):
-    other = Site(sandbox, f"{site.namespace}-b", tmp_path)
+    other = Site(sandbox, f"{site.namespace}-b", tmp_path, site.env)
     try:
         names = []
         for each in (site, other):

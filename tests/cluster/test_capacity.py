@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from fogflow_k8s.sandbox.simulated import CONTROL_PLANE, node_names, node_object
+from tests.sites import Site
 
-from .conftest import Site, _sandbox, until
+from .conftest import ENV, _sandbox, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-nodes")]
 TAINT = f"{CONTROL_PLANE}:NoSchedule"
@@ -66,8 +67,8 @@ def own_sandbox(tmp_path_factory):
 
 @pytest.fixture
 def cluster(own_sandbox, tmp_path):
-    made = Cluster(own_sandbox, f"t-{time.monotonic_ns() % 10**9}", tmp_path)
-    made.env["KUBECONFIG"] = own_sandbox["KUBECONFIG"]
+    env = {**ENV, "FOGFLOW_K8S_STATE": str(tmp_path), "KUBECONFIG": own_sandbox["KUBECONFIG"]}
+    made = Cluster(own_sandbox, f"t-{time.monotonic_ns() % 10**9}", tmp_path, env)
     yield made
     spaces = [made.namespace, f"{made.namespace}-tasks"]
     made.kubectl("delete", "namespace", *spaces, "--ignore-not-found", "--timeout=60s", check=False)

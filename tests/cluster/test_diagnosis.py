@@ -5,11 +5,10 @@ import os
 import pytest
 
 from tests.faults import page
-from tests.faults.fault import check, helm_says, named
+from tests.faults.fault import COMPARE, check, helm_says, named
 from tests.faults.simulated import FAULTS
 
 pytestmark = pytest.mark.cluster
-COMPARE = "FOGFLOW_K8S_TEST_COMPARE"  # also ask Helm, which waits for its time to be up: make diagnosis
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import IP, TOOL
+from tests.sites import IP, TOOL
+
 from .test_access import kubeconfig
 
 pytestmark = pytest.mark.cluster

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from .conftest import IP
+from tests.sites import IP
 
 pytestmark = pytest.mark.cluster
 USERS = {"rabbitmq", "master", "cloud-worker", "designer"}

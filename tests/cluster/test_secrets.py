@@ -12,7 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from .conftest import IP, STATE
+from tests.sites import IP
+
+from .conftest import STATE
 
 pytestmark = pytest.mark.cluster
 WHERE = (

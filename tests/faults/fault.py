@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+COMPARE = "FOGFLOW_K8S_TEST_COMPARE"  # also ask Helm, which waits for its time to be up: make diagnosis
 FAULT = "sandbox.fogflow-k8s.io/"
 CHANGED = {"discovery": {"podAnnotations": {"changed": "yes"}}}  # something to roll out
 

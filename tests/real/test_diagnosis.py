@@ -5,20 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Site
-from tests.cluster.test_diagnosis import COMPARE
 from tests.faults import page
-from tests.faults.fault import check, helm_says, named
+from tests.faults.fault import COMPARE, check, helm_says, named
 from tests.faults.real import FAULTS
+from tests.sites import Site
 
 
 def place(box, namespace, folder):
     """A namespace on real nodes, as the cluster tests have it on simulated ones."""
     folder.mkdir(exist_ok=True)
     programs = {"KUBECTL": box.kubectl_path, "HELM": str(Path(box.kubectl_path).with_name("helm"))}
-    site = Site(programs, namespace, folder)
-    site.env = {**box.env, "HELM": site.helm_path}
-    return site
+    return Site(programs, namespace, folder, box.env)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

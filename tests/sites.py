@@ -1,0 +1,91 @@
+"""A namespace on a cluster, and the programs that work on it, run as people run them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+CHART = Path(__file__).parents[1] / "charts/fogflow-chart"
+TOOL = [sys.executable, "-m", "fogflow_k8s"]
+IP = "192.0.2.10"
+
+
+class Site:
+    """A namespace of this test's own, and the programs that work on it."""
+
+    def __init__(self, sandbox, namespace, state, env):
+        self.namespace = namespace
+        self.state = state
+        self.chart = CHART
+        self.helm_path, self.kubectl_path = sandbox["HELM"], sandbox["KUBECTL"]
+        self.env = {**env, "HELM": self.helm_path}
+
+    def start(self, *words, **more):
+        argv = [*TOOL, *map(str, words), "-n", self.namespace]
+        return subprocess.Popen(
+            argv, env={**self.env, **more.pop("env", {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True, cwd=self.state, **more,
+        )  # fmt: skip
+
+    def run(self, *words, code=0, **more):
+        """Run the tool to its end and return stdout; the exit code is part of every expectation (None: any)."""
+        process = self.start(*words, **more)
+        try:
+            out, err = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        self.stderr = err
+        assert code is None or process.returncode == code, (
+            f"{words}: exit {process.returncode}, expected {code}\n{out}\n{err}"
+        )
+        return out
+
+    def json(self, *words, code=0, **more):
+        return json.loads(self.run(*words, "-o", "json", code=code, **more))
+
+    def deploy(self, *words, code=0, **more):
+        return self.json("deploy", "--external-ip", IP, *words, code=code, **more)
+
+    def kubectl(self, *words, stdin=None, check=True):
+        done = subprocess.run(
+            [self.kubectl_path, "-n", self.namespace, *words], env=self.env, input=stdin, capture_output=True, text=True, timeout=120, check=False
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def apply(self, text):
+        """`kubectl apply`, each object to the namespace that it names."""
+        done = subprocess.run(
+            [self.kubectl_path, "apply", "-f", "-"],
+            env=self.env,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def get(self, *words):
+        return json.loads(self.kubectl("get", *words, "-o", "json"))
+
+    def helm(self, *words, check=True):
+        done = subprocess.run(
+            [self.helm_path, "-n", self.namespace, *words],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def history(self):
+        return [(r["revision"], r["status"]) for r in self.json("history")["revisions"]]
+
+    def make_namespace(self):
+        self.kubectl("create", "namespace", self.namespace)
