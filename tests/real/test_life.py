@@ -46,8 +46,12 @@ def test_an_upgrade_from_the_first_chart_loses_no_request(box):
         assert load.failed == []
         after = unchangeable(box, "before")
         assert {key: after[key] for key in before} == before
-        report = json.loads(box.tool("status", "-n", "before", "-o", "json"))
-        assert (report["state"], report["release"]["revision"]) == ("working", 2)
+        # between a pod that has just become ready and the keeper's next look the state is unverified
+        status = ("status", "-n", "before", "-o", "json")
+        report = until(
+            lambda: (told := json.loads(box.tool(*status)))["state"] == "working" and told, "a working state"
+        )
+        assert report["release"]["revision"] == 2
         box.tool("rollback", "1", "-n", "before", "--yes")
         assert unchangeable(box, "before") == before
         box.tool("uninstall", "-n", "before", "--yes")
