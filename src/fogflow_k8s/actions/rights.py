@@ -66,7 +66,7 @@ def _forbidden(op: Operation, objects: Sequence[Obj], absent: Sequence[Right], u
 
     user = _who(op)
     everywhere = namespaces(objects, op.namespace)
-    documents = role(needed(objects, op.namespace, everywhere), op.release, user, sorted(unseen))
+    documents = role(needed(objects, op.namespace, everywhere), f"{op.namespace}-{op.release}", user, sorted(unseen))
     told = [str(right) for right in absent[:MOST]]
     told += [f"and {len(absent) - MOST} more"] if len(absent) > MOST else []
     return Forbidden(

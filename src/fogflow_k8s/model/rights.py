@@ -72,9 +72,10 @@ def namespaces(objects: Iterable[Obj], namespace: str) -> list[str]:
     return [namespace, *sorted(others - {namespace})]
 
 
-def role(rights: Sequence[Right], release: str, user: str, absent: Sequence[str] = ()) -> list[dict[str, Any]]:
+def role(rights: Sequence[Right], owner: str, user: str, absent: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What an administrator applies so that `user` has these rights: Roles, a ClusterRole where it must be, and bindings.
 
+    `owner` is the release with its namespace: what is cluster-wide must not be taken from another one of that name.
     `absent` namespaces are made with it, since a Role has to be in one.
     """
     documents: list[dict[str, Any]] = [
@@ -84,7 +85,7 @@ def role(rights: Sequence[Right], release: str, user: str, absent: Sequence[str]
     for right in rights:
         by_namespace[right.namespace].append(right)
     for namespace, some in sorted(by_namespace.items()):
-        documents += _role_in(namespace, some, f"{release}-deployer", user)
+        documents += _role_in(namespace, some, f"{owner}-deployer", user)
     return documents
 
 
