@@ -20,7 +20,7 @@ from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model import inventory
 from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.inventory import Part
-from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.nearest import suggestion
 from fogflow_k8s.model.redact import Redactor
 
 MEGABYTE = 1_000_000
@@ -138,9 +138,8 @@ def _wanted(request: Request, every: Sequence[Collector]) -> list[Collector]:
     for flag, given in (("--include", request.include), ("--exclude", request.exclude)):
         for name in given:
             if name not in names:
-                close = nearest(name, names)
                 raise UsageError(
-                    f"{flag} {name}: there is no such collector", hint=f"did you mean {close}?" if close else f"one of {', '.join(names)}"
+                    f"{flag} {name}: there is no such collector", hint=suggestion(name, names, f"one of {', '.join(names)}")
                 )  # fmt: skip
     return [c for c in every if (not request.include or c.name in request.include) and c.name not in request.exclude]
 

@@ -15,7 +15,7 @@ from fogflow_k8s.actions.work import Request, Work
 from fogflow_k8s.engine.checks import Check, Found, Result, run
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed, UsageError
 from fogflow_k8s.model.catalogue import Cause
-from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.nearest import suggestion
 from fogflow_k8s.model.rights import helpful, namespaces, needed
 
 Verdict = Literal["ok", "warning", "failed", "unreachable"]
@@ -56,8 +56,7 @@ def checkup(op: Operation, request: Request, *, pre: bool = False, without: Coll
     unknown = set(without) - set(IDS)
     if unknown:
         name = min(unknown)
-        close = nearest(name, IDS)
-        raise UsageError(f"--suppress {name}: there is no such check", hint=f"did you mean {close}?" if close else f"checks: {', '.join(IDS)}")  # fmt: skip
+        raise UsageError(f"--suppress {name}: there is no such check", hint=suggestion(name, IDS, f"checks: {', '.join(IDS)}"))  # fmt: skip
     first = _run(op, [replace(c, category="prerequisites") for c in prerequisites(op)], without)
     if any(r.state == "failed" and r.check.id in _NEEDED for r in first):
         return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(first))

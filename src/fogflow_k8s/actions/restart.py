@@ -12,7 +12,7 @@ from fogflow_k8s.actions.status import Report
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import OperationFailed, UsageError
 from fogflow_k8s.model import manifests
-from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.nearest import suggestion
 
 _ORDER = ("rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph", "keeper")
 _FOLLOW = ("master", "cloud-worker", "designer")
@@ -53,10 +53,9 @@ def in_order(op: Operation, names: Sequence[str], workloads: Mapping[str, Any], 
 def _require(names: Sequence[str], workloads: Mapping[str, Any]) -> None:
     for name in names:
         if name not in workloads:
-            close = nearest(name, workloads)
             raise UsageError(
                 f"the release has no component {name!r}",
-                hint=f"did you mean {close}?" if close else f"it has {', '.join(workloads)}",
+                hint=suggestion(name, workloads, f"it has {', '.join(workloads)}"),
             )
 
 

@@ -25,14 +25,13 @@ def explain(
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.catalogue import ENTRIES, cause
     from fogflow_k8s.model.explanations import WHY, pages
-    from fogflow_k8s.model.nearest import nearest
+    from fogflow_k8s.model.nearest import suggestion
 
     wanted = f"FK-{id_.upper().removeprefix('FK').lstrip('-')}" if id_ else ""
     if wanted and wanted not in ENTRIES:
-        close = nearest(wanted, list(ENTRIES))
         raise UsageError(
             f"{id_}: there is no such id",
-            hint=f"did you mean {close}?" if close else "all of them: fogflow-k8s explain",
+            hint=suggestion(wanted, ENTRIES, "all of them: fogflow-k8s explain"),
         )
     ids = [wanted] if wanted else _ids()
     if output == "json":

@@ -28,12 +28,11 @@ def logs(
     from fogflow_k8s.actions import secrecy
     from fogflow_k8s.adapters.cluster import KubeCluster
     from fogflow_k8s.model.components import NAMES
-    from fogflow_k8s.model.nearest import nearest
+    from fogflow_k8s.model.nearest import suggestion
 
     me = session(ctx)
     if component and component not in NAMES:
-        close = nearest(component, NAMES)
-        raise UsageError(f"there is no component {component!r}", hint=f"one of {', '.join(NAMES)}" if not close else f"did you mean {close}?")  # fmt: skip
+        raise UsageError(f"there is no component {component!r}", hint=suggestion(component, NAMES, f"one of {', '.join(NAMES)}"))  # fmt: skip
     selector = f"app.kubernetes.io/instance={me.release}" + (f",app.kubernetes.io/component={component}" if component else "")  # fmt: skip
     words = [f"--selector={selector}", "--all-containers", "--prefix", f"--tail={tail}", "--max-log-requests=50"]
     words += ["--follow"] * follow + ["--previous"] * previous + ([f"--since={since}"] if since else [])

@@ -13,5 +13,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return plain[close[0]] if close else ""
 
 
+def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The hint for a word that is none of `known`: what was probably meant, else `otherwise`."""
+    close = nearest(word, known)
+    return f"did you mean {close}?" if close else otherwise
+
+
 def _plain(word: str) -> str:
     return word.replace("_", "").replace("-", "").lower()

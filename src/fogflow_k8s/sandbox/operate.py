@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import NotInstalled, UsageError
-from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.nearest import suggestion
 from fogflow_k8s.sandbox import daemons, images, programs, real
 from fogflow_k8s.sandbox.state import State, end, load, locked
 
@@ -77,8 +77,7 @@ def start_node(name: str, node: str, report: Reporter) -> None:
 def _with_node(name: str, node: str) -> State:
     state = running(name)
     if node not in state.nodes:
-        close = nearest(node, state.nodes)
-        hint = f"did you mean {close}?" if close else f"it has {', '.join(state.nodes[:5])}"
+        hint = suggestion(node, state.nodes, f"it has {', '.join(state.nodes[:5])}")
         raise UsageError(f"sandbox {name} has no node {node!r}", hint=hint)
     return state
 
