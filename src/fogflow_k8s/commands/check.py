@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete, settings
-from fogflow_k8s.commands.session import among, existing, print_json, session
+from fogflow_k8s.commands.session import ShortOutput, among, existing, print_json, session
 
 
 def check(
@@ -30,12 +30,7 @@ def check(
         list[str], typer.Option(metavar="ID", autocompletion=complete.checks, help="Leave this check out (repeatable).")
     ] = [],  # noqa: B006
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also as a JUnit file, for CI.")] = None,
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output", "-o", callback=among("--output", "table", "short", "json"), help="table, short or json."
-        ),
-    ] = "table",
+    output: ShortOutput = "table",
 ) -> None:
     """Check the cluster, this machine and the settings before a deploy, and the release after it. Changes nothing."""
     from fogflow_k8s.actions.checkup import checkup

@@ -42,25 +42,21 @@ def among(flag: str, *allowed: str) -> Callable[[str], str]:
     return lambda value: one_of(value, allowed, flag) if value else ""
 
 
-Output = Annotated[
-    str,
-    typer.Option(
+def _output(*forms: str, says: str = "") -> Any:
+    """The option for the form of what goes to stdout."""
+    return typer.Option(
         "--output",
         "-o",
-        callback=among("--output", "table", "json"),
-        autocompletion=complete.words("table", "json"),
-        help="table or json.",
-    ),
-]
+        callback=among("--output", *forms),
+        autocompletion=complete.words(*forms),
+        help=says or f"{', '.join(forms[:-1])} or {forms[-1]}.",
+    )
+
+
+Output = Annotated[str, _output("table", "json")]
+ShortOutput = Annotated[str, _output("table", "short", "json")]
 Told = Annotated[
-    str,
-    typer.Option(
-        "--output",
-        "-o",
-        callback=among("--output", "table", "json", "jsonl"),
-        autocompletion=complete.words("table", "json", "jsonl"),
-        help="table, json, or jsonl: one event per line as it happens.",
-    ),
+    str, _output("table", "json", "jsonl", says="table, json, or jsonl: one event per line as it happens.")
 ]
 Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

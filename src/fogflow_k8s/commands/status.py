@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Timeout, among, print_json, seconds, session
+from fogflow_k8s.commands.session import ShortOutput, Timeout, print_json, seconds, session
 
 EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
 
@@ -19,12 +19,7 @@ def status(
         bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
     ] = False,
     timeout: Timeout = "5m",
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output", "-o", callback=among("--output", "table", "short", "json"), help="table, short or json."
-        ),
-    ] = "table",
+    output: ShortOutput = "table",
 ) -> None:
     """Show one row per component, the root cause of what is wrong, and what could not be checked."""
     from fogflow_k8s.actions import status as action
