@@ -144,21 +144,43 @@ def printed():
     file.write_bytes(before)
 
 
+def given(canaries):
+    """The settings that a person writes, with a password in them."""
+    return {
+        "rabbitmq": {"auth": {"password": canaries["values"]}},
+        "expose": {"basicAuth": {"existingSecret": "login"}},
+        "global": {"imagePullSecrets": ["pull"]},
+    }
+
+
+def assert_clean(watch, saved, state, *, besides):
+    """No canary in a member of an archive, nor in any file that is left, but the one that its owner wrote."""
+    for path, files in saved.items():
+        assert {name: found for name, data in files.items() if (found := watch.names_in(data))} == {}, path
+    for path in state.rglob("*"):
+        if path.is_file() and path != besides:
+            assert watch.names_in(path.read_bytes()) == set(), path
+
+
+def assert_useful(asked):
+    """An archive without secrets that still says what happened."""
+    index = json.loads(asked["index.json"])
+    assert index["masked"]["value of a Secret"] > 0
+    assert [c for c in index["collectors"] if c["errors"]] == []
+    logs = next(data.decode() for name, data in asked.items() if name.endswith(".master.log"))
+    assert "a harmless line" in logs
+    assert "logging in with ********" in logs
+    assert any(name.startswith("last-failure/logs/") for name in asked)
+    listed = {s["metadata"]["name"]: s for s in json.loads(asked["objects/secrets.json"])}
+    assert {key["name"] for key in listed["own"]["keys"]} == {"api", "odd", "applied"}
+
+
 def test_no_canary_comes_out(site, canaries, printed):
     temporary = site.state / "tmp"
     temporary.mkdir()
     watch = Watch(canaries, temporary)
     values = site.state / "values.yaml"
-    bus = {"auth": {"password": canaries["values"]}}
-    values.write_text(
-        json.dumps(
-            {
-                "rabbitmq": bus,
-                "expose": {"basicAuth": {"existingSecret": "login"}},
-                "global": {"imagePullSecrets": ["pull"]},
-            }
-        )
-    )
+    values.write_text(json.dumps(given(canaries)))
     mine, typed_in = ["--external-ip", IP, "--values", values], ["--set", f"rabbitmq.auth.password={canaries['set']}"]
     archive = site.state / "asked-for.tar.gz"
 
@@ -201,23 +223,9 @@ def test_no_canary_comes_out(site, canaries, printed):
     assert watch.looked > 20
     saved = {path: members(path) for path in [archive, *(site.state / "bundles").glob("*.tar.gz")]}
     assert len(saved) == 2
-    for path, files in saved.items():
-        assert {name: found for name, data in files.items() if (found := watch.names_in(data))} == {}, path
-    for path in site.state.rglob("*"):
-        if path.is_file() and path != values:
-            assert watch.names_in(path.read_bytes()) == set(), path
+    assert_clean(watch, saved, site.state, besides=values)
     assert not list(temporary.iterdir())
-
-    asked = saved[archive]
-    index = json.loads(asked["index.json"])
-    assert index["masked"]["value of a Secret"] > 0
-    assert [c for c in index["collectors"] if c["errors"]] == []
-    logs = next(data.decode() for name, data in asked.items() if name.endswith(".master.log"))
-    assert "a harmless line" in logs
-    assert "logging in with ********" in logs
-    assert any(name.startswith("last-failure/logs/") for name in asked)
-    listed = {s["metadata"]["name"]: s for s in json.loads(asked["objects/secrets.json"])}
-    assert {key["name"] for key in listed["own"]["keys"]} == {"api", "odd", "applied"}
+    assert_useful(saved[archive])
     assert archive.stat().st_mode & 0o777 == 0o600
 
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fogflow_k8s.actions import preflight, rights, rollout, status
+from fogflow_k8s.actions import rights, rollout, status
 from fogflow_k8s.actions.check import prerequisites
-from fogflow_k8s.actions.checks import admission, network, pulling, standing
+from fogflow_k8s.actions.checks import Unseen, admission, network, pulling, standing
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.prepare import render
 from fogflow_k8s.actions.work import Request, Work
 from fogflow_k8s.engine.checks import Check, Found, Result, run
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed, UsageError
-from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.nearest import suggestion
-from fogflow_k8s.model.rights import helpful, namespaces, needed
+from fogflow_k8s.model.rights import helpful, needed
 
 Verdict = Literal["ok", "warning", "failed", "unreachable"]
 _NEEDED = ("helm", "cluster")  # without these nothing else can be asked
@@ -80,7 +79,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
         Check("capacity", "there is a node for every pod", lambda: standing.pods_fit(op, work.objects), category="room"),
         Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(op, work.objects), category="room"),
         Check("storage", "what is stored will stay", lambda: standing.storage(op, work.objects), True, "room"),
-        Check("references", "what the manifests name exists", lambda: standing.nothing_missing(_missing(work)), category="admission"),
+        Check("references", "what the manifests name exists", lambda: standing.nothing_missing(op, work.objects, making=work.making), category="admission"),
         Check("objects", "the API server accepts every object", lambda: admission.objects_accepted(op, work.objects), category="admission"),
         Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, work.objects), category="admission"),
         Check("images", "the nodes can pull every image", lambda: pulling.images_pullable(work), category="images"),
@@ -119,6 +118,8 @@ def _carried_out(probe: Callable[[], Found]) -> Callable[[], Found]:
     def probed() -> Found:
         try:
             return probe()
+        except Unseen as unseen:
+            return Found(None, unseen.message)
         except FogflowError as error:
             return Found(False, error.message, error.hint)
 
@@ -126,8 +127,7 @@ def _carried_out(probe: Callable[[], Found]) -> Callable[[], Found]:
 
 
 def _rights(op: Operation, objects: Sequence[dict[str, object]]) -> Found:
-    existing = {name for name in namespaces(objects, op.namespace) if rights.exists(op, name)}
-    asked = needed(objects, op.namespace, existing)
+    asked = needed(objects, op.namespace, rights.existing(op, objects))
     if absent := rights.missing(op, asked):
         told = ", ".join(map(str, absent[:4])) + (f" and {len(absent) - 4} more" if len(absent) > 4 else "")
         return Found(False, f"missing: {told}", "fogflow-k8s deploy prints the Role that gives them")
@@ -141,9 +141,3 @@ def _sight(op: Operation) -> Found:
             False, f"missing: {', '.join(map(str, absent))}", "go on without: what cannot be seen is not checked"
         )
     return Found(True, "nodes, pods of all namespaces, StorageClasses")
-
-
-def _missing(work: Work) -> list[Cause]:
-    """As a deploy asks it; the Secret that it would make by itself is not missing."""
-    found = preflight.missing(work.op, work.objects)
-    return [c for c in found if c.object != f"secret/{work.secret}" or work.secret_exists]

@@ -107,9 +107,8 @@ def _homeless(work: Work) -> tuple[Cause, ...]:
 
 
 def _absent(work: Work) -> tuple[Cause, ...]:
-    """What the objects need and nobody provides; the Secret that we are about to make is not missing."""
-    found = preflight.missing(work.op, work.objects)
-    return tuple(c for c in found if c.object != f"secret/{work.secret}" or work.secret_exists)
+    """What the objects need and nobody provides."""
+    return tuple(preflight.missing(work.op, work.objects, making=work.making))
 
 
 def _repair(work: Work) -> None:

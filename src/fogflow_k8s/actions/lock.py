@@ -74,15 +74,14 @@ def held(op: Operation) -> Iterator[Held]:
 
 def living(op: Operation) -> lease.Hold | None:
     """Who holds the Lease and is alive: a sign of life was seen. None when nobody holds it, or gave none for 15 s."""
-    found = op.cluster.get("Lease", op.own_name, op.namespace)
-    first = lease.read(found) if found else None
-    if first is None:
-        return None
 
     def look() -> lease.Hold | None:
-        now = op.cluster.get("Lease", op.own_name, op.namespace)
-        return lease.read(now) if now else None
+        found = op.cluster.get("Lease", op.own_name, op.namespace)
+        return lease.read(found) if found else None
 
+    first = look()
+    if first is None:
+        return None
     op.report.log(f"{first.holder} is at this release; watching for {lease.DURATION_S} s whether they still live")
     try:
         return wait_for(

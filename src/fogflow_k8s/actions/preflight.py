@@ -19,10 +19,15 @@ _IDS = {"Secret": "FK-1201", "ConfigMap": "FK-1202", "PersistentVolumeClaim": "F
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
 
-def missing(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist."""
+def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str = "") -> list[Cause]:
+    """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist.
+
+    `making` is the Secret that a deploy would make by itself.
+    """
     causes = []
     for (kind, name, key), wanted in groupby(manifests.missing_references(objects), lambda r: (r.kind, r.name, r.key)):
+        if making and (kind, name) == ("Secret", making):
+            continue
         reference = manifests.Reference(kind, name, key, by=_listed([r.by for r in wanted]))
         namespace = op.namespace if manifests.RESOURCES[kind][2] else ""
         try:

@@ -17,9 +17,9 @@ MOST = 12  # missing rights told in one message
 def require(op: Operation, objects: Sequence[Obj]) -> None:
     """Raises Forbidden, with every missing right and the Role that gives them all; nothing when nothing is missing."""
     everywhere = namespaces(objects, op.namespace)
-    existing = {name for name in everywhere if exists(op, name)}
-    if absent := missing(op, needed(objects, op.namespace, existing)):
-        raise _forbidden(op, objects, absent, [name for name in everywhere if name not in existing])
+    there = existing(op, objects)
+    if absent := missing(op, needed(objects, op.namespace, there)):
+        raise _forbidden(op, objects, absent, [name for name in everywhere if name not in there])
 
 
 def missing(op: Operation, rights: Iterable[Right]) -> list[Right]:
@@ -28,6 +28,11 @@ def missing(op: Operation, rights: Iterable[Right]) -> list[Right]:
     with ThreadPoolExecutor(max_workers=8) as pool:
         allowed = list(pool.map(lambda right: _may(op, right), wanted))
     return [right for right, yes in zip(wanted, allowed, strict=True) if not yes]
+
+
+def existing(op: Operation, objects: Sequence[Obj]) -> set[str]:
+    """Those of the namespaces that the release lives in which are there."""
+    return {name for name in namespaces(objects, op.namespace) if exists(op, name)}
 
 
 def exists(op: Operation, namespace: str) -> bool:

@@ -59,6 +59,11 @@ class Work:
     agreed: bool = False  # the user saw what was changed by hand, and said yes to what becomes of it
 
     @property
+    def making(self) -> str:
+        """The Secret with RabbitMQ's password that we are about to make; "" when there is none to make."""
+        return "" if self.secret_exists else self.secret
+
+    @property
     def expected(self) -> list[Mapping[str, Any]]:
         """The workloads that should exist afterwards."""
         return manifests.workloads(self.objects)

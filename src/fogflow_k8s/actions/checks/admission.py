@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fogflow_k8s.actions import rights
+from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.cluster import Conflict, Invalid, NotFound
 from fogflow_k8s.engine.checks import Found
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.quota import breaches
-from fogflow_k8s.model.rights import namespaces
 
 Obj = Mapping[str, Any]
 _ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it cannot be known"
@@ -21,7 +21,7 @@ _ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it
 
 def objects_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
     """A server-side dry run of every object, as Helm would apply it. Those for a namespace that is not there are left out."""
-    there = {name for name in namespaces(objects, op.namespace) if rights.exists(op, name)}
+    there = rights.existing(op, objects)
     tried = [o for o in objects if o.get("kind") in manifests.RESOURCES and _where(op, o) in {"", *there}]
     with ThreadPoolExecutor(max_workers=8) as pool:
         refusals = list(filter(None, pool.map(lambda o: _refusal(op, o), tried)))
@@ -56,15 +56,11 @@ def pods_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
 
 def quota_suffices(op: Operation, objects: Sequence[Obj]) -> Found:
     """All pods together within what the namespace's quotas have left; a release that is there counts as given back."""
-    try:
-        quotas = op.cluster.list("ResourceQuota", op.namespace)
-        own = op.cluster.list("Pod", op.namespace, op.selector) if quotas else []
-    except ClusterError as error:
-        if error.status == 403:
-            return Found(None, "no right to list ResourceQuotas")
-        raise
+    why = "no right to list ResourceQuotas"
+    quotas = unless_forbidden(lambda: op.cluster.list("ResourceQuota", op.namespace), why)
     if not quotas:
         return Found(True, "no quota in the namespace")
+    own = unless_forbidden(lambda: op.cluster.list("Pod", op.namespace, op.selector), why)
     found = breaches(quotas, manifests.workloads(objects), own)
     if found:
         return Found(False, "; ".join(found), f"kubectl -n {op.namespace} describe resourcequota; raise it, or lower requests and replicas")  # fmt: skip

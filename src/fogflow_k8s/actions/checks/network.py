@@ -6,9 +6,9 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.checks import Found
-from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.manifests import component_of
 
 Obj = Mapping[str, Any]
@@ -39,12 +39,7 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> Found:
     mine = {key: o["metadata"]["name"] for o in objects if o.get("kind") == "Service" for key in _claims(o)}
     if not mine:
         return Found(True, "none asked for")
-    try:
-        services = op.cluster.list("Service")
-    except ClusterError as error:
-        if error.status == 403:
-            return Found(None, "no right to list the Services of all namespaces")
-        raise
+    services = unless_forbidden(lambda: op.cluster.list("Service"), "no right to list the Services of all namespaces")
     taken = []
     for other in services:
         metadata = other["metadata"]
@@ -62,12 +57,9 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> Found:
 
 def names_resolve(op: Operation) -> Found:
     """The cluster's DNS has a pod that answers."""
-    try:
-        slices = op.cluster.list("EndpointSlice", "kube-system", _DNS)
-    except ClusterError as error:
-        if error.status == 403:
-            return Found(None, "no right to look into kube-system")
-        raise
+    slices = unless_forbidden(
+        lambda: op.cluster.list("EndpointSlice", "kube-system", _DNS), "no right to look into kube-system"
+    )
     ready = sum(bool((e.get("conditions") or {}).get("ready", True)) for s in slices for e in s.get("endpoints") or [])
     if ready:
         return Found(True, f"{ready} ready endpoint(s)")

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from fogflow_k8s.actions import capacity, preflight, status
+from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.checks import Found
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.manifests import pod_spec
-from fogflow_k8s.model.podfacts import condition
+from fogflow_k8s.model.podfacts import is_away
 
 Obj = Mapping[str, Any]
 SKEW_S = 5.0  # certificates, tokens and the keeper's reports bear more; people who compare logs do not
@@ -25,7 +26,7 @@ def nodes_ready(op: Operation) -> Found:
     """Every node is ready."""
     if op.nodes is None:
         return Found(None, "no right to list nodes")
-    away = [str(n["metadata"]["name"]) for n in op.nodes if condition(n, "Ready") not in {"True", ""}]
+    away = [str(n["metadata"]["name"]) for n in op.nodes if is_away(n)]
     if away:
         return Found(False, f"not ready: {', '.join(sorted(away)[:5])}", "kubectl describe node " + min(away))
     return Found(True, f"{len(op.nodes)} nodes")
@@ -38,9 +39,9 @@ def pods_fit(op: Operation, objects: Sequence[Obj]) -> Found:
     return _told(capacity.misfits(op, objects), "every pod finds a node")
 
 
-def nothing_missing(causes: Sequence[Cause]) -> Found:
-    """Secrets, ConfigMaps, keys, claims and classes that the manifests name exist."""
-    return _told(causes, "everything that the manifests name exists")
+def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> Found:
+    """Secrets, ConfigMaps, keys, claims and classes that the manifests name exist; `making` is made by the deploy."""
+    return _told(preflight.missing(op, objects, making=making), "everything that the manifests name exists")
 
 
 def storage(op: Operation, objects: Sequence[Obj]) -> Found:
@@ -83,12 +84,10 @@ def clocks(op: Operation) -> Found:
 
 def no_leftovers(op: Operation) -> Found:
     """No FogFlow of upstream's own chart or scripts runs beside ours."""
-    try:
-        found = op.cluster.list("Deployment", selector="app.kubernetes.io/part-of!=fogflow")
-    except ClusterError as error:
-        if error.status == 403:
-            return Found(None, "no right to list the Deployments of all namespaces")
-        raise
+    found = unless_forbidden(
+        lambda: op.cluster.list("Deployment", selector="app.kubernetes.io/part-of!=fogflow"),
+        "no right to list the Deployments of all namespaces",
+    )
     theirs = {
         str(d["metadata"].get("namespace"))
         for d in found
