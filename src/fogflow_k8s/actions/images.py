@@ -64,11 +64,16 @@ class Registries:
 
 def wanted(helm: Helm, chart: Path, values: Values) -> Wanted:
     """The images of the chart as these values render it, hooks and init containers too. No cluster is asked."""
+    text = helm.read_text(helm.start_template(chart, values.given()))
+    return wanted_by(manifests.every(text), chart, values)
+
+
+def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values) -> Wanted:
+    """The images of objects that the chart was rendered to with these values."""
     import yaml
 
-    text = helm.read_text(helm.start_template(chart, values.given()))
     version = str(yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"])
-    return Wanted(tuple(uses(manifests.every(text))), tuple(_sections(values, version)))
+    return Wanted(tuple(uses(objects)), tuple(_sections(values, version)))
 
 
 def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fogflow_k8s.actions.image_check import Nodes, check, secrets_of
-from fogflow_k8s.actions.images import Registries, wanted
+from fogflow_k8s.actions.images import Registries, wanted_by
 from fogflow_k8s.actions.work import Work
 from fogflow_k8s.adapters.logins import of_docker
 from fogflow_k8s.adapters.registry_refusals import Unreachable
@@ -15,7 +15,7 @@ def images_pullable(work: Work) -> Found:
     from fogflow_k8s.model.values import Values
 
     op = work.op
-    uses = wanted(op.helm, work.request.chart, Values.model_validate(work.values))
+    uses = wanted_by([*work.objects, *work.hooks], work.request.chart, Values.model_validate(work.values))
     found = check(uses, Registries(), of_docker(), Nodes(tuple(op.nodes or ())), secrets_of(op, uses.uses))
     unknown = {image for image, seen in found.seen.items() if isinstance(seen.failure, Unreachable)}
     short = {use.image.short for use in uses.uses if str(use.image) in unknown}
