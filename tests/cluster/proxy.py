@@ -30,7 +30,7 @@ class Proxy(ThreadingHTTPServer):
         context = ssl.create_default_context(cafile=ca)
         context.load_cert_chain(cert, key)
         self.pool = urllib3.PoolManager(ssl_context=context, maxsize=32, retries=False)
-        self.upstream, self.fault, self.numbers, self.seen = cluster["server"], fault, itertools.count(1), []
+        self.upstream, self.fault, self.numbers, self.met = cluster["server"], fault, itertools.count(1), []
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self):
@@ -55,7 +55,6 @@ class Request(BaseHTTPRequestHandler):
 
     def forward(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.seen.append((self.command, self.path))
         if self.server.fault(self, next(self.server.numbers)):
             return
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
@@ -73,8 +72,13 @@ class Request(BaseHTTPRequestHandler):
                 self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
+    def meet(self):
+        """Note that this request met the fault, so that a test can tell that any did."""
+        self.server.met.append((self.command, self.path))
+
     def answer(self, code, reason, **headers):
         """A Status, as the API server would send it."""
+        self.meet()
         status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code}
         body = json.dumps({**status, "message": f"the proxy says {reason}"}).encode()
         self.send_response(code)
@@ -84,6 +88,7 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def drop(self):
+        self.meet()
         self.close_connection = True
         self.connection.close()
 
@@ -96,7 +101,8 @@ class Request(BaseHTTPRequestHandler):
 
 
 def slow(seconds):
-    def fault(_request, _number):
+    def fault(request, _number):
+        request.meet()
         time.sleep(seconds)
 
     return fault

@@ -64,10 +64,12 @@ def told(document):
 
 def needs(site, example):
     site.make_namespace()
-    site.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": AROUND}))
+    around = json.dumps({"apiVersion": "v1", "kind": "List", "items": AROUND})
+    # server-side: a get and then a create loses against another test that makes the same object of the cluster
+    site.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=around)
     if example.stem == "private-registry":
         secret = {**AROUND[0], "metadata": {"name": "fogflow-rabbitmq"}}
-        site.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+        site.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(secret))
         for node in site.get("nodes")["items"]:
             site.kubectl("label", "node", node["metadata"]["name"], "example.org/pool=iot", "--overwrite")
 
