@@ -1,0 +1,139 @@
+"""Tasks in the cluster: their objects made, brought up to date and deleted. What is written here outlives the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from fogflow_k8s.model.task_objects import Site, config_map, deployment, service
+from fogflow_k8s.model.tasks import MANAGER, TASK, WORKER, Record, label_value, notes, read
+from fogflow_k8s.worker.judge import failed
+from fogflow_k8s.worker.kube import Refused
+from fogflow_k8s.worker.observed import Observed
+
+Obj = Mapping[str, Any]
+
+DIGEST = "fogflow-k8s.io/spec"
+
+
+class Objects(Protocol):
+    """The part of Kube that is used here."""
+
+    async def list(self, kind: str, selector: str) -> tuple[list[dict[str, Any]], str]: ...
+    async def get(self, kind: str, name: str) -> dict[str, Any]: ...
+    async def create(self, kind: str, body: Obj) -> dict[str, Any]: ...
+    async def patch(self, kind: str, name: str, body: Obj) -> dict[str, Any]: ...
+    async def delete(self, kind: str, name: str) -> None: ...
+
+
+class Keeping:
+    """One worker's tasks in one namespace."""
+
+    def __init__(self, kube: Objects, site: Site, observed: Observed) -> None:
+        self._kube, self._site, self._observed = kube, site, observed
+        self._refused: set[str] = set()  # names of those that are kept in a ConfigMap
+
+    async def load(self) -> list[Record]:
+        """Every record that the cluster keeps. Raises kube.ERRORS."""
+        found = [read(obj) for obj in self._observed.every("deployments")]
+        selector = f"app.kubernetes.io/managed-by={MANAGER},{WORKER}={label_value(self._site.worker)}"
+        maps, _ = await self._kube.list("configmaps", selector)
+        alone = [read(m) for m in maps if not self._observed.get("deployments", m["metadata"]["name"])]
+        self._refused = {r.name for r in alone if r}
+        return [r for r in [*found, *alone] if r]
+
+    async def keep(self, record: Record, *, active: bool, code: str = "") -> str:
+        """Have the cluster keep and run it as it is now. "" or why the API server will not have it.
+
+        Raises kube.ERRORS for what may go better soon.
+        """
+        try:
+            if code:
+                await self._put("configmaps", config_map(record, self._site, code=code))
+            await self._keep_deployment(record, active=active)
+            if active and not self._observed.get("services", record.name):
+                await self._make_service(record)
+        except Refused as error:
+            if not error.permanent:
+                raise
+            if not self._observed.get("deployments", record.name):
+                kept = replace(record, status=failed(str(error)))
+                await self._put("configmaps", config_map(kept, self._site, code=code, keep=True))
+                self._refused.add(record.name)
+            return str(error)
+        if record.name in self._refused:
+            await self._kube.patch("configmaps", record.name, {"metadata": {"annotations": {TASK: None}}})
+            self._refused.discard(record.name)
+        return ""
+
+    async def keep_status(self, record: Record) -> None:
+        """Have the cluster keep what is known of it. Raises kube.ERRORS."""
+        kind = "configmaps" if record.name in self._refused else "deployments"
+        obj = await self._kube.patch(kind, record.name, {"metadata": {"annotations": notes(record)}})
+        if kind == "deployments":
+            self._observed.put(kind, obj)
+
+    async def delete(self, record: Record) -> None:
+        """Delete all objects of it. Raises kube.ERRORS."""
+        kinds = ["services", "deployments"]
+        if record.task.get("CodeHash") or record.name in self._refused:
+            kinds.append("configmaps")
+        await asyncio.gather(*(self._kube.delete(kind, record.name) for kind in kinds))
+        for kind in ("services", "deployments"):
+            self._observed.forget(kind, record.name)
+        self._refused.discard(record.name)
+
+    async def _keep_deployment(self, record: Record, *, active: bool) -> None:
+        wanted = deployment(record, self._site, active=active, code_hash=str(record.task.get("CodeHash") or ""))
+        wanted["metadata"]["annotations"][DIGEST] = _digest(wanted["spec"])
+        seen = self._observed.get("deployments", record.name)
+        if seen is None:
+            try:
+                made = await self._kube.create("deployments", wanted)
+            except Refused as error:
+                if error.status != 409:
+                    raise
+                made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=True))
+            self._observed.put("deployments", made)
+            return
+        here = seen["metadata"].get("annotations") or {}
+        said = wanted["metadata"]["annotations"]
+        spec = (
+            here.get(DIGEST) != said[DIGEST] or (seen.get("spec") or {}).get("replicas") != wanted["spec"]["replicas"]
+        )
+        if spec or any(here.get(key) != value for key, value in said.items()):
+            made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=spec))
+            self._observed.put("deployments", made)
+
+    async def _make_service(self, record: Record) -> None:
+        try:
+            made = await self._kube.create("services", service(record, self._site))
+        except Refused as error:
+            if error.status != 409:
+                raise
+            made = await self._kube.get("services", record.name)
+        self._observed.put("services", made)
+
+    async def _put(self, kind: str, body: dict[str, Any]) -> None:
+        try:
+            await self._kube.create(kind, body)
+        except Refused as error:
+            if error.status != 409:
+                raise
+            await self._kube.patch(kind, body["metadata"]["name"], body)
+
+
+def _changes(wanted: dict[str, Any], *, spec: bool) -> dict[str, Any]:
+    """What a merge patch is to say; the selector never changes."""
+    metadata = {"labels": wanted["metadata"]["labels"], "annotations": wanted["metadata"]["annotations"]}
+    if not spec:
+        return {"metadata": metadata}
+    return {"metadata": metadata, "spec": {k: v for k, v in wanted["spec"].items() if k != "selector"}}
+
+
+def _digest(spec: Obj) -> str:
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]

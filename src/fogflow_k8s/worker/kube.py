@@ -1,0 +1,166 @@
+"""The Kubernetes API as the worker needs it: dicts in and out, watches, and errors of two kinds.
+
+The client is kubernetes.aio, used for its login and its session; its generated models would cost more than the calls.
+docs/worker.md has the measurement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config as login
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.exceptions import ApiException
+
+Obj = Mapping[str, Any]
+
+GROUPS = {
+    "deployments": "/apis/apps/v1",
+    "services": "/api/v1",
+    "configmaps": "/api/v1",
+    "pods": "/api/v1",
+    "endpointslices": "/apis/discovery.k8s.io/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
+}
+TIMEOUT_S = 15
+WATCH_S = 240
+PAGE = 500
+_MERGE = "application/merge-patch+json"
+
+
+class Refused(Exception):
+    """The API server answered, and not with what was asked for. `permanent`: the same request will be refused again."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message or reason or str(status))
+        self.status, self.reason = status, reason
+
+    @property
+    def permanent(self) -> bool:
+        return self.status in {400, 403, 413, 422} and self.reason != "Timeout"
+
+
+class Unreachable(Exception):
+    """Nothing came back, or nothing that an API server says."""
+
+
+ERRORS = (Refused, Unreachable)
+
+
+class Kube:
+    """One namespace."""
+
+    def __init__(self, client: ApiClient, namespace: str) -> None:
+        self._client, self.namespace = client, namespace
+        self._host = client.configuration.host
+
+    @classmethod
+    async def connect(cls, namespace: str, kubeconfig: str | None = None) -> Kube:
+        """With the pod's own account, or with a kubeconfig."""
+        settings = Configuration()
+        if kubeconfig:
+            await login.load_kube_config(kubeconfig, client_configuration=settings)
+        else:
+            login.load_incluster_config(client_configuration=settings)
+        settings.connection_pool_maxsize = 64
+        return cls(ApiClient(settings), namespace)
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._client.close()
+
+    async def get(self, kind: str, name: str) -> dict[str, Any]:
+        """One object. Raises ERRORS."""
+        return await self._call("GET", self._path(kind, name))
+
+    async def create(self, kind: str, body: Obj) -> dict[str, Any]:
+        """Make it. Raises ERRORS (Refused 409: it is there)."""
+        return await self._call("POST", self._path(kind), body)
+
+    async def replace(self, kind: str, name: str, body: Obj) -> dict[str, Any]:
+        """Write all of it; Refused 409 when it changed since it was read. Raises ERRORS."""
+        return await self._call("PUT", self._path(kind, name), body)
+
+    async def patch(self, kind: str, name: str, body: Obj) -> dict[str, Any]:
+        """Merge this into it. Raises ERRORS."""
+        return await self._call("PATCH", self._path(kind, name), body, _MERGE)
+
+    async def delete(self, kind: str, name: str) -> None:
+        """Delete it with all that it owns; one that is gone is no error. Raises ERRORS."""
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        try:
+            await self._call("DELETE", self._path(kind, name), options)
+        except Refused as error:
+            if error.status != 404:
+                raise
+
+    async def list(self, kind: str, selector: str) -> tuple[list[dict[str, Any]], str]:
+        """All that match, and the version to watch from. Raises ERRORS."""
+        items: list[dict[str, Any]] = []
+        more = ""
+        while True:
+            query = {"labelSelector": selector, "limit": PAGE, **({"continue": more} if more else {})}
+            page = await self._call("GET", f"{self._path(kind)}?{urlencode(query)}")
+            items += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            more = metadata.get("continue") or ""
+            if not more:
+                return items, str(metadata.get("resourceVersion") or "")
+
+    async def watch(self, kind: str, selector: str, version: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """Changes since that version, until the server ends the watch. Raises ERRORS (Refused 410: list again)."""
+        query = {"labelSelector": selector, "watch": "true", "resourceVersion": version,
+                 "allowWatchBookmarks": "true", "timeoutSeconds": WATCH_S}  # fmt: skip
+        answer = await self._send("GET", f"{self._path(kind)}?{urlencode(query)}", None, "", WATCH_S + 30)
+        try:
+            async for line in answer.content:
+                event = json.loads(line)
+                if event.get("type") == "ERROR":
+                    raise _refusal(int((event.get("object") or {}).get("code") or 500), event.get("object") or {})
+                yield str(event.get("type")), event.get("object") or {}
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise Unreachable(str(error) or type(error).__name__) from error
+        finally:
+            answer.close()
+
+    def _path(self, kind: str, name: str = "") -> str:
+        return f"{GROUPS[kind]}/namespaces/{self.namespace}/{kind}" + (f"/{name}" if name else "")
+
+    async def _call(self, method: str, path: str, body: Obj | None = None, content: str = "") -> dict[str, Any]:
+        for attempt in range(5):
+            answer = await self._send(method, path, body, content, TIMEOUT_S)
+            try:
+                text = await answer.read()
+                found = json.loads(text) if text else {}
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+            if answer.status == 429 and attempt < 4:
+                await asyncio.sleep(min(float(answer.headers.get("Retry-After") or 1), 5))
+                continue
+            if answer.status >= 300:
+                raise _refusal(answer.status, found)
+            return dict(found)
+        raise AssertionError  # the last turn returns or raises
+
+    async def _send(self, method: str, path: str, body: Obj | None, content: str, timeout_s: float) -> Any:
+        headers = {"Accept": "application/json", "Content-Type": content or "application/json"}
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        try:
+            answer = await self._client.rest_client.request(
+                method, self._host + path, headers=headers, body=body, _request_timeout=aiohttp.ClientTimeout(total=timeout_s, connect=5)
+            )  # fmt: skip
+        except ApiException as error:
+            raise Refused(error.status or 500, str(error.reason or ""), str(error.body or "")) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+        return answer.response
+
+
+def _refusal(status: int, said: Any) -> Refused:
+    said = said if isinstance(said, dict) else {}
+    return Refused(status, str(said.get("reason") or ""), str(said.get("message") or ""))

@@ -1,0 +1,260 @@
+"""The worker's heart against a cluster, a broker and a bus in memory."""
+
+import asyncio
+import functools
+import json
+import operator
+
+import pytest
+
+from fogflow_k8s.model.tasks import DESIRED, STATUS, SUBSCRIPTIONS
+from fogflow_k8s.model.tasks import TASK as KEPT
+from fogflow_k8s.worker import line
+from fogflow_k8s.worker.kube import Refused, Unreachable
+from fogflow_k8s.worker.protocol import parse
+from tests.unit.worker.world import Broker, Cluster, World, flow, task
+
+
+@pytest.fixture(autouse=True)
+def _no_back_off(monkeypatch):
+    monkeypatch.setattr(line, "FIRST_BACK_OFF_S", 0)
+
+
+def message(kind, payload):
+    return parse(
+        json.dumps({"Type": kind, "RoutingKey": "Worker.001.", "From": "Master.001", "PayLoad": payload}).encode()
+    )
+
+
+def played(*messages, world=None):
+    """The world after these messages and all that follows from them."""
+
+    async def play():
+        it = world or World()
+        await it.start()
+        await it.settled()
+        for each in messages:
+            await it.tasks.hear(message(*each))
+            await it.settled()
+        await it.stop()
+        return it
+
+    return asyncio.run(play())
+
+
+def only(world, kind="deployments"):
+    (obj,) = world.cluster.objects[kind].values()
+    return obj
+
+
+def test_a_task_is_kept_served_and_told():
+    world = played(("ADD_TASK", task(inputs=["Device.1", "Device.2"])))
+    assert world.running() == {"Task.t.n.1": ["Device.1", "Device.2"]}
+    kept = only(world)["metadata"]["annotations"]
+    assert json.loads(kept[KEPT])["OperatorName"] == "op"
+    assert json.loads(kept[STATUS]) == {"state": "running", "reason": ""}
+    assert set(json.loads(kept[SUBSCRIPTIONS]).values()) == set(world.broker.held)
+    assert world.bus.of("Task.t.n.1") == ["pending", "running"]
+    info = [p["Info"] for kind, p in world.bus.said if kind == "TASK_INFO"]
+    assert info == [
+        f"refURL=http://{only(world)['metadata']['name']}.tasks.svc:8080; containerID={only(world)['metadata']['name']}"
+    ]
+
+
+def test_nobody_is_told_before_the_pod_is_ready():
+    cluster = Cluster()
+    cluster.ready = False
+    world = played(("ADD_TASK", task()), world=World(cluster=cluster))
+    assert world.broker.held == {}
+    assert world.bus.of("Task.t.n.1") == ["pending"]
+
+
+def test_a_replay_changes_nothing_and_is_answered():
+    world = played(("ADD_TASK", task()), ("ADD_INPUT", flow("Task.t.n.1", "Device.2")))
+    before = (world.running(), json.dumps(world.cluster.objects, sort_keys=True))
+    writes = len([c for c in world.cluster.calls if c[0] != "LIST"])
+    world.bus.said.clear()
+    played(("ADD_TASK", task(ServiceIntentID="")), world=world)
+    assert (world.running(), json.dumps(world.cluster.objects, sort_keys=True)) == before
+    assert len([c for c in world.cluster.calls if c[0] != "LIST"]) == writes
+    assert world.bus.of("Task.t.n.1") == ["running"]
+    assert world.tasks.ledger.records["Task.t.n.1"].task["ServiceIntentID"] == "intent"
+
+
+def test_a_removal_leaves_nothing():
+    world = played(("ADD_TASK", task()), ("REMOVE_TASK", {"ID": "Task.t.n.1", "WorkerID": "Worker.001"}))
+    assert [kind for kind, objects in world.cluster.objects.items() if objects] == []
+    assert world.broker.held == {}
+    assert ("forgotten", "Task.t.n.1") in world.broker.outputs
+    assert world.bus.of("Task.t.n.1")[-1] == "removed"
+    assert world.tasks.workload == 0
+
+
+def test_a_new_process_finds_everything_in_the_cluster_and_touches_no_pod():
+    world = played(("ADD_TASK", task("Task.a")), ("ADD_TASK", task("Task.b", FunctionCode="exports.handler = 1")))
+    before, subscribed = json.dumps(world.cluster.objects, sort_keys=True), dict(world.broker.held)
+    world.cluster.calls.clear()
+    played(world=world)
+    assert json.dumps(world.cluster.objects, sort_keys=True) == before
+    assert world.broker.held == subscribed
+    assert {verb for verb, _ in world.cluster.calls} == {"LIST"}
+    assert world.tasks.workload == 2
+
+
+def test_a_removal_that_was_kept_is_done_by_the_next_process():
+    world = played(("ADD_TASK", task()))
+    only(world)["metadata"]["annotations"][DESIRED] = "removed"
+    played(world=world)
+    assert world.cluster.objects["deployments"] == {}
+    assert world.broker.held == {}
+
+
+def test_what_overtakes_an_add_task_counts():
+    removed = ("REMOVE_TASK", {"ID": "Task.t.n.1"})
+    assert played(removed, ("ADD_TASK", task())).running() == {}
+    assert played(removed, ("ADD_TASK", task()), ("ADD_TASK", task())).running() == {"Task.t.n.1": ["Device.1"]}
+    early = ("ADD_INPUT", flow("Task.t.n.1", "Device.9"))
+    assert played(early, ("ADD_TASK", task())).running() == {"Task.t.n.1": ["Device.1", "Device.9"]}
+    gone = ("REMOVE_INPUT", flow("Task.t.n.1", "Device.1"))
+    assert played(early, gone, ("ADD_TASK", task())).running() == {"Task.t.n.1": ["Device.9"]}
+
+
+def test_an_input_comes_and_goes():
+    world = played(("ADD_TASK", task()), ("ADD_INPUT", flow("Task.t.n.1", "Device.2")))
+    assert world.running() == {"Task.t.n.1": ["Device.1", "Device.2"]}
+    played(("REMOVE_INPUT", {"InputStream": {"ID": "Device.1"}, "TaskInstanceID": "Task.t.n.1"}), world=world)
+    assert world.running() == {"Task.t.n.1": ["Device.2"]}
+
+
+def test_over_capacity_tasks_wait_in_the_order_in_which_they_came():
+    world = World(capacity=2)
+    played(*(("ADD_TASK", task(f"Task.{n}")) for n in range(4)), world=world)
+    assert set(world.running()) == {"Task.0", "Task.1"}
+    assert world.bus.of("Task.3") == ["pending"]
+    assert len(world.cluster.objects["deployments"]) == 4  # kept, without a pod
+    played(("REMOVE_TASK", {"ID": "Task.0"}), world=world)
+    assert set(world.running()) == {"Task.1", "Task.2"}
+    assert world.running()["Task.2"] == ["Device.1"]
+
+
+def test_an_exclusive_task_has_the_worker_to_itself_and_gives_it_back():
+    world = played(("ADD_TASK", task("Task.low")), ("ADD_TASK", task("Task.high", IsExclusive=True, PriorityLevel=3)))
+    assert set(world.running()) == {"Task.high"}
+    assert world.bus.of("Task.low")[-1] == "paused"
+    low = world.tasks.ledger.records["Task.low"]
+    assert (low.subscriptions, ("forgotten", "Task.low") in world.broker.outputs) == ({}, True)
+    played(("ADD_TASK", task("Task.mid", IsExclusive=True, PriorityLevel=1)), world=world)
+    assert set(world.running()) == {"Task.high"}
+    played(("REMOVE_TASK", {"ID": "Task.high"}), world=world)
+    assert set(world.running()) == {"Task.mid"}
+    played(("REMOVE_TASK", {"ID": "Task.mid"}), world=world)
+    assert world.running() == {"Task.low": ["Device.1"]}
+    assert world.bus.of("Task.low")[-1] == "running"
+
+
+def test_what_the_api_server_will_not_have_is_kept_told_and_tried_again():
+    cluster = Cluster()
+    cluster.refuse = ("deployments", Refused(403, "Forbidden", "exceeded quota: fogflow-tasks"))
+    world = World(cluster=cluster)
+    played(("ADD_TASK", task()), world=world)
+    assert world.bus.of("Task.t.n.1") == ["failed: exceeded quota: fogflow-tasks"]
+    assert json.loads(only(world, "configmaps")["metadata"]["annotations"][KEPT])["ID"] == "Task.t.n.1"
+    played(world=world)  # a new process knows it all the same
+    assert world.tasks.workload == 1
+    cluster.refuse = None
+    played(world=world)
+    assert world.running() == {"Task.t.n.1": ["Device.1"]}
+    assert KEPT not in only(world, "configmaps")["metadata"]["annotations"]
+
+
+def test_an_operator_without_an_image_for_this_machine_is_told():
+    cluster = Cluster()
+    cluster.refuse = ("deployments", Refused(422, "Invalid", "image: Required value"))
+    world = played(("ADD_TASK", task(image="")), world=World(cluster=cluster))
+    assert world.bus.of("Task.t.n.1")[-1] == "failed: no image of the operator is for this worker's machine"
+
+
+def test_a_message_is_not_acknowledged_before_it_is_kept():
+    async def play():
+        cluster = Cluster(iter([Unreachable("away")] * 3))
+        world = World(cluster=cluster)
+        await world.start()
+        hearing = asyncio.create_task(world.tasks.hear(message("ADD_TASK", task())))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        waited = ("POST", "deployments") in cluster.calls and not hearing.done()
+        await hearing
+        there = len(cluster.objects["deployments"])
+        await world.stop()
+        return waited, there
+
+    assert asyncio.run(play()) == (True, 1)
+
+
+def test_a_broker_that_lost_its_subscriptions_gets_them_again():
+    async def play():
+        world = World()
+        await world.start()
+        for n in range(3):
+            await world.tasks.hear(message("ADD_TASK", task(f"Task.{n}")))
+        await world.settled()
+        before = dict(world.broker.held)
+        world.broker.held.clear()
+        world.subscriptions._fresh.clear()
+        await world.tasks.verify()
+        await world.settled()
+        await world.stop()
+        return before, world
+
+    before, world = asyncio.run(play())
+    assert sorted(world.broker.held.values()) == sorted(before.values())
+    assert not set(world.broker.held) & set(before)
+    assert sorted(
+        functools.reduce(
+            operator.iadd, (list(r.subscriptions.values()) for r in world.tasks.ledger.records.values()), []
+        )
+    ) == sorted(world.broker.held)
+
+
+def test_a_subscription_that_the_keeper_put_back_is_adopted_and_a_second_one_is_ended():
+    async def play():
+        world = World()
+        await world.start()
+        await world.tasks.hear(message("ADD_TASK", task()))
+        await world.settled()
+        ((_sid, about),) = world.broker.held.items()
+        world.broker.held = {"restored": about, "twice": about}
+        world.subscriptions._fresh.clear()
+        await world.tasks.verify()
+        await world.settled()
+        await world.stop()
+        return world, about
+
+    world, about = asyncio.run(play())
+    assert world.broker.held == {"restored": about}
+    assert dict(world.tasks.ledger.records["Task.t.n.1"].subscriptions) == {"Device.1": "restored"}
+
+
+def test_a_deployment_that_somebody_deleted_is_made_again():
+    async def play():
+        world = World()
+        await world.start()
+        await world.tasks.hear(message("ADD_TASK", task()))
+        await world.settled()
+        await world.cluster.delete("deployments", next(iter(world.cluster.objects["deployments"])))
+        await world.settled()
+        await world.stop()
+        return world
+
+    assert asyncio.run(play()).running() == {"Task.t.n.1": ["Device.1"]}
+
+
+def test_a_broker_that_is_away_holds_up_neither_a_removal_nor_the_tasks_after_it():
+    broker = Broker(iter([True] * 3))
+    world = played(
+        ("ADD_TASK", task("Task.a")),
+        ("REMOVE_TASK", {"ID": "Task.a"}),
+        ("ADD_TASK", task("Task.b")),
+        world=World(broker=broker),
+    )
+    assert world.running() == {"Task.b": ["Device.1"]}
