@@ -1,0 +1,160 @@
+"""Our worker against a real API server and a real RabbitMQ; the task pods are simulated, so nobody answers in them."""
+
+import json
+import signal
+import time
+import urllib.request
+
+import pytest
+
+from tests.rig import Rig, until
+from tests.unit.worker.world import flow, task
+
+pytestmark = pytest.mark.cluster
+MANY = 40
+
+
+@pytest.fixture
+def rig(site, tmp_path):
+    site.make_namespace()
+    it = Rig(tmp_path, site.env, site.namespace)
+    it.start()
+    yield it
+    it.stop()
+
+
+def tasks(count, start=0):
+    return [task(f"Task.topo.name.{n}", [f"Device.{n}"]) for n in range(start, start + count)]
+
+
+def pods(site):
+    return {p["metadata"]["uid"] for p in site.get("pods", "-l", "app.kubernetes.io/name=fogflow-task")["items"]}
+
+
+def all_run(rig, count):
+    def check():
+        states = rig.master.states()
+        return len(states) == count and set(states.values()) == {"running"}
+
+    until(check, f"{count} tasks run")
+
+
+def test_tasks_outlive_their_worker(rig, site):
+    rig.start_worker()
+    rig.master.say("ADD_TASK", *tasks(MANY))
+    all_run(rig, MANY)
+    before, told = pods(site), rig.told()
+    assert len(before) == len(told) == MANY
+
+    rig.kill("worker")
+    rig.master.say("ADD_INPUT", flow("Task.topo.name.0", "Device.more"))  # while nobody listens
+    rig.start_worker()
+    until(lambda: len(rig.told()) == MANY + 1, "the input that came meanwhile is served")
+    rig.master.say("ADD_TASK", *tasks(MANY))  # the designer replays
+    until(lambda: len([1 for kind, _, _ in rig.master.heard if kind == "TASK_UPDATE"]) >= 3 * MANY, "a replay is answered")
+    assert pods(site) == before
+    assert len(rig.told()) == MANY + 1
+    (read,) = [line for line in rig.lines() if line["event"] == "state is read" and line["tasks"] == MANY]
+    assert read["took_s"] < 60
+
+    rig.processes["worker"].send_signal(signal.SIGTERM)
+    assert rig.processes.pop("worker").wait(30) == 0
+    assert pods(site) == before
+    assert "WORKER_LEAVE" not in {kind for kind, _, _ in rig.master.heard}
+
+
+def test_a_bus_that_comes_back_is_heard_again_and_nothing_is_lost(rig, site):
+    rig.start_worker()
+    rig.master.say("ADD_TASK", *tasks(5))
+    all_run(rig, 5)
+    before = pods(site)
+    rig.rabbit.kill()
+    time.sleep(3)
+    rig.rabbit.start()
+    rig.master.connect()
+    until(lambda: rig.count("consuming") == 2, "it consumes again", 60)
+    rig.master.say("ADD_TASK", *tasks(5, 5))
+    all_run(rig, 10)
+    assert before <= pods(site)
+    assert [k for k, _, _ in rig.master.heard].count("WORKER_JOIN") == 2
+
+
+def test_what_is_sent_while_the_worker_is_away_is_kept_by_the_bus_through_its_own_restart(rig, site):
+    rig.start_worker()
+    rig.kill("worker")
+    rig.master.say("ADD_TASK", *tasks(5))
+    rig.rabbit.kill()
+    rig.rabbit.start()
+    rig.master.connect()
+    rig.start_worker()
+    all_run(rig, 5)
+    assert len(pods(site)) == 5
+
+
+def test_a_broker_that_lost_everything_is_told_again(rig):
+    rig.start_worker()
+    rig.master.say("ADD_TASK", *tasks(5))
+    all_run(rig, 5)
+    told = rig.told()
+    rig.kill("broker")
+    rig.start_program("broker")
+    assert rig.told() == []
+    until(lambda: rig.told() == told, "all subscriptions are back", 60)
+
+
+def test_of_two_replicas_one_acts_and_the_other_takes_over(rig, site):
+    rig.start_worker("first")
+    port = rig.start_worker("second", second=True)
+    rig.master.say("ADD_TASK", *tasks(5))
+    all_run(rig, 5)
+    before = pods(site)
+    assert rig.count("holding the lease", "second") == 0
+    assert get(port, "/readyz") == "ok\n"
+    assert "fogflow_worker_active 0.0" in get(port, "/metrics")
+    rig.kill("first")
+    until(lambda: rig.count("consuming", "second"), "the second took over", 60)
+    rig.master.say("ADD_TASK", *tasks(2, 5))
+    all_run(rig, 7)
+    assert before <= pods(site)
+    assert 'fogflow_worker_tasks{state="running"} 7.0' in get(port, "/metrics")
+
+
+def test_garbage_is_put_aside_and_the_next_message_is_heard(rig):
+    port = rig.start_worker()
+    rig.master.say("ADD_TASK", {"ID": 3}, [], *tasks(1))
+    all_run(rig, 1)
+    assert "fogflow_worker_garbage_total 2.0" in get(port, "/metrics")
+
+
+def test_what_the_cluster_refuses_is_told_with_its_reason_and_made_when_it_may(rig, site):
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"count/deployments.apps": "1"}}}
+    site.kubectl("apply", "-f", "-", stdin=json.dumps(quota))
+    until(lambda: site.get("resourcequota", "few").get("status", {}).get("used"), "the quota counts")
+    rig.start_worker()
+    rig.master.say("ADD_TASK", *tasks(2))
+    until(lambda: "running" in rig.master.states().values() and len(rig.master.states()) == 2, "one of them runs")
+    (words,) = [state for state in rig.master.states().values() if state != "running"]
+    assert words.startswith("failed: ")
+    assert "exceeded quota: few" in words
+    site.kubectl("delete", "resourcequota", "few")
+    all_run(rig, 2)
+
+
+def test_a_removal_takes_everything_along_and_drains_at_the_worker_s_word(rig, site):
+    rig.start_worker()
+    rig.master.say("ADD_TASK", *tasks(4))
+    all_run(rig, 4)
+    rig.master.say("REMOVE_TASK", {"ID": "Task.topo.name.0", "WorkerID": "Worker.001"})
+    until(lambda: rig.master.states()["Task.topo.name.0"] == "removed", "it is removed")
+    assert len(rig.told()) == 3
+    assert len(site.get("deployments")["items"]) == 3
+    rig.processes["worker"].send_signal(signal.SIGUSR1)  # what --drain sends
+    until(lambda: set(rig.master.states().values()) == {"removed"}, "all are removed")
+    assert rig.told() == []
+    assert (site.get("deployments")["items"], site.get("services")["items"]) == ([], [])
+    assert "WORKER_LEAVE" in {kind for kind, _, _ in rig.master.heard}
+
+
+def get(port, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+        return answer.read().decode()
