@@ -1,7 +1,6 @@
 """A real RabbitMQ on this machine's loopback: the program of the tests' image, in namespaces of its own that end with it."""
 
 import json
-import os
 import shutil
 import signal
 import socket
@@ -17,7 +16,7 @@ _START = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && exec ch
 
 
 class Rabbit:
-    """Started with `start`, ended with `stop` (or `kill`: like a power cut), its data kept between the two."""
+    """In a folder of its own. Started with `start`, ended with `kill`, like a power cut; its data are kept until `remove`."""
 
     def __init__(self, work):
         self.root = Path(work).absolute() / "rabbitmq-root"
@@ -59,7 +58,11 @@ class Rabbit:
         self._process.wait()
         self._wait(False)
 
-    stop = kill
+    def remove(self):
+        """End it, and leave nothing."""
+        if self._process and self._process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.root.parent, ignore_errors=True)
 
     def _wait(self, there):
         end = time.monotonic() + 120
@@ -94,9 +97,3 @@ def is_open(port):
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
-
-if __name__ == "__main__":
-    it = Rabbit(os.environ.get("WORK", ".work"))
-    it.start()
-    print(it.url)
-    it.kill()

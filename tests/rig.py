@@ -132,7 +132,7 @@ class Rig:
             self.master.close()
         for name in list(self.processes):
             self.kill(name)
-        self.rabbit.stop()
+        self.rabbit.remove()
 
     def broker(self, path, body=None):
         """The broker's answer."""
