@@ -40,6 +40,9 @@
 {{- if and $v.configJson.hostPath.path (or (gt (int $v.broker.shards) 1) (gt (int $v.worker.replicas) 1)) -}}
 {{- fail "\n\nconfigJson.hostPath gives all pods one file, and several brokers or workers need one each: leave broker.shards and worker.replicas at 1, or use config." -}}
 {{- end -}}
+{{- if and $v.configJson.hostPath.path (include "fogflow.worker.keepsTasks" .) -}}
+{{- fail "\n\nconfigJson.hostPath is a file for upstream's programs, without the worker.tasks of engine fogflow-k8s: use config, or worker.engine upstream." -}}
+{{- end -}}
 {{- $c := $v.config -}}
 {{- $ports := list -}}
 {{- range $port := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}

@@ -59,17 +59,37 @@
   ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
 {{- end }}
 
+{{/* What our worker is told of its tasks beyond upstream's keys. */}}
+{{- define "fogflow.config.workerTasks" -}}
+{{- $t := .Values.worker.tasks -}}
+{{- dict
+    "owner" (include "fogflow.tasks.owner" .)
+    "nodeSelector" $t.nodeSelector
+    "tolerations" $t.tolerations
+    "imagePullSecrets" .Values.global.imagePullSecrets
+    "requests" $t.requests
+    "limits" $t.limits
+    "networkPolicy" (eq (include "fogflow.tasks.policies" .) "true")
+    "release" .Release.Name
+    "brokerNamespace" .Release.Namespace
+  | toJson }}
+{{- end }}
+
 {{- define "fogflow.config.worker" -}}
 {{- $c := .Values.config -}}
+{{- $worker := dict
+    "container_management" "kubernetes"
+    "app_namespace" (include "fogflow.tasksNamespace" .)
+    "capacity" (int $c.worker.capacity)
+    "start_actual_task" true
+    "heartbeat_interval" (int $c.worker.heartbeat_interval)
+    "detection_duration" (int $c.worker.detection_duration) -}}
+{{- if include "fogflow.worker.keepsTasks" . -}}
+{{- $worker = set $worker "tasks" (include "fogflow.config.workerTasks" . | fromJson) -}}
+{{- end -}}
 {{ merge (dict
     "broker" (include "fogflow.config.brokerClient" . | fromJson)
-    "worker" (dict
-      "container_management" "kubernetes"
-      "app_namespace" (include "fogflow.tasksNamespace" .)
-      "capacity" (int $c.worker.capacity)
-      "start_actual_task" true
-      "heartbeat_interval" (int $c.worker.heartbeat_interval)
-      "detection_duration" (int $c.worker.detection_duration))
+    "worker" $worker
     "rabbitmq" (include "fogflow.config.rabbitmqClient" . | fromJson)
   ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
 {{- end }}

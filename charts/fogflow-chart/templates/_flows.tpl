@@ -19,7 +19,10 @@
 - {from: discovery, to: master, ports: [{{ $agent }}]}
 - {from: designer, to: master, ports: [{{ $master }}]}
 - {from: keeper, to: master, ports: [{{ $master }}]}
-{{- if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's gate asks RabbitMQ for the master's consumer */}}
+{{- $ours := include "fogflow.worker.keepsTasks" . }} {{- /* its gate waits for nobody: it finds the bus, and finds it again, by itself */}}
+{{- if $ours }}
+- {from: monitoring, to: cloud-worker, ports: [8011]}
+{{- else if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's gate asks RabbitMQ for the master's consumer */}}
 - {from: cloud-worker, to: master, ports: [{{ $master }}]}
 {{- end }}
 - {from: nginx, to: designer, ports: [{{ $designer }}]}
@@ -29,7 +32,10 @@
 {{- range $from := list "master" "cloud-worker" "designer" "edges" }}
 - {from: {{ $from }}, to: rabbitmq, ports: [5672]}
 {{- end }}
-{{- range $from := list "cloud-worker" "keeper" "monitoring" }}
+{{- if not $ours }}
+- {from: cloud-worker, to: rabbitmq, ports: [15692]}
+{{- end }}
+{{- range $from := list "keeper" "monitoring" }}
 - {from: {{ $from }}, to: rabbitmq, ports: [15692]}
 {{- end }}
 - {from: outside, to: nginx, ports: [8080]}
@@ -120,7 +126,8 @@
 {{- if and $e.host (has .name (list "master" "cloud-worker" "designer")) -}}
 {{- $ports = append $ports (int $e.port) -}}
 {{- end -}}
-{{- if and $e.host $e.metricsUrl (has .name (list "cloud-worker" "keeper")) -}}
+{{- $ask := ternary (list "keeper") (list "cloud-worker" "keeper") (eq (include "fogflow.worker.keepsTasks" .root) "true") -}}
+{{- if and $e.host $e.metricsUrl (has .name $ask) -}}
 {{- $url := urlParse $e.metricsUrl -}}
 {{- $usual := ternary "443" "80" (eq $url.scheme "https") -}}
 {{- $ports = append $ports (regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default $usual | int) -}}

@@ -50,11 +50,18 @@ labels:
 {{ join "," $hosts }}
 {{- end }}
 
-{{/* The queues of all workers, separated by commas: the first has the site's alone, as the programs do it. */}}
+{{/* Whether the worker is ours, whose tasks live in the cluster and outlive it: "true" or empty. */}}
+{{- define "fogflow.worker.keepsTasks" -}}
+{{- if eq .Values.worker.engine "fogflow-k8s" }}true{{ end }}
+{{- end }}
+
+{{/* The queues of all workers, separated by commas: the first has the site's alone, as the programs do it. Ours have names of their
+     own, as their queues last and a queue's properties cannot be changed. */}}
 {{- define "fogflow.workerQueues" -}}
 {{- $queues := list -}}
+{{- $whose := ternary "fogflow-k8s." "" (eq (include "fogflow.worker.keepsTasks" .) "true") -}}
 {{- range $n := until (int .Values.worker.replicas) -}}
-{{- $queues = append $queues (printf "Worker.%s%s" $.Values.config.site_id (ternary (printf ".%d" $n) "" (gt $n 0))) -}}
+{{- $queues = append $queues (printf "%sWorker.%s%s" $whose $.Values.config.site_id (ternary (printf ".%d" $n) "" (gt $n 0))) -}}
 {{- end -}}
 {{ join "," $queues }}
 {{- end }}

@@ -6,12 +6,28 @@
 {{- if $registry }}{{ $registry }}/{{ end }}{{ $i.repository }}:{{ $i.tag | default .root.Chart.AppVersion }}{{ with $i.digest }}@{{ . }}{{ end }}
 {{- end }}
 
-{{/* Two instances of one identity lose data without a word: never more than one, never two at a time. */}}
+{{/* The image of a section: of the worker, the one of its engine. */}}
+{{- define "fogflow.imageOf" -}}
+{{- $v := index .root.Values .key -}}
+{{- if and (eq .key "worker") (include "fogflow.worker.keepsTasks" .root) -}}
+{{ merge (dict "tag" ($v.ownImage.tag | default (.root.Chart.Version | replace "+" "_"))) $v.ownImage | toJson }}
+{{- else -}}
+{{ $v.image | toJson }}
+{{- end -}}
+{{- end }}
+
+{{/* Two instances of one identity lose data without a word: never more than one, never two at a time. `.handsOver`: they agree
+     among themselves who acts, so the next one comes before the last one goes. */}}
 {{- define "fogflow.singleton" -}}
 replicas: 1
 revisionHistoryLimit: 5
 strategy:
+  {{- if .handsOver }}
+  type: RollingUpdate
+  rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
+  {{- else }}
   type: Recreate
+  {{- end }}
 selector:
   matchLabels:
     {{- include "fogflow.selector" . | nindent 4 }}
@@ -160,8 +176,9 @@ topologySpreadConstraints:
 
 {{- define "fogflow.container" -}}
 {{- $v := index .root.Values .key -}}
-image: {{ include "fogflow.image" (dict "root" .root "image" $v.image) }}
-imagePullPolicy: {{ $v.image.pullPolicy }}
+{{- $image := include "fogflow.imageOf" . | fromJson -}}
+image: {{ include "fogflow.image" (dict "root" .root "image" $image) }}
+imagePullPolicy: {{ $image.pullPolicy }}
 terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   {{- include "fogflow.securityContext.container" $v | nindent 2 }}
@@ -169,10 +186,11 @@ resources:
   {{- toYaml $v.resources | nindent 2 }}
 {{- end }}
 
-{{/* Probe times for a program that opens its port in a moment; `.path` and `.port` are the component's. */}}
+{{/* Probe times for a program that opens its port in a moment; `.path` and `.port` are the component's. `.live`: where being alive is
+     another question than being ready. */}}
 {{- define "fogflow.httpProbes" -}}
 startupProbe:
-  httpGet: {path: {{ .path }}, port: {{ .port }}}
+  httpGet: {path: {{ .live | default .path }}, port: {{ .port }}}
   periodSeconds: 1
   timeoutSeconds: 3
   failureThreshold: {{ .startSeconds | default 120 }}
@@ -182,7 +200,7 @@ readinessProbe:
   timeoutSeconds: 3
   failureThreshold: 3
 livenessProbe:
-  httpGet: {path: {{ .path }}, port: {{ .port }}}
+  httpGet: {path: {{ .live | default .path }}, port: {{ .port }}}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: {{ .liveFailures | default 6 }}

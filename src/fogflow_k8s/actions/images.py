@@ -16,6 +16,7 @@ from fogflow_k8s.adapters.render import as_yaml
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.image import Image, Use, uses
 from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.values_parts import Worker
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Section:
     key: str
     place: str
     name: Image
+    field: str = "image"
 
     def __str__(self) -> str:
         return self.name.within(self.place)
@@ -43,7 +45,7 @@ class Wanted:
 
     def pins(self, digests: Mapping[str, str]) -> dict[str, Any]:
         """Values that pin each image (by its whole name) to its digest."""
-        return {s.key: {"image": {"digest": digests[str(s)]}} for s in self.sections if str(s) in digests}
+        return {s.key: {s.field: {"digest": digests[str(s)]}} for s in self.sections if str(s) in digests}
 
 
 class Registries:
@@ -72,8 +74,8 @@ def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values)
     """The images of objects that the chart was rendered to with these values."""
     import yaml
 
-    version = str(yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"])
-    return Wanted(tuple(uses(objects)), tuple(_sections(values, version)))
+    about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
+    return Wanted(tuple(uses(objects)), tuple(_sections(values, str(about["appVersion"]), str(about["version"]))))
 
 
 def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:
@@ -82,13 +84,15 @@ def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:
     return path
 
 
-def _sections(values: Values, version: str) -> list[Section]:
-    """As the chart's template fogflow.image reads them."""
+def _sections(values: Values, upstreams: str, ours: str) -> list[Section]:
+    """As the chart's template fogflow.image reads them; an empty tag is upstream's version, or of our own image ours."""
     found = []
     for name, field in Values.model_fields.items():
-        image = getattr(getattr(values, name), "image", None)
+        part = getattr(values, name)
+        own = isinstance(part, Worker) and part.keeps_tasks
+        image = part.own_image if own else getattr(part, "image", None)
         if image is not None:
             place = values.global_.image_registry or image.registry
-            named = Image("", image.repository, image.tag or version, image.digest)
-            found.append(Section(field.alias or name, place, named))
+            named = Image("", image.repository, image.tag or (ours if own else upstreams), image.digest)
+            found.append(Section(field.alias or name, place, named, "ownImage" if own else "image"))
     return found

@@ -10,7 +10,7 @@ from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
 from fogflow_k8s.model.config import FogflowConfig, canonical
-from fogflow_k8s.model.values_base import IpAddress, Name, Part, Quantity, merge, remember
+from fogflow_k8s.model.values_base import IpAddress, Name, Part, merge, remember
 from fogflow_k8s.model.values_expose import Expose
 from fogflow_k8s.model.values_network import NetworkPolicies
 from fogflow_k8s.model.values_parts import (
@@ -25,6 +25,7 @@ from fogflow_k8s.model.values_parts import (
     Rabbitmq,
     Worker,
 )
+from fogflow_k8s.model.values_tasks import Tasks
 
 P = TypeVar("P", bound=Part)
 
@@ -57,46 +58,6 @@ class ServiceAccount(Part):
     """On every account that the chart makes."""
     name: Name = ""
     """Upstream's key: one account of this name for all components."""
-
-
-class TasksAdmission(Part):
-    """What upstream's worker gets wrong in the pods of tasks is put right when they are created."""
-
-    enabled: bool = True
-    """Needs Kubernetes 1.36 and the right to create cluster-scoped policies; skipped with createNamespace false."""
-
-
-class TasksQuota(Part):
-    """A ResourceQuota of the tasks namespace."""
-
-    enabled: bool = True
-    """Skipped with createNamespace false: the namespace is somebody's."""
-    hard: dict[str, Quantity] = Field(default_factory=lambda: {"pods": "100", "services": "100"})
-    """As in a ResourceQuota's spec."""
-
-
-class TasksLimitRange(Part):
-    """A LimitRange of the tasks namespace: the worker gives its containers no resources."""
-
-    enabled: bool = True
-    """Skipped with createNamespace false: the namespace is somebody's."""
-    limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "512Mi"})
-    """Of a container that names none."""
-    requests: dict[str, Quantity] = Field(default_factory=lambda: {"cpu": "10m", "memory": "32Mi"})
-    """Of a container that names none."""
-
-
-class Tasks(Part):
-    """Where task instances run."""
-
-    create_namespace: bool = True
-    """false = it exists, and you may not create namespaces."""
-    admission: TasksAdmission = TasksAdmission()
-    """hostPort off, no token, no capabilities, seccomp, off a lost node in time."""
-    quota: TasksQuota = TasksQuota()
-    """How much there may be."""
-    limit_range: TasksLimitRange = TasksLimitRange()
-    """What a container gets."""
 
 
 class ServiceSpec(Part):
@@ -177,7 +138,9 @@ class Values(Part):
     """Context broker (NGSI10, NGSI-LD)."""
     master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi", "2"))
     """Orchestrator. One, by nature."""
-    worker: Worker = _made(Worker, **_fogflow("worker", "10m", "48Mi", "256Mi", "2"))
+    worker: Worker = _made(
+        Worker, **_fogflow("worker", "10m", "48Mi", "256Mi", "2"), ownImage={"repository": "fogflow-k8s/worker"}
+    )
     """Starts the task instances."""
     designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", "2", 1000))
     """Dashboard and its API. One, by nature."""
@@ -249,6 +212,16 @@ class Values(Part):
                 "several",
                 "configJson.hostPath gives all pods one file, and several brokers or workers need one each: "
                 "leave broker.shards and worker.replicas at 1, or use config",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _our_worker_is_told_of_its_tasks(self) -> Self:
+        if self.config_json.host_path.path and self.worker.keeps_tasks:
+            raise PydanticCustomError(
+                "engine",
+                "configJson.hostPath is a file for upstream's programs, without the worker.tasks of engine fogflow-k8s: "
+                "use config, or worker.engine upstream",
             )
         return self
 

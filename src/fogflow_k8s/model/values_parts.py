@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from fogflow_k8s.model.resources import amounts, quantity
 from fogflow_k8s.model.values_base import Name, Part, Quantity
+
+
+P = TypeVar("P", bound="Resources | WorkerTasks")
+
+
+def _within_limits(sizes: P) -> P:
+    """Kubernetes would say so only when the pods are made, and whoever raises a request may not know of the limit."""
+    for name, most in amounts(sizes.limits).items():
+        if quantity(sizes.requests.get(name, 0)) > most:
+            raise PydanticCustomError(
+                "limit",
+                "requests.{name} is {request}, but limits.{name} is {limit}: raise that, too",
+                {"name": name, "request": str(sizes.requests[name]), "limit": str(sizes.limits[name])},
+            )
+    return sizes
 
 
 class Image(Part):
@@ -19,7 +34,7 @@ class Image(Part):
     repository: str = Field("", pattern=r"^[a-z0-9]*([._/-]+[a-z0-9]+)*$")
     """Path in the registry."""
     tag: str = Field("", pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")
-    """Empty = the chart's appVersion."""
+    """Empty = the chart's appVersion; of worker.ownImage its version."""
     digest: str = Field("", pattern=r"^(sha256:[0-9a-f]{64})?$")
     """Pins the image to its bytes; wins over the tag."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
@@ -36,15 +51,7 @@ class Resources(Part):
 
     @model_validator(mode="after")
     def _promised_no_more_than_allowed(self) -> Self:
-        """Kubernetes would say so only when the pods are made, and whoever raises a request may not know of the limit."""
-        for name, most in amounts(self.limits).items():
-            if quantity(self.requests.get(name, 0)) > most:
-                raise PydanticCustomError(
-                    "limit",
-                    "requests.{name} is {request}, but limits.{name} is {limit}: raise that, too",
-                    {"name": name, "request": str(self.requests[name]), "limit": str(self.limits[name])},
-                )
-        return self
+        return _within_limits(self)
 
 
 class PodSecurityContext(Part):
@@ -161,11 +168,40 @@ class Broker(Component):
     """Brokers with an identity and an address each; more of them carry more tasks, and are no standby for each other."""
 
 
+class WorkerTasks(Part):
+    """The pods of tasks, as engine fogflow-k8s makes them; an operator's own parameters win. Upstream's engine has no such thing."""
+
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec; a lost node is left in time without being asked."""
+    requests: dict[str, Quantity] = Field(default_factory=lambda: {"cpu": "10m", "memory": "32Mi"})
+    """Of a task whose operator names none."""
+    limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "256Mi"})
+    """Of a task whose operator names none."""
+    network_policy: bool = True
+    """A NetworkPolicy for each task; needs networkPolicy.enabled."""
+
+    @model_validator(mode="after")
+    def _promised_no_more_than_allowed(self) -> Self:
+        return _within_limits(self)
+
+
 class Worker(Component):
     """Starts the task instances."""
 
+    engine: Literal["upstream", "fogflow-k8s"] = "upstream"
+    """upstream = FogFlow's own worker; fogflow-k8s = ours, whose tasks outlive it."""
+    own_image: Image = Image()
+    """Of engine fogflow-k8s; `image` is upstream's. In no public registry: fogflow-k8s images build --push REF."""
     replicas: int = Field(1, ge=1, le=16)
     """Workers with an identity each: so many times the capacity. Each uses one of the broker's shards."""
+    tasks: WorkerTasks = WorkerTasks()
+
+    @property
+    def keeps_tasks(self) -> bool:
+        """Whether its tasks live in the cluster, so that nothing is lost with it."""
+        return self.engine == "fogflow-k8s"
 
 
 class DesignerPart(Component):

@@ -35,6 +35,17 @@
   verbs: [patch]
 {{- end }}
 
+{{/* How the keeper knows the workers: how many there are, and what becomes of tasks without them. */}}
+{{- define "fogflow.keeper.workers" -}}
+{{- if gt (int .Values.worker.replicas) 1 }}
+- --workers={{ int .Values.worker.replicas }}
+{{- end }}
+{{- if include "fogflow.worker.keepsTasks" . }}
+- --worker-keeps-tasks
+- --worker-queues={{ include "fogflow.workerQueues" . }}
+{{- end }}
+{{- end }}
+
 {{/* What may be done to tasks of a worker that is gone. */}}
 {{- define "fogflow.keeper.taskRules" -}}
 - apiGroups: [apps]

@@ -4,7 +4,44 @@
 {{- end }}
 
 {{- define "fogflow.tasks.admission" -}}
-{{- /* By the version, which `helm template` can be told, and not by the API: what was rendered can be compared with what runs. */ -}}
+{{- /* Our worker's pods are right as it makes them. By the version, which `helm template` can be told, and not by the API: what was rendered can be compared with what runs. */ -}}
 {{- $can := semverCompare ">=1.36-0" .Capabilities.KubeVersion.Version -}}
-{{- if and (include "fogflow.tasks.ours" .) .Values.tasks.admission.enabled $can }}true{{ end }}
+{{- if and (include "fogflow.tasks.ours" .) .Values.tasks.admission.enabled $can (not (include "fogflow.worker.keepsTasks" .)) }}true{{ end }}
+{{- end }}
+
+{{/* Whether our worker writes a NetworkPolicy for each task. */}}
+{{- define "fogflow.tasks.policies" -}}
+{{- if and .Values.networkPolicy.enabled .Values.worker.tasks.networkPolicy }}true{{ end }}
+{{- end }}
+
+{{/* The ConfigMap that owns all that our worker makes. */}}
+{{- define "fogflow.tasks.owner" -}}
+fogflow-worker
+{{- end }}
+
+{{/* What our worker does: it watches what it made, so that it knows all of it again after its own restart. */}}
+{{- define "fogflow.worker.rules" -}}
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, patch, delete]
+{{- if include "fogflow.tasks.policies" . }}
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, create, patch, delete]
+{{- end }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
 {{- end }}

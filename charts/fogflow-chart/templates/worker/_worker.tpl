@@ -1,0 +1,29 @@
+{{/* What the gate does before upstream's worker starts. It gives up on its bus for ever, and doubles the tasks of one that is still
+     there. Ours dials again by itself and agrees with its like who acts: its gate only writes the configuration. */}}
+{{- define "fogflow.worker.needs" -}}
+{{- $needs := list -}}
+{{- if not (include "fogflow.worker.keepsTasks" .) -}}
+{{- $needs = append $needs (printf "--amqp=rabbitmq=%s:%s" (include "fogflow.rabbitmq.host" .) (include "fogflow.rabbitmq.port" .)) -}}
+{{- with include "fogflow.rabbitmq.metrics" . -}}
+{{- $needs = concat $needs (list (printf "--metrics=%s" .) (printf "--consumed=master=Master.%s" $.Values.config.site_id) (printf "--unconsumed=previous worker=%s" (include "fogflow.workerQueues" $))) -}}
+{{- else -}}
+{{- $needs = append $needs (printf "--http=master=http://%s:%d/status" (include "fogflow.fqdn" (list . "master")) (int .Values.config.master.rest_api_port)) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (gt (int .Values.broker.shards) 1) (gt (int .Values.worker.replicas) 1) -}} {{- /* it takes back a subscription where it made it */ -}}
+{{- $needs = append $needs (printf "--own=broker.host_ip=%s" (include "fogflow.shards" .)) -}}
+{{- end -}}
+{{ $needs | toJson }}
+{{- end }}
+
+{{/* How our worker is started, seen to be alive, and read by a monitoring. */}}
+{{- define "fogflow.worker.own" -}}
+args: [-f, /config.json{{ if gt (int .several) 1 }}, -i, $(POD_INDEX){{ end }}]
+{{- if gt (int .several) 1 }}
+env:
+  {{- include "fogflow.podIndex" . | nindent 2 }}
+{{- end }}
+ports:
+  - {name: http, containerPort: 8011}
+{{ include "fogflow.httpProbes" (dict "path" "/readyz" "live" "/livez" "port" "http" "liveFailures" 3) }}
+{{- end }}
