@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 from fogflow_k8s.model.resources import amounts, quantity
 from fogflow_k8s.model.values_base import Name, Part, Quantity
 
-
 P = TypeVar("P", bound="Resources | WorkerTasks")
 
 

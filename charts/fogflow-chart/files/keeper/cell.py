@@ -16,6 +16,8 @@ TRIO = (MASTER, WORKER, DESIGNER)
 """Those that go deaf with the bus, in the order in which they must be restarted."""
 STATEFUL = (DISCOVERY, BROKER, DESIGNER)
 """Those that lose what they hold with their process or their pod."""
+KEPT = "kept"
+"""The identity of a worker whose tasks outlive it: whichever process it is, it knows all of them."""
 MEMBERS = (RABBITMQ, DISCOVERY, BROKER, *TRIO, NGINX)
 
 
@@ -59,6 +61,8 @@ class Seen:
     """Tasks that the workers say they have."""
     workers: tuple[str, ...] = (WORKER,)
     """All of them; each has a queue."""
+    keeps_tasks: bool = False
+    """Whether tasks live in the cluster and outlive their worker, which comes back to the bus by itself and does not double them."""
     beats: Mapping[str, str] = field(default_factory=dict)
     """As worker_beat, of the workers beyond the first."""
     brokers: int | None = None
@@ -82,6 +86,16 @@ class Seen:
     def trio(self) -> tuple[str, ...]:
         """As TRIO, with every worker."""
         return (MASTER, *self.workers, DESIGNER)
+
+    @property
+    def chain(self) -> tuple[str, ...]:
+        """Those of the trio of which one cannot be lost alone: what it had in memory is gone for the others, too."""
+        return (*self.hands, DESIGNER)
+
+    @property
+    def hands(self) -> tuple[str, ...]:
+        """Those of the chain that must have nothing in memory when the designer replays."""
+        return (MASTER,) if self.keeps_tasks else (MASTER, *self.workers)
 
     def beat(self, worker: str) -> str | None:
         """As worker_beat, of any worker."""

@@ -1,4 +1,4 @@
-"""What to do about what was seen. Pure: no clock, no network; every rule of recovery is here and in wedged.py.
+"""What to do about what was seen. Pure: no clock, no network; every rule of recovery is here, in restore.py and in wedged.py.
 
 The rules, from runs of the real programs:
 
@@ -8,6 +8,8 @@ The rules, from runs of the real programs:
   its intents once, at its start, and a replay doubles every task that still runs. So whichever of them was lost, the way
   back is one: a master without plans, a worker without tasks, then the designer anew.
   Of several workers all are replaced: nobody can tell whose tasks the master still plans.
+- Where tasks outlive their worker (Seen.keeps_tasks), only master and designer hang together: a replay doubles nothing. The
+  worker is never restarted and its tasks are never removed from here, and its own loss needs nothing.
 - Discovery and broker lose everything with their process, and take it back through their own API.
 """
 
@@ -15,8 +17,20 @@ from __future__ import annotations
 
 import copy
 
-from cell import DESIGNER, DISCOVERY, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
-from signs import all_listed, bus_up, complete, consumes, identity, lasted, of_master, orphaned
+from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
+from restore import restore, restored
+from signs import (
+    all_listed,
+    all_run,
+    bus_up,
+    consumes,
+    hears_alone,
+    identities,
+    identity,
+    lasted,
+    of_master,
+    orphaned,
+)
 from wedged import left_behind, unwedge
 
 DEAF_S = 4.0
@@ -25,22 +39,16 @@ UNHEARD_S = 30.0
 """With a bus that nobody can ask: the master does not list the worker, who would have beaten twice by then."""
 LATE_S = 10.0
 """So soon after a replay, a new master may have heard a part of it before anybody saw that it is new."""
-EXIT_S = 4.0
-"""Those that keep state end well within this, or are wedged and silent."""
 HOPELESS_S = 20.0
 """Deaf for so long, it is not asked to end in peace any more."""
 SOON_S, FREE, BACK_OFF_S, LONGEST_S = 5.0, 3, 15.0, 300.0
 """The same action again after 5 s; from the third time on after 15 s, 30 s, and so on up to 5 min."""
 CALM_S = 20.0
 """So long without anything to do, and the next loss is a new one, not one that could not be mended."""
-RESTORE_TRIES = 5
 REPLAY_S, REPLAYS = 7.0, 3
 """For the master to subscribe to what it was replayed (the designer tries the bus every 5 s); and how often it is repeated."""
 _OVER = ("stuck ", "replayed ")
 """Conditions of a mend that is over; all others end by themselves."""
-GONE_S, SHRUNK_S = 6.0, 20.0
-"""What is gone from a process is believed to be deleted after so long; where more than half is gone, after the longer time.
-A kubelet tells of a restart a second late, and devices that publish fill a new process before that."""
 
 
 def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
@@ -49,7 +57,7 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
     for name in seen.shards:
         memory.snapshot.setdefault(name, {})
         memory.gone.setdefault(name, {})
-    wanted = [*unwedge(seen, memory, now), *_restore(seen, memory, now), *_order(seen, memory, now)]
+    wanted = [*unwedge(seen, memory, now), *restore(seen, memory, now), *_order(seen, memory, now)]
     waiting = any(not key.startswith((*_OVER, "calm")) for key in memory.since)
     if lasted(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
         memory.tried.clear()  # what was done has helped
@@ -59,10 +67,6 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
         if action.component not in {one.component for one in actions} and _may(action, memory, now):
             actions.append(action)
     return actions, memory
-
-
-def _restored(seen: Seen, memory: Memory) -> bool:
-    return all(complete(seen, memory, name) for name in (DISCOVERY, *seen.shards))
 
 
 def _may(action: Action, memory: Memory, now: float) -> bool:
@@ -75,60 +79,17 @@ def _may(action: Action, memory: Memory, now: float) -> bool:
     return True
 
 
-# -- state that went with a process --------------------------------------------------------------------------------------
-
-
-def _restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
-    actions = []
-    _keep_database(seen, memory, now)
-    for name in (DISCOVERY, *seen.shards):
-        pod, held = seen.pod(name), seen.held(name)
-        if pod is None or held is None or not _speaks(seen, memory, name, now):
-            continue
-        snapshot = memory.snapshot[name]
-        missing = snapshot.keys() - held.keys()
-        if memory.known.get(name) == pod.identity:
-            patience = SHRUNK_S if len(missing) * 2 > len(snapshot) else GONE_S
-            gone = {key: memory.gone[name].get(key, now) for key in missing}
-            memory.gone[name] = {key: since for key, since in gone.items() if now - since < patience}
-            memory.snapshot[name] = {**{key: snapshot[key] for key in memory.gone[name]}, **held}
-        elif not missing or memory.tried.get(f"restore {name}", (0, 0.0))[0] >= RESTORE_TRIES:
-            memory.known[name] = pod.identity
-            memory.tried.pop(f"restore {name}", None)
-        elif name == DISCOVERY or complete(seen, memory, DISCOVERY):  # the broker registers what it gets back there
-            why = f"its process is new and lacks {len(missing)} of {len(snapshot)}"
-            actions.append(Action("restore", name, why, names=tuple(sorted(missing))))
-    return actions
-
-
-def _speaks(seen: Seen, memory: Memory, name: str, now: float) -> bool:
-    """Whether what was heard is of the new pod: the one of before answers, with its own state, until it has ended."""
-    pod = seen.pod(name)
-    ending = pod is not None and pod.started and not seen.settled(name)
-    return seen.settled(name) or lasted(memory, f"overlap {name}", ending, now) >= EXIT_S
-
-
-def _keep_database(seen: Seen, memory: Memory, now: float) -> None:
-    """The designer's database goes with its pod, where it has no volume; its gate fetches it from us at the next start."""
-    pod = seen.pod(DESIGNER)
-    if pod is None or seen.designer is None or not _speaks(seen, memory, DESIGNER, now):
-        return
-    if seen.designer or memory.known.get(DESIGNER) == pod.identity or not memory.snapshot[DESIGNER]:
-        memory.snapshot[DESIGNER] = dict(seen.designer)
-        memory.known[DESIGNER] = pod.identity
-
-
 # -- master, worker, designer --------------------------------------------------------------------------------------------
 
 
 def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
-    for name in seen.trio:
+    for name in seen.chain:
         pod = seen.pod(name)
         deaf = bus_up(seen) and seen.checks_consumers and pod is not None and pod.started and not consumes(seen, name)
         lasted(memory, f"deaf {name}", deaf, now)
     if memory.mend is None:
         memory.mend = _begin(seen, memory, now)
-    in_order = memory.mend is None and memory.order == {name: identity(seen, name) for name in seen.trio}
+    in_order = memory.mend is None and memory.order == identities(seen)
     if in_order and seen.discovery is not None:
         memory.intents = len(of_master(seen) - memory.subscribed)
     if memory.mend is None or not bus_up(seen):
@@ -138,17 +99,16 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
 
 def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     """The mend that is needed, if one is. Also learns the first order of a new cell."""
-    trio = seen.trio
-    ids = {name: pod.identity for name in trio if (pod := seen.pod(name))}
-    orphans = orphaned(seen, memory, now)
-    deaf = [name for name in trio if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
+    chain, ids = seen.chain, {name: found for name, found in identities(seen).items() if found}
+    orphans = 0 if seen.keeps_tasks else orphaned(seen, memory, now)
+    deaf = [name for name in chain if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
         return Mend(f"{', '.join(deaf)} {'is' if len(deaf) == 1 else 'are'} deaf on the bus", now, ids)
     silent = any(seen.beat(name) == "" for name in seen.workers)
-    unheard = not seen.checks_consumers and memory.order and silent and all(map(seen.settled, trio))
+    unheard = not seen.checks_consumers and memory.order and silent and all_run(seen)
     if lasted(memory, "unheard", unheard, now) >= UNHEARD_S:
         return Mend("the master hears nothing of the worker, and nobody can ask the bus", now, ids)
-    if not bus_up(seen) or len(ids) < len(trio) or not all(seen.settled(n) and consumes(seen, n) for n in trio):
+    if not bus_up(seen) or not all(n in ids and seen.settled(n) and consumes(seen, n) for n in chain):
         return None
     if not memory.order:
         if all_listed(seen) and seen.functions is not None:
@@ -159,7 +119,8 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
         return None
     if gone := memory.order.keys() - ids.keys():
         return Mend(f"{', '.join(sorted(gone))} taken away, and tasks with it", now, ids)
-    changed = [name for name in trio if memory.order.get(name) != ids[name]]
+    new = KEPT if seen.keeps_tasks else ""  # one more worker lacks nothing, where those of before go on
+    changed = [name for name in seen.trio if memory.order.setdefault(name, new) != ids[name]]
     if not changed:
         return _reaping(orphans, memory, ids, now)
     old = dict(ids)
@@ -180,7 +141,7 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     if mend.replaying:
         return _end(seen, memory, mend, now)
     _condemn(seen, memory, mend, now)
-    hands = (MASTER, *seen.workers)
+    hands = seen.hands
     actions = [action for name in hands for action in _replace(seen, memory, mend, name, now)]
     fresh = all(
         seen.settled(name) and consumes(seen, name) and identity(seen, name) != mend.old.get(name) for name in hands
@@ -189,13 +150,14 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
         return actions
     if seen.functions != 0 and identity(seen, DESIGNER) != mend.old.get(DESIGNER):
         return _own_replay(seen, memory, mend, now)
-    if seen.tasks:  # of a worker that could not take them along
+    if seen.tasks and not seen.keeps_tasks:  # of a worker that could not take them along
         return [Action("reap", WORKER, f"{len(seen.tasks)} tasks that no worker knows of", names=seen.tasks)]
-    restored = _restored(seen, memory) and all(seen.held(name) is not None for name in (DISCOVERY, *seen.shards))
+    whole = restored(seen, memory) and all(seen.held(name) is not None for name in (DISCOVERY, *seen.shards))
     pod = seen.pod(DESIGNER)
-    if not (all_listed(seen) and restored and pod) or left_behind(seen):
+    heard = not seen.keeps_tasks or all(hears_alone(seen, name) for name in seen.workers)
+    if not (all_listed(seen) and heard and whole and pod) or left_behind(seen):
         return []
-    memory.order = {name: identity(seen, name) for name in hands}
+    memory.order = {name: identity(seen, name) for name in (MASTER, *seen.workers)}
     if seen.functions == 0 and consumes(seen, DESIGNER):
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)
@@ -205,7 +167,7 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
 
 def _condemn(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
     """Those that came after the mend began, and must be replaced as well."""
-    for name in (MASTER, *seen.workers):  # a new one that never hears is no better than the old one
+    for name in seen.hands:  # a new one that never hears is no better than the old one
         if now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S and (name == MASTER or consumes(seen, MASTER)):
             mend.old[name] = identity(seen, name)
         elif len(seen.workers) > 1 and name != MASTER and mend.old.get(name) == "":
@@ -217,7 +179,7 @@ def _condemn(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
 def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     """The designer started anew meanwhile, not by us: what it replayed runs, is planned, or was lost. Again from the start."""
     if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
-        mend.old, mend.thorough = {name: identity(seen, name) for name in seen.trio}, True
+        mend.old, mend.thorough = identities(seen), True
     elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
         mend.old[DESIGNER] = identity(seen, DESIGNER)  # nobody heard it
     return []
@@ -249,13 +211,17 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
 
 
 def _disturbed(seen: Seen, memory: Memory, mend: Mend) -> bool:
-    """Whether what was replayed came to those who hear it twice, or not at all, or only in part."""
+    """Whether what was replayed came to those who hear it twice, or not at all, or only in part.
+
+    What a master has for a worker that it does not list, it drops for good: a replay that finds it so is none.
+    """
     if consumes(seen, DESIGNER):
         mend.new |= {p.identity for p in seen.pods[DESIGNER] if p.started and p.identity != mend.old.get(DESIGNER)}
     twice = len(mend.new) > 1
     lost = any(identity(seen, name) != memory.order.get(name) for name in (MASTER, *seen.workers))
     mute = any(seen.held(name) is None for name in (DISCOVERY, *seen.shards))  # what was told there meanwhile is lost
-    return twice or lost or mute or not _restored(seen, memory)
+    dropped = seen.keeps_tasks and any(seen.beat(name) == "" for name in seen.workers)
+    return twice or lost or mute or dropped or not restored(seen, memory)
 
 
 def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
@@ -263,8 +229,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if pod is None:
         return []
     if _disturbed(seen, memory, mend):
-        ids = {name: identity(seen, name) for name in seen.trio}
-        memory.mend = Mend("a member was lost during the replay", mend.began, ids, thorough=True)
+        memory.mend = Mend("a member was lost during the replay", mend.began, identities(seen), thorough=True)
         return []
     if pod.identity == mend.old.get(DESIGNER):
         return [_to_replay(mend, pod)]
@@ -277,12 +242,13 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
         if heard < expected and waited < REPLAY_S:
             return []
         if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
-            if heard == 0 and not seen.tasks:
+            if heard == 0 and (seen.keeps_tasks or not seen.tasks):
                 return [_replay(seen, memory, mend, pod)]
-            ids = {name: identity(seen, name) for name in seen.trio}  # a second replay would double what came through
-            memory.mend = Mend(
-                "a part of the functions was not replayed", mend.began, ids, replays=mend.replays, thorough=True
-            )
+            why, ids = (
+                "a part of the functions was not replayed",
+                identities(seen),
+            )  # a second one doubles what came through
+            memory.mend = Mend(why, mend.began, ids, replays=mend.replays, thorough=True)
             return []
         memory.order[DESIGNER] = pod.identity
         _done(memory, mend, now)

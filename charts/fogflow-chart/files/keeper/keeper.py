@@ -130,6 +130,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--member", action="append", default=[], metavar="NAME=URL")
     parser.add_argument("--workers", type=int, default=1, help="how many there are")
+    keeps = "tasks outlive their worker: it is never restarted, and a replay doubles none"
+    parser.add_argument("--worker-keeps-tasks", action="store_true", help=keeps)
+    parser.add_argument("--worker-queues", default="", metavar="NAMES", help="of each worker, separated by commas")
     return parser.parse_args(argv)
 
 
@@ -137,7 +140,13 @@ def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM."""
     options = parse(argv)
     urls = dict(each.split("=", 1) for each in options.member)
-    members = Members(options.site, urls, workers=several(WORKER, options.workers))
+    members = Members(
+        options.site,
+        urls,
+        workers=several(WORKER, options.workers),
+        keeps_tasks=options.worker_keeps_tasks,
+        worker_queues=tuple(filter(None, options.worker_queues.split(","))),
+    )
     shared = Shared(members, options.callback)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -1,6 +1,7 @@
 """Before Helm deletes the release: stop the keeper, let the worker take its tasks along, remove what is left of them.
 
-Helm deletes the worker's rights before the worker: without this its tasks would stay for ever. It never keeps an
+Helm deletes the worker's rights before the worker: without this its tasks would stay for ever. A worker that keeps its
+tasks leaves all of them, and they go here too, before the broker that they talk to. It never keeps an
 uninstall from going on: what cannot be done is said, and the exit code is 0 all the same.
 """
 
@@ -18,7 +19,7 @@ from kube import Kube
 _PATIENCE_S = 50.0
 
 
-def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments") -> None:
+def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments", *, kept: bool = False) -> None:
     """Do all of it. Raises http_json.ERRORS."""
     kube.scale("keeper", 0)  # it would take the worker's end for a loss
     kube.scale(WORKER, 0, worker)
@@ -30,7 +31,7 @@ def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployment
         time.sleep(0.5)
     tasks = kube.tasks()
     for name in tasks:
-        kube.delete_task(name)
+        kube.delete_task(name, more=kept)
     print(f"leave: the worker is gone; {len(tasks)} tasks were left and are removed", flush=True)
 
 
@@ -40,9 +41,13 @@ def main(argv: Sequence[str]) -> int:
     for name in ("release", "namespace", "tasks-namespace"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--worker", default="deployments", choices=("deployments", "statefulsets"), help="what it is")
+    parser.add_argument(
+        "--worker-keeps-tasks", action="store_true", help="tasks outlive it, and are more than two objects"
+    )
     options = parser.parse_args(argv)
     try:
-        leave(Kube(options.namespace, options.tasks_namespace, options.release), worker=options.worker)
+        kube = Kube(options.namespace, options.tasks_namespace, options.release)
+        leave(kube, worker=options.worker, kept=options.worker_keeps_tasks)
     except ERRORS as error:
         print(f"leave: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
     return 0

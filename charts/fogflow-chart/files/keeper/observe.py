@@ -26,6 +26,10 @@ class Members:
     """By member; rabbitmq's is that of its metrics, empty when it shows none."""
     servers: dict[str, Server] = field(default_factory=dict)
     workers: tuple[str, ...] = (WORKER,)
+    keeps_tasks: bool = False
+    """As Seen.keeps_tasks."""
+    worker_queues: tuple[str, ...] = ()
+    """Of each worker, where they are not called like the worker."""
 
     def __post_init__(self) -> None:
         self.servers.update({name: Server(url) for name, url in self.urls.items() if url})
@@ -36,9 +40,14 @@ class Members:
         return several(BROKER, sum(component(name) == BROKER for name in self.urls))
 
     @property
+    def ids(self) -> dict[str, str]:
+        """By which the master knows each worker: with its number, but the first one's."""
+        return {name: f"Worker.{self.site}" + f".{n}" * (n > 0) for n, name in enumerate(self.workers)}
+
+    @property
     def queues(self) -> dict[str, str]:
-        """The queue of each member of the trio: a worker's has its number, but the first one's."""
-        of_workers = {name: f"Worker.{self.site}" + f".{n}" * (n > 0) for n, name in enumerate(self.workers)}
+        """The queue of each member of the trio."""
+        of_workers = dict(zip(self.workers, self.worker_queues or self.ids.values(), strict=True))
         return {MASTER: f"Master.{self.site}", **of_workers, DESIGNER: "fogflow-designer"}
 
 
@@ -71,6 +80,7 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     return Seen(
         pods=pods, tasks=kube.tasks(), answers=answers, consumers=counts, checks_consumers=RABBITMQ in servers,
         worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload,
+        keeps_tasks=members.keeps_tasks,
         brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more=held,
         functions=functions, designer=database,
     )  # fmt: skip
@@ -108,7 +118,7 @@ def _workers(members: Members) -> tuple[dict[str, str] | None, int]:
         listed = members.servers[MASTER].call("GET", "/workers") or {}
     except ERRORS:
         return None, 0
-    profiles: dict[str, Mapping[str, Any]] = {name: listed.get(members.queues[name]) or {} for name in members.workers}
+    profiles: dict[str, Mapping[str, Any]] = {name: listed.get(id_) or {} for name, id_ in members.ids.items()}
     return {name: _beat(one) for name, one in profiles.items()}, sum(
         int(p.get("workload") or 0) for p in profiles.values()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cell import Memory, Seen
+from cell import KEPT, Memory, Seen
 
 
 def bus_up(seen: Seen) -> bool:
@@ -17,6 +17,12 @@ def consumes(seen: Seen, name: str) -> bool:
     if not seen.checks_consumers:
         return name not in seen.workers or bool(seen.beat(name))
     return seen.consumers is not None and seen.consumers.get(name, 0) > 0
+
+
+def hears_alone(seen: Seen, name: str) -> bool:
+    """Whether a worker that keeps its tasks hears, and nobody ends beside it who would take tasks along: upstream's at a change."""
+    ending = any(pod.deleting and pod.ready for pod in seen.pods.get(name, ()))
+    return consumes(seen, name) and not ending
 
 
 def all_listed(seen: Seen) -> bool:
@@ -45,9 +51,22 @@ def lasted(memory: Memory, key: str, condition: object, now: float) -> float:
 
 
 def identity(seen: Seen, name: str) -> str:
-    """Of the one pod that counts; empty when there is none."""
+    """Of the one pod that counts; empty when there is none. Of a worker that keeps its tasks it is always the same."""
+    if seen.keeps_tasks and name in seen.workers:
+        return KEPT
     pod = seen.pod(name)
     return pod.identity if pod else ""
+
+
+def identities(seen: Seen) -> dict[str, str]:
+    """Of all of the trio."""
+    return {name: identity(seen, name) for name in seen.trio}
+
+
+def all_run(seen: Seen) -> bool:
+    """Whether the trio is there; of a worker that keeps its tasks there may be two, while one follows the other."""
+    others = seen.workers if seen.keeps_tasks else ()
+    return all(map(seen.settled, seen.chain)) and all(any(p.ready for p in seen.pods.get(n, ())) for n in others)
 
 
 ORPHAN_S = 25.0

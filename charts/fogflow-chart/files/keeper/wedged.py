@@ -28,9 +28,11 @@ def unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
         if long and pod and (name not in TRIO or bus_up(seen)):
             why = f"it runs, and has not answered for {patience:.0f} s"
             actions.append(Action("delete", name, why, pod.name, grace_s=1))
-    for name in seen.workers:
-        actions += _unwedge_worker(seen, memory, name, now)
-    return [*actions, *_unwedge_ending(seen, memory, now), *_forget(seen, memory, now)]
+    if not seen.keeps_tasks:  # else nothing waits for it: its kubelet asks it whether it lives
+        for name in seen.workers:
+            actions += _unwedge_worker(seen, memory, name, now)
+        actions += _unwedge_ending(seen, memory, now)
+    return [*actions, *_forget(seen, memory, now)]
 
 
 def left_behind(seen: Seen, name: str = DESIGNER) -> list[Pod]:

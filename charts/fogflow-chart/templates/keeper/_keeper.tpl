@@ -55,3 +55,22 @@
   resources: [services]
   verbs: [delete]
 {{- end }}
+
+{{/* The same where tasks outlive their worker: the keeper counts them, and `leave` removes all that belongs to them. */}}
+{{- define "fogflow.keeper.keptTaskRules" -}}
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list]
+{{- end }}
+
+{{- define "fogflow.leave.keptTaskRules" -}}
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [list, delete]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [delete]
+{{- end }}
