@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.chart.shapes import OURS, SEVERAL
+
 if TYPE_CHECKING:
     from fogflow_k8s.sandbox.toolchain import Toolchain
 
@@ -63,6 +65,8 @@ def every_render(render: Render) -> dict[str, list[dict[str, Any]]]:
     )
     edges = "networkPolicy.edges.cidrs={198.51.100.0/24},expose.edge.externalIPs={192.0.2.1}"
     found["edges"] = render("--set", f"expose.edge.type=externalIPs,{edges}")
+    found["our worker"] = render("--set", OURS)
+    found["several of our worker"] = render("--set", f"{OURS},{SEVERAL}")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+OURS = "worker.engine=fogflow-k8s"
 SEVERAL = "broker.shards=3,worker.replicas=2"
 ALLOWED_VOLUMES = {
     "configMap",

@@ -9,6 +9,7 @@ import pytest
 
 from tests.chart import checkov
 from tests.chart.conftest import EXAMPLES, ROOT
+from tests.chart.shapes import OURS
 
 pytestmark = pytest.mark.xdist_group("checkov")  # one process runs it, once
 NAMED = ("--set", "rabbitmq.auth.existingSecret=fogflow-rabbitmq")
@@ -19,6 +20,7 @@ RENDERS = {
     "exposed": ("--values", str(next(path for path in EXAMPLES if path.stem == "ingress"))),
     "pinned": ("--set", PINNED),
     "with dgraph": ("--set", "dgraph.enabled=true"),
+    "our worker": ("--set", OURS),
 }
 
 
@@ -39,7 +41,7 @@ def page():
 
 
 @pytest.mark.parametrize(
-    ("render", "most"), [("default", 2.5), ("exposed", 2.5), ("pinned", 0.5), ("with dgraph", 2.5)]
+    ("render", "most"), [("default", 2.5), ("exposed", 2.5), ("pinned", 0.5), ("with dgraph", 2.5), ("our worker", 2.4)]
 )
 def test_findings_per_workload_are_few(found, render, most):
     """Upstream's chart has 16.4."""
@@ -52,9 +54,16 @@ def test_every_finding_is_named_with_who_has_it_and_why(found, page):
     assert checkov.by_id(found["default"]) == expected
 
 
-@pytest.mark.parametrize("render", ["exposed", "with dgraph"])
+@pytest.mark.parametrize("render", ["exposed", "with dgraph", "our worker"])
 def test_other_ways_of_installing_bring_no_other_finding(found, page, render):
     assert checkov.by_id(found[render]).keys() == page.keys()
+
+
+def test_our_worker_has_none_of_upstreams_own_findings(found, page):
+    """Its kubelet can ask it, and it is watched by no one else."""
+    everybody = {workload.partition("/")[2] for workload in found["our worker"]}
+    less = {id_: (who or everybody) - {"cloud-worker"} if who else everybody for id_, who in page.items()}
+    assert checkov.by_id(found["our worker"]) == less
 
 
 def test_digests_leave_only_what_is_in_the_nature_of_a_component(found, page):

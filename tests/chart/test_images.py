@@ -24,6 +24,8 @@ def of(helm, **values):
         {"dgraph": {"enabled": True}},
         {"global": {"imageRegistry": "r.example:5000/all"}},
         {"nginx": {"image": {"registry": "", "repository": "nginx", "tag": "1", "digest": SHA}}},
+        {"worker": {"engine": "fogflow-k8s"}},
+        {"worker": {"engine": "fogflow-k8s", "ownImage": {"tag": "7"}}, "global": {"imageRegistry": "r.example/all"}},
     ],
 )
 def test_a_section_says_of_every_image_where_it_comes_from(helm, values):
@@ -37,7 +39,22 @@ def test_hooks_and_init_containers_count(helm):
     assert {"keeper", "leave", "front-door-test", "cloud-broker"} <= set(python.components)
 
 
-def test_pins_pin_everything(helm):
-    before = of(helm)
-    after = of(helm, **before.pins({str(use.image): SHA for use in before.uses}))
+@pytest.mark.parametrize(
+    ("engine", "image"),
+    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("fogflow-k8s", "docker.io/fogflow-k8s/worker:1.0.0")],
+)
+def test_the_worker_is_the_one_of_its_engine(helm, engine, image):
+    """Upstream's has upstream's version, ours the chart's; the other one is not asked for."""
+    found = of(helm, worker={"engine": engine})
+    assert [
+        str(use.image) for use in found.uses if "cloud-worker" in use.components and "keeper" not in use.components
+    ] == [image]
+    assert found.pins({image: SHA}).keys() == {"worker"}
+
+
+@pytest.mark.parametrize("engine", ["upstream", "fogflow-k8s"])
+def test_pins_pin_everything(helm, engine):
+    before = of(helm, worker={"engine": engine})
+    pins = before.pins({str(use.image): SHA for use in before.uses})
+    after = of(helm, **{**pins, "worker": {**pins["worker"], "engine": engine}})
     assert [str(use.image) for use in after.uses] == [f"{use.image}@{SHA}" for use in before.uses]

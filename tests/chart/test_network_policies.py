@@ -8,12 +8,13 @@ import itertools
 
 import pytest
 
+from tests.chart.shapes import OURS as OUR_WORKER
 from tests.chart.shapes import SEVERAL, of_kind, pods
 from tests.policies.design import FREE, OURS, UNUSED, Opened, Ports, allows
 from tests.policies.judge import Judge, Peer
 
 COUNT = {"nginx": 2, "cloud-broker": 2, "cloud-worker": 2}
-PORTS = (8090, 8070, 1060, 8010, 8080, 1030, 5672, 15692, 8095, 9080, 40000, 53, 443, 6443, UNUSED)
+PORTS = (8090, 8070, 1060, 8010, 8080, 1030, 5672, 15692, 8095, 8011, 9080, 40000, 53, 443, 6443, UNUSED)
 OTHER_PORTS = Ports(discovery=18090, broker=18070, agent=11060, master=18010, web=18080, notified=11030)
 EVERYTHING = (
     "dgraph.enabled=true,config.worker.app_namespace=functions,networkPolicy.monitoring.namespaces={watching},"
@@ -44,6 +45,16 @@ WAYS = {
     "a RabbitMQ elsewhere that tells of its queues": (
         f"{BUS},rabbitmq.external.metricsUrl=http://mq.example.org:15692",
         Opened(bus=(5671, 15692)),
+    ),
+    "our worker": (OUR_WORKER, Opened(ours=True)),
+    "our worker, and everything": (
+        f"{EVERYTHING},{OUR_WORKER}",
+        Opened(ours=True, monitoring=True, edges=True, subscribers=True, apiserver=True, tasks=frozenset({"outside"})),
+    ),
+    "our worker, and a RabbitMQ elsewhere": (f"{BUS},{OUR_WORKER}", Opened(ours=True, bus=(5671, 0))),
+    "our worker, and one that tells of its queues": (
+        f"{BUS},{OUR_WORKER},rabbitmq.external.metricsUrl=http://mq.example.org:15692",
+        Opened(ours=True, bus=(5671, 15692)),
     ),
     "its metrics at another port": (
         f"{BUS},rabbitmq.external.metricsUrl=https://mq.example.org:9419/",
@@ -175,9 +186,10 @@ def rules(policies):
                         yield f"{name} {side} {part} {gone}", less
 
 
-def test_every_rule_is_needed_and_checked(render, judge):
+@pytest.mark.parametrize("way", ["everything", "our worker, and everything"])
+def test_every_rule_is_needed_and_checked(render, judge, way):
     """Without any one peer or port of any rule something that the design allows is refused."""
-    values, opened = WAYS["everything"]
+    values, opened = WAYS[way]
     manifests = rendered(render, values)
     peers = cast(manifests)
     wanted = designed(opened, [(*pair, port, protocol) for pair, port, protocol in matrix(opened, peers)])

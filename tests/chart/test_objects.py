@@ -90,10 +90,10 @@ def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(
 
 def test_long_running_containers_have_probes_that_can_kill_a_wedged_process(every_render):
     for manifests in every_render.values():
-        for name, deployment in (of_kind(manifests, "Deployment") | of_kind(manifests, "StatefulSet")).items():
-            if name == "cloud-worker":
-                continue  # listens on nothing
+        for deployment in (of_kind(manifests, "Deployment") | of_kind(manifests, "StatefulSet")).values():
             container = deployment["spec"]["template"]["spec"]["containers"][0]
+            if "/fogflow/worker:" in container["image"]:
+                continue  # listens on nothing
             named = {port["name"] for port in container["ports"]}
             assert container["livenessProbe"]["terminationGracePeriodSeconds"] == 1
             for kind in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -273,6 +273,8 @@ def test_the_master_reaches_the_designer_before_it_is_ready_and_nobody_else_does
         ("rabbitmq.auth.username=guest", "must not be guest"),
         ("broker.shards=2,configJson.hostPath.path=/x", "need one each"),
         ("worker.replicas=2,configJson.hostPath.path=/x", "need one each"),
+        ("worker.engine=fogflow-k8s,configJson.hostPath.path=/x", "use config, or worker.engine upstream"),
+        ("worker.engine=ours", "fogflow-k8s"),
         ("broker.shards=17", "maximum"),
         ("worker.replicas=0", "minimum"),
     ],
@@ -304,6 +306,17 @@ def test_an_account_of_upstreams_kind_is_used_by_all(render):
         ),
         ("broker.shards=2", ["the worker and all tasks use the first", "worker.replicas=2"]),
         ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
+        (
+            "worker.engine=fogflow-k8s,global.imagePullSecrets={hub}",
+            [
+                "tasks run on while it is replaced",
+                "go with it",
+                "fogflow-k8s/worker:1.0.0",
+                "images build --push",
+                "hub",
+                "tasks namespace",
+            ],
+        ),
     ],
 )
 def test_notes_say_what_several_are_good_for(helm, arguments, words):

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.chart.conftest import CHART, EXAMPLES, ROOT
+from tests.chart.shapes import OURS
 
 VERSIONS = ("1.30.0", "1.37.0")
 NEWER = {"1.30.0": {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}, "1.37.0": set()}
@@ -26,6 +27,15 @@ def test_an_older_kubernetes_is_not_asked_for_what_it_does_not_have(render, vers
     namespace = next(each for each in render("--kube-version", version) if each["kind"] == "Namespace")
     enforced = namespace["metadata"]["labels"].get("pod-security.kubernetes.io/enforce")
     assert enforced == (None if NEWER[version] else "baseline"), "enforced only where the worker's pods are put right"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_our_workers_pods_are_right_as_they_are_made(render, version):
+    """So nothing puts them right, and what is wrong is refused on every server."""
+    manifests = render("--kube-version", version, "--set", OURS)
+    assert not {each["kind"] for each in manifests} & NEWER["1.30.0"]
+    namespace = next(each for each in manifests if each["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
 
 
 def test_lint_is_strict_and_clean(helm):

@@ -48,6 +48,8 @@ class Opened:
     """Roles that tasks may reach beside the broker."""
     shards: bool = False
     """Whether there are several brokers."""
+    ours: bool = False
+    """Whether the worker is ours: it waits for nobody, and tells of itself."""
     bus: tuple = ()
     """(AMQP port, metrics port or 0) of a RabbitMQ elsewhere."""
 
@@ -77,11 +79,15 @@ def within(opened):
         # the broker answers the keeper's round trip; the designer's gate fetches what the keeper kept
         ("keeper", 8095): {"cloud-broker", "designer"},
     }
+    if opened.ours:  # it asks no metrics, and the master for nothing
+        table["rabbitmq", 15692] -= {"cloud-worker"}
     if opened.shards:  # what one does not own it asks the owner for, and is told by it
         table["cloud-broker", at.broker] |= {"cloud-broker"}
     if opened.bus:
         del table["rabbitmq", 5672], table["rabbitmq", 15692]
-        if not opened.bus[1]:  # nobody tells of queues: the worker's gate waits for the master itself
+        if (
+            not opened.bus[1] and not opened.ours
+        ):  # nobody tells of queues: the worker's gate waits for the master itself
             table["master", at.master] |= {"cloud-worker"}
     return table
 
@@ -93,6 +99,8 @@ def arriving(opened):
         table["nginx", 8080] = FREE
     if opened.monitoring:
         table["rabbitmq", 15692] = table["keeper", 8095] = {"watcher"}
+        if opened.ours:
+            table["cloud-worker", 8011] = {"watcher"}
     if opened.edges:
         table |= {
             ("rabbitmq", 5672): {"edge"},
@@ -120,7 +128,7 @@ def leaves(opened, source, destination, port, protocol):
     if opened.bus and port == opened.bus[0]:
         return source in {"master", "cloud-worker", "designer"}
     if opened.bus and port == opened.bus[1]:
-        return source in {"cloud-worker", "keeper"}
+        return source in {"keeper"} | ({"cloud-worker"} if not opened.ours else set())
     return False
 
 

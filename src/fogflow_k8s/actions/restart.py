@@ -23,8 +23,8 @@ def restart(op: Operation, names: Sequence[str], *, timeout_s: float) -> tuple[R
     """Restart the named components (all when none is), one after the other, each in its own way; wait for FogFlow.
 
     Master, worker and designer hang together: after one of them the keeper restarts the others in the order that brings
-    every task back, so of these only the first is restarted by us where a keeper runs. Raises NotInstalled,
-    UsageError, Busy, OperationFailed.
+    every task back, so of these only the first is restarted by us where a keeper runs. A worker that keeps its tasks is
+    restarted like any other component. Raises NotInstalled, UsageError, Busy, OperationFailed.
     """
     found = status.installed(op)
     if found is None:
@@ -62,7 +62,7 @@ def _require(names: Sequence[str], workloads: Mapping[str, Any]) -> None:
 def _chosen(names: Sequence[str], workloads: Mapping[str, Any], *, kept: bool) -> list[str]:
     wanted = [name for name in _ORDER if name in workloads and (name in names or not names)]
     if kept:
-        followers = [name for name in wanted if name in _FOLLOW][1:]
+        followers = [name for name in wanted if name in _FOLLOW and not manifests.keeps_tasks(workloads[name])][1:]
         wanted = [name for name in wanted if name not in followers]
     return wanted
 

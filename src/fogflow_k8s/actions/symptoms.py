@@ -132,14 +132,15 @@ def _drift(it: Look, installed: status.Installed) -> Iterator[Finding]:
 
 
 def task_objects(op: Operation) -> list[dict[str, Any]]:
-    """The Deployments and Services of tasks that nobody looks after; none while there is a worker."""
+    """The objects of tasks that nobody looks after; none while there is a worker."""
     found = (op.cluster.get(kind, WORKER, op.namespace) for kind in ("Deployment", "StatefulSet"))
     worker = next(filter(None, found), None)
     pods = op.cluster.list("Pod", op.namespace, f"{manifests.COMPONENT}={WORKER}")
     binding = op.cluster.get("RoleBinding", "fogflow-worker", op.tasks_namespace)
     if not ailments.worker_is_gone(worker, pods) or not ailments.works_for(binding, op.namespace):
         return []
-    objects = [o for kind in ("Deployment", "Service") for o in op.cluster.list(kind, op.tasks_namespace)]
+    kinds = ("Deployment", "Service", "ConfigMap", "NetworkPolicy")  # upstream's worker makes the first two only
+    objects = [o for kind in kinds for o in op.cluster.list(kind, op.tasks_namespace)]
     return [dict(o) for o in ailments.tasks_in(objects)]
 
 

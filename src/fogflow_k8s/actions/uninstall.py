@@ -77,12 +77,16 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
 
 
 def _stop_worker(op: Operation, timeout_s: float) -> None:
-    """Let the worker remove its tasks while it still has the rights: Helm deletes its Role first."""
+    """Let the worker remove its tasks while it still has the rights: Helm deletes its Role first.
+
+    One that keeps its tasks only stops, so that it brings none back: they go with the ConfigMap that owns them.
+    """
     found = ((kind, op.cluster.get(kind, WORKER, op.namespace)) for kind in ("Deployment", "StatefulSet"))
-    kind = next((kind for kind, worker in found if worker and (worker.get("status") or {}).get("replicas")), "")
+    running = ((kind, one) for kind, one in found if one and (one.get("status") or {}).get("replicas"))
+    kind, worker = next(running, ("", {}))
     if not kind:
         return
-    op.report.step("stopping the worker, which removes its tasks")
+    op.report.step("stopping the worker" + ("" if manifests.keeps_tasks(worker) else ", which removes its tasks"))
     for of, name in (("Deployment", KEEPER), (kind, WORKER)):  # the keeper would take the worker's end for a loss
         if name == WORKER or op.cluster.get(of, name, op.namespace):
             op.cluster.apply(

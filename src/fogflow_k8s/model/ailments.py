@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from fogflow_k8s.model.catalogue import Cause, cause
 from fogflow_k8s.model.cell import Cell
-from fogflow_k8s.model.manifests import component_of, pod_spec, workloads
+from fogflow_k8s.model.manifests import component_of, keeps_tasks, pod_spec, workloads
 from fogflow_k8s.model.podfacts import condition
 from fogflow_k8s.model.release import Repair
 
@@ -74,7 +74,7 @@ def silent(cell: Cell | None, pods: Sequence[Obj], now: datetime, namespace: str
 
 
 def orphans(objects: Iterable[Obj], namespace: str, home: str) -> Finding | None:
-    """The Deployments and Services of tasks, when nobody is left who would end them."""
+    """The objects of tasks, when nobody is left who would end them."""
     names = tuple(f"{o['kind']}/{o['metadata']['name']}" for o in tasks_in(objects))
     if not names:
         return None
@@ -101,7 +101,9 @@ def works_for(binding: Obj | None, namespace: str) -> bool:
 
 
 def worker_is_gone(worker: Obj | None, pods: Sequence[Obj]) -> bool:
-    """Whether no worker is there, nor about to come."""
+    """Whether no worker is there, nor about to come. One that keeps its tasks, scaled to 0, finds them again when it is back."""
+    if worker and keeps_tasks(worker):
+        return False
     return not pods and not ((worker or {}).get("spec") or {}).get("replicas", 1 if worker else 0)
 
 

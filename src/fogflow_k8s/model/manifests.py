@@ -44,6 +44,7 @@ RESOURCES: dict[str, tuple[str, str, bool]] = {
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes", True),
 }
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
+_KEEPS_TASKS = "fogflow-k8s.io/keeps-tasks"  # on the worker of engine fogflow-k8s, by the chart
 _ROOT_CA = "kube-root-ca.crt"  # Kubernetes puts it into every namespace, a moment after the namespace is there
 
 
@@ -90,6 +91,11 @@ def component_of(obj: Obj) -> str:
 def workloads(objects: Iterable[Obj]) -> list[Obj]:
     """Those of the objects that run pods."""
     return [o for o in objects if o.get("kind") in WORKLOADS]
+
+
+def keeps_tasks(worker: Obj) -> bool:
+    """Whether a worker's tasks live on without it, so that nobody has to be restarted after it, nor it after others."""
+    return ((worker.get("metadata") or {}).get("annotations") or {}).get(_KEEPS_TASKS) == "true"
 
 
 def images(objects: Iterable[Obj]) -> dict[str, str]:

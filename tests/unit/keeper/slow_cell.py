@@ -40,6 +40,8 @@ AMQP_DEAD_S = 20.0  # RabbitMQ closes a connection whose other end is stopped
 RETRY_S = 11.0  # how long master and worker try to reach the bus after their start
 LATE_S = 1.0  # a kubelet tells of a restart that late
 LIVENESS_S = 60.0
+KEEPS_LIVENESS_S = 30.0  # of the worker that keeps its tasks
+REDIAL_S = 2.0
 NODE_S = 40.0  # until the cluster believes that a node is gone
 TOLERATION_S = 60.0
 
@@ -86,15 +88,18 @@ class SimPod:
 class Cell:
     """All members and their tasks."""
 
-    def __init__(self, *, functions=1, volatile=False, idempotent=False, metrics=True, shards=1, workers=1):
+    def __init__(self, *, functions=1, volatile=False, keeps=False, metrics=True, shards=1, workers=1):
         self.shards, self.workers = several(BROKER, shards), several(WORKER, workers)
         self.trio = (MASTER, *self.workers, DESIGNER)
         self.names = (*(n for n in MEMBERS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
         self.sets = {n for members in (self.shards, self.workers) for n in members if len(members) > 1}
         self.now, self.ids = 0.0, itertools.count(1)
-        self.functions, self.volatile, self.idempotent, self.metrics = functions, volatile, idempotent, metrics
+        self.functions, self.volatile, self.keeps, self.metrics = functions, volatile, keeps, metrics
         self.pods: list[SimPod] = []
         self.deployments: dict[str, str] = {}  # name: task id
+        self.of_worker: dict[str, str] = {}  # name: the worker that its label tells, of one that keeps its tasks
+        self.queued: list[tuple] = []  # (bus, worker, task): a queue that lasts takes what its worker is too late for
+        self.declared: set[tuple] = set()  # (bus, worker)
         self.database = {}
         self.epoch, self.bus_process, self.bus_back = 0, None, 0.0
         self.fetch = dict
@@ -139,7 +144,8 @@ class Cell:
         pod = next((p for p in self.pods if p.name == name), None)
         if pod is None:
             return
-        grace = GRACE.get(component(pod.component), 30.0) if grace is None else float(grace)
+        usual = 30.0 if self.keeps and pod.component in self.workers else GRACE.get(component(pod.component), 30.0)
+        grace = usual if grace is None else float(grace)
         if not pod.deleting:
             pod.deleting = True
             pod.terminates_at = self.now
@@ -154,6 +160,12 @@ class Cell:
         pod = self.of(name)
         if pod and pod.process and pod.lost_at is None:
             pod.process, pod.restart_at = None, self.now + 1.0
+
+    def roll(self, name):
+        """A rolling update's first half: the next pod is there, and the one before stays until it runs."""
+        old = self.of(name)
+        self.make(name)
+        return old
 
     def wedge(self, name):
         pod = self.of(name)
@@ -195,15 +207,14 @@ class Cell:
             pod.process = Process(self.now)
             if pod.component == DESIGNER and self.volatile:
                 self.database = copy.deepcopy(self.fetch())
-        if (
-            process
-            and process.stopped is not None
-            and self.now - process.stopped > LIVENESS_S
-            and pod.component not in self.workers
-        ):
+        if process and process.stopped is not None and self.now - process.stopped > self._patience(pod.component):
             pod.process, pod.restart_at = None, self.now + 1.0
         if pod.deleting:
             self._end(pod)
+
+    def _patience(self, name):
+        """How long a kubelet lets one be silent; upstream's worker it does not ask."""
+        return LIVENESS_S if name not in self.workers else KEEPS_LIVENESS_S if self.keeps else 1e9
 
     def _end(self, pod):
         process = pod.process
@@ -212,6 +223,9 @@ class Cell:
             return
         polite = process.stopped is None and pod.component != DESIGNER
         if polite and self.now - pod.terminates_at >= EXIT_S:
+            if self.keeps and pod.component in self.workers:
+                self.pods.remove(pod)  # it takes no task along, and does not take its leave
+                return
             if pod.component in self.workers and process.tasks:
                 self._remove_task(process, next(iter(process.tasks)))
                 return
@@ -228,6 +242,8 @@ class Cell:
             return self.process(DISCOVERY) is not None
         if name in {MASTER, DESIGNER}:
             return self.bus_up
+        if name in self.workers and self.keeps:
+            return True
         if name in self.workers and self.metrics:
             return self.bus_up and self.consuming(MASTER) > 0 and self.consuming(name) == 0
         if name in self.workers:
@@ -282,13 +298,31 @@ class Cell:
                 del process.workers[worker]
 
     def _run_worker(self, process, name):
-        joined = self._connect(process)
+        joined = self._dial_again(process, name) if self.keeps else self._connect(process)
         if joined or self.now - process.beat >= 10.0:
             process.beat = self.now
             if self.bus_up and process.epoch is not None:  # its publisher dials again, deaf or not
                 for master in self.running(MASTER):
                     if self._hears(master):
                         master.workers[name] = (self.now, len(process.tasks))
+
+    def _dial_again(self, process, name):
+        """One that keeps its tasks: the bus may come and go, its queue waits for it, and what runs it reads off the cluster."""
+        dials = self.bus_up and self.now - process.born >= 0.5 and self.now - self.bus_back >= REDIAL_S
+        joined = dials and process.epoch is None
+        if dials and process.epoch != self.epoch:
+            process.epoch = self.epoch
+            self.declared.add((self.epoch, name))
+        if self._hears(process):
+            mine = [each for each in self.queued if each[:2] == (self.epoch, name)]
+            self.queued = [each for each in self.queued if each not in mine]
+            for _, _, task in mine:
+                self._launch(process, name, task)
+        process.tasks = {one: task for one, task in self.deployments.items() if self.of_worker.get(one) == name}
+        for one, task in process.tasks.items():  # subscriptions that the broker lost
+            if (broker := self.process(self.shard_of(name))) and (self.now % 10.0 == 0.0):
+                broker.state.setdefault(f"s:{one}", {"reference": f"http://{one}", "Subscriber": {"Correlator": task}})
+        return joined
 
     def _run_designer(self, process, _):
         if process.epoch is None and (self.now - process.born) % 5.0 >= 1.0:  # it tries for ever, every 5 s
@@ -326,18 +360,22 @@ class Cell:
         worker = self.process(name)
         if name and self._hears(master) and worker and self._hears(worker):
             self._launch(worker, name, plan[entity])
+        elif name and self._hears(master) and (self.epoch, name) in self.declared:
+            self.queued.append((self.epoch, name, plan[entity]))
 
     def load(self, name):
         process = self.process(name)
         return len(process.tasks) if process else 0
 
     def _launch(self, worker, of, task):
-        if self.idempotent and task in self.deployments.values():
+        if self.keeps and (there := [one for one, known in self.deployments.items() if known == task]):
+            self.of_worker[there[0]] = of  # the same objects, whoever is told
             return
         name = f"fogflow-task-{next(self.ids)}"
         for earlier in [one for one, known in worker.tasks.items() if known == task]:
             del worker.tasks[earlier]  # forgotten, and runs on
         self.deployments[name] = worker.tasks[name] = task
+        self.of_worker[name] = of
         if broker := self.process(self.shard_of(of)):
             broker.state[f"s:{name}"] = {"reference": f"http://{name}", "Subscriber": {"Correlator": task}}
             broker.state[f"e:Out.{task}"] = {}
@@ -414,7 +452,7 @@ class Cell:
             pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
             beats=beats, workers=self.workers, workload=workload, brokers=brokers, shards=self.shards,
             discovery=copy.deepcopy(held.pop(DISCOVERY)), broker=copy.deepcopy(held.pop(BROKER)), more=copy.deepcopy(held),
-            functions=functions, designer=database, tasks=tuple(sorted(self.deployments)),
+            functions=functions, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
         )  # fmt: skip
         return seen, SLOW_S * len(hung)
 
@@ -452,7 +490,8 @@ class Cell:
         if not self.bus_up:
             return "the bus is down"
         for name in self.trio:
-            if self.consuming(name) != 1 or not self.running(name):
+            most = 2 if self.keeps and name in self.workers else 1  # while one follows the other
+            if not 1 <= self.consuming(name) <= most or not self.running(name):
                 return f"{name} does not consume"
         master = self.process(MASTER)
         if set(self.workers) - master.workers.keys():
@@ -464,7 +503,7 @@ class Cell:
         if sorted(self.deployments.values()) != wanted:
             return f"tasks {sorted(self.deployments.values())}"
         of = {task: name for name in self.workers for task in self.process(name).tasks}
-        if of.keys() != self.deployments.keys() and not self.idempotent:
+        if of.keys() != self.deployments.keys():
             return "a task that its worker does not know of"
         planned = sorted(t for _, plan in master.tasks.values() for t in plan.values())
         if planned != wanted:

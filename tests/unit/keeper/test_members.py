@@ -288,6 +288,27 @@ def test_a_look_at_several(discovery, broker):
     assert seen.workload == 5
 
 
+def test_queues_of_other_names_are_watched_and_the_master_still_knows_workers_by_their_ids():
+    """Two consumers while one worker follows the other are no fault."""
+    metrics = "\n".join(
+        f'rabbitmq_detailed_queue_consumers{{vhost="/",queue="{queue}"}} {count}'
+        for queue, count in (("fogflow-k8s.Worker.001", 2), ("fogflow-k8s.Worker.001.1", 1), ("Worker.001", 7))
+    )
+    workers = {"Worker.001": {"workload": 3}, "Worker.001.1": {"Last_Heartbeat_Update": "2027", "workload": 2}}
+    with (
+        stub({"GET /status": "ok", "GET /workers": workers}) as master,
+        stub({"GET /metrics/detailed?family=queue_consumer_count": metrics}) as bus,
+    ):
+        members = Members(
+            "001", urls(**{MASTER: master.url, RABBITMQ: bus.url}), workers=several(WORKER, 2), keeps_tasks=True,
+            worker_queues=("fogflow-k8s.Worker.001", "fogflow-k8s.Worker.001.1"),
+        )  # fmt: skip
+        seen = look(members, NoKube(), Memory())
+    assert [seen.consumers[name] for name in seen.workers] == [2, 1]
+    assert [seen.beat(name) for name in seen.workers] == ["listed", "2027"]
+    assert (seen.workload, seen.keeps_tasks) == (5, True)
+
+
 def test_a_master_that_lists_nobody_is_told_from_one_that_does_not_answer():
     with stub({"GET /status": "ok", "GET /workers": {}}) as master:
         seen = look(Members("001", urls(**{MASTER: master.url})), NoKube(), Memory())

@@ -68,7 +68,7 @@ def asked(api):
     found = set()
     for key, _, _ in api.asked:
         method, path = key.split("?")[0].split(" ")
-        match = re.fullmatch(r"/(?:api|apis/(\w+))/v1/namespaces/([^/]+)/(\w+)(?:/([^/]+))?", path)
+        match = re.fullmatch(r"/(?:api|apis/([\w.]+))/v1/namespaces/([^/]+)/(\w+)(?:/([^/]+))?", path)
         group, namespace, resource, name = match.groups(default="")
         verb = VERBS.get(method) or ("get" if name else "list")
         found.add((namespace, group, resource, name, verb))
@@ -96,9 +96,9 @@ def rules(path, number):
     return re.split(r"\n---|\n\{\{- end", text)[0]
 
 
-def task_rules():
+def task_rules(name="keeper.taskRules"):
     text = (TEMPLATES / "keeper/_keeper.tpl").read_text()
-    return text.split('"fogflow.keeper.taskRules" -}}\n')[1].split("{{- end }}")[0]
+    return text.split(f'"fogflow.{name}" -}}}}\n')[1].split("{{- end }}")[0]
 
 
 def generalized(calls, named):
@@ -119,6 +119,21 @@ def test_the_keepers_roles_allow_what_its_code_calls_and_nothing_else(kube, api)
     text = rules("keeper/role.yaml", 1)
     granted = allowed(text, "ns") | allowed(task_rules(), "ns-tasks")
     assert generalized(asked(api), {"configmaps", "secrets"}) == granted
+
+
+def test_where_tasks_outlive_their_worker_the_keeper_may_only_count_them(kube, api):
+    kube.tasks()
+    assert generalized(asked(api), set()) == allowed(task_rules("keeper.keptTaskRules"), "ns-tasks")
+
+
+def test_there_leave_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
+    api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
+    leave_module.leave(kube, 0.0, kept=True)
+    in_tasks = {each for each in asked(api) if each[0] == "ns-tasks"}
+    assert generalized(in_tasks, set()) == allowed(task_rules("leave.keptTaskRules"), "ns-tasks")
+    assert [key.split("/")[-2:] for key in api.calls if key.startswith("DELETE")] == [
+        [kind, "fogflow-task-1"] for kind in ("deployments", "services", "configmaps", "networkpolicies")
+    ]
 
 
 def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
@@ -284,7 +299,8 @@ def test_leave_exits_with_0_whatever_happens(kube, monkeypatch, capsys):
 
     monkeypatch.setattr(leave_module, "Kube", lambda *_: kube)
     monkeypatch.setattr(kube, "scale", broken)
-    assert leave_module.main(["--release=fogflow", "--namespace=ns", "--tasks-namespace=ns-tasks"]) == 0
+    arguments = ["--release=fogflow", "--namespace=ns", "--tasks-namespace=ns-tasks", "--worker-keeps-tasks"]
+    assert leave_module.main(arguments) == 0
     assert "tasks may be left in namespace ns-tasks" in capsys.readouterr().out
 
 

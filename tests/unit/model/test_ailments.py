@@ -91,6 +91,8 @@ def test_only_what_a_worker_made_is_a_task():
         ({"spec": {"replicas": 0}}, [{}], False),  # on its way out, taking its tasks along
         ({"spec": {"replicas": 1}}, [], False),  # on its way in
         ({"spec": {}}, [], False),
+        # it finds its tasks again when it is back
+        ({"metadata": {"annotations": {"fogflow-k8s.io/keeps-tasks": "true"}}, "spec": {"replicas": 0}}, [], False),
     ],
 )
 def test_when_a_worker_is_gone(worker, pods, gone):

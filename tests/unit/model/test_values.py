@@ -88,6 +88,12 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"rabbitmq": {"auth": {"password": "x" * 16, "existingSecret": "y"}}}, "exclude each other"),
         ({"rabbitmq": {"external": {"host": "x"}}}, "needs a login"),
         ({"networkPolicy": {"edges": {"cidrs": ["anywhere"]}}}, "pattern"),
+        ({"worker": {"engine": "ours"}}, "upstream"),
+        ({"worker": {"tasks": {"requests": {"memory": "1Gi"}}}}, "requests.memory is 1Gi, but limits.memory is 256Mi"),
+        (
+            {"worker": {"engine": "fogflow-k8s"}, "configJson": {"hostPath": {"path": "/x"}}},
+            "use config, or worker.engine upstream",
+        ),
         ({"broker": "x"}, "valid dictionary"),
     ],
 )
