@@ -15,6 +15,7 @@ GOLDEN = (
     "external-rabbitmq",
     "gateway",
     "ingress",
+    "own-worker",
     "persistence",
     "private-registry",
     "several",

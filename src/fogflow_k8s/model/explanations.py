@@ -67,7 +67,7 @@ WHY: dict[str, str] = {
     "FK-7003": "`kubectl rollout pause` was used on it, by hand or by a tool, and nobody resumed it.",
     "FK-7004": "Helm notes what it is about to do before it does it. Whoever is killed in between leaves the release pending (or uninstalling), and Helm refuses every upgrade. Going back to the last revision that worked makes it usable; nothing of the history is lost. `deploy` does the same.",
     "FK-7005": "Each operation holds the release's Lease and renews it every 5 s. While it does, nobody else touches the release; one that gave no sign of life for 15 s is dead, and is taken over from.",
-    "FK-7006": "A worker takes its tasks along when it ends. One that was killed together with its release, or lost its rights first, could not. Without a worker nobody ends them: they go on using the nodes and publishing.",
+    "FK-7006": "Upstream's worker takes its tasks along when it ends; those of engine fogflow-k8s go with its release. One that was killed together with its release, or lost its rights first, could not. Without a worker nobody ends them: they go on using the nodes and publishing.",
     "FK-7007": "Kubernetes removes a namespace when the last object in it has gone. The evidence has its own words, and the objects that finalizers hold. A finalizer is a promise that somebody cleans up first, so none is removed by us.",
     "FK-7008": "Volumes outlive a release so that its data does. This one belongs to no workload any more; a release that is deployed here again with persistence may take it up.",
     "FK-7009": "RabbitMQ and those who log in read the password when they start. Those that restart by chance now would be refused.",

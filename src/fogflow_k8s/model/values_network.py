@@ -17,7 +17,7 @@ class ApiServer(Part):
 
 
 class Monitoring(Part):
-    """Who may read the metrics of RabbitMQ and the keeper."""
+    """Who may read the metrics of RabbitMQ, the keeper and the worker of engine fogflow-k8s."""
 
     namespaces: list[Name] = Field(default_factory=list)
     """Names of namespaces."""
