@@ -160,7 +160,7 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     memory.order = {name: identity(seen, name) for name in (MASTER, *seen.workers)}
     if seen.functions == 0 and consumes(seen, DESIGNER):
         memory.order[DESIGNER] = pod.identity
-        _done(memory, mend, now)
+        _done(seen, memory, mend, now)
         return []
     return [_replay(seen, memory, mend, pod)]
 
@@ -251,13 +251,14 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
             memory.mend = Mend(why, mend.began, ids, replays=mend.replays, thorough=True)
             return []
         memory.order[DESIGNER] = pod.identity
-        _done(memory, mend, now)
+        _done(seen, memory, mend, now)
     elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
         mend.old[DESIGNER] = pod.identity
     return []
 
 
-def _done(memory: Memory, mend: Mend, now: float) -> None:
+def _done(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
     memory.mend, memory.mended_at = None, now
-    memory.mends = [*memory.mends, {"what": "master, worker and designer in order again", "why": mend.why,
+    those = "master and designer" if seen.keeps_tasks else "master, worker and designer"
+    memory.mends = [*memory.mends, {"what": f"{those} in order again", "why": mend.why,
                                     "seconds": round(now - mend.began, 1)}][-20:]  # fmt: skip
