@@ -148,20 +148,37 @@ def test_another_engine_brings_every_task_back_once(keeps):
     assert [action.kind for _, action in after.log if action.component == DESIGNER] == ["replay"]
 
 
+def a_cell(**more):
+    """One look in the middle of a mend: the master is new, and everything else in order."""
+    pods = {name: (Pod(f"{name}-x", f"{name}/0"),) for name in MEMBERS}
+    held = {"discovery": {}, "broker": {}, "functions": 1, "designer": {"f": 1}, "tasks": (), "brokers": 1}
+    said = {"answers": {MASTER: True}, "worker_beat": "1", "consumers": dict.fromkeys(TRIO, 1), "pods": pods}
+    return Seen(keeps_tasks=True, **{**held, **said, **more})
+
+
+def with_a_new_master():
+    return Memory(order={MASTER: "before", WORKER: KEPT, DESIGNER: f"{DESIGNER}/0"})
+
+
 def test_upstreams_worker_that_is_still_ending_is_waited_for_before_the_replay():
     """It hears the replay as well, and would start every task a second time."""
-    pods = {name: (Pod(f"{name}-x", f"{name}/0"),) for name in (*MEMBERS,)}
-    held = {"discovery": {}, "broker": {}, "functions": 1, "designer": {"f": 1}}
-    common = {"keeps_tasks": True, "answers": {MASTER: True}, "worker_beat": "1", "tasks": (), "brokers": 1, **held}
-    consumers = dict.fromkeys(TRIO, 1)
+    pods, memory = a_cell().pods, with_a_new_master()
     old = Pod("old", "w/0", deleting=True)
-    memory = Memory(order={MASTER: "before", WORKER: KEPT, DESIGNER: f"{DESIGNER}/0"})
     for now in range(30):
-        seen = Seen(pods={**pods, WORKER: (old, *pods[WORKER])}, consumers=consumers, **common)
-        actions, memory = decide(seen, memory, float(now))
+        actions, memory = decide(a_cell(pods={**pods, WORKER: (old, *pods[WORKER])}), memory, float(now))
         assert not [action for action in actions if action.component == DESIGNER]
-    actions, _ = decide(Seen(pods=pods, consumers=consumers, **common), memory, 31.0)
+    actions, _ = decide(a_cell(), memory, 31.0)
     assert [(action.kind, action.component) for action in actions] == [("replay", DESIGNER)]
+
+
+def test_a_replay_to_a_master_that_lists_no_worker_is_repeated():
+    """What it has for nobody it drops for good."""
+    memory = with_a_new_master()
+    for now in range(3):
+        _, memory = decide(a_cell(), memory, float(now))
+    assert memory.mend.replaying
+    _, memory = decide(a_cell(worker_beat=""), memory, 5.0)
+    assert not memory.mend.replaying
 
 
 @pytest.mark.parametrize("count", [1, 3])
