@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from report import report
 
+from tests.unit.keeper import slow_cell
 from tests.unit.keeper.slow_cell import KEEPS_LIVENESS_S, NODE_S, TOLERATION_S, Cell, Keeper, settled
 from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit, story
 
@@ -169,6 +170,21 @@ def test_upstreams_worker_that_is_still_ending_is_waited_for_before_the_replay()
         assert not [action for action in actions if action.component == DESIGNER]
     actions, _ = decide(a_cell(), memory, 31.0)
     assert [(action.kind, action.component) for action in actions] == [("replay", DESIGNER)]
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_what_came_while_no_worker_was_listed_is_replayed_and_nothing_else(comes, monkeypatch):
+    keeper = keeping()
+    cell, tasks = keeper.cell, dict(keeper.cell.deployments)
+    hit(keeper, "node", WORKER)
+    keeper.run(cell.now + 60.0)
+    if comes:
+        monkeypatch.setattr(slow_cell, "DEVICES", (*slow_cell.DEVICES, "T4"))
+        assert cell.appear("T4")
+    converge(keeper, 200.0, most=2)
+    assert [action.component for _, action in keeper.log] == [MASTER, DESIGNER] * comes
+    assert tasks.items() <= cell.deployments.items()
+    assert len(cell.deployments) == len(tasks) + comes
 
 
 def test_a_replay_to_a_master_that_lists_no_worker_is_repeated():

@@ -159,6 +159,10 @@ class Memory:
     """How many it has made since: what the next replay should make again."""
     tasks: tuple[str, ...] = ()
     """The task Deployments of the last look."""
+    heard: frozenset[str] = frozenset()
+    """Registrations at discovery when the master last had a worker to give tasks to."""
+    unheard: bool = False
+    """Whether it has had none since; of workers that keep their tasks."""
     mend: Mend | None = None
     mended_at: float = float("-inf")
     """When the last one was over."""

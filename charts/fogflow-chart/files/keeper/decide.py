@@ -9,7 +9,8 @@ The rules, from runs of the real programs:
   back is one: a master without plans, a worker without tasks, then the designer anew.
   Of several workers all are replaced: nobody can tell whose tasks the master still plans.
 - Where tasks outlive their worker (Seen.keeps_tasks), only master and designer hang together: a replay doubles nothing. The
-  worker is never restarted and its tasks are never removed from here, and its own loss needs nothing.
+  worker is never restarted and its tasks are never removed from here, and its own loss needs nothing, unless something came
+  while the master listed none: it has dropped that task for good, and the replay brings it.
 - Discovery and broker lose everything with their process, and take it back through their own API.
 """
 
@@ -30,6 +31,7 @@ from signs import (
     lasted,
     of_master,
     orphaned,
+    overlooked,
 )
 from wedged import left_behind, unwedge
 
@@ -101,6 +103,7 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     """The mend that is needed, if one is. Also learns the first order of a new cell."""
     chain, ids = seen.chain, {name: found for name, found in identities(seen).items() if found}
     orphans = 0 if seen.keeps_tasks else orphaned(seen, memory, now)
+    came = overlooked(seen, memory)
     deaf = [name for name in chain if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
         return Mend(f"{', '.join(deaf)} {'is' if len(deaf) == 1 else 'are'} deaf on the bus", now, ids)
@@ -122,7 +125,11 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     new = KEPT if seen.keeps_tasks else ""  # one more worker lacks nothing, where those of before go on
     changed = [name for name in seen.trio if memory.order.setdefault(name, new) != ids[name]]
     if not changed:
-        return _reaping(orphans, memory, ids, now)
+        return (
+            Mend("what came while no worker was listed has no task", now, ids)
+            if came
+            else _reaping(orphans, memory, ids, now)
+        )
     old = dict(ids)
     if changed == [MASTER] and now - memory.mended_at > LATE_S:
         del old[MASTER]  # it is new and has no plans
@@ -258,7 +265,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
 
 
 def _done(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
-    memory.mend, memory.mended_at = None, now
+    memory.mend, memory.mended_at, memory.unheard = None, now, False  # the replay was for all that came
     those = "master and designer" if seen.keeps_tasks else "master, worker and designer"
     memory.mends = [*memory.mends, {"what": f"{those} in order again", "why": mend.why,
                                     "seconds": round(now - mend.began, 1)}][-20:]  # fmt: skip

@@ -69,6 +69,19 @@ def all_run(seen: Seen) -> bool:
     return all(map(seen.settled, seen.chain)) and all(any(p.ready for p in seen.pods.get(n, ())) for n in others)
 
 
+def overlooked(seen: Seen, memory: Memory) -> bool:
+    """Whether something came while the master had nobody to give its task to: it drops such a task for good."""
+    if not seen.keeps_tasks or seen.discovery is None or seen.worker_beat is None:
+        return False
+    if not any(seen.beat(name) for name in seen.workers):
+        memory.unheard = True
+        return False
+    registered = frozenset(key for key in seen.discovery if key.startswith("r:"))
+    came, memory.heard = memory.unheard and bool(registered - memory.heard), registered
+    memory.unheard = False
+    return came
+
+
 ORPHAN_S = 25.0
 """More than two heartbeats of the worker, each of which tells how many tasks it has."""
 
