@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 # those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
 ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
 
-.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis kills generate dist clean
+.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis kills generate lock dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
@@ -53,6 +53,9 @@ kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each oper
 
 generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md
 	$(BIN)/python scripts/generate.py
+
+lock: .venv/ready  ## what is in the worker's image: newest versions that fit pyproject.toml, with their hashes
+	$(BIN)/python scripts/lock_worker.py
 
 dist: .venv/ready
 	rm -rf dist && $(BIN)/python -m build --wheel --outdir dist .

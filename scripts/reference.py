@@ -47,6 +47,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "images check": ("fogflow-k8s images check --pin digests.yaml",),
     "images mirror": ("fogflow-k8s images mirror --to registry.example:5000/fogflow --values-out mirror.yaml",),
     "images load": ("fogflow-k8s images load fogflow.tar",),
+    "images build": ("fogflow-k8s images build --load default", "fogflow-k8s images build --platform linux/arm64 --save worker.tar"),
     "sandbox up": ("fogflow-k8s sandbox up", "fogflow-k8s sandbox up --real --nodes 3"),
     "sandbox down": ("fogflow-k8s sandbox down",),
     "sandbox status": ("fogflow-k8s sandbox status",),

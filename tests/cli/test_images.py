@@ -2,6 +2,7 @@
 
 import pytest
 
+from fogflow_k8s.actions.image_build import Built
 from fogflow_k8s.actions.image_check import Checked, Seen
 from fogflow_k8s.actions.images import Wanted
 from fogflow_k8s.actions.load_image import Loaded
@@ -54,6 +55,39 @@ def test_the_list(golden):
 def test_the_check(golden, name):
     golden(f"images-check-{name}.txt", drawn(screens.check_screen(CHECKED[name])))
     golden(f"images-check-{name}.json", as_json(screens.check_document(CHECKED[name])))
+
+
+@pytest.mark.parametrize("pushed", ["", SHA])
+def test_the_build(golden, pushed):
+    built = Built(
+        "docker.io/fogflow-k8s/worker:1.0.0", SHA, "linux/arm64", "docker.io/library/python:3.13-slim", SHA, 97 << 20
+    )
+    name = "images-build-pushed" if pushed else "images-build"
+    golden(f"{name}.txt", drawn(screens.build_screen(built, pushed)))
+    golden(f"{name}.json", as_json(screens.build_document(built, pushed)))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--tag", "UPPER"], "not an image's name"),
+        (["--push", "r.example/worker"], "it has no tag"),
+        (["--platform", "arm64"], "not a platform"),
+        (["--platform", "linux/s390x", "--context", "out"], "only for linux/amd64, linux/arm64"),
+    ],
+)
+def test_what_a_build_refuses(tmp_path, words, says):
+    assert says in tool("images", "build", *words, code=2, cwd=tmp_path).stderr
+
+
+def test_a_build_without_an_engine(tmp_path):
+    env = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
+    assert "no Docker engine" in tool("images", "build", code=10, cwd=tmp_path, **env).stderr
+
+
+def test_a_build_for_a_sandbox_that_does_not_run(tmp_path):
+    env = {"FOGFLOW_K8S_STATE": str(tmp_path)}
+    assert "no sandbox absent is running" in tool("images", "build", "--load", "absent", code=41, **env).stderr
 
 
 def test_the_mirror(golden):

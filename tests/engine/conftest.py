@@ -25,6 +25,7 @@ from tests.real.images import write_archive
 ADVICE = "these tests need {}: as root, apt-get install docker.io (its engine need not run)"
 UPSTREAM, MIRROR = "127.0.0.1:5000", "127.0.0.1:5001"
 START_S = 60  # a hang guard
+GROUP = f"fogflow-k8s-test-{os.getpid()}"  # below it are the cgroups of containers that were run
 
 
 class Machine:
@@ -61,7 +62,7 @@ class Machine:
         )  # 20.10 writes one always
         flags = {
             "config-file": settings, "data-root": self.disk("data"), "exec-root": "/run/docker", "pidfile": "/run/docker.pid",
-            "host": f"unix://{self.socket}", "bridge": "none", "iptables": "false", "ip-masq": "false",
+            "host": f"unix://{self.socket}", "cgroup-parent": GROUP, "bridge": "none", "iptables": "false", "ip-masq": "false",
         }  # fmt: skip
         dockerd = {
             "name": "dockerd",
@@ -100,6 +101,10 @@ class Machine:
         """Cut its power."""
         self.process.kill()
         self.process.wait(timeout=START_S)
+        for parent in Path("/sys/fs/cgroup").glob(f"**/{GROUP}"):
+            for group in sorted((path for path in parent.rglob("*") if path.is_dir()), reverse=True):
+                group.rmdir()
+            parent.rmdir()
 
     def disk(self, name: str) -> Path:
         """A folder of one of its programs."""
@@ -184,7 +189,8 @@ def _footprint() -> dict[str, set[str]]:
     usual = {
         path for path in ("/var/run/docker.sock", "/var/lib/docker", "/etc/docker/key.json") if Path(path).exists()
     }
-    groups = {str(path) for path in Path("/sys/fs/cgroup").glob("*/docker*")}
+    groups = {str(path) for path in Path("/sys/fs/cgroup").glob("**/docker*")}
+    groups |= {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{GROUP}*")}
     return {
         "mounts": mounts,
         "links": {link.name for link in Path("/sys/class/net").iterdir()},

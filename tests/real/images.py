@@ -18,9 +18,17 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from fogflow_k8s.actions import worker_app
+from fogflow_k8s.actions.image_build import NAME
+from fogflow_k8s.adapters import layers
+from fogflow_k8s.adapters.assets import asset
+from fogflow_k8s.adapters.process import SystemRunner
+from fogflow_k8s.engine.reporter import Silent
 
 STANDINS = Path(__file__).parents[1] / "standins"
 APP_VERSION = "3.2.8"
@@ -81,6 +89,7 @@ IMAGES = {
         shell=False,
     ),
 }
+OURS = "fogflow-k8s-worker"
 GO = ("discovery", "broker", "master", "worker", "designer", "operator")
 _APPLETS = ("sh", "sleep", "httpd", "wget", "nc", "cat", "echo", "ls", "ip", "nslookup", "env", "kill", "ps", "hostname", "id",
             "true", "false", "date", "touch", "mkdir", "mount", "grep", "head", "seq", "dd", "timeout", "cp", "rm", "tail")  # fmt: skip
@@ -94,7 +103,9 @@ def build(folder: Path, *, names=None, say=lambda _: None) -> dict[str, Path]:
         made = {}
         for name in names or [*IMAGES, *GO]:
             start = time.monotonic()
-            made[name] = _go(name, folder) if name in GO else _debian(name, folder)
+            made[name] = (
+                _own_worker(folder) if name == OURS else _go(name, folder) if name in GO else _debian(name, folder)
+            )
             say(f"{name:<14} {made[name].stat().st_size >> 20:>4} MiB  {time.monotonic() - start:5.1f} s")
         return made
 
@@ -228,20 +239,50 @@ def _go(name: str, folder: Path) -> Path:
     return archive
 
 
-def write_archive(path: Path, tags, layer: bytes, config: dict) -> None:
-    """An image of one layer, in the form of `docker save`; complete or not there."""
+def _own_worker(folder: Path) -> Path:
+    """Our own worker as the product makes it, on Debian's Python instead of python:3.13-slim: both have glibc."""
+    python, ours = _debian("python", folder), Path(worker_app.__file__).parents[1]
+    parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(__file__), *sorted(ours.rglob("*.py"))]
+    digest = hashlib.sha256(python.name.encode() + b"".join(part.read_bytes() for part in parts)).hexdigest()[:12]
+    archive = folder / f"{OURS}-{digest}.tar"
+    if not archive.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            worker_app.make(Path(made), "linux/amd64", SystemRunner(), Silent())
+            added = layers.packed(Path(made), "app")
+        with tarfile.open(python) as base:
+            below = gzip.decompress(base.extractfile("layer.tar").read())
+        said = _of_recipe()
+        config = {**said, "Env": [*IMAGES["python"].config["Env"], *said["Env"]]}
+        write_archive(archive, (NAME,), below, config, added)
+    return archive
+
+
+def _of_recipe() -> dict:
+    """What the Containerfile says of the container."""
+    said = dict(line.split(" ", 1) for line in asset("Containerfile").read_text().splitlines() if line[:1].isupper())
+    return {"Env": said["ENV"].split(), "User": said["USER"], "Entrypoint": json.loads(said["ENTRYPOINT"])}
+
+
+def write_archive(path: Path, tags, layer: bytes, config: dict, *above: bytes) -> None:
+    """An image of one layer (or more), in the form of `docker save`; complete or not there."""
+    stack = {f"layer{number or ''}.tar": content for number, content in enumerate((layer, *above))}
     about = {
         "architecture": "amd64",
         "os": "linux",
         "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{hashlib.sha256(one).hexdigest()}" for one in stack.values()],
+        },
     }
-    manifest = [{"Config": "config.json", "RepoTags": list(tags), "Layers": ["layer.tar"]}]
+    manifest = [{"Config": "config.json", "RepoTags": list(tags), "Layers": list(stack)}]
     files = {"manifest.json": json.dumps(manifest).encode(), "config.json": json.dumps(about).encode()}
-    packed = gzip.compress(layer, compresslevel=1, mtime=0)  # here, once; a push would do it at every load
+    packed = {
+        name: gzip.compress(one, compresslevel=1, mtime=0) for name, one in stack.items()
+    }  # once, not at every load
     half = path.with_suffix(".half")
     with tarfile.open(half, mode="w") as archive:
-        for name, content in [*files.items(), ("layer.tar", packed)]:
+        for name, content in [*files.items(), *packed.items()]:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))

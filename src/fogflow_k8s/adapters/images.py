@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import grp
+import io
 import os
 import pwd
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fogflow_k8s.adapters.engine_words import mend_of
 from fogflow_k8s.errors import PreflightFailed
 
 SOCKET = "/var/run/docker.sock"
@@ -112,6 +114,63 @@ def names() -> set[str]:
     with connected() as client:
         found = client.images.list()
     return {name for image in found for name in [*image.tags, *(image.attrs.get("RepoDigests") or [])]}
+
+
+def build(context: bytes, name: str, platform: str, arguments: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Build a context (a tar with a Containerfile) under a name; the image's id and the digests of its layers.
+
+    Raises PreflightFailed with the engine's words.
+    """
+    with connected(_LOAD_S) as client, _refused(f"the Docker engine could not build {name}"):
+        lines = client.api.build(
+            fileobj=io.BytesIO(context), custom_context=True, dockerfile="Containerfile", tag=name, platform=platform,
+            buildargs=dict(arguments), rm=True, forcerm=True, decode=True,
+        )  # fmt: skip
+        _follow(lines)
+        about = client.images.get(name).attrs
+    return str(about["Id"]), tuple(about["RootFS"]["Layers"])
+
+
+def save(name: str) -> Iterator[bytes]:
+    """An image of the engine as an archive. Raises PreflightFailed."""
+    with connected(_LOAD_S) as client, _refused(f"the Docker engine has no image {name} to save"):
+        yield from client.images.get(name).save(named=name)
+
+
+def push(name: str, target: str) -> str:
+    """Give an image of the engine a name in a registry and send it there; its digest. Raises PreflightFailed."""
+    repository, _, tag = target.rpartition(":")
+    with connected(_LOAD_S) as client, _refused(f"{target} could not be pushed"):
+        client.api.tag(name, repository, tag)
+        digest = ""
+        for line in _follow(client.api.push(repository, tag=tag, stream=True, decode=True)):
+            digest = str((line.get("aux") or {}).get("Digest") or digest)
+    return digest
+
+
+def _follow(lines: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything that the engine says while it works. Raises what it calls an error as the SDK's own."""
+    import docker
+
+    said = []
+    for line in lines:
+        if error := line.get("error"):
+            raise docker.errors.APIError(str(error))
+        said.append(line)
+    return said
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """What the SDK runs into meanwhile, as ours."""
+    import docker
+    import requests
+
+    try:
+        yield
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        text = str(getattr(error, "explanation", None) or error).strip()
+        raise PreflightFailed(f"{what}: {text[-300:]}", hint=mend_of(text)) from error
 
 
 def _place() -> Place:

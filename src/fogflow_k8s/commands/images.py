@@ -1,4 +1,4 @@
-"""`images list`, `check`, `mirror` and `load`."""
+"""`images list`, `check`, `mirror`, `load` and `build`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, existing, helm_binary, print_json, session
 
 if TYPE_CHECKING:
+    from fogflow_k8s.actions.image_build import Built
     from fogflow_k8s.actions.image_check import Nodes, Secrets
     from fogflow_k8s.actions.images import Wanted
 
 app = typer.Typer(
-    name="images", help="The images that the chart runs: list, check, mirror, load.", no_args_is_help=True, rich_markup_mode=None
+    name="images", help="The images that the chart runs: list, check, mirror, load, build.", no_args_is_help=True, rich_markup_mode=None
 )  # fmt: skip
 PREFLIGHT = 10
 
@@ -155,6 +156,87 @@ def load(
     existing(archive, "FILE.tar")
     loaded = action(archive, _wanted(me, config, values, set_), me.reporter)
     print_json(screens.load_document(loaded)) if output == "json" else me.show(screens.load_screen(loaded))
+
+
+@app.command()
+def build(
+    ctx: typer.Context,
+    platform: Annotated[
+        str,
+        typer.Option(
+            "--platform",
+            metavar="OS/ARCH",
+            autocompletion=complete.words("linux/amd64", "linux/arm64"),
+            help="linux/amd64 or linux/arm64. [default: the engine's]",
+        ),
+    ] = "",
+    tag: Annotated[
+        str, typer.Option("--tag", metavar="IMAGE", help="Its name. [default: what the chart asks for]")
+    ] = "",
+    base: Annotated[
+        str, typer.Option("--base", metavar="IMAGE", help="With glibc and Python 3.13. [default: python:3.13-slim]")
+    ] = "",
+    load: Annotated[
+        str, typer.Option("--load", metavar="SANDBOX", help="Also give it to the nodes of that sandbox (`default`).")
+    ] = "",
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE.tar", help="Also write it as an archive, and say how nodes take it."),
+    ] = None,
+    push: Annotated[
+        str, typer.Option("--push", metavar="IMAGE", help="Also push it under this name, with the login of docker.")
+    ] = "",
+    context: Annotated[
+        Path | None,
+        typer.Option("--context", metavar="FOLDER", help="Build nothing: write what another builder needs there."),
+    ] = None,
+    output: Output = "table",
+) -> None:
+    """Build the image of fogflow-k8s's own worker with this machine's Docker engine; the same input gives the same layer."""
+    from fogflow_k8s.actions import image_build as action
+    from fogflow_k8s.adapters.process import SystemRunner
+    from fogflow_k8s.console import images as screens
+
+    me = session(ctx)
+    _platforms([platform] if platform else [])
+    runner, name = SystemRunner(echo=me.echo), tag or action.NAME
+    if context:
+        platform = platform or "linux/amd64"
+        action.write_context(context, platform, runner, me.reporter)
+        me.reporter.log(f"next: docker buildx build --platform {platform} --file {context}/Containerfile --tag {name} {context}")  # fmt: skip
+        return
+    if push:
+        action.named(push, "--push")  # before minutes are spent
+    if load:
+        _running(load)
+    built = action.build(name, base or action.BASE, platform, runner, me.reporter)
+    if save:
+        action.save(built, save, me.reporter)
+        me.reporter.log(f"next, on each node: ctr --namespace k8s.io images import {save.name}")
+    if load:
+        _into_sandbox(me, built, load)
+    digest = action.push(built, push, me.reporter) if push else ""
+    print_json(screens.build_document(built, digest)) if output == "json" else me.show(screens.build_screen(built, digest))  # fmt: skip
+
+
+def _running(sandbox: str) -> None:
+    from fogflow_k8s.sandbox import operate
+
+    operate.running(sandbox)
+
+
+def _into_sandbox(me: Session, built: Built, name: str) -> None:
+    """As `sandbox load` does, by way of an archive."""
+    import tempfile
+
+    from fogflow_k8s.actions import image_build as action
+    from fogflow_k8s.sandbox import operate
+
+    with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
+        archive = Path(folder, "worker.tar")
+        action.save(built, archive, me.reporter)
+        for loaded in operate.load_images(name, [archive], me.reporter):
+            me.reporter.log(f"loaded {loaded} into sandbox {name}")
 
 
 def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> Wanted:

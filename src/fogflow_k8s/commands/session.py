@@ -128,7 +128,7 @@ class Session:
 
         target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
         if self._begun is None or self._begun.target != target:
-            runner = SystemRunner(echo=self._echo)
+            runner = SystemRunner(echo=self.echo)
             try:
                 self._begun = Helm(runner, target, helm_binary(), version=_known_version())
             except ToolMissing:
@@ -137,7 +137,8 @@ class Session:
                 return Helm(runner, target)
         return self._begun
 
-    def _echo(self, line: str) -> None:
+    def echo(self, line: str) -> None:
+        """A command line that is about to be run; shown with -v."""
         if self.verbose:
             sys.stderr.write(f"    + {line}\n")
 

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fogflow_k8s.actions.image_build import Built
 from fogflow_k8s.actions.image_check import Checked
 from fogflow_k8s.actions.images import Wanted
 from fogflow_k8s.actions.load_image import Loaded
@@ -111,6 +112,30 @@ def load_screen(loaded: Loaded) -> RenderableType:
 def load_document(loaded: Loaded) -> dict[str, Any]:
     """The document of `images load -o json`."""
     return {"v": V, "loaded": list(loaded.names), "missing": [_image(use) for use in loaded.missing]}
+
+
+def build_screen(built: Built, pushed: str = "") -> RenderableType:
+    """What was built; `pushed`: the digest in the registry."""
+    lines = [
+        Text.assemble(("✔", "green"), f" {built.name}"),
+        Text(f"  for {built.platform}, on {built.base}"),
+        Text(f"  layer {built.layer}, {built.size / (1 << 20):.1f} MiB"),
+    ]
+    return Group(*lines, *([Text(f"  pushed as {pushed}")] if pushed else []))
+
+
+def build_document(built: Built, pushed: str = "") -> dict[str, Any]:
+    """The document of `images build -o json`."""
+    return {
+        "v": V,
+        "image": built.name,
+        "id": built.id,
+        "platform": built.platform,
+        "base": built.base,
+        "layer": built.layer,
+        "bytes": built.size,
+        "pushed": pushed or None,
+    }
 
 
 def _sent(copy: Copy) -> str:

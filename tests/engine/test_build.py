@@ -1,0 +1,85 @@
+"""`images build` against a real engine: always the same layer, nobody's root, and an archive and a registry that have it."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import docker.errors
+import pytest
+
+from fogflow_k8s import __version__
+from fogflow_k8s.sandbox.images import tags_of
+from tests.engine.conftest import MIRROR
+from tests.real import images
+
+WORK = Path(__file__).parents[2] / ".work"
+BASE = images.IMAGES["python"].tags[0]
+
+
+@pytest.fixture(scope="module")
+def base(machine):
+    """The engine, with a Python of Debian's packages in it."""
+    path = images.build(WORK / "images", names=["python"])["python"]
+    with contextlib.closing(machine.client()) as client, path.open("rb") as stream:
+        client.images.load(stream)
+        yield client
+        for name in {tag for image in client.images.list() for tag in image.tags}:
+            client.images.remove(name, force=True)
+        client.images.prune({"dangling": False})
+
+
+def build(machine, *words, code=0):
+    """`images build -o json`, in this machine's network: pip needs one, the engine is met at its socket."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fogflow_k8s", "images", "build", "--base", BASE, *map(str, words), "-o", "json"],
+        env=machine.env, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_two_builds_have_the_same_layer_and_nobody_is_root(machine, base):
+    first = build(machine)
+    assert first["image"] == f"docker.io/fogflow-k8s/worker:{__version__}"
+    base.images.remove(first["image"], force=True)  # and with it the engine's cache of that build
+    with pytest.raises(docker.errors.ImageNotFound):
+        base.images.get(first["image"])
+    again = build(machine)
+    assert again["layer"] == first["layer"]
+    assert again["layer"].startswith("sha256:")
+    config = base.images.get(again["image"]).attrs["Config"]
+    assert config["User"] == "65532:65532"
+    assert config["Entrypoint"] == ["python3", "-m", "fogflow_k8s.worker"]
+    assert worker(base, again, "--help").startswith(b"usage: ")
+    assert worker(base, again, entrypoint=["python3", "-c", "import os; print(os.getuid())"]) == b"65532\n"
+
+
+def worker(client, built, *words, **more):
+    """What a container of the image prints, with a root that nobody can write."""
+    settings = {"read_only": True, "network_mode": "none", "cap_drop": ["ALL"], "remove": True, "stderr": True}
+    return client.containers.run(built["image"], list(words), **settings, **more)
+
+
+@pytest.mark.usefixtures("base")
+def test_it_goes_into_an_archive_and_a_registry(machine, tmp_path):
+    archive, target = tmp_path / "worker.tar", f"{MIRROR}/fogflow-k8s/worker:one"
+    built = build(machine, "--tag", "mine/worker:one", "--save", archive, "--push", target)
+    assert tags_of(archive) == ["mine/worker:one"]
+    assert built["pushed"] == machine.crane("digest", target)
+    assert built["platform"] == "linux/amd64"
+
+
+@pytest.mark.usefixtures("base")
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (["--base", "docker.io/library/python:absent"], "could not build", 10),
+        (["--push", "127.0.0.1:9/worker:1"], "could not be pushed", 10),
+    ],
+)
+def test_what_the_engine_refuses_is_told_in_its_words(machine, words, says, code):
+    error = build(machine, *words, code=code)["error"]
+    assert says in error["message"]
+    assert error["hint"]

@@ -1,0 +1,22 @@
+"""What to do about the words of an engine that builds or pushes; those of 20.10, 25 and 28."""
+
+import pytest
+
+from fogflow_k8s.adapters.engine_words import mend_of
+
+
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ("denied: requested access to the resource is denied", "docker login"),
+        ("unauthorized: authentication required", "docker login"),
+        ("pull access denied for absent, repository does not exist or may require 'docker login'", "--base"),
+        ("manifest for python:absent not found: manifest unknown: manifest unknown", "--base"),
+        ('Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host', "--base"),
+        ("http: server gave HTTP response to HTTPS client", "insecure-registries"),
+        ("write /var/lib/docker/tmp/x: no space left on device", "docker system prune"),
+        ("something else", "docker version"),
+    ],
+)
+def test_the_mend(said, mend):
+    assert mend in mend_of(said)
