@@ -48,6 +48,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "images mirror": ("fogflow-k8s images mirror --to registry.example:5000/fogflow --values-out mirror.yaml",),
     "images load": ("fogflow-k8s images load fogflow.tar",),
     "images build": ("fogflow-k8s images build --load default", "fogflow-k8s images build --platform linux/arm64 --save worker.tar"),
+    "task list": ("fogflow-k8s task list", "fogflow-k8s task list -o wide"),
+    "task run": ("fogflow-k8s task run --image registry.example/counter:1 --input Temperature --output Count --param cpu-request=50m",),
+    "task logs": ("fogflow-k8s task logs run-3f09aa -f",),
+    "task stop": ("fogflow-k8s task stop run-3f09aa --yes",),
+    "task bench": ("fogflow-k8s task bench 100 --rate 20 -o json",),
     "sandbox up": ("fogflow-k8s sandbox up", "fogflow-k8s sandbox up --real --nodes 3"),
     "sandbox down": ("fogflow-k8s sandbox down",),
     "sandbox status": ("fogflow-k8s sandbox status",),
@@ -135,5 +140,5 @@ def _completion() -> str:
     return (
         "## Completion\n\n"
         "`fogflow-k8s --install-completion` for the shell in use (bash, zsh, fish): verbs, options and their words, contexts,\n"
-        "namespaces, revisions, components, ids, keys of the settings.\n"
+        "namespaces, revisions, components, tasks, ids, keys of the settings.\n"
     )

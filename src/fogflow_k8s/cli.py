@@ -31,6 +31,7 @@ from fogflow_k8s.commands import (
     sandbox,
     session,
     status,
+    task,
     uninstall,
     verify,
     version,
@@ -114,6 +115,7 @@ for verb in (
     app.command()(verb)
 app.add_typer(config.app)
 app.add_typer(images.app)
+app.add_typer(task.app)
 app.add_typer(sandbox.app)
 
 

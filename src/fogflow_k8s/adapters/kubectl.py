@@ -48,8 +48,8 @@ class Kubectl:
         return [self.binary, *(f"{flag}={value}" for flag, value in named.items() if value), *words]
 
     @contextmanager
-    def forward(self, target: str, port: int, local: int = 0) -> Iterator[int]:
-        """The local port (a free one for 0) that leads to a port of `target`, for the time of the block.
+    def forward(self, target: str, port: int | str, local: int = 0) -> Iterator[int]:
+        """The local port (a free one for 0) that leads to a port of `target` (a Service's by name, too), for the time of the block.
 
         It enters the pod's own network, so no policy and no missing route stands in its way. Raises ClusterError.
         """

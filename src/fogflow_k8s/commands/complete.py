@@ -1,4 +1,4 @@
-"""What the shell offers at Tab: contexts, namespaces, revisions, components, ids of checks. Quick, and silent when nothing answers.
+"""What the shell offers at Tab: contexts, namespaces, revisions, components, tasks, ids of checks. Quick, and silent when nothing answers.
 
 Global options may stand anywhere, but the completing parser sees only those in front of the verb; the words of the line are
 looked through for the others.
@@ -42,6 +42,11 @@ def checks() -> list[str]:
     from fogflow_k8s.actions.checkup import IDS
 
     return list(IDS)
+
+
+def tasks() -> list[tuple[str, str]]:
+    """The tasks of the release that the line names, with their state."""
+    return _or_nothing(_tasks)
 
 
 def words(*some: str) -> Callable[[], list[str]]:
@@ -91,6 +96,16 @@ def _revisions() -> list[tuple[str, str]]:
     release = given("--release") or os.environ.get("FOGFLOW_K8S_RELEASE") or "fogflow"
     stored = cluster.labels("Secret", namespace, f"owner=helm,name={release}")
     return sorted(((each["version"], each["status"]) for each in stored), key=lambda r: -int(r[0]))
+
+
+def _tasks() -> list[tuple[str, str]]:
+    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
+    from fogflow_k8s.model.seen_tasks import seen
+
+    cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
+    namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
+    return [(task.name, task.state) for task in seen(cluster.list("Deployment", f"{namespace}-tasks"), ())]
 
 
 def _or_nothing(ask: Callable[[], list[T]]) -> list[T]:

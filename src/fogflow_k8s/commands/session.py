@@ -54,6 +54,7 @@ def _output(*forms: str, says: str = "") -> Any:
 
 
 Output = Annotated[str, _output("table", "json")]
+WideOutput = Annotated[str, _output("table", "wide", "json")]
 ShortOutput = Annotated[str, _output("table", "short", "json")]
 Told = Annotated[
     str, _output("table", "json", "jsonl", says="table, json, or jsonl: one event per line as it happens.")

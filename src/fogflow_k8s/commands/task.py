@@ -1,0 +1,196 @@
+"""`task list`, `run`, `logs`, `stop` and `bench`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from fogflow_k8s.commands import complete
+from fogflow_k8s.commands.session import Output, Timeout, WideOutput, Yes, among, print_json, seconds, session
+from fogflow_k8s.errors import FogflowError, UsageError
+
+app = typer.Typer(
+    name="task", help="FogFlow's tasks: list, run, logs, stop, bench.", no_args_is_help=True, rich_markup_mode=None
+)
+NOT_WELL = 40
+
+TaskName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TASK",
+        autocompletion=complete.tasks,
+        help="Its id, its Deployment, or its function, as `task list` shows them.",
+    ),
+]
+Image = Annotated[str, typer.Option("--image", metavar="IMAGE", help="What the task runs.")]
+
+
+@app.command("list")
+def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
+    """List the tasks of the release with state and reason; upstream's worker's, too, as far as they say what they are."""
+    from fogflow_k8s.actions import task_list as action
+    from fogflow_k8s.console import tasks as screens
+
+    me = session(ctx)
+    found = action.look(me.operation(helm_needed=False))
+    if output == "json":
+        print_json(screens.list_document(found))
+    else:
+        me.show(screens.list_screen(found, wide=output == "wide"))
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    image: Image,
+    input_: Annotated[str, typer.Option("--input", metavar="TYPE", help="Entity type that it works on.")],
+    output_type: Annotated[
+        str,
+        typer.Option(
+            "--output", metavar="TYPE", help="Entity type that it publishes; the first one is waited for and shown."
+        ),
+    ] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", help="Of function and operator. [default: run-RANDOM]")
+    ] = "",
+    param: Annotated[
+        list[str],
+        typer.Option("--param", metavar="KEY=VALUE", help="Of the operator, like cpu-request=50m (repeatable)."),
+    ] = [],  # noqa: B006 - typer makes a new list each time
+    entity: Annotated[
+        str, typer.Option("--entity", metavar="ID", help="Id of the entity that is published. [default: TYPE.NAME]")
+    ] = "",
+    timeout: Timeout = "60s",
+    form: Annotated[
+        str, typer.Option("-o", metavar="FORM", callback=among("-o", "table", "json"), help="table or json.")
+    ] = "table",
+) -> None:
+    """Run an image as a task: registers operator and function, publishes an entity, waits until it runs and publishes.
+
+    What was made stays, until `task stop` removes it. Exit 21 when the task failed, 30 when the time is up.
+    """
+    from fogflow_k8s.actions import task_run as action
+    from fogflow_k8s.console import tasks as screens
+
+    me = session(ctx)
+    wanted = action.Wanted(_image(image), input_, output_type, entity=entity, parameters=_parameters(param), timeout_s=seconds(timeout))  # fmt: skip
+    wanted = replace(wanted, name=_name(name)) if name else wanted
+    ran = action.run(me.operation(helm_needed=False), me.kubectl(), wanted)
+    print_json(screens.run_document(ran)) if form == "json" else me.show(screens.run_screen(ran))
+
+
+@app.command()
+def logs(
+    ctx: typer.Context,
+    task: TaskName,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come, until Ctrl-C.")] = False,
+    tail: Annotated[int, typer.Option(min=-1, help="So many lines; -1 for all.")] = 50,
+) -> None:
+    """Show the log of a task; passwords are masked. Exit 40 when it has none yet."""
+    from fogflow_k8s.actions import task_list as action
+
+    me = session(ctx)
+    op = me.operation(helm_needed=False)
+    it = action.one(action.look(op).tasks, task)
+    if not it.started:
+        raise FogflowError(
+            f"{it.name} has no log: it is {it.state}" + (f": {it.reason}" if it.reason else ""),
+            hint=f"fogflow-k8s explain {it.cause}" if it.cause else "fogflow-k8s task list -o wide",
+            exit_code=NOT_WELL,
+        )
+    if op.known.why:
+        me.reporter.warn(f"only what looks like a password is masked: {op.known.why}")
+    kubectl = replace(me.kubectl(), namespace=op.tasks_namespace)
+    words = [
+        f"deployment/{it.object}",
+        "--all-containers",
+        "--all-pods",
+        "--prefix",
+        f"--tail={tail}",
+        *(["--follow"] * follow),
+    ]
+    with kubectl.logs(*words) as lines:
+        for line in lines:
+            sys.stdout.write(op.mask(line))
+            sys.stdout.flush()
+
+
+@app.command()
+def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes = False) -> None:
+    """Stop a task that `task run` made: its function, operator and entities go, and FogFlow removes the task.
+
+    A task of somebody else's function would be started again: it is left alone, and the function is named. Exit 10 then.
+    """
+    from fogflow_k8s.actions import task_stop as action
+    from fogflow_k8s.console.screens import lines_screen
+
+    me = session(ctx)
+    timeout_s = seconds(timeout)
+    op, kubectl = me.operation(helm_needed=False), me.kubectl()
+    plan = action.plan(op, kubectl, task)
+    me.aside(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.goes))
+    me.confirm(f"Stop {plan.function}?", yes=yes)
+    action.stop(op, kubectl, plan, timeout_s=timeout_s)
+    op.report.step(f"stopped {plan.function}")
+
+
+@app.command()
+def bench(
+    ctx: typer.Context,
+    entities: Annotated[int, typer.Argument(metavar="N", min=1, max=10000, help="How many entities, each a task.")],
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="What the tasks run. [default: fogflow/dummy]")
+    ] = "",
+    rate: Annotated[
+        float, typer.Option("--rate", min=0, help="Entities in a second; 0 for as fast as they are taken.")
+    ] = 0,
+    timeout: Timeout = "120s",
+    output: Output = "table",
+) -> None:
+    """Measure how quickly tasks start: from N entities of a function of its own to Deployments and to ready pods.
+
+    Everything is removed again, after a Ctrl-C too. Exit 40 when not every entity got a task that runs.
+    """
+    from fogflow_k8s.actions import task_bench as action
+    from fogflow_k8s.console import tasks as screens
+
+    me = session(ctx)
+    load = action.Load(entities, _image(image or action.IMAGE), rate, seconds(timeout))
+    done = action.bench(me.operation(helm_needed=False), me.kubectl(), load)
+    me.reporter.close()
+    print_json(screens.bench_document(done)) if output == "json" else me.show(screens.bench_screen(done))
+    raise typer.Exit(0 if done.ok else NOT_WELL)
+
+
+def _parameters(given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not (key and equals):
+            raise UsageError(f"--param {each}: not KEY=VALUE", hint="--param cpu-request=50m")
+        if key in found:
+            raise UsageError(f"--param {key} is given twice", hint=f"--param {key}={found[key]}")
+        found[key] = value
+    return found
+
+
+def _name(text: str) -> str:
+    from fogflow_k8s.model.functions import checked_name
+
+    try:
+        return checked_name(text)
+    except ValueError as error:
+        raise UsageError(f"--name {error}", hint="--name counter-1") from error
+
+
+def _image(text: str) -> str:
+    from fogflow_k8s.model.image import parse
+
+    try:
+        parse(text)
+    except ValueError as error:
+        raise UsageError(f"--image {error}", hint="--image registry.example/counter:1") from error
+    return text
