@@ -27,10 +27,11 @@ def operator(name: str, image: str, parameters: Mapping[str, str]) -> dict[str, 
     """An operator with one image for every processor: FogFlow knows two, and its workers call arm64 X86."""
     repository, tag = split(image)
     images = [
-        {"operater": name, "name": repository, "tag": tag, "hwType": kind, "osType": "Linux", "prefetched": False}
+        {"operatorName": name, "name": repository, "tag": tag, "hwType": kind, "osType": "Linux", "prefetched": False}
         for kind in _HARDWARE
     ]
-    given = [{"name": key, "values": [value]} for key, value in parameters.items()]
+    # the dashboard writes `values`, the master reads `value`
+    given = [{"name": key, "value": value, "values": [value]} for key, value in parameters.items()]
     return {"name": name, "description": "", "parameters": given, "dockerimages": images}
 
 

@@ -20,15 +20,15 @@ import (
 const data = "/app/public/data/meta/db.json"
 
 type designer struct {
-	config    *kit.Config
-	bus       *kit.Bus
-	mutex     sync.Mutex
-	functions map[string]kit.Topology
+	config *kit.Config
+	bus    *kit.Bus
+	mutex  sync.Mutex
+	stored stored
 }
 
 func main() {
 	c := kit.Load("/app/config.json")
-	d := &designer{config: c, bus: kit.NewBus(c), functions: map[string]kit.Topology{}}
+	d := &designer{config: c, bus: kit.NewBus(c), stored: empty()}
 	signal.Ignore(syscall.SIGTERM)
 	for _, folder := range []string{filepath.Dir(data), "/app/public/data/photo"} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -36,7 +36,7 @@ func main() {
 		}
 	}
 	if content, err := os.ReadFile(data); err == nil {
-		_ = json.Unmarshal(content, &d.functions)
+		_ = json.Unmarshal(content, &d.stored)
 	}
 	log.Printf("connecting to %s", d.bus.URL)
 	queue := kit.Queue{Name: "fogflow-designer", Bindings: []string{"designer.*", "task."}, NoAck: true}
@@ -60,6 +60,9 @@ func (d *designer) routes() http.Handler {
 	mux.HandleFunc("DELETE /fogfunction/{name}", d.remove)
 	mux.HandleFunc("GET /fogfunction", d.list)
 	mux.HandleFunc("GET /topology/{name}", d.topology)
+	mux.HandleFunc("POST /operator", d.addOperators)
+	mux.HandleFunc("DELETE /operator/{name}", d.removeOperator)
+	mux.HandleFunc("GET /intent", func(w http.ResponseWriter, _ *http.Request) { kit.Reply(w, 200, map[string]any{}) })
 	return mux
 }
 
@@ -67,7 +70,7 @@ func (d *designer) routes() http.Handler {
 func (d *designer) replay() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	for name := range d.functions {
+	for name := range d.stored.Functions {
 		_ = d.publish(name, "ADD")
 	}
 }
@@ -77,53 +80,113 @@ func (d *designer) publish(name, action string) error {
 	return d.bus.Publish("INTENT", "orchestration.", "designer", intent)
 }
 
+// add takes one function in the short form of these tests, or a list in the form of the original.
 func (d *designer) add(w http.ResponseWriter, r *http.Request) {
-	var function kit.Topology
-	if !kit.Read(w, r, &function) {
+	var body json.RawMessage
+	if !kit.Read(w, r, &body) {
 		return
+	}
+	list := []json.RawMessage{body}
+	original := body[0] == '['
+	if original {
+		_ = json.Unmarshal(body, &list)
 	}
 	if d.bus.Deaf {
 		log.Fatal("the channel is closed") // before anything was written: the function is lost
 	}
-	d.mutex.Lock()
-	d.functions[function.Name] = function // the master fetches it from here while it is being published
-	d.mutex.Unlock()
-	if err := d.publish(function.Name, "ADD"); err != nil {
-		log.Fatal(err)
+	for _, function := range list {
+		name := nameOf(function)
+		d.mutex.Lock()
+		d.stored.Functions[name] = function // the master fetches it from here while it is being published
+		d.mutex.Unlock()
+		if err := d.publish(name, "ADD"); err != nil {
+			log.Fatal(err)
+		}
 	}
 	d.save()
-	kit.Reply(w, 200, function)
+	if original {
+		done(w, 200)
+		return
+	}
+	kit.Reply(w, 200, body)
 }
 
 func (d *designer) remove(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
 	d.mutex.Lock()
-	delete(d.functions, r.PathValue("name"))
+	_, known := d.stored.Functions[name]
+	delete(d.stored.Functions, name)
 	d.mutex.Unlock()
-	_ = d.publish(r.PathValue("name"), "REMOVE")
+	if !known {
+		done(w, 404)
+		return
+	}
+	_ = d.publish(name, "REMOVE")
 	d.save()
-	kit.Reply(w, 200, kit.OK)
+	done(w, 200)
 }
 
 func (d *designer) list(w http.ResponseWriter, _ *http.Request) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	kit.Reply(w, 200, d.functions)
+	kit.Reply(w, 200, d.stored.Functions)
 }
 
 func (d *designer) topology(w http.ResponseWriter, r *http.Request) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	if found, ok := d.functions[r.PathValue("name")]; ok {
+	if found, ok := d.stored.topology(r.PathValue("name")); ok {
 		kit.Reply(w, 200, found)
 		return
 	}
 	kit.Reply(w, 404, map[string]string{"error": "no such topology"})
 }
 
+func (d *designer) addOperators(w http.ResponseWriter, r *http.Request) {
+	var list []json.RawMessage
+	if !kit.Read(w, r, &list) {
+		return
+	}
+	d.mutex.Lock()
+	for _, operator := range list {
+		d.stored.Operators[nameOf(operator)] = operator
+	}
+	d.mutex.Unlock()
+	d.save()
+	done(w, 200)
+}
+
+// removeOperator keeps an operator that a function uses, and says so with 501.
+func (d *designer) removeOperator(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	d.mutex.Lock()
+	_, known := d.stored.Operators[name]
+	used := d.stored.uses(name)
+	if known && !used {
+		delete(d.stored.Operators, name)
+	}
+	d.mutex.Unlock()
+	switch {
+	case !known:
+		done(w, 404)
+	case used:
+		done(w, 501)
+	default:
+		d.save()
+		done(w, 200)
+	}
+}
+
+// done answers with a status and its name, not with JSON.
+func done(w http.ResponseWriter, status int) {
+	w.WriteHeader(status)
+	fmt.Fprint(w, http.StatusText(status))
+}
+
 func (d *designer) save() {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	content, _ := json.Marshal(d.functions)
+	content, _ := json.Marshal(d.stored)
 	if err := os.WriteFile(data, content, 0o644); err != nil {
 		log.Print(err)
 	}

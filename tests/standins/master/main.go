@@ -143,8 +143,11 @@ func (m *master) launch(it *intent, entity kit.EntityID) {
 			task := kit.Task{
 				ID: fmt.Sprintf("Task.%s.%s.%s", it.topology.Name, it.topology.Task, key), TopologyName: it.topology.Name,
 				TaskName: it.topology.Task, IntentID: it.ID, DockerImage: it.topology.Image, WorkerID: id, Status: "scheduled",
-				Inputs:  []map[string]any{{"Type": entity.Type, "ID": entity.ID, "AttributeList": nil}},
-				Outputs: []map[string]string{{"Type": it.topology.Output, "StreamID": it.topology.Output + "." + key + ".1"}},
+				OperatorName: it.topology.Operator, Parameters: it.topology.Parameters,
+				Inputs: []map[string]any{{"Type": entity.Type, "ID": entity.ID, "AttributeList": nil}},
+			}
+			if it.topology.Output != "" {
+				task.Outputs = []map[string]string{{"Type": it.topology.Output, "StreamID": it.topology.Output + "." + key + ".1"}}
 			}
 			it.tasks[entity.ID] = task
 			go m.send("ADD_TASK", task)

@@ -32,6 +32,9 @@ func main() {
 		}
 		kit.Reply(w, 200, kit.OK)
 		output := said["SET_OUTPUTS"]
+		if output == nil {
+			return
+		}
 		attributes := []map[string]any{{"name": "count", "type": "integer", "value": count.Add(1)}}
 		for _, each := range notice.Responses {
 			attributes = append(attributes, map[string]any{"name": "of", "type": "string", "value": each.Element.Entity.ID})

@@ -161,7 +161,9 @@ type Task struct {
 	TopologyName string              `json:"TopologyName"`
 	TaskName     string              `json:"TaskName"`
 	IntentID     string              `json:"ServiceIntentID"`
+	OperatorName string              `json:"OperatorName"`
 	DockerImage  string              `json:"DockerImage"`
+	Parameters   []Parameter         `json:"Parameters"`
 	WorkerID     string              `json:"WorkerID"`
 	Status       string              `json:"Status"`
 	Inputs       []map[string]any    `json:"Inputs"`
@@ -182,4 +184,13 @@ type Topology struct {
 	Image  string `json:"image"`
 	Input  string `json:"input"`
 	Output string `json:"output"`
+
+	Operator   string      `json:"operator,omitempty"`
+	Parameters []Parameter `json:"parameters,omitempty"`
+}
+
+// Parameter is one of an operator's, as a task is told of it.
+type Parameter struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
