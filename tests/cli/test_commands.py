@@ -39,6 +39,7 @@ def tool(*words, code=0, cwd=None, **env):
         "config",
         "images",
         "sandbox",
+        "task",
     ],
 )
 def test_each_verb_explains_itself(verb):

@@ -55,7 +55,9 @@ def test_contexts_of_the_kubeconfig(tmp_path):
     assert offered("fogflow-k8s --context ki", KUBECONFIG=str(path)).split() == ["kind-city"]
 
 
-@pytest.mark.parametrize("line", ["fogflow-k8s --context x", "fogflow-k8s -n x", "fogflow-k8s rollback 1"])
+@pytest.mark.parametrize(
+    "line", ["fogflow-k8s --context x", "fogflow-k8s -n x", "fogflow-k8s rollback 1", "fogflow-k8s task stop r"]
+)
 def test_what_cannot_be_asked_is_not_offered_and_nothing_is_said(line, tmp_path):
     assert offered(line, KUBECONFIG=str(tmp_path / "absent"), HOME=str(tmp_path)).strip() == ""
 

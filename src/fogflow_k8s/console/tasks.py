@@ -98,8 +98,8 @@ def bench_document(done: Bench) -> dict[str, Any]:
 
 
 def _unknown(found: Tasks) -> str:
-    which = "all of them are" if found.unknown == len(found.tasks) else f"{found.unknown} of them are"
-    return f"{which} of upstream's worker, which writes down neither its name nor their inputs; their state is that of their pods"
+    some = "all tasks" if found.unknown == len(found.tasks) else f"{found.unknown} of {len(found.tasks)} tasks"
+    return f"of upstream's worker: {some}; it writes down neither its name nor their inputs, and their state is that of their pods"
 
 
 def _cells(task: SeenTask, now: datetime) -> dict[str, Text]:

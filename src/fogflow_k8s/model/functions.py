@@ -12,13 +12,13 @@ from typing import Any
 MARK = "fogflow-k8s"
 """The key of a function under which we note what we made for it; the designer stores keys that it does not know."""
 TASK = "main"
-_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9-]{0,39}$")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 _HARDWARE = ("X86", "ARM")
 
 
 def checked_name(text: str) -> str:
     """A name for a function and its operator. Raises ValueError: a dot would split the ids of its tasks."""
-    if not _NAME.match(text):
+    if not _NAME.fullmatch(text):
         raise ValueError(f"{text!r} is not a function's name: a letter, then letters, digits and -, at most 40")
     return text
 

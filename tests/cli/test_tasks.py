@@ -1,0 +1,84 @@
+"""The screens and documents of `task`, and what its command lines refuse."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from fogflow_k8s.actions.task_bench import Bench
+from fogflow_k8s.actions.task_list import Tasks
+from fogflow_k8s.actions.task_run import Ran
+from fogflow_k8s.console import tasks as screens
+from fogflow_k8s.model.seen_tasks import seen
+from fogflow_k8s.model.timing import spread
+from tests.cli.test_commands import tool
+from tests.cli.test_screens import as_json, drawn
+from tests.unit.model.tasks import ours, pod, upstreams
+
+NOW = datetime(2026, 1, 1, 3, tzinfo=UTC)
+GOOD, BAD, OLD = (
+    ours(),
+    ours("Task.f2.count.7", "failed", ready=False, reason="no image for arm", topology="f2"),
+    upstreams(),
+)
+TASKS = tuple(seen([GOOD, BAD, OLD], [pod(GOOD, restarts=3), pod(OLD)]))
+LISTS = {
+    "some": Tasks("fogflow-tasks", TASKS),
+    "none": Tasks("fogflow-tasks", ()),
+    "upstreams": Tasks("fogflow-tasks", tuple(seen([OLD], [pod(OLD)]))),
+}
+OUTPUT = {
+    "entityId": {"id": "Count.123.1", "type": "Count"},
+    "attributes": [{"name": "count", "type": "integer", "value": 7}],
+}
+RAN = {
+    "output": Ran("run-1", "Temperature.run-1", TASKS[0], OUTPUT, 1.234, 2.345),
+    "no-output": Ran("run-1", "Temperature.run-1", TASKS[0], None, 1.234, None),
+}
+BENCHES = {
+    "all": Bench("bench-1", "x:1", 2, 2, 0.5, 3.0, spread([0.25, 0.5]), spread([1.0, 2.0]), {"Worker.001": 2}, {}),
+    "some": Bench(
+        "bench-1", "x:1", 3, 3, 0.5, 120.0, spread([0.25]), spread([]), {"": 1}, {"pending: no node has room": 1, "no task was made": 2}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_list(golden, name):
+    golden(f"tasks-{name}.txt", drawn(screens.list_screen(LISTS[name], now=NOW)))
+    golden(f"tasks-{name}.json", as_json(screens.list_document(LISTS[name])))
+
+
+def test_the_wide_list(golden):
+    golden("tasks-wide.txt", drawn(screens.list_screen(LISTS["some"], wide=True, now=NOW)))
+
+
+@pytest.mark.parametrize("name", RAN)
+def test_a_run(golden, name):
+    golden(f"task-run-{name}.txt", drawn(screens.run_screen(RAN[name])))
+    golden(f"task-run-{name}.json", as_json(screens.run_document(RAN[name])))
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_a_bench(golden, name):
+    golden(f"task-bench-{name}.txt", drawn(screens.bench_screen(BENCHES[name])))
+    golden(f"task-bench-{name}.json", as_json(screens.bench_document(BENCHES[name])))
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["run", "--image", "UP", "--input", "T"], "not an image's name"),
+        (["run", "--image", "x", "--input", "T", "--name", "a.b"], "not a function's name"),
+        (["run", "--image", "x", "--input", "T", "--param", "cpu"], "not KEY=VALUE"),
+        (["run", "--image", "x", "--input", "T", "--param", "a=1", "--param", "a=2"], "is given twice"),
+        (["run", "--image", "x", "--input", "T", "--timeout", "soon"], "not a duration"),
+        (["run", "--image", "x", "--input", "T", "-o", "yaml"], "not one of table, json"),
+        (["run", "--image", "x"], "--input"),
+        (["list", "-o", "yaml"], "not one of table, wide, json"),
+        (["bench", "0"], "0"),
+        (["bench", "1", "--image", "UP"], "not an image's name"),
+        (["bench", "1", "--rate", "-1"], "-1"),
+    ],
+)
+def test_a_command_line_that_cannot_be(words, says):
+    assert says in tool("task", *words, code=2).stderr

@@ -1,0 +1,64 @@
+"""Designer and broker over HTTP: what their answers mean, and what no answer does."""
+
+import socket
+
+import pytest
+
+from fogflow_k8s.adapters import fogflow_api
+from fogflow_k8s.adapters.fogflow_api import Api, Designer
+from fogflow_k8s.errors import ClusterError
+from tests.unit.actions.fogflow import FogFlow, serving
+
+
+@pytest.fixture
+def served():
+    """A FogFlow and its port."""
+    fog = FogFlow()
+    server = serving(fog)
+    yield fog, server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def test_gone_is_gone_where_that_is_said(served):
+    fog, port = served
+    api = Designer("designer", port)
+    api.remove_function("absent/x")
+    assert fog.calls == ["DELETE /fogfunction/absent%2Fx"]
+    with pytest.raises(ClusterError, match="answered 404 to DELETE /operator/x") as error:
+        api.call("DELETE", "/operator/x")
+    assert (error.value.status, error.value.hint) == (404, "fogflow-k8s logs designer")
+    api.close()
+
+
+def test_what_is_no_json_is_no_document(served):
+    _, port = served
+    api = Api("designer", port)
+    assert api.call("POST", "/operator", []) is None
+    api.close()
+
+
+def test_a_connection_that_was_idle_is_opened_anew(served, monkeypatch):
+    _, port = served
+    api = Designer("designer", port)
+    api.functions()
+    first = api._connection.sock
+    api.functions()
+    assert api._connection.sock is first
+    monkeypatch.setattr(fogflow_api, "_IDLE_S", -1)
+    api.functions()
+    assert api._connection.sock is not first
+    api.close()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_nobody_there_or_one_who_ends_in_the_middle(answers):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        if answers:
+            listener.listen()
+        api = Api("designer", port, timeout_s=0.3)
+        with pytest.raises(ClusterError, match="the designer gave no answer to GET /x") as error:
+            api.call("GET", "/x")
+        assert "logs designer" in error.value.hint
