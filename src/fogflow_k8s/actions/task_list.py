@@ -45,9 +45,10 @@ def look(op: Operation) -> Tasks:
     deployments = op.cluster.list("Deployment", namespace)
     if not deployments and _absent(op):
         raise status.absent(op)
-    found = seen(deployments, op.cluster.list("Pod", namespace) if deployments else ())
-    if any(not task.ready for task in found):  # events say why; they are many, so only then
-        found = seen(deployments, op.cluster.list("Pod", namespace), op.cluster.list("Event", namespace))
+    pods = op.cluster.list("Pod", namespace) if deployments else []
+    found = seen(deployments, pods)
+    if any(not task.ready for task in found):  # events and nodes say why; they are many, so only then
+        found = seen(deployments, pods, op.cluster.list("Event", namespace), op.nodes or ())
     return Tasks(namespace, tuple(found))
 
 

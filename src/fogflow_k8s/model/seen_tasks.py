@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.pods import pod_causes
 
 Obj = Mapping[str, Any]
@@ -51,9 +52,14 @@ class SeenTask:
         return self.id or self.object
 
 
-def seen(deployments: Sequence[Obj], pods: Sequence[Obj], events: Sequence[Obj] = ()) -> list[SeenTask]:
-    """Every task among these objects, by topology and id."""
-    tasks = [_seen(obj, _of(obj, pods), events) for obj in deployments if _name(obj).startswith(PREFIX)]
+def seen(
+    deployments: Sequence[Obj], pods: Sequence[Obj], events: Sequence[Obj] = (), nodes: Sequence[Obj] = ()
+) -> list[SeenTask]:
+    """Every task among these objects, by topology and id; events and nodes tell why one is not ready."""
+    tasks = [
+        _seen(obj, mine, [c for pod in mine for c in pod_causes(pod, events, "task", nodes)])
+        for obj, mine in _tasks(deployments, pods)
+    ]
     return sorted(tasks, key=lambda t: (t.topology, t.id, t.object))
 
 
@@ -65,7 +71,11 @@ def group_key(entity: str) -> str:
     return str(value)
 
 
-def _seen(obj: Obj, pods: Sequence[Obj], events: Sequence[Obj]) -> SeenTask:
+def _tasks(deployments: Sequence[Obj], pods: Sequence[Obj]) -> list[tuple[Obj, list[Obj]]]:
+    return [(obj, _of(obj, pods)) for obj in deployments if _name(obj).startswith(PREFIX)]
+
+
+def _seen(obj: Obj, pods: Sequence[Obj], causes: Sequence[Cause]) -> SeenTask:
     metadata, spec = obj["metadata"], obj.get("spec") or {}
     notes = metadata.get("annotations") or {}
     labels = metadata.get("labels") or {}
@@ -76,7 +86,7 @@ def _seen(obj: Obj, pods: Sequence[Obj], events: Sequence[Obj]) -> SeenTask:
     parts = id_.split(".")
     topology, task = (parts[1], parts[2]) if len(parts) == 4 and parts[0] == "Task" else ("", "")
     ready = bool((obj.get("status") or {}).get("readyReplicas"))
-    state, reason, cause = _state(obj, notes, pods, events, ready=ready)
+    state, reason, cause = _state(obj, notes, causes, ready=ready)
     return SeenTask(
         object=_name(obj),
         id=id_,
@@ -97,11 +107,10 @@ def _seen(obj: Obj, pods: Sequence[Obj], events: Sequence[Obj]) -> SeenTask:
     )
 
 
-def _state(obj: Obj, notes: Obj, pods: Sequence[Obj], events: Sequence[Obj], *, ready: bool) -> tuple[str, str, str]:
+def _state(obj: Obj, notes: Obj, found: Sequence[Cause], *, ready: bool) -> tuple[str, str, str]:
     """The worker's word where it has one, else what the pod says; why, and the catalogue's id of that."""
     said = _json(notes.get(STATUS), dict)
     state, reason = str(said.get("state") or ""), str(said.get("reason") or "")
-    found = [cause for pod in pods for cause in pod_causes(pod, events, "task")]
     why = found[0].summary.removeprefix("task: ") if found else ""
     id_ = found[0].id if found else ""
     if notes.get(DESIRED) == "removed" or obj["metadata"].get("deletionTimestamp"):
