@@ -15,6 +15,7 @@ from tests.engine.conftest import MIRROR
 from tests.real import images
 
 WORK = Path(__file__).parents[2] / ".work"
+BUILD = [sys.executable, "-m", "fogflow_k8s", "images", "build"]
 BASE = images.IMAGES["python"].tags[0]
 
 
@@ -33,7 +34,7 @@ def base(machine):
 def build(machine, *words, code=0):
     """`images build -o json`, in this machine's network: pip needs one, the engine is met at its socket."""
     done = subprocess.run(
-        [sys.executable, "-m", "fogflow_k8s", "images", "build", "--base", BASE, *map(str, words), "-o", "json"],
+        [*BUILD, *([] if "--base" in words else ["--base", BASE]), *map(str, words), "-o", "json"],
         env=machine.env, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
@@ -60,6 +61,22 @@ def worker(client, built, *words, **more):
     """What a container of the image prints, with a root that nobody can write."""
     settings = {"read_only": True, "network_mode": "none", "cap_drop": ["ALL"], "remove": True, "stderr": True}
     return client.containers.run(built["image"], list(words), **settings, **more)
+
+
+def test_one_for_arm64_needs_no_such_machine(machine, base, tmp_path):
+    """No step of the build runs a program; a base of nothing will do."""
+    path = tmp_path / "base.tar"
+    images.write_archive(path, ["arm/python:1"], bytes(10240), {"Cmd": ["/python3"]}, architecture="arm64")
+    with path.open("rb") as stream:
+        base.images.load(stream)
+    built = build(machine, "--platform", "linux/arm64", "--base", "arm/python:1", "--tag", "arm/worker:1")
+    assert (built["platform"], base.images.get("arm/worker:1").attrs["Architecture"]) == ("linux/arm64", "arm64")
+    container = base.containers.create("arm/worker:1", platform="linux/arm64")
+    try:
+        _, about = container.get_archive("/app/aiohttp/_http_parser.cpython-313-aarch64-linux-gnu.so")
+        assert about["size"] > 0
+    finally:
+        container.remove()
 
 
 @pytest.mark.usefixtures("base")

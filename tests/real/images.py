@@ -263,11 +263,11 @@ def _of_recipe() -> dict:
     return {"Env": said["ENV"].split(), "User": said["USER"], "Entrypoint": json.loads(said["ENTRYPOINT"])}
 
 
-def write_archive(path: Path, tags, layer: bytes, config: dict, *above: bytes) -> None:
+def write_archive(path: Path, tags, layer: bytes, config: dict, *above: bytes, architecture="amd64") -> None:
     """An image of one layer (or more), in the form of `docker save`; complete or not there."""
     stack = {f"layer{number or ''}.tar": content for number, content in enumerate((layer, *above))}
     about = {
-        "architecture": "amd64",
+        "architecture": architecture,
         "os": "linux",
         "config": config,
         "rootfs": {
