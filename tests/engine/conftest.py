@@ -138,11 +138,11 @@ class Machine:
         """Run crane there."""
         return self.inside(self.crane_path, *words, "--insecure").stdout.strip()
 
-    def client(self):
+    def client(self, timeout=60):
         """The engine, through the SDK."""
         import docker
 
-        return docker.DockerClient(base_url=f"unix://{self.socket}")
+        return docker.DockerClient(base_url=f"unix://{self.socket}", timeout=timeout)
 
     def until(self, check) -> None:
         """Wait until `check` is true."""

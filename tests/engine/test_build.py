@@ -23,7 +23,7 @@ BASE = images.IMAGES["python"].tags[0]
 def base(machine):
     """The engine, with a Python of Debian's packages in it."""
     path = images.build(WORK / "images", names=["python"])["python"]
-    with contextlib.closing(machine.client()) as client, path.open("rb") as stream:
+    with contextlib.closing(machine.client(timeout=300)) as client, path.open("rb") as stream:
         client.images.load(stream)
         yield client
         for name in {tag for image in client.images.list() for tag in image.tags}:
