@@ -91,6 +91,7 @@ def bench(op: Operation, kubectl: Kubectl, load: Load) -> Bench:
             publish_s = op.clock.now() - start
             _watch(op, load, measured)
             total_s = op.clock.now() - start
+        _clean_up(op, kubectl, load, measured)
     except KeyboardInterrupt as error:
         op.report.warn("interrupted: removing what was made; one more Ctrl-C would leave it")
         _clean_up(op, kubectl, load, measured)
@@ -99,7 +100,6 @@ def bench(op: Operation, kubectl: Kubectl, load: Load) -> Bench:
         with _said(op):
             _clean_up(op, kubectl, load, measured)
         raise
-    _clean_up(op, kubectl, load, measured)
     return _result(load, measured, publish_s, total_s)
 
 
@@ -162,15 +162,26 @@ def _may_be(obj: Mapping[str, Any]) -> bool:
 
 
 def _clean_up(op: Operation, kubectl: Kubectl, load: Load, measured: Measured) -> None:
-    """Over new connections: a Ctrl-C ended kubectl, and with it the ports."""
+    """Once, but a Ctrl-C in the middle of it begins it anew (the one after that ends the program)."""
     if not measured.registered:
         return
+    try:
+        _remove(op, kubectl, load, measured)
+    except KeyboardInterrupt:
+        _remove(op, kubectl, load, measured)
+        raise
+    finally:
+        measured.registered = False
+    task_stop.await_gone(op, load.name, timeout_s=load.timeout_s)
+
+
+def _remove(op: Operation, kubectl: Kubectl, load: Load, measured: Measured) -> None:
+    """Over new connections: a Ctrl-C ended kubectl, and with it the ports."""
     entities = [functions.entity(load.kind, load.entity(number)) for number in range(len(measured.published))]
     with task_list.reach(op, kubectl) as parties:
         task_stop.remove(op, parties, task_stop.Plan(load.name, (), load.name))
         for first in range(0, len(entities), _AT_ONCE):
             parties.broker.delete(entities[first : first + _AT_ONCE])
-    task_stop.await_gone(op, load.name, timeout_s=load.timeout_s)
 
 
 def _result(load: Load, measured: Measured, publish_s: float, total_s: float) -> Bench:

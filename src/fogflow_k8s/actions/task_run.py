@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -59,15 +59,17 @@ def run(op: Operation, kubectl: Kubectl, wanted: Wanted) -> Ran:
     """
     with task_list.reach(op, kubectl) as parties:
         _refuse_taken(parties, wanted.name)
+        mine = not parties.broker.query([functions.entity(wanted.input, wanted.source)])
+        old = parties.broker.query([{"type": wanted.output, "isPattern": True}]) if wanted.output else []
         with _told_when_interrupted(wanted.name):
-            _register(op, parties, wanted)
+            _register(op, parties, wanted, mine=mine)
             start = op.clock.now()
-            op.report.step(f"publishing {wanted.source} ({wanted.input})")
-            parties.broker.update([functions.element(wanted.input, wanted.source, 1)])
+            _publish(op, parties, wanted, mine=mine)
             op.report.step(f"waiting for the task of {wanted.name}")
             task = _await_task(op, wanted)
             running_s = op.clock.now() - start
-            output = _await_output(op, parties, wanted, task, start + wanted.timeout_s) if wanted.output else None
+            deadline = start + wanted.timeout_s
+            output = _await_output(op, parties, wanted, task, old, deadline) if wanted.output else None
             output_s = op.clock.now() - start if output else None
     return Ran(wanted.name, wanted.source, task, output, running_s, output_s)
 
@@ -79,8 +81,18 @@ def register(op: Operation, parties: Parties, operator: Mapping[str, Any], funct
     parties.designer.add_function(function)
 
 
-def _register(op: Operation, parties: Parties, wanted: Wanted) -> None:
-    made = {"operator": wanted.name, "entities": [functions.entity(wanted.input, wanted.source)]}
+def _publish(op: Operation, parties: Parties, wanted: Wanted, *, mine: bool) -> None:
+    """Publish the entity, unless somebody has done so already: a device's values are not replaced by ours."""
+    if not mine:
+        op.report.step(f"{wanted.source} is there already, and is taken as it is")
+        return
+    op.report.step(f"publishing {wanted.source} ({wanted.input})")
+    parties.broker.update([functions.element(wanted.input, wanted.source, 1)])
+
+
+def _register(op: Operation, parties: Parties, wanted: Wanted, *, mine: bool) -> None:
+    entities = [functions.entity(wanted.input, wanted.source)] if mine else []  # what `task stop` removes
+    made = {"operator": wanted.name, "entities": entities}
     register(
         op,
         parties,
@@ -141,16 +153,19 @@ def _settled(task: SeenTask | None) -> bool:
 
 
 def _await_output(
-    op: Operation, parties: Parties, wanted: Wanted, task: SeenTask, deadline: float
+    op: Operation, parties: Parties, wanted: Wanted, task: SeenTask, old: Sequence[Mapping[str, Any]], deadline: float
 ) -> Mapping[str, Any]:
-    """The first entity that the task publishes: under the identities that FogFlow gave it, or any of the type if unknown."""
+    """The first entity that the task publishes: under the identities that FogFlow gave it, or any of the type if unknown.
+
+    Tasks of other functions with the same input and output have the same identity: what was there before (`old`) proves nothing.
+    """
     known = [functions.entity(kind, id_) for kind, id_ in task.outputs if kind == wanted.output]
     query = known or [{"type": wanted.output, "isPattern": True}]
     op.report.step(f"waiting for its first {wanted.output}")
     try:
         found = wait_for(
             f"an output of {task.name}",
-            lambda: [e for e in parties.broker.query(query) if e.get("attributes")],
+            lambda: [e for e in parties.broker.query(query) if e.get("attributes") and e not in old],
             bool,
             timeout_s=max(deadline - op.clock.now(), 1.0),
             every_s=0.5,

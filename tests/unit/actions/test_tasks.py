@@ -1,6 +1,7 @@
 """What `task` does, against a FogFlow of one process."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,6 +17,7 @@ from fogflow_k8s.errors import (
     UsageError,
 )
 from fogflow_k8s.model.functions import MARK
+from fogflow_k8s.model.seen_tasks import group_key
 from tests.unit.actions.fogflow import Clock, FogFlow, kubectl, operation, serving
 from tests.unit.model.tasks import ours, upstreams
 
@@ -41,7 +43,8 @@ def make(tmp_path):
 def test_a_task_is_run_as_a_user_of_fogflow_would(make, tmp_path):
     fog, op, ctl = make()
     ran = task_run.run(op, ctl, WANTED)
-    assert fog.calls[:4] == ["GET /fogfunction", "POST /operator", "POST /fogfunction", "POST /ngsi10/updateContext"]
+    changes = [call for call in fog.calls if not call.startswith("GET") and not call.endswith("queryContext")]
+    assert changes == ["POST /operator", "POST /fogfunction", "POST /ngsi10/updateContext"]
     assert fog.operators["f1"]["parameters"][0]["value"] == "50m"
     assert (ran.entity, ran.task.topology, ran.task.state) == ("Temperature.f1", "f1", "running")
     assert ran.output["attributes"][0]["value"] == 7
@@ -54,7 +57,26 @@ def test_without_an_output_nobody_waits_for_one(make):
     fog, op, ctl = make(publishes=False)
     ran = task_run.run(op, ctl, Wanted("x:1", "T", name="f1"))
     assert (ran.output, ran.output_s) == (None, None)
-    assert "POST /ngsi10/queryContext" not in fog.calls
+    assert fog.calls.count("POST /ngsi10/queryContext") == 1, "whether its entity is there already"
+
+
+def test_an_entity_that_is_there_is_neither_replaced_nor_removed(make):
+    fog, op, ctl = make()
+    device = {"entityId": {"id": "T1", "type": "Temperature"}, "attributes": [{"name": "t", "value": 21}]}
+    fog.entities["T1"] = device
+    ran = task_run.run(op, ctl, replace(WANTED, entity="T1"))
+    assert ran.output is not None
+    assert fog.entities["T1"] == device
+    task_stop.stop(op, ctl, task_stop.plan(op, ctl, "f1"), timeout_s=5)
+    assert fog.entities["T1"] == device
+
+
+def test_what_was_published_before_proves_nothing(make):
+    fog, op, ctl = make()
+    id_ = f"Count.{group_key(WANTED.source)}.1"
+    fog.entities[id_] = {"entityId": {"id": id_, "type": "Count"}, "attributes": [{"name": "count", "value": 1}]}
+    with pytest.raises(OperationFailed, match="has published no Count"):
+        task_run.run(op, ctl, WANTED)
 
 
 @pytest.mark.parametrize(
@@ -244,6 +266,29 @@ def test_a_bench_that_is_interrupted_takes_everything_away(make):
         task_bench.bench(op, ctl, task_bench.Load(5, rate=1))
     assert "POST /fogfunction" in fog.calls
     assert (fog.functions, fog.operators, fog.entities) == ({}, {}, {})
+
+
+def test_a_bench_whose_cleaning_up_is_interrupted_begins_it_anew(make, monkeypatch):
+    fog, op, ctl = make()
+    real, turns = task_stop.remove, []
+
+    def once(*given):
+        turns.append(given)
+        if len(turns) == 1:
+            raise KeyboardInterrupt
+        real(*given)
+
+    monkeypatch.setattr(task_stop, "remove", once)
+    with pytest.raises(Interrupted):
+        task_bench.bench(op, ctl, task_bench.Load(2))
+    assert (fog.functions, fog.operators, fog.entities) == ({}, {}, {})
+
+
+def test_a_bench_whose_tasks_stay_says_so_once(make):
+    _, op, ctl = make(removes=False)
+    with pytest.raises(OperationFailed, match="FK-6013"):
+        task_bench.bench(op, ctl, task_bench.Load(1, timeout_s=2))
+    assert op.clock.now() < 4, "waited for them once"
 
 
 def test_a_bench_that_fails_says_what_failed_first(make):
