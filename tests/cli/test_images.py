@@ -73,7 +73,7 @@ def test_the_build(golden, pushed):
         (["--tag", "UPPER"], "not an image's name"),
         (["--push", "r.example/worker"], "it has no tag"),
         (["--platform", "arm64"], "not a platform"),
-        (["--platform", "linux/s390x", "--context", "out"], "only for linux/amd64, linux/arm64"),
+        (["--platform", "linux/s390x", "--export", "out"], "only for linux/amd64, linux/arm64"),
     ],
 )
 def test_what_a_build_refuses(tmp_path, words, says):

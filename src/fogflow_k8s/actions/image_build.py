@@ -53,7 +53,7 @@ def build(name: str, base: str, platform: str, runner: Runner, report: Reporter)
 def write_context(folder: Path, platform: str, runner: Runner, report: Reporter) -> None:
     """Write what any other builder needs into a folder that is empty or not there. Raises as `build`, without an engine."""
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"--context {folder}: the folder is not empty", hint=f"rm -r {folder}, or name another")
+        raise UsageError(f"--export {folder}: the folder is not empty", hint=f"rm -r {folder}, or name another")
     app = folder / _ROOT / "app"
     app.mkdir(parents=True)
     worker_app.make(app, platform, runner, report)

@@ -186,9 +186,9 @@ def build(
     push: Annotated[
         str, typer.Option("--push", metavar="IMAGE", help="Also push it under this name, with the login of docker.")
     ] = "",
-    context: Annotated[
+    export: Annotated[
         Path | None,
-        typer.Option("--context", metavar="FOLDER", help="Build nothing: write what another builder needs there."),
+        typer.Option("--export", metavar="FOLDER", help="Build nothing: write what another builder needs there."),
     ] = None,
     output: Output = "table",
 ) -> None:
@@ -200,10 +200,10 @@ def build(
     me = session(ctx)
     _platforms([platform] if platform else [])
     runner, name = SystemRunner(echo=me.echo), tag or action.NAME
-    if context:
+    if export:
         platform = platform or "linux/amd64"
-        action.write_context(context, platform, runner, me.reporter)
-        me.reporter.log(f"next: docker buildx build --platform {platform} --file {context}/Containerfile --tag {name} {context}")  # fmt: skip
+        action.write_context(export, platform, runner, me.reporter)
+        me.reporter.log(f"next: docker buildx build --platform {platform} --file {export}/Containerfile --tag {name} {export}")  # fmt: skip
         return
     if push:
         action.named(push, "--push")  # before minutes are spent
