@@ -27,7 +27,9 @@ class Rabbit:
         (self.root / "tmp/data").mkdir()
         user = {"name": USER, "password": PASSWORD, "tags": []}
         rights = {"user": USER, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
-        (self.root / "tmp/definitions.json").write_text(json.dumps({"users": [user], "vhosts": [{"name": "/"}], "permissions": [rights]}))
+        (self.root / "tmp/definitions.json").write_text(
+            json.dumps({"users": [user], "vhosts": [{"name": "/"}], "permissions": [rights]})
+        )
         (self.root / "tmp/rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\nprometheus.tcp.port = {self.metrics}\nprometheus.tcp.ip = 127.0.0.1\n"
             "load_definitions = /tmp/definitions.json\nlog.console = true\nlog.file = false\n"
@@ -96,4 +98,3 @@ def is_open(port):
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-

@@ -103,7 +103,17 @@ class Rig:
         """A replica of the worker, back when it consumes (the second of two: when it listens); its metrics' port."""
         port = free_port()
         before = self.count("consuming", name)
-        argv = [sys.executable, "-m", "fogflow_k8s.worker", "-f", self.config, "--port", str(port), "--kubeconfig", self.env["KUBECONFIG"]]
+        argv = [
+            sys.executable,
+            "-m",
+            "fogflow_k8s.worker",
+            "-f",
+            self.config,
+            "--port",
+            str(port),
+            "--kubeconfig",
+            self.env["KUBECONFIG"],
+        ]
         self._run(name, argv)
         until(lambda: is_open(port) and (second or self.count("consuming", name) > before), f"{name} is there")
         return port
@@ -161,7 +171,12 @@ def program(name):
     made = ROOT / ".work" / "standins" / name
     if not made.exists():
         made.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["go", "build", "-o", made, f"./{name}"], cwd=ROOT / "tests/standins", env={**os.environ, "CGO_ENABLED": "0"}, check=True)
+        subprocess.run(
+            ["go", "build", "-o", made, f"./{name}"],
+            cwd=ROOT / "tests/standins",
+            env={**os.environ, "CGO_ENABLED": "0"},
+            check=True,
+        )
     return made
 
 

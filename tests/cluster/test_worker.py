@@ -51,7 +51,9 @@ def test_tasks_outlive_their_worker(rig, site):
     rig.start_worker()
     until(lambda: len(rig.told()) == MANY + 1, "the input that came meanwhile is served")
     rig.master.say("ADD_TASK", *tasks(MANY))  # the designer replays
-    until(lambda: len([1 for kind, _, _ in rig.master.heard if kind == "TASK_UPDATE"]) >= 3 * MANY, "a replay is answered")
+    until(
+        lambda: len([1 for kind, _, _ in rig.master.heard if kind == "TASK_UPDATE"]) >= 3 * MANY, "a replay is answered"
+    )
     assert pods(site) == before
     assert len(rig.told()) == MANY + 1
     (read,) = [line for line in rig.lines() if line["event"] == "state is read" and line["tasks"] == MANY]
@@ -128,7 +130,12 @@ def test_garbage_is_put_aside_and_the_next_message_is_heard(rig):
 
 
 def test_what_the_cluster_refuses_is_told_with_its_reason_and_made_when_it_may(rig, site):
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"}, "spec": {"hard": {"count/deployments.apps": "1"}}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "few"},
+        "spec": {"hard": {"count/deployments.apps": "1"}},
+    }
     site.kubectl("apply", "-f", "-", stdin=json.dumps(quota))
     until(lambda: site.get("resourcequota", "few").get("status", {}).get("used"), "the quota counts")
     rig.start_worker()
