@@ -9,10 +9,9 @@ import pytest
 from tests.chart.shapes import OURS, SEVERAL, of_kind
 
 RIGHTS = {
-    ("apps", "deployments"): ["get", "list", "watch", "create", "patch", "delete"],
-    ("", "services"): ["get", "list", "watch", "create", "patch", "delete"],
-    ("", "configmaps"): ["get", "create", "patch", "delete"],
-    ("networking.k8s.io", "networkpolicies"): ["get", "create", "patch", "delete"],
+    ("apps", "deployments"): ["list", "watch", "create", "patch", "delete"],
+    ("", "services"): ["get", "list", "watch", "create", "delete"],
+    ("", "configmaps"): ["get", "list", "create", "patch", "delete"],
     ("", "pods"): ["list", "watch"],
     ("discovery.k8s.io", "endpointslices"): ["list", "watch"],
     ("coordination.k8s.io", "leases"): ["get", "create", "update"],
@@ -71,14 +70,6 @@ def test_its_rights_are_these_and_in_the_tasks_namespace(render):
     assert all(len(rule["apiGroups"]) == len(rule["resources"]) == 1 for rule in role["rules"])
 
 
-@pytest.mark.parametrize("value", ["worker.tasks.networkPolicy=false", "networkPolicy.enabled=false"])
-def test_without_policies_for_tasks_it_has_no_right_to_make_any(render, value):
-    manifests = render("--set", f"{OURS},{value}")
-    assert config(manifests)["worker"]["tasks"]["networkPolicy"] is False
-    rules = of_kind(manifests, "Role")["fogflow-worker"]["rules"]
-    assert {rule["resources"][0] for rule in rules} == {resource for _, resource in RIGHTS} - {"networkpolicies"}
-
-
 def test_it_is_told_of_its_tasks_and_upstreams_is_not(render):
     said = (
         "worker.tasks.nodeSelector.disk=ssd,worker.tasks.tolerations[0].key=edge,worker.tasks.limits.cpu=2,"
@@ -93,9 +84,6 @@ def test_it_is_told_of_its_tasks_and_upstreams_is_not(render):
         "imagePullSecrets": ["hub"],
         "requests": {"cpu": "10m", "memory": "32Mi"},
         "limits": {"cpu": 2, "memory": "1Gi"},
-        "networkPolicy": True,
-        "release": "fogflow",
-        "brokerNamespace": "fogflow",
     }
     assert ours["worker"]["app_namespace"] == "functions"
     assert upstreams["broker"] == ours["broker"]
@@ -138,7 +126,6 @@ def test_the_keeper_knows_that_tasks_are_kept_and_may_not_remove_any(render):
         "deployments": ["list", "delete"],
         "services": ["delete"],
         "configmaps": ["delete"],
-        "networkpolicies": ["delete"],
     }
 
 

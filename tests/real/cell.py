@@ -18,7 +18,8 @@ from pathlib import Path
 FUNCTION = {"name": "f1", "task": "count", "image": "docker.io/fogflow/operator:3.2.8", "input": "Temperature",
             "output": "Count"}  # fmt: skip
 DEVICES = ("T1", "T2", "T3")
-QUEUES = {"Master.001", "Worker.001", "fogflow-designer"}
+OURS = "fogflow-k8s/worker"
+"""In the name of the image of our own worker."""
 
 
 class Cell:
@@ -28,6 +29,13 @@ class Cell:
         self.box, self.namespace, self.subscriber = box, namespace, subscriber
         services = {s["metadata"]["name"]: s["spec"] for s in self.get("services")["items"]}
         self.address = {name: spec["clusterIP"] for name, spec in services.items()}
+        images = [
+            c["image"]
+            for d in self.get("deployments,statefulsets")["items"]
+            for c in d["spec"]["template"]["spec"]["containers"]
+        ]
+        self.ours = any(OURS in image for image in images)
+        self.queues = {"Master.001", "fogflow-designer", "fogflow-k8s.Worker.001" if self.ours else "Worker.001"}
 
     def get(self, *words):
         return self.box.get("-n", self.namespace, *words)
@@ -74,7 +82,7 @@ class Cell:
         """What does not work, in one line; empty when everything does. Proof, not health: new values arrive everywhere."""
         try:
             consumers = self.consumers()
-            if any(consumers.get(queue) != 1 for queue in QUEUES):
+            if any(consumers.get(queue) != 1 for queue in self.queues):
                 return f"consumers {consumers}"
             if "Worker.001" not in call("GET", self.url("master", 8010, "/workers")):
                 return "the master does not list the worker"

@@ -45,7 +45,7 @@ def works(box):
     try:
         cell = cells.Cell(box, NAMESPACE, None)
         return (
-            all(cell.consumers().get(queue) == 1 for queue in cells.QUEUES)
+            all(cell.consumers().get(queue) == 1 for queue in cell.queues)
             and "Worker.001" in cells.call("GET", cell.url("master", 8010, "/workers"))
             and bool(cells.call("GET", cell.url("discovery", 8090, "/ngsi9/broker")))
         )

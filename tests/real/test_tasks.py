@@ -13,7 +13,7 @@ from tests.real.conftest import TOOL, released, until
 from tests.real.images import APP_VERSION
 
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
-WORKERS = {"upstream": ()}
+WORKERS = {"upstream": (), "ours": ("--set", "worker.engine=fogflow-k8s")}
 """Engine -> the options of a deploy with it."""
 
 

@@ -69,9 +69,6 @@
     "imagePullSecrets" .Values.global.imagePullSecrets
     "requests" $t.requests
     "limits" $t.limits
-    "networkPolicy" (eq (include "fogflow.tasks.policies" .) "true")
-    "release" .Release.Name
-    "brokerNamespace" .Release.Namespace
   | toJson }}
 {{- end }}
 

@@ -178,8 +178,6 @@ class WorkerTasks(Part):
     """Of a task whose operator names none."""
     limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "256Mi"})
     """Of a task whose operator names none."""
-    network_policy: bool = True
-    """A NetworkPolicy for each task; needs networkPolicy.enabled."""
 
     @model_validator(mode="after")
     def _promised_no_more_than_allowed(self) -> Self:

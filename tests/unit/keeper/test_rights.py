@@ -132,7 +132,7 @@ def test_there_leave_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
     in_tasks = {each for each in asked(api) if each[0] == "ns-tasks"}
     assert generalized(in_tasks, set()) == allowed(task_rules("leave.keptTaskRules"), "ns-tasks")
     assert [key.split("/")[-2:] for key in api.calls if key.startswith("DELETE")] == [
-        [kind, "fogflow-task-1"] for kind in ("deployments", "services", "configmaps", "networkpolicies")
+        [kind, "fogflow-task-1"] for kind in ("deployments", "services", "configmaps")
     ]
 
 

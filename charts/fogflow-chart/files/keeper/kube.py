@@ -84,13 +84,12 @@ class Kube:
         return tuple(sorted(each["name"] for each in names if each["name"].startswith(TASK_PREFIX)))
 
     def delete_task(self, name: str, *, more: bool = False) -> None:
-        """Delete a task's Deployment and Service; `more`: its ConfigMap and NetworkPolicy, too. Raises http_json.ERRORS."""
+        """Delete a task's Deployment and Service; `more`: its ConfigMap, too. Raises http_json.ERRORS."""
         where = f"namespaces/{self.tasks_namespace}"
         self._delete(f"/apis/apps/v1/{where}/deployments/{name}", {"propagationPolicy": "Background"})
         self._delete(f"/api/v1/{where}/services/{name}", {})
         if more:
             self._delete(f"/api/v1/{where}/configmaps/{name}", {})
-            self._delete(f"/apis/networking.k8s.io/v1/{where}/networkpolicies/{name}", {})
 
     def _delete(self, path: str, body: Mapping[str, Any]) -> None:
         try:

@@ -70,7 +70,4 @@
 - apiGroups: [""]
   resources: [services, configmaps]
   verbs: [delete]
-- apiGroups: [networking.k8s.io]
-  resources: [networkpolicies]
-  verbs: [delete]
 {{- end }}

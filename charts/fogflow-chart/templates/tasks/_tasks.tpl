@@ -9,11 +9,6 @@
 {{- if and (include "fogflow.tasks.ours" .) .Values.tasks.admission.enabled $can (not (include "fogflow.worker.keepsTasks" .)) }}true{{ end }}
 {{- end }}
 
-{{/* Whether our worker writes a NetworkPolicy for each task. */}}
-{{- define "fogflow.tasks.policies" -}}
-{{- if and .Values.networkPolicy.enabled .Values.worker.tasks.networkPolicy }}true{{ end }}
-{{- end }}
-
 {{/* The ConfigMap that owns all that our worker makes. */}}
 {{- define "fogflow.tasks.owner" -}}
 fogflow-worker
@@ -23,18 +18,13 @@ fogflow-worker
 {{- define "fogflow.worker.rules" -}}
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [services]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, create, patch, delete]
-{{- if include "fogflow.tasks.policies" . }}
-- apiGroups: [networking.k8s.io]
-  resources: [networkpolicies]
-  verbs: [get, create, patch, delete]
-{{- end }}
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]

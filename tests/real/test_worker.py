@@ -1,0 +1,126 @@
+"""Our worker in a whole cell on real nodes: whatever is lost, no task pod is touched; failures are told; a burst is quick."""
+
+import base64
+import json
+import signal
+import time
+
+import pytest
+
+from tests.real import cell as cells
+from tests.real.conftest import released, until
+from tests.real.figures import record
+from tests.real.images import APP_VERSION
+from tests.rig import Master
+from tests.unit.worker.world import task
+
+IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
+BURST = 50
+
+
+@pytest.fixture(scope="module")
+def cell(box):
+    with released(box, "ours", "--set", "worker.engine=fogflow-k8s", "--set", "config.worker.capacity=500") as it:
+        yield it
+
+
+@pytest.fixture
+def master(cell):
+    """Somebody who speaks on the cell's own bus as its master does."""
+    secret = cell.get("secret", "fogflow-rabbitmq")["data"]
+    password = base64.b64decode(secret["password"]).decode()
+    it = Master(f"amqp://fogflow:{password}@{cell.address['rabbitmq']}:5672/")
+    yield it
+    it.close()
+
+
+def pods(cell):
+    """uid and restarts of every task pod."""
+    found = cell.box.get("pods", "-n", f"{cell.namespace}-tasks")["items"]
+    return {p["metadata"]["uid"]: [c["restartCount"] for c in p["status"].get("containerStatuses", [])] for p in found}
+
+
+@pytest.mark.parametrize("name", ["cloud-worker", "master", "designer", "cloud-broker", "rabbitmq"])
+@pytest.mark.parametrize("how", ["deleted", "killed"])
+def test_no_task_is_touched_whatever_is_lost(cell, name, how):
+    until(lambda: not cell.ails(), "it works")
+    until(lambda: cell.report().get("state") == "working", "the keeper is content")
+    time.sleep(3)
+    before, told = pods(cell), told_of(cell)
+    if how == "deleted":
+        cell.box.kubectl("-n", cell.namespace, "delete", "pod", "-l", f"app.kubernetes.io/name={name}", "--wait=false")
+    else:
+        cells.hit(cell.pods(name)[0], signal.SIGKILL)
+    took = cell.recover(120)
+    record("ours", name, how, took)
+    assert pods(cell) == before, "no task pod was restarted, added or removed"
+    until(lambda: told_of(cell) == told, "each is told of the same as before, once", 30)
+
+
+def told_of(cell):
+    """Whom the broker tells of what, outside subscribers left out."""
+    held = cells.call("GET", cell.url("cloud-broker", 8070, "/ngsi10/subscription")).values()
+    return sorted((s["reference"], s["entities"][0]["id"]) for s in held if "fogflow-task-" in s["reference"])
+
+
+FAILURES = {
+    "image": ({"DockerImage": "docker.io/fogflow/absent:1"}, "FK-4001"),
+    "crash": ({"DockerImage": "docker.io/nginxinc/nginx-unprivileged:crash"}, "FK-5001"),
+    "room": ({"Parameters": [{"name": "cpu-request", "value": "64"}]}, "FK-3001"),
+    "quantity": ({"Parameters": [{"name": "memory-limit", "value": "a lot"}]}, "quantit"),
+    "machine": ({"DockerImage": ""}, "no image of the operator"),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_every_failure_is_told_with_its_reason(cell, master, kind):
+    changed, reason = FAILURES[kind]
+    id_ = f"Task.failing.{kind}.1"
+    master.say("ADD_TASK", {**task(id_, [], IMAGE), **changed})
+    until(lambda: reason in master.states().get(id_, ""), f"{reason} is told", 90)
+    assert master.states()[id_].startswith("failed: ")
+    listed = json.loads(cell.box.tool("task", "list", "-n", cell.namespace, "-o", "json"))["tasks"]
+    (mine,) = [t for t in listed if t["id"] == id_]
+    assert mine["state"] == "failed"
+    assert reason in mine["reason"]
+    master.say("REMOVE_TASK", {"ID": id_, "WorkerID": "Worker.001"})
+    until(lambda: master.states()[id_] == "removed", "it is removed")
+
+
+def test_a_burst_is_served_in_time(cell, master):
+    """From ADD_TASK to what the task says after its first notification, seen at the broker."""
+    url = cell.url("cloud-broker", 8070, "/ngsi10/updateContext")
+    names = [f"Burst.{n}" for n in range(BURST)]
+    for name in names:
+        element = {
+            "entityId": {"id": name, "type": "Burst"},
+            "attributes": [{"name": "v", "type": "integer", "value": 1}],
+        }
+        cells.call("POST", url, {"contextElements": [element], "updateAction": "UPDATE"})
+    tasks = [task(f"Task.burst.b.{n}", [name], IMAGE) for n, name in enumerate(names)]
+    start = time.monotonic()
+    master.say("ADD_TASK", *tasks)
+    seen = {}
+    until(lambda: _outputs(cell, seen, start) == BURST, "all have spoken", 240, every=0.1)
+    made = max(at for kind, p, at in master.heard if kind == "TASK_UPDATE" and p["Status"] == "pending") - start
+    took = sorted(seen.values())
+    record("burst", "tasks kept per second", BURST / made)
+    for share in (50, 99):
+        record(
+            "burst",
+            f"ADD_TASK to first output, p{share}, burst of {BURST}, s",
+            took[min(len(took) - 1, len(took) * share // 100)],
+        )
+    before = pods(cell)
+    master.say("ADD_TASK", *tasks)
+    time.sleep(5)
+    assert pods(cell) == before
+    master.say("REMOVE_TASK", *({"ID": t["ID"], "WorkerID": "Worker.001"} for t in tasks))
+    until(lambda: len(cell.tasks() or ()) == len(cells.DEVICES), "all are gone", 120)
+
+
+def _outputs(cell, seen, start):
+    for entity in cell.entities():
+        if entity["entityId"]["id"].startswith("Out.Task.burst."):
+            seen.setdefault(entity["entityId"]["id"], time.monotonic() - start)
+    return len(seen)
