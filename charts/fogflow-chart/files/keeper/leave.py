@@ -18,19 +18,19 @@ from kube import Kube
 _PATIENCE_S = 50.0
 
 
-def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments") -> None:
+def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments", name: str = WORKER) -> None:
     """Do all of it. Raises http_json.ERRORS."""
     kube.scale("keeper", 0)  # it would take the worker's end for a loss
-    kube.scale(WORKER, 0, worker)
+    kube.scale(name, 0, worker)
     end = time.monotonic() + patience_s
-    while any(component(name) == WORKER for name in kube.pods()):
+    while any(component(pod) == name for pod in kube.pods()):
         if time.monotonic() > end:
             print("leave: the worker does not end; removing its tasks without it", flush=True)
             break
         time.sleep(0.5)
     tasks = kube.tasks()
-    for name in tasks:
-        kube.delete_task(name)
+    for task in tasks:
+        kube.delete_task(task)
     print(f"leave: the worker is gone; {len(tasks)} tasks were left and are removed", flush=True)
 
 
@@ -40,9 +40,11 @@ def main(argv: Sequence[str]) -> int:
     for name in ("release", "namespace", "tasks-namespace"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--worker", default="deployments", choices=("deployments", "statefulsets"), help="what it is")
+    parser.add_argument("--name", default=WORKER, help="of the worker")
     options = parser.parse_args(argv)
+    kube = Kube(options.namespace, options.tasks_namespace, options.release)
     try:
-        leave(Kube(options.namespace, options.tasks_namespace, options.release), worker=options.worker)
+        leave(kube, worker=options.worker, name=options.name)
     except ERRORS as error:
         print(f"leave: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
     return 0
