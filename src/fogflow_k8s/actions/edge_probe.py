@@ -101,10 +101,15 @@ def _require_free(token: Token, timeout_s: float) -> None:
     try:
         seen = look(token, timeout_s=timeout_s)
     except (AmqpError, OSError) as error:
-        raise EdgeRefused("FK-6105", f"the cloud cannot be asked about site {token.site}: {error}", hint="try again") from error
+        raise EdgeRefused(
+            "FK-6105", f"the cloud cannot be asked about site {token.site}: {error}", hint="try again"
+        ) from error
     if seen.broker or seen.consumers:
         proof = " and ".join(
-            [*(["discovery lists its broker"] if seen.broker else []), *(["its worker's queue has a consumer"] if seen.consumers else [])]
+            [
+                *(["discovery lists its broker"] if seen.broker else []),
+                *(["its worker's queue has a consumer"] if seen.consumers else []),
+            ]
         )
         raise EdgeRefused(
             "FK-6107",
@@ -113,7 +118,9 @@ def _require_free(token: Token, timeout_s: float) -> None:
             f"fogflow-k8s edge remove {token.site}",
         )
     if seen.marked:
-        raise EdgeRefused("FK-6104", "this token was used already, by another cluster or installation", hint=_new(token))
+        raise EdgeRefused(
+            "FK-6104", "this token was used already, by another cluster or installation", hint=_new(token)
+        )
 
 
 def _log_in(token: Token, timeout_s: float) -> Session:

@@ -14,7 +14,7 @@ from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
 
 KEEP = "helm.sh/resource-policy"
-KEEPER, WORKER = "keeper", "cloud-worker"
+KEEPER, WORKERS = "keeper", ("cloud-worker", "edge-worker")
 
 
 @dataclass(frozen=True)
@@ -78,17 +78,21 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
 
 def _stop_worker(op: Operation, timeout_s: float) -> None:
     """Let the worker remove its tasks while it still has the rights: Helm deletes its Role first."""
-    found = ((kind, op.cluster.get(kind, WORKER, op.namespace)) for kind in ("Deployment", "StatefulSet"))
-    kind = next((kind for kind, worker in found if worker and (worker.get("status") or {}).get("replicas")), "")
+    kinds = (("Deployment", WORKERS[0]), ("StatefulSet", WORKERS[0]), ("Deployment", WORKERS[1]))
+    found = ((kind, name, op.cluster.get(kind, name, op.namespace)) for kind, name in kinds)
+    kind, own = next(
+        ((kind, name) for kind, name, worker in found if worker and (worker.get("status") or {}).get("replicas")),
+        ("", ""),
+    )
     if not kind:
         return
     op.report.step("stopping the worker, which removes its tasks")
-    for of, name in (("Deployment", KEEPER), (kind, WORKER)):  # the keeper would take the worker's end for a loss
-        if name == WORKER or op.cluster.get(of, name, op.namespace):
+    for of, name in (("Deployment", KEEPER), (kind, own)):  # the keeper would take the worker's end for a loss
+        if name == own or op.cluster.get(of, name, op.namespace):
             op.cluster.apply(
                 {"apiVersion": "apps/v1", "kind": of, "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
             )  # fmt: skip
-    selector = f"{op.selector},{manifests.COMPONENT}={WORKER}"
+    selector = f"{op.selector},{manifests.COMPONENT}={own}"
     try:
         wait_for(
             "the worker's end", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 from types import TracebackType
+from typing import Self
 
 _HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD, _HEARTBEAT, _END = 1, 8, 0xCE
@@ -45,7 +46,7 @@ class Session:
             self._socket.close()
             raise
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

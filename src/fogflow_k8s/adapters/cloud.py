@@ -40,7 +40,9 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib3.exceptions.TimeoutError):
         return "no answer in time"
     inner = error.__cause__ or error
-    return inner.strerror.lower() if isinstance(inner, OSError) and inner.strerror else str(inner) or type(inner).__name__
+    return (
+        inner.strerror.lower() if isinstance(inner, OSError) and inner.strerror else str(inner) or type(inner).__name__
+    )
 
 
 def _parsed(data: bytes) -> Any:

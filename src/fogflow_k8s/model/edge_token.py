@@ -20,7 +20,7 @@ _DIGITS = 16
 _SITE = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
-class BadToken(ValueError):  # noqa: N818 - it names what is wrong with the token, not a failure of ours
+class BadToken(ValueError):
     """A text that is no token; `kind` is truncated, mistyped or version."""
 
     def __init__(self, kind: str, message: str) -> None:
@@ -137,8 +137,22 @@ def _checksum(head: str) -> str:
 
 
 def _token(data: dict[str, Any]) -> Token:
-    ends = {name: Endpoint(str(data[name]["host"]), int(data[name]["port"])) for name in ("rabbitmq", "discovery", "broker")}
-    texts = {name: str(data[name]) for name in ("id", "user", "password", "broker_name", "cloud_site")}
     if not _SITE.fullmatch(str(data["site"])):
         raise ValueError("site")
-    return Token(site=str(data["site"]), issued=int(data["issued"]), expires=int(data["expires"]), **ends, **texts)
+    return Token(
+        id=str(data["id"]),
+        site=str(data["site"]),
+        rabbitmq=_endpoint(data["rabbitmq"]),
+        discovery=_endpoint(data["discovery"]),
+        broker=_endpoint(data["broker"]),
+        broker_name=str(data["broker_name"]),
+        user=str(data["user"]),
+        password=str(data["password"]),
+        issued=int(data["issued"]),
+        expires=int(data["expires"]),
+        cloud_site=str(data["cloud_site"]),
+    )
+
+
+def _endpoint(data: dict[str, Any]) -> Endpoint:
+    return Endpoint(str(data["host"]), int(data["port"]))

@@ -130,7 +130,7 @@ class EdgeBroker(Component):
 class EdgeWorker(Worker):
     """Starts the task instances at the edge."""
 
-    replicas: Literal[1] = 1  # type: ignore[assignment]
+    replicas: Literal[1] = 1
     """One: an edge is one site."""
 
 
@@ -201,5 +201,5 @@ def edge_defaults() -> dict[str, Any]:
     found = {}
     for name, field in EdgeValues.model_fields.items():
         value = field.get_default(call_default_factory=True)
-        found[field.alias or name] = value.model_dump()  if isinstance(value, Closed) else value
+        found[field.alias or name] = value.model_dump() if isinstance(value, Closed) else value
     return found

@@ -111,7 +111,11 @@ class Edge:
         What is published at the cloud reaches a subscriber here only when the cloud's discovery, and then its broker, have
         called this edge's broker at the address that it gives them.
         """
-        cloud, discovery, own = Server(f"http://{self.options.cloud}"), Server(self.discovery.url), Server(self.broker.url)
+        cloud, discovery, own = (
+            Server(f"http://{self.options.cloud}"),
+            Server(self.discovery.url),
+            Server(self.broker.url),
+        )
         steps = [
             step("the edge's broker", lambda: _heard(own, "/version")),
             step("edge -> cloud: discovery", lambda: _heard(discovery, "/ngsi9/status")),
