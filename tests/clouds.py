@@ -37,7 +37,7 @@ class Cloud:
         self.queues, self.brokers, self.ahead_s = {}, {"Broker.001": {"id": "Broker.001"}}, 0.0
         self.rabbitmq = Rabbit(self)
         self.discovery = Web(self, lambda path: self.brokers if path == "/ngsi9/broker" else "ok")
-        self.broker = Web(self, lambda path: "stand-in")
+        self.broker = Web(self, lambda _: "stand-in")
 
     def close(self):
         for each in (self.rabbitmq, self.discovery, self.broker):
@@ -56,7 +56,7 @@ class Web:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def date_time_string(self, timestamp=None):
+            def date_time_string(self, _=None):
                 return formatdate(time.time() + cloud.ahead_s, usegmt=True)
 
             def log_message(self, *_):

@@ -35,14 +35,15 @@ def get(url: str, *, timeout_s: float) -> Answer:
 
 
 def _reason(error: Exception) -> str:
-    import urllib3
+    """A few and steady words; urllib3 calls a refused connection a timeout."""
+    import socket
 
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
     inner = error.__cause__ or error
-    return (
-        inner.strerror.lower() if isinstance(inner, OSError) and inner.strerror else str(inner) or type(inner).__name__
-    )
+    if isinstance(inner, socket.gaierror):
+        return "its name does not resolve"
+    if isinstance(inner, OSError) and inner.strerror:
+        return inner.strerror.lower()
+    return "no answer in time" if "timed out" in str(error).lower() else str(inner) or type(inner).__name__
 
 
 def _parsed(data: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self, TypeVar
 
@@ -27,6 +27,7 @@ from fogflow_k8s.model.values_parts import (
 )
 
 P = TypeVar("P", bound=Part)
+_IDS = ("runAsUser", "runAsGroup", "fsGroup")
 
 
 class Global(Part):
@@ -114,8 +115,7 @@ class UpstreamService(Part):
 
 def made(kind: type[P], **data: Any) -> Any:
     """A field whose default is a `kind` with this component's own facts."""
-    make: Callable[[], P] = lambda: kind.model_validate(data)  # noqa: E731 - a typed name for the factory
-    return Field(default_factory=make)
+    return Field(default_factory=lambda: kind.model_validate(data))
 
 
 def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
@@ -127,23 +127,21 @@ def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cores, "memory": limit}}
 
 
-def _ids(uid: int) -> dict[str, int]:
-    return {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}
-
-
 def fogflow_part(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
     """A component whose image is upstream's and has the chart's appVersion as its tag."""
     return {
         "image": {"repository": f"fogflow/{name}"},
         "resources": _sizes(cpu, memory, limit, cores),
-        "podSecurityContext": _ids(uid),
+        "podSecurityContext": dict.fromkeys(_IDS, uid),
     }
 
 
 def python_part(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
     """What runs in a stock Python image."""
-    image = {"repository": "library/python", "tag": "3.13-alpine"}
-    return {"image": image, "resources": _sizes(cpu, memory, limit, cores)}
+    return {
+        "image": {"repository": "library/python", "tag": "3.13-alpine"},
+        "resources": _sizes(cpu, memory, limit, cores),
+    }
 
 
 class Values(Part):
@@ -171,7 +169,7 @@ class Values(Part):
         Rabbitmq,
         image={"repository": "library/rabbitmq", "tag": "4.3"},
         resources=_sizes("50m", "192Mi", "1Gi", "4"),
-        podSecurityContext=_ids(999),
+        podSecurityContext=dict.fromkeys(_IDS, 999),
     )
     """The message bus."""
     discovery: Component = made(Component, **fogflow_part("discovery", "10m", "24Mi", "512Mi", "4"))
@@ -188,14 +186,14 @@ class Values(Part):
         Nginx,
         image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
         resources=_sizes("10m", "24Mi", "128Mi", "2"),
-        podSecurityContext=_ids(65532),
+        podSecurityContext=dict.fromkeys(_IDS, 65532),
     )
     """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
     dgraph: Dgraph = made(
         Dgraph,
         image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
         resources=_sizes("50m", "256Mi", "2Gi", "4"),
-        podSecurityContext=_ids(1000),
+        podSecurityContext=dict.fromkeys(_IDS, 1000),
         persistence={"size": "8Gi"},
     )
     """Graph store; off, since FogFlow does not use it any more."""
