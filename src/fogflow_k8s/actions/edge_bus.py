@@ -14,11 +14,13 @@ from fogflow_k8s.model.edge_sites import Live
 _POD, _CONTAINER = "deployment/rabbitmq", "rabbitmq"
 _CTL = ("rabbitmqctl", "--quiet")
 _TIMEOUT_S = 10.0
+# rabbitmqctl reads no stdin: Erlang 28 and newer start it without one
+_IMPORT = 'f=$(mktemp) && cat >"$f" && rabbitmqctl --quiet import_definitions "$f"; code=$?; rm -f "$f"; exit $code'
 
 
 def define(kubectl: Kubectl, definitions: Mapping[str, Any]) -> None:
-    """Make users and their rights; they go to the program's stdin. Raises ClusterError."""
-    kubectl.execute(_POD, _CONTAINER, *_CTL, "import_definitions", stdin=json.dumps(definitions))
+    """Make users and their rights: hashes, by way of a file that is only there meanwhile. Raises ClusterError."""
+    kubectl.execute(_POD, _CONTAINER, "sh", "-c", _IMPORT, stdin=json.dumps(definitions))
 
 
 def forget(kubectl: Kubectl, user: str, queues: Iterable[str]) -> None:

@@ -17,6 +17,34 @@ from typing import Any
 PREFIX = "fke"
 VERSION = "1"
 _DIGITS = 16
+_KEPT = "fogflow-k8s.keep"
+_EXCHANGE: dict[str, list[dict[str, Any]]] = {
+    "exchanges": [
+        {
+            "name": "fogflow",
+            "vhost": "/",
+            "type": "topic",
+            "durable": True,
+            "auto_delete": True,
+            "internal": False,
+            "arguments": {},
+        }
+    ],
+    "queues": [{"name": _KEPT, "vhost": "/", "durable": True, "auto_delete": False, "arguments": {"x-max-length": 1}}],
+    "bindings": [
+        {
+            "source": "fogflow",
+            "vhost": "/",
+            "destination": _KEPT,
+            "destination_type": "queue",
+            "routing_key": _KEPT,
+            "arguments": {},
+        }
+    ],
+}
+"""RabbitMQ 4.3 has rights on routing keys only with an exchange, and they go with it (4.3.6 does not even boot from definitions
+with such rights and no exchange). So the exchange, which FogFlow's programs declare as auto-delete, is there from the beginning,
+and a queue that hears nothing keeps it."""
 _SITE = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
@@ -120,6 +148,7 @@ def definitions(site: str, password: str, salt: bytes) -> dict[str, Any]:
         "users": [{"name": user, **hashed}],
         "permissions": [{"user": user, "vhost": "/", **rights}],
         "topic_permissions": [{"user": user, "vhost": "/", **topic}],
+        **_EXCHANGE,
     }
 
 

@@ -163,7 +163,7 @@ def test_the_password_is_in_the_token_and_nowhere_else(op):
     made = create(op, bus)
     assert (str(made.rabbitmq), made.cloud_site, made.expires) == ("192.0.2.1:5672", "001", NOW + 3600)
     assert made.password not in json.dumps([op.cluster.records(), bus.ran])
-    (defined,) = [stdin for words, stdin in bus.ran if words == ("import_definitions",)]
+    (defined,) = [stdin for words, stdin in bus.ran if "import_definitions" in words[0]]
     assert op.cluster.records()["002.json"]["definitions"] == json.loads(defined), (
         "what RabbitMQ gets at its next start"
     )
