@@ -45,6 +45,7 @@ def boxes(home):
             with (WORK / "up.lock").open("w") as lock:  # two at once would take the same free network
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 box.sandbox("up", "--real", "--nodes", "1")
+            box.kubectl("taint", "nodes", "--all", "node-role.kubernetes.io/control-plane-")
             box.load(*names)
             forwarding(box, on=True)
         yield both
