@@ -1,5 +1,6 @@
 """Joining an edge on simulated nodes, with a scripted cloud: what is refused changes nothing."""
 
+import json
 import socket
 import time
 
@@ -97,6 +98,8 @@ def test_join_again_and_leave(site, cloud):
     assert site.get("secret", "fogflow-edge")["data"]["password"]
     cloud.brokers["Broker.002"] = {"id": "Broker.002"}  # it is us: joined, and once more
     assert site.json("edge", "join", encode(one), "--external-ip", ADDRESS)["result"] == "unchanged"
+    site.run("deploy", code=10)
+    assert "is an edge, and would become a cloud" in site.stderr
     site.run("edge", "check", code=40)
     assert "simulated" in site.stderr
     site.run("edge", "leave", "--yes")
@@ -126,3 +129,18 @@ def test_who_is_let_in_is_checked_before_a_token_is_made(site):
     site.run("edge", "token", "create", "--site", "002", "--edge-cidr", "198.51.100.7/32", code=40)
     assert "simulated" in site.stderr
     assert site.kubectl("get", "secret", "fogflow-edges", "--ignore-not-found") == ""
+
+
+def test_the_doctor_leaves_the_tasks_of_an_edge_alone(site, cloud):
+    site.json("edge", "join", encode(token(cloud)), "--external-ip", ADDRESS)
+    task = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "fogflow-task-1", "namespace": f"{site.namespace}-tasks"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "t"}},
+            "template": {"metadata": {"labels": {"app": "t"}}, "spec": {"containers": [{"name": "t", "image": "example/t"}]}},
+        },
+    }  # fmt: skip
+    site.apply(json.dumps(task))
+    found = site.json("doctor", "--fix", "--yes", code=None)
+    assert "FK-7006" not in json.dumps(found)
+    assert "fogflow-task-1" in site.kubectl("-n", f"{site.namespace}-tasks", "get", "deployments", "-o", "name")
