@@ -17,7 +17,7 @@ check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=charts/fogflow-chart/files/keeper $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py
+	MYPYPATH=charts/fogflow-chart/files/keeper:charts/fogflow-edge-chart/files/edge $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py charts/fogflow-edge-chart/files/edge/edge*.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
 

@@ -13,6 +13,7 @@ from fogflow_k8s.model.config import FogflowConfig
 from fogflow_k8s.model.explanations import CLASSES, WHY
 from fogflow_k8s.model.values import Values
 from fogflow_k8s.model.values_base import schema_of
+from fogflow_k8s.model.values_edge import EdgeValues
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = {
@@ -43,6 +44,10 @@ def generated() -> dict[Path, str]:
     """Path below the checkout -> what belongs there."""
     made = {
         Path("charts/fogflow-chart/values.schema.json"): {"title": "Values of the FogFlow chart", **schema_of(Values)},
+        Path("charts/fogflow-edge-chart/values.schema.json"): {
+            "title": "Values of the FogFlow edge chart",
+            **schema_of(EdgeValues),
+        },
         Path("templates/config.schema.json"): {"title": "FogFlow's config.json", **schema_of(FogflowConfig)},
     }
     texts = {

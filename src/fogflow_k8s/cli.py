@@ -21,6 +21,7 @@ from fogflow_k8s.commands import (
     deploy,
     diff,
     doctor,
+    edge,
     explain,
     history,
     images,
@@ -116,6 +117,7 @@ for verb in (
 app.add_typer(config.app)
 app.add_typer(images.app)
 app.add_typer(task.app)
+app.add_typer(edge.app)
 app.add_typer(sandbox.app)
 
 
@@ -177,6 +179,8 @@ def _tell(error: FogflowError, argv: list[str]) -> int:
     sys.stderr.write(f"Error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"  Next: {error.hint}\n")
+    if error.id:
+        sys.stderr.write(f"  Why:  fogflow-k8s explain {error.id}\n")
     if isinstance(error, Forbidden):
         sys.stderr.write(f"\n{error.manifest}")
     _tell_as_json(error, argv)

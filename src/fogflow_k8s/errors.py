@@ -5,6 +5,7 @@
     ├── ConfigError         2   config.json, values.yaml, --set: correct the file
     ├── PreflightFailed    10   something that had to be there is not: provide it
     │   ├── ToolMissing        a program on this machine: install it
+    │   ├── EdgeRefused        an edge's token, or its way to the cloud and back: `id` says which
     │   └── Refused            we will not do it without a word of yours (prompt, other cluster)
     ├── ClusterError       11   the API server: reach it, or get the rights
     │   └── Forbidden          these rights are missing: give the Role to an administrator
@@ -41,6 +42,7 @@ class FogflowError(Exception):
     """A failure that is told to the user as `message` and `hint`; `exit_code` is the process's."""
 
     exit_code = 1
+    id = ""  # in the catalogue, when there is more to say: `fogflow-k8s explain ID`
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)
@@ -74,6 +76,14 @@ class ToolMissing(PreflightFailed):
 
 class Refused(PreflightFailed):
     """We could, but will not without an explicit word: a prompt answered no, another cluster than last time."""
+
+
+class EdgeRefused(PreflightFailed):
+    """An edge cannot join, or its way to the cloud and back is not open; `id` says which of the ways to fail it is."""
+
+    def __init__(self, id_: str, message: str, *, hint: str = "", exit_code: int | None = None) -> None:
+        super().__init__(message, hint=hint, exit_code=exit_code)
+        self.id = id_
 
 
 class ClusterError(FogflowError):

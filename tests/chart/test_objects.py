@@ -174,8 +174,12 @@ def test_a_named_secret_is_used_and_none_is_made(render):
     manifests = render("--set", "rabbitmq.auth.existingSecret=mine")
     assert of_kind(manifests, "Secret").keys() == {"fogflow-keeper"}
     volumes = [v for _, pod in pods(manifests) for v in pod["spec"].get("volumes", []) if "secret" in v]
-    assert {volume["secret"]["secretName"] for volume in volumes} == {"mine"}
-    assert len(volumes) == 4
+    needed = [volume for volume in volumes if not volume["secret"].get("optional")]
+    assert {volume["secret"]["secretName"] for volume in needed} == {"mine"}
+    assert len(needed) == 4
+    assert [v["secret"]["secretName"] for v in volumes if v not in needed] == ["fogflow-edges"], (
+        "of those who have edges"
+    )
 
 
 def test_the_worker_waits_for_the_masters_consumer_and_for_its_predecessor_to_go(render):

@@ -93,8 +93,8 @@ def pytest_sessionstart():
     """What an interrupted run left behind is ended first."""
     for left in WORK.glob("real-*"):
         if not Path(f"/proc/{left.name.removeprefix('real-')}").exists():
-            for sandbox in (left / "state" / "sandboxes").glob("[a-z]*"):
-                Box(left, sandbox.name).sandbox("down", code=None)
+            for sandbox in left.glob("**/state/sandboxes/[a-z]*"):
+                Box(sandbox.parents[2], sandbox.name).sandbox("down", code=None)
             shutil.rmtree(left, ignore_errors=True)
 
 

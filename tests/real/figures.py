@@ -47,6 +47,7 @@ _TABLES = {
     "balance": "Farthest share of a replica from the mean, in percent",
     "rollout": "A crashing image of nginx, rolled out under load",
     "node": "A node without power, with every component on it, tolerationSeconds 5",
+    "edge": "An edge behind a bad link, upstream's kind of worker, in seconds",
     "keeper": "What the keeper costs",
     "ours": "With our own worker: until FogFlow works after one pod was lost, in seconds; no task pod was touched",
     "burst": "Our own worker under a burst of tasks",

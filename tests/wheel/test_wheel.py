@@ -49,3 +49,15 @@ def test_the_wheel_deploys_on_a_sandbox_of_its_own(tool, tmp_path):
         run([tool, "uninstall", "--yes"], **here)
     finally:
         run([tool, "sandbox", "down", "--name", "wheel"], **here)
+
+
+def test_the_edges_chart_in_the_wheel_holds_files_and_no_links(tool):
+    (chart,) = tool.parents[1].glob("lib/python*/site-packages/fogflow_k8s/_assets/charts/fogflow-edge-chart")
+    for name in (
+        "templates/worker/deployment.yaml",
+        "templates/keeper/role.yaml",
+        "files/keeper/gate.py",
+        "files/edge/amqp.py",
+    ):
+        assert (chart / name).read_bytes() == (ROOT / "charts/fogflow-edge-chart" / name).read_bytes()
+    assert not [path for path in chart.rglob("*") if path.is_symlink()]

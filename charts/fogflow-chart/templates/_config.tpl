@@ -12,7 +12,7 @@
 {{- end }}
 
 {{- define "fogflow.config.discoveryClient" -}}
-{{ dict "host_ip" (include "fogflow.fqdn" (list . "discovery")) "http_port" (int .Values.config.discovery.http_port) | toJson }}
+{{ dict "host_ip" (include "fogflow.discovery.host" .) "http_port" (include "fogflow.discovery.port" . | int) | toJson }}
 {{- end }}
 
 {{- define "fogflow.config.brokerClient" -}}
@@ -36,7 +36,7 @@
 {{- define "fogflow.config.broker" -}}
 {{- $c := .Values.config -}}
 {{ merge (dict
-    "my_hostip" (include "fogflow.fqdn" (list . "cloud-broker"))
+    "my_hostip" (ternary $c.external_hostip (include "fogflow.fqdn" (list . "cloud-broker")) (eq (include "fogflow.isEdge" .) "true"))
     "broker" (dict "http_port" (int $c.broker.http_port) "heartbeat_interval" (int $c.broker.heartbeat_interval))
     "discovery" (include "fogflow.config.discoveryClient" . | fromJson)
   ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}

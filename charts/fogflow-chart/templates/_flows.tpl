@@ -62,9 +62,15 @@
 {{ list (dict "namespaceSelector" (dict "matchLabels" $ns)) | toJson }}
 {{- else if eq .name "outside" -}}
 []
+{{- else if eq .name "cloud" -}}
+{{- $peers := list -}}
+{{- range $n.cloud.cidrs | default (list "0.0.0.0/0" "::/0") -}}
+{{- $peers = append $peers (dict "ipBlock" (dict "cidr" .)) -}}
+{{- end -}}
+{{ $peers | toJson }}
 {{- else if has .name (list "apiserver" "edges" "subscribers") -}}
 {{- $peers := list -}}
-{{- range (ternary $n.apiServer.cidrs (ternary $n.edges.cidrs $n.subscribers.cidrs (eq .name "edges")) (eq .name "apiserver")) -}}
+{{- range (dig (ternary "apiServer" .name (eq .name "apiserver")) "cidrs" list $n) -}}
 {{- $peers = append $peers (dict "ipBlock" (dict "cidr" .)) -}}
 {{- end -}}
 {{ $peers | toJson }}
@@ -85,8 +91,8 @@
 {{- $here := ternary "to" "from" (eq .side "ingress") -}}
 {{- $there := ternary "from" "to" (eq .side "ingress") -}}
 {{- $name := .name -}}
-{{- $exposed := or (ne $root.Values.expose.type "none") (include "fogflow.externalIPs" $root | fromJsonArray) -}}
-{{- range (include "fogflow.flows" $root | fromYamlArray) }}
+{{- $exposed := and (not (include "fogflow.isEdge" $root)) (or (ne $root.Values.expose.type "none") (include "fogflow.externalIPs" $root | fromJsonArray)) -}}
+{{- range (include (ternary "fogflow.edge.flows" "fogflow.flows" (eq (include "fogflow.isEdge" $root) "true")) $root | fromYamlArray) }}
 {{- if eq (get . $here) $name }}
 {{- $peers := include "fogflow.peers" (dict "root" $root "name" (get . $there)) | fromJsonArray }}
 {{- $open := or (and (eq .to "apiserver") (not $peers)) (and (eq .from "outside") $exposed) }}
@@ -121,7 +127,7 @@
 
 {{/* The ports of your own RabbitMQ that .name needs, as a JSON list: AMQP, and the one of metricsUrl. */}}
 {{- define "fogflow.externalBusPorts" -}}
-{{- $e := .root.Values.rabbitmq.external -}}
+{{- $e := .root.Values.rabbitmq.external | default dict -}}
 {{- $ports := list -}}
 {{- if and $e.host (has .name (list "master" "cloud-worker" "designer")) -}}
 {{- $ports = append $ports (int $e.port) -}}

@@ -4,15 +4,25 @@
 {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
+{{/* The chart of an edge shares these templates; what only it has are the addresses of its cloud. */}}
+{{- define "fogflow.isEdge" -}}
+{{ if hasKey .Values "cloud" }}true{{ end }}
+{{- end }}
+
+{{/* A workload's name there: what is cloud-broker in a cloud is edge-broker at an edge. */}}
+{{- define "fogflow.workload" -}}
+{{ ternary (.name | replace "cloud-" "edge-") .name (eq (include "fogflow.isEdge" .root) "true") }}
+{{- end }}
+
 {{/* What a selector may hold: nothing that ever changes in a release's life. */}}
 {{- define "fogflow.selector" -}}
-app.kubernetes.io/name: {{ .name }}
+app.kubernetes.io/name: {{ include "fogflow.workload" . }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
 {{- define "fogflow.podLabels" -}}
 {{ include "fogflow.selector" . }}
-app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/component: {{ include "fogflow.workload" . }}
 app.kubernetes.io/part-of: fogflow
 {{- end }}
 
@@ -24,7 +34,7 @@ helm.sh/chart: {{ include "fogflow.chart" .root }}
 {{- end }}
 
 {{- define "fogflow.metadata" -}}
-name: {{ .as | default .name }}
+name: {{ include "fogflow.workload" (dict "root" .root "name" (.as | default .name)) }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "fogflow.labels" . | nindent 2 }}
@@ -33,7 +43,7 @@ labels:
 {{/* Full names: tasks live in another namespace and are handed the broker's. */}}
 {{- define "fogflow.fqdn" -}}
 {{- $root := index . 0 -}}
-{{ printf "%s.%s.svc.%s" (index . 1) $root.Release.Namespace $root.Values.clusterDomain }}
+{{ printf "%s.%s.svc.%s" (include "fogflow.workload" (dict "root" $root "name" (index . 1))) $root.Release.Namespace $root.Values.clusterDomain }}
 {{- end }}
 
 {{/* Shards of the broker. The first keeps the one broker's name and address: discovery may know entities of it from before. */}}
@@ -67,20 +77,29 @@ labels:
 {{- end }}
 
 {{- define "fogflow.rabbitmq.host" -}}
-{{ .Values.rabbitmq.external.host | default (include "fogflow.fqdn" (list . "rabbitmq")) }}
+{{ if include "fogflow.isEdge" . }}{{ .Values.cloud.rabbitmq.host }}{{ else }}{{ .Values.rabbitmq.external.host | default (include "fogflow.fqdn" (list . "rabbitmq")) }}{{ end }}
 {{- end }}
 
 {{- define "fogflow.rabbitmq.port" -}}
-{{ if .Values.rabbitmq.external.host }}{{ int .Values.rabbitmq.external.port }}{{ else }}5672{{ end }}
+{{ if include "fogflow.isEdge" . }}{{ int .Values.cloud.rabbitmq.port }}{{ else if .Values.rabbitmq.external.host }}{{ int .Values.rabbitmq.external.port }}{{ else }}5672{{ end }}
 {{- end }}
 
 {{/* Where consumers per queue can be read; empty with an external RabbitMQ that does not say. */}}
 {{- define "fogflow.rabbitmq.metrics" -}}
-{{- if .Values.rabbitmq.external.host -}}
+{{- if include "fogflow.isEdge" . -}}
+{{- else if .Values.rabbitmq.external.host -}}
 {{ .Values.rabbitmq.external.metricsUrl }}
 {{- else -}}
 http://{{ include "fogflow.fqdn" (list . "rabbitmq") }}:15692
 {{- end -}}
+{{- end }}
+
+{{- define "fogflow.discovery.host" -}}
+{{ if include "fogflow.isEdge" . }}{{ .Values.cloud.discovery.host }}{{ else }}{{ include "fogflow.fqdn" (list . "discovery") }}{{ end }}
+{{- end }}
+
+{{- define "fogflow.discovery.port" -}}
+{{ if include "fogflow.isEdge" . }}{{ int .Values.cloud.discovery.port }}{{ else }}{{ int .Values.config.discovery.http_port }}{{ end }}
 {{- end }}
 
 {{- define "fogflow.rabbitmq.secret" -}}
@@ -94,7 +113,7 @@ http://{{ include "fogflow.fqdn" (list . "rabbitmq") }}:15692
 {{/* One account per component, or upstream's single one when it has a name. */}}
 {{- define "fogflow.serviceAccount" -}}
 {{- $sa := .root.Values.serviceAccount -}}
-{{- if $sa.name }}{{ $sa.name }}{{ else if $sa.create }}{{ .name }}{{ else }}default{{ end -}}
+{{- if $sa.name }}{{ $sa.name }}{{ else if $sa.create }}{{ include "fogflow.workload" . }}{{ else }}default{{ end -}}
 {{- end }}
 
 {{/* Both spellings of upstream's key, as a JSON list without doubles. */}}

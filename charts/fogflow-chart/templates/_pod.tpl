@@ -267,7 +267,7 @@ livenessProbe:
   hostPath: {path: {{ .root.Values.configJson.hostPath.path | quote }}, type: File}
 {{- else }}
 - name: config
-  configMap: {name: {{ .name }}-config}
+  configMap: {name: {{ include "fogflow.workload" . }}-config}
 - name: filled
   emptyDir: {medium: Memory, sizeLimit: 1Mi}
 {{- if .password }}

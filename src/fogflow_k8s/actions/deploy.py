@@ -57,6 +57,7 @@ def _deploy(work: Work) -> Outcome:
         op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
     )
     work.installed = status.installed(op)
+    guard.require_same_kind(work.installed.objects if work.installed else (), edge=request.login is not None)
     render(work, server=request.dry_run == "server")
     introduce(work)
     warn(work)

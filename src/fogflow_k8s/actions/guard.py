@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.errors import Refused
+from fogflow_k8s.model import manifests
 from fogflow_k8s.model.replacing import Loss
 
 
@@ -23,6 +25,18 @@ def require_same_cluster(op: Operation, *, config: Path | None, expect: str = ""
         raise Refused(
             f"this was last deployed to cluster {known['uid']} (context {known.get('context')}); context {op.cluster.context} is {uid}",
             hint="choose the right --context, or say that you mean it: --allow-other-cluster",
+        )
+
+
+def require_same_kind(objects: Sequence[Mapping[str, Any]], *, edge: bool) -> None:
+    """Raises Refused when a cloud would be made of an edge, or an edge of a cloud."""
+    found = {manifests.component_of(o) for o in manifests.workloads(objects)}
+    if found and ("edge-broker" in found) != edge:
+        raise Refused(
+            "this release is an edge, and would become a cloud"
+            if not edge
+            else "this release is a cloud, and would become an edge",
+            hint="nothing was changed. Another namespace: -n NAME; an edge is brought up to date by fogflow-k8s edge join",
         )
 
 

@@ -23,16 +23,32 @@ def render(work: Work, *, server: bool = False) -> None:
     Only so it finds again what the chart made up at the install (a password): a deploy of such a release needs it, too.
     """
     op, request = work.op, work.request
+    work.values = _of_edge(work) if request.login else _of_cloud(work)
+    values = work.values
+    made = rendered(work, values, server=server or (work.secret_exists and not work.secret))
+    work.hooks = [obj for obj in made if manifests.hook_of(obj)]
+    work.objects = [obj for obj in made if not manifests.hook_of(obj) and not _is_anothers(op, obj)]
+
+
+def _of_cloud(work: Work) -> dict[str, Any]:
+    """The values with what the user left to us: preset, the API server's addresses, the Secret, the designer's volume."""
+    op, request = work.op, work.request
     work.preset = _preset(work)
     values = apiserver.narrow(op, merge(values_of(work.preset), request.values))
     work.secret, work.secret_exists = preflight.bus_secret(op, values)
     if work.secret:
         values, work.password = preflight.name_secret(values, work.secret)
     _decide_persistence(work, values)
-    work.values = values
-    made = rendered(work, values, server=server or (work.secret_exists and not work.secret))
-    work.hooks = [obj for obj in made if manifests.hook_of(obj)]
-    work.objects = [obj for obj in made if not manifests.hook_of(obj) and not _is_anothers(op, obj)]
+    return values
+
+
+def _of_edge(work: Work) -> dict[str, Any]:
+    """The values of an edge: only the API server's addresses are ours to find out."""
+    op, login = work.op, work.request.login
+    if login:
+        work.secret, work.password = login.secret, login.password
+        work.secret_exists = op.cluster.get("Secret", login.secret, op.namespace) is not None
+    return apiserver.narrow(op, work.request.values)
 
 
 def rendered(work: Work, values: Mapping[str, Any], *, server: bool = False) -> list[dict[str, Any]]:
@@ -124,7 +140,7 @@ def warn(work: Work) -> None:
         op.report.warn(
             "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
         )
-    if Values.model_validate(work.values).open_to_all:
+    if not work.request.login and Values.model_validate(work.values).open_to_all:
         op.report.warn(
             "the dashboard is reachable from outside without a login, and whoever reaches it can run any image: "
             "--set expose.basicAuth.existingSecret=SECRET (with key htpasswd)"

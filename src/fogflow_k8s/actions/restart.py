@@ -14,7 +14,19 @@ from fogflow_k8s.errors import OperationFailed, UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.nearest import suggestion
 
-_ORDER = ("rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph", "keeper")
+_ORDER = (
+    "rabbitmq",
+    "discovery",
+    "cloud-broker",
+    "master",
+    "cloud-worker",
+    "designer",
+    "nginx",
+    "dgraph",
+    "edge-broker",
+    "edge-worker",
+    "keeper",
+)
 _FOLLOW = ("master", "cloud-worker", "designer")
 _AT = "kubectl.kubernetes.io/restartedAt"
 

@@ -16,7 +16,7 @@ from fogflow_k8s.model.ailments import Finding
 from fogflow_k8s.model.catalogue import cause
 from fogflow_k8s.model.release import repair
 
-WORKER = "cloud-worker"
+WORKERS = ("cloud-worker", "edge-worker")
 _CLAIMS = "app.kubernetes.io/part-of=fogflow"
 
 
@@ -133,13 +133,13 @@ def _drift(it: Look, installed: status.Installed) -> Iterator[Finding]:
 
 def task_objects(op: Operation) -> list[dict[str, Any]]:
     """The objects of tasks that nobody looks after; none while there is a worker."""
-    found = (op.cluster.get(kind, WORKER, op.namespace) for kind in ("Deployment", "StatefulSet"))
-    worker = next(filter(None, found), None)
-    pods = op.cluster.list("Pod", op.namespace, f"{manifests.COMPONENT}={WORKER}")
+    workers = ((kind, name) for name in WORKERS for kind in ("Deployment", "StatefulSet"))
+    worker = next(filter(None, (op.cluster.get(kind, name, op.namespace) for kind, name in workers)), None)
+    pods = op.cluster.list("Pod", op.namespace, f"{manifests.COMPONENT} in ({','.join(WORKERS)})")
     binding = op.cluster.get("RoleBinding", "fogflow-worker", op.tasks_namespace)
     if not ailments.worker_is_gone(worker, pods) or not ailments.works_for(binding, op.namespace):
         return []
-    kinds = ("Deployment", "Service", "ConfigMap", "NetworkPolicy")  # upstream's worker makes the first two only
+    kinds = ("Deployment", "Service", "ConfigMap")  # upstream's worker makes the first two only
     objects = [o for kind in kinds for o in op.cluster.list(kind, op.tasks_namespace)]
     return [dict(o) for o in ailments.tasks_in(objects)]
 

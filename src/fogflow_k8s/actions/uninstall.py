@@ -14,7 +14,7 @@ from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
 
 KEEP = "helm.sh/resource-policy"
-KEEPER, WORKER = "keeper", "cloud-worker"
+KEEPER, WORKERS = "keeper", ("cloud-worker", "edge-worker")
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,19 @@ def _stop_worker(op: Operation, timeout_s: float) -> None:
 
     One that keeps its tasks only stops, so that it brings none back: they go with the ConfigMap that owns them.
     """
-    found = ((kind, op.cluster.get(kind, WORKER, op.namespace)) for kind in ("Deployment", "StatefulSet"))
-    running = ((kind, one) for kind, one in found if one and (one.get("status") or {}).get("replicas"))
-    kind, worker = next(running, ("", {}))
+    kinds = (("Deployment", WORKERS[0]), ("StatefulSet", WORKERS[0]), ("Deployment", WORKERS[1]))
+    found = ((kind, name, op.cluster.get(kind, name, op.namespace)) for kind, name in kinds)
+    running = ((kind, name, one) for kind, name, one in found if one and (one.get("status") or {}).get("replicas"))
+    kind, own, worker = next(running, ("", "", {}))
     if not kind:
         return
     op.report.step("stopping the worker" + ("" if manifests.keeps_tasks(worker) else ", which removes its tasks"))
-    for of, name in (("Deployment", KEEPER), (kind, WORKER)):  # the keeper would take the worker's end for a loss
-        if name == WORKER or op.cluster.get(of, name, op.namespace):
+    for of, name in (("Deployment", KEEPER), (kind, own)):  # the keeper would take the worker's end for a loss
+        if name == own or op.cluster.get(of, name, op.namespace):
             op.cluster.apply(
                 {"apiVersion": "apps/v1", "kind": of, "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
             )  # fmt: skip
-    selector = f"{op.selector},{manifests.COMPONENT}={WORKER}"
+    selector = f"{op.selector},{manifests.COMPONENT}={own}"
     try:
         wait_for(
             "the worker's end", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,

@@ -53,7 +53,7 @@ def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
     if not any(manifests.component_of(o) == "keeper" for o in found.expected):
         raise FogflowError(status.WHY_UNVERIFIED, hint="fogflow-k8s deploy --set keeper.enabled=true", exit_code=40)
     with kubectl.forward("deployment/keeper", PORT) as port:
-        steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in _ask(port)["steps"])
+        steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in ask(port)["steps"])
     outside = () if inside else tuple(_from_here(op, url) for url in status.urls(found.objects))
     return Proof(steps + outside)
 
@@ -72,7 +72,8 @@ def _from_here(op: Operation, url: str) -> Step:
     return Step(f"dashboard at {url}", not why, why, (op.clock.now() - start) * 1000)
 
 
-def _ask(port: int) -> dict[str, Any]:
+def ask(port: int) -> dict[str, Any]:
+    """The proof of the keeper behind a local port. Raises ClusterError, FogflowError."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
     try:
         connection.request("POST", "/verify")

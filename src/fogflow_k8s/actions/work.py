@@ -21,6 +21,14 @@ from fogflow_k8s.model.replacing import Loss
 
 
 @dataclass(frozen=True)
+class Login:
+    """How an edge logs in at its cloud: the Secret of ours that gets the password."""
+
+    secret: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Request:
     """What the user asked for. `values` are those a person gave, already validated."""
 
@@ -35,6 +43,9 @@ class Request:
     expect_cluster: str = ""
     allow_other_cluster: bool = False
     preset: str = ""  # "" = the one that fits the cluster
+    login: Login | None = (
+        None  # of an edge: what follows from a cloud's own RabbitMQ, designer and presets is not decided then
+    )
     force: bool = False  # lose what a change of kind loses
     confirm: Callable[[Difference], None] | None = None  # asks a person before a release is changed; raises Refused
 

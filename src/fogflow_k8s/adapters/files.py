@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fogflow_k8s.adapters.assignments import Assignment, assign, parse_set
 from fogflow_k8s.adapters.documents import Document, KeyPath, dotted, load
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Document", "load", "merge", "parse_set", "problems", "settings"]
 
+M = TypeVar("M", bound="BaseModel")
 _SECRET_KEYS = {"password"}
 _KINDS = {
     "string": "text: put it in quotes",
@@ -51,14 +52,33 @@ def settings(
     """
     from pydantic import ValidationError
 
+    from fogflow_k8s.model.values import Values
+
     data, documents, assignments = _gathered(config_path, values_paths, sets, external_ips)
     try:
-        return _validated(data, assignments)
+        return _validated(data, assignments, Values)
     except ValidationError as error:
         found = problems(error, documents)
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         hint = "every key with its meaning: fogflow-k8s config explain KEY"
         raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
+
+
+def edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The values for the edge chart that a person gives; they must be valid upon `base`. Raises ConfigError."""
+    from pydantic import ValidationError
+
+    from fogflow_k8s.model.values_edge import EdgeValues
+
+    data, documents, assignments = _gathered(None, values_paths, sets, ())
+    try:
+        _validated(merge(base, data), assignments, EdgeValues)
+    except ValidationError as error:
+        found = problems(error, documents, EdgeValues)
+        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+        hint = "every key with its meaning: charts/fogflow-edge-chart/values.yaml"
+        raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
+    return data
 
 
 def origin(
@@ -148,14 +168,12 @@ def _expose(data: dict[str, Any], addresses: Sequence[str]) -> Document:
     )
 
 
-def _validated(data: dict[str, Any], assignments: Sequence[Assignment]) -> Values:
-    """`data` as Values. A number of --set becomes text, and text a fraction, where the key wants that."""
+def _validated(data: dict[str, Any], assignments: Sequence[Assignment], model: type[M]) -> M:
+    """`data` as the model. A number of --set becomes text, and text a fraction, where the key wants that."""
     from pydantic import ValidationError
 
-    from fogflow_k8s.model.values import Values
-
     try:
-        return Values.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         by_path = {each.path: each for each in assignments}
         retry = False
@@ -166,7 +184,7 @@ def _validated(data: dict[str, Any], assignments: Sequence[Assignment]) -> Value
                 retry = True
         if not retry:
             raise
-        return Values.model_validate(data)
+        return model.model_validate(data)
 
 
 def _as_wanted(kind: str, raw: str) -> str | float | None:

@@ -7,9 +7,9 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from fogflow_k8s.adapters.process import Runner, lines_of
+from fogflow_k8s.adapters.process import Runner, SystemRunner, lines_of
 from fogflow_k8s.errors import ClusterError, FogflowError
 
 SKEW = 1  # minor versions, older or newer: https://kubernetes.io/releases/version-skew-policy/#kubectl
@@ -41,11 +41,21 @@ class Kubectl:
     namespace: str
     kubeconfig: str = ""
     context: str = ""
+    runner: Runner = field(default_factory=SystemRunner)
 
     def argv(self, *words: str) -> list[str]:
         """The command line of one call."""
         named = {"--kubeconfig": self.kubeconfig, "--context": self.context, "--namespace": self.namespace}
         return [self.binary, *(f"{flag}={value}" for flag, value in named.items() if value), *words]
+
+    def execute(self, target: str, container: str, *words: str, stdin: str = "", timeout_s: float = 60.0) -> str:
+        """Run a program in a container of `target`; its stdout. Secrets go to its stdin. Raises ClusterError."""
+        argv = self.argv("exec", "--stdin", target, f"--container={container}", "--", *words)
+        done = self.runner.run(argv, stdin=stdin, timeout_s=timeout_s)
+        if done.code:
+            said = (done.stderr.strip() or done.stdout.strip())[-300:]
+            raise ClusterError(f"{words[0]} in {target} failed: {said}", hint=f"fogflow-k8s logs {container}")
+        return done.stdout
 
     @contextmanager
     def forward(self, target: str, port: int | str, local: int = 0) -> Iterator[int]:

@@ -117,6 +117,8 @@ def junit(proof: Proof) -> str:
 def error_document(error: FogflowError) -> dict[str, Any]:
     """The document of any verb that ended with an error before it had anything to report."""
     more = {"manifest": error.manifest} if isinstance(error, Forbidden) else {}
+    if error.id:
+        more = {**more, "id": error.id}
     return {"v": V, "error": {"message": error.message, "hint": error.hint, **more}, "exit": error.exit_code}
 
 

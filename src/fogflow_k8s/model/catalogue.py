@@ -45,6 +45,8 @@ class Cause:
 _DESCRIBE = "kubectl -n {namespace} describe pod {pod}"
 _LOGS = "kubectl -n {namespace} logs {pod} -c {container} --previous"
 
+_NEW_ONE = "at the cloud, a new one: fogflow-k8s edge token create --site SITE --external-ip IP"
+
 ENTRIES: dict[str, Entry] = {
     e.id: e
     for e in (
@@ -147,6 +149,19 @@ ENTRIES: dict[str, Entry] = {
               ("fogflow-k8s task list -o wide -n {namespace}", "fogflow-k8s task stop {name} -n {namespace}")),
         Entry("FK-6013", "curable", "a function was removed, and its tasks are still there",
               ("fogflow-k8s task list -o wide -n {namespace}", "fogflow-k8s doctor -n {namespace}")),
+        Entry("FK-6101", "fatal", "the edge's token has expired", (_NEW_ONE,)),
+        Entry("FK-6102", "fatal", "the edge's token is mistyped", ("copy the whole line again, from fke1. to its end", _NEW_ONE)),
+        Entry("FK-6103", "fatal", "the edge's token is cut off", ("copy the whole line again, from fke1. to its end", _NEW_ONE)),
+        Entry("FK-6104", "fatal", "the edge's token was used already, or was withdrawn", (_NEW_ONE,)),
+        Entry("FK-6105", "curable", "a port of the cloud cannot be reached from the edge",
+              ("open it from the edge's addresses: at the cloud, --set networkPolicy.edges.cidrs={{CIDR}}", "fogflow-k8s edge check")),
+        Entry("FK-6106", "fatal", "the edge's clock and the cloud's differ", ("timedatectl set-ntp true",)),
+        Entry("FK-6107", "fatal", "an edge with this site id is joined already", ("fogflow-k8s edge list", "fogflow-k8s edge remove SITE", _NEW_ONE)),
+        Entry("FK-6108", "fatal", "the cloud does not let edges in",
+              ("fogflow-k8s deploy --set expose.edge.type=externalIPs --set expose.edge.externalIPs={{IP}} --set networkPolicy.edges.cidrs={{CIDR}}",)),
+        Entry("FK-6109", "curable", "the cloud does not reach the edge's broker", ("forward port 8060 to the edge, or join it through a VPN: docs/edge.md", "fogflow-k8s edge check")),
+        Entry("FK-6110", "fatal", "the edge's token is of another version", ("install the version of fogflow-k8s that the cloud was given",)),
+        Entry("FK-6111", "curable", "the edge is installed, and the cloud does not see all of it", ("fogflow-k8s edge check", "fogflow-k8s status")),
         Entry("FK-7001", "fatal", "Helm could not carry out the operation", ("fogflow-k8s history",)),
         Entry("FK-7003", "fatal", "the workload's rollout is paused: nothing new is rolled out",
               ("kubectl -n {namespace} rollout resume deployment/{component}",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self, TypeVar
 
@@ -28,6 +28,7 @@ from fogflow_k8s.model.values_parts import (
 from fogflow_k8s.model.values_tasks import Tasks
 
 P = TypeVar("P", bound=Part)
+_IDS = ("runAsUser", "runAsGroup", "fsGroup")
 
 
 class Global(Part):
@@ -73,10 +74,9 @@ class UpstreamService(Part):
     spec: ServiceSpec = ServiceSpec()
 
 
-def _made(kind: type[P], **data: Any) -> Any:
+def made(kind: type[P], **data: Any) -> Any:
     """A field whose default is a `kind` with this component's own facts."""
-    make: Callable[[], P] = lambda: kind.model_validate(data)  # noqa: E731 - a typed name for the factory
-    return Field(default_factory=make)
+    return Field(default_factory=lambda: kind.model_validate(data))
 
 
 def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
@@ -88,20 +88,21 @@ def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cores, "memory": limit}}
 
 
-def _ids(uid: int) -> dict[str, int]:
-    return {"runAsUser": uid, "runAsGroup": uid, "fsGroup": uid}
-
-
-def _fogflow(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
+def fogflow_part(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
     """A component whose image is upstream's and has the chart's appVersion as its tag."""
     return {
         "image": {"repository": f"fogflow/{name}"},
         "resources": _sizes(cpu, memory, limit, cores),
-        "podSecurityContext": _ids(uid),
+        "podSecurityContext": dict.fromkeys(_IDS, uid),
     }
 
 
-_PYTHON = {"repository": "library/python", "tag": "3.13-alpine"}
+def python_part(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
+    """What runs in a stock Python image."""
+    return {
+        "image": {"repository": "library/python", "tag": "3.13-alpine"},
+        "resources": _sizes(cpu, memory, limit, cores),
+    }
 
 
 class Values(Part):
@@ -125,43 +126,43 @@ class Values(Part):
     service_account: ServiceAccount = ServiceAccount()
     tasks: Tasks = Tasks()
     network_policy: NetworkPolicies = NetworkPolicies()
-    rabbitmq: Rabbitmq = _made(
+    rabbitmq: Rabbitmq = made(
         Rabbitmq,
         image={"repository": "library/rabbitmq", "tag": "4.3"},
         resources=_sizes("50m", "192Mi", "1Gi", "4"),
-        podSecurityContext=_ids(999),
+        podSecurityContext=dict.fromkeys(_IDS, 999),
     )
     """The message bus."""
-    discovery: Component = _made(Component, **_fogflow("discovery", "10m", "24Mi", "512Mi", "4"))
+    discovery: Component = made(Component, **fogflow_part("discovery", "10m", "24Mi", "512Mi", "4"))
     """IoT discovery (NGSI9). One, by nature."""
-    broker: Broker = _made(Broker, **_fogflow("broker", "10m", "24Mi", "1Gi", "4"))
+    broker: Broker = made(Broker, **fogflow_part("broker", "10m", "24Mi", "1Gi", "4"))
     """Context broker (NGSI10, NGSI-LD)."""
-    master: Component = _made(Component, **_fogflow("master", "10m", "24Mi", "256Mi", "2"))
+    master: Component = made(Component, **fogflow_part("master", "10m", "24Mi", "256Mi", "2"))
     """Orchestrator. One, by nature."""
-    worker: Worker = _made(
-        Worker, **_fogflow("worker", "10m", "48Mi", "256Mi", "2"), ownImage={"repository": "fogflow-k8s/worker"}
+    worker: Worker = made(
+        Worker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "2"), ownImage={"repository": "fogflow-k8s/worker"}
     )
     """Starts the task instances."""
-    designer: DesignerPart = _made(DesignerPart, **_fogflow("designer", "20m", "112Mi", "512Mi", "2", 1000))
+    designer: DesignerPart = made(DesignerPart, **fogflow_part("designer", "20m", "112Mi", "512Mi", "2", 1000))
     """Dashboard and its API. One, by nature."""
-    nginx: Nginx = _made(
+    nginx: Nginx = made(
         Nginx,
         image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
         resources=_sizes("10m", "24Mi", "128Mi", "2"),
-        podSecurityContext=_ids(65532),
+        podSecurityContext=dict.fromkeys(_IDS, 65532),
     )
     """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
-    dgraph: Dgraph = _made(
+    dgraph: Dgraph = made(
         Dgraph,
         image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
         resources=_sizes("50m", "256Mi", "2Gi", "4"),
-        podSecurityContext=_ids(1000),
+        podSecurityContext=dict.fromkeys(_IDS, 1000),
         persistence={"size": "8Gi"},
     )
     """Graph store; off, since FogFlow does not use it any more."""
-    keeper: Keeper = _made(Keeper, image=_PYTHON, resources=_sizes("10m", "48Mi", "128Mi", "1"))
+    keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
     """Watches the cell, mends it, and reports."""
-    gate: Gate = _made(Gate, image=_PYTHON, resources=_sizes("10m", "24Mi", "64Mi", "1"))
+    gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
     """Init container that waits for what a component needs."""
     config_json: HostPath = HostPath()
     """Upstream's key: a config.json of the node, for all components."""
@@ -266,8 +267,8 @@ class Values(Part):
 @cache
 def defaults() -> dict[str, Any]:
     """The chart's defaults, as in its values.yaml. Not to be changed by the caller."""
-    made = {}
+    found = {}
     for name, field in Values.model_fields.items():
         value = field.get_default(call_default_factory=True)
-        made[field.alias or name] = value.model_dump() if isinstance(value, Part | FogflowConfig) else value
-    return made
+        found[field.alias or name] = value.model_dump() if isinstance(value, Part | FogflowConfig) else value
+    return found

@@ -3,4 +3,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "charts/fogflow-chart/files/keeper"))
+CHARTS = Path(__file__).resolve().parents[3] / "charts"
+sys.path[:0] = [str(CHARTS / "fogflow-chart/files/keeper"), str(CHARTS / "fogflow-edge-chart/files/edge")]

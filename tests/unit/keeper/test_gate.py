@@ -284,3 +284,22 @@ def test_another_pod_that_hears_it_is_not_this_one():
         thread.join()
         assert len(heard[0]) == 16
         assert designers._comes(this, *this.getsockname())
+
+
+def test_the_users_of_edges_come_back_at_every_start(tmp_path):
+    from fogflow_k8s.model.edge_token import definitions
+
+    (tmp_path / "password").write_text("secret")
+    (tmp_path / "edges").mkdir()
+    for site in ("002", "003"):
+        text = json.dumps({"definitions": definitions(site, "p", b"salt")})
+        (tmp_path / "edges" / f"{site}.json").write_text(text)
+    common = [f"--password-file={tmp_path}/password", f"--definitions={tmp_path}/made.json"]
+    assert gate.main([*common, f"--edges={tmp_path}/edges"]) == 0
+    made = json.loads((tmp_path / "made.json").read_text())
+    assert [user["name"] for user in made["users"]] == ["fogflow", "edge-002", "edge-003"]
+    assert [one["user"] for one in made["topic_permissions"]] == ["edge-002", "edge-003"]
+    assert [one["name"] for one in made["exchanges"]] == ["fogflow"], "once, and before the rights that need it"
+    (tmp_path / "none").mkdir()
+    assert gate.main([*common, f"--edges={tmp_path}/none"]) == 0
+    assert json.loads((tmp_path / "made.json").read_text()).keys() == {"vhosts", "users", "permissions"}

@@ -78,6 +78,7 @@ def asked(api):
 def allowed(text, namespace):
     """The rules of a Role's template, whose only variables are names."""
     plain = re.sub(r"\{\{ \.Release\.Name \}\}", "fogflow", text)
+    plain = re.sub(r'\{\{ include "fogflow.workload" \(dict "root" \$ "name" "([\w-]+)"\) \}\}', r"\1", plain)
     plain = "\n".join(line for line in plain.splitlines() if "{{" not in line and "}}" not in line)
     rules = yaml.safe_load(plain)
     return {

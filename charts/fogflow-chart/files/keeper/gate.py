@@ -11,8 +11,6 @@ Standard library only: it runs in a stock Python image, mounted from a ConfigMap
 from __future__ import annotations
 
 import argparse
-import base64
-import hashlib
 import http.client
 import json
 import os
@@ -32,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from designers import arrive, fetch
+from users import definitions, of_edges
 
 TRY_TIMEOUT_S = 3.0
 FIRST_PAUSE_S = 0.1
@@ -70,23 +69,6 @@ def placed(config: dict[str, Any], path: str, value: str) -> dict[str, Any]:
     """`config` with `value` at a dotted path."""
     key, _, rest = path.partition(".")
     return config | {key: placed(config.get(key, {}), rest, value) if rest else value}
-
-
-def definitions(username: str, password: str, salt: bytes) -> dict[str, Any]:
-    """RabbitMQ's definitions with one user on the vhost /; its password as a salted SHA-256, RabbitMQ's own format."""
-    digest = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
-    return {
-        "vhosts": [{"name": "/"}],
-        "users": [
-            {
-                "name": username,
-                "password_hash": digest,
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": [],  # no administrator: FogFlow only speaks AMQP
-            }
-        ],
-        "permissions": [{"user": username, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}],
-    }
 
 
 def write_private(path: Path, data: dict[str, Any]) -> None:
@@ -193,7 +175,8 @@ def prepare(options: argparse.Namespace) -> None:
             config = placed(config, path, value)
         write_private(options.out, filled(config, password) if password else config)
     if options.definitions:
-        write_private(options.definitions, definitions(options.username, password, secrets.token_bytes(4)))
+        edges = of_edges(options.edges)
+        write_private(options.definitions, definitions(options.username, password, secrets.token_bytes(4), edges))
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -204,6 +187,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--index", type=int, default=0, help="which of several of its kind this is, from 0")
     parser.add_argument("--password-file", type=Path, help="mounted from the Secret")
     parser.add_argument("--definitions", type=Path, help="write RabbitMQ's definitions here")
+    parser.add_argument("--edges", type=Path, help="folder with a file for each edge's user")
     parser.add_argument("--username", default="fogflow", help="of the one RabbitMQ user")
     parser.add_argument("--fetch", type=_pair, default=None, help="FILE=URL to fill it from when it is not there")
     parser.add_argument("--arrive", default="", help="HOST:PORT by which others must find this pod, if they can soon")

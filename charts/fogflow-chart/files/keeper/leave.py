@@ -19,19 +19,21 @@ from kube import Kube
 _PATIENCE_S = 50.0
 
 
-def leave(kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments", *, kept: bool = False) -> None:
+def leave(
+    kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments", name: str = WORKER, *, kept: bool = False
+) -> None:
     """Do all of it. Raises http_json.ERRORS."""
     kube.scale("keeper", 0)  # it would take the worker's end for a loss
-    kube.scale(WORKER, 0, worker)
+    kube.scale(name, 0, worker)
     end = time.monotonic() + patience_s
-    while any(component(name) == WORKER for name in kube.pods()):
+    while any(component(pod) == name for pod in kube.pods()):
         if time.monotonic() > end:
             print("leave: the worker does not end; removing its tasks without it", flush=True)
             break
         time.sleep(0.5)
     tasks = kube.tasks()
-    for name in tasks:
-        kube.delete_task(name, more=kept)
+    for task in tasks:
+        kube.delete_task(task, more=kept)
     print(f"leave: the worker is gone; {len(tasks)} tasks were left and are removed", flush=True)
 
 
@@ -44,10 +46,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--worker-keeps-tasks", action="store_true", help="tasks outlive it, and are more than two objects"
     )
+    parser.add_argument("--name", default=WORKER, help="of the worker")
     options = parser.parse_args(argv)
+    kube = Kube(options.namespace, options.tasks_namespace, options.release)
     try:
-        kube = Kube(options.namespace, options.tasks_namespace, options.release)
-        leave(kube, worker=options.worker, kept=options.worker_keeps_tasks)
+        leave(kube, worker=options.worker, name=options.name, kept=options.worker_keeps_tasks)
     except ERRORS as error:
         print(f"leave: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
     return 0

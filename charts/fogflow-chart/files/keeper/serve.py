@@ -31,6 +31,7 @@ class Shared:
         self.metrics = ""
         self.database: dict[str, Any] | None = None
         self.state: Callable[[], dict[str, Any]] = lambda: {"state": "starting", "why": "", "components": {}}
+        self.prove: Callable[[Shared], dict[str, Any]] = verify
         self.verifying = threading.Lock()
         self.verified_at = 0.0
         self.notified: dict[str, threading.Event] = {}
@@ -88,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             if time.monotonic() - its.verified_at < VERIFY_EVERY_S:
                 self._answer(429, "verified a moment ago\n")
                 return
-            answer = verify(its)
+            answer = its.prove(its)
             its.verified_at = time.monotonic()
             self._answer(200, json.dumps(answer), "application/json")
         finally:
@@ -109,19 +110,20 @@ class _Handler(BaseHTTPRequestHandler):
 def verify(its: Shared) -> dict[str, Any]:
     """The proof that the cell works, step by step; every step is tried. Connections of its own: the loop has the others."""
     servers = {name: Server(url) for name, url in its.members.urls.items() if url}
-    steps = [_step("the cell, as last seen", lambda: _cell(its))]
-    steps.append(_step("front door", lambda: _page(servers[NGINX], "/index.html")))
-    steps.append(_step("dashboard", lambda: _page(servers[DESIGNER], "/config.js")))
-    steps.append(_step("publish and subscribe", lambda: _round_trip(servers[BROKER], servers[BROKER], its)))
+    steps = [step("the cell, as last seen", lambda: _cell(its))]
+    steps.append(step("front door", lambda: _page(servers[NGINX], "/index.html")))
+    steps.append(step("dashboard", lambda: _page(servers[DESIGNER], "/config.js")))
+    steps.append(step("publish and subscribe", lambda: round_trip(servers[BROKER], servers[BROKER], its)))
     for name in its.members.shards[1:]:
-        across = partial(_round_trip, servers[name], servers[BROKER], its)
-        steps.append(_step(f"publish at {name}, subscribe at {BROKER}", across))
+        across = partial(round_trip, servers[name], servers[BROKER], its)
+        steps.append(step(f"publish at {name}, subscribe at {BROKER}", across))
     for server in servers.values():
         server.close()
     return {"v": 1, "ok": all(step["ok"] for step in steps), "steps": steps}
 
 
-def _step(name: str, run: Callable[[], str]) -> dict[str, Any]:
+def step(name: str, run: Callable[[], str]) -> dict[str, Any]:
+    """One step of a proof, tried and timed."""
     start = time.monotonic()
     try:
         why = run()
@@ -144,7 +146,7 @@ def _page(server: Server, path: str) -> str:
     return ""
 
 
-def _round_trip(publisher: Server, broker: Server, its: Shared) -> str:
+def round_trip(publisher: Server, broker: Server, its: Shared) -> str:
     """An entity of our own, at one broker, reaches a subscription of our own, at another or the same; both are removed again."""
     mark = f"fogflow-k8s-verify-{secrets.token_hex(6)}"
     entity = {"id": mark, "type": "FogflowK8sVerify"}

@@ -1,6 +1,6 @@
 {{/* Where the keeper and `leave` find everything: their files, and who is where. */}}
 {{- define "fogflow.keeper.files" -}}
-{{- range $path, $_ := .Files.Glob "files/keeper/*.py" }}
+{{- range $path, $_ := .Files.Glob (ternary "files/{keeper,edge}/*.py" "files/keeper/*.py" (eq (include "fogflow.isEdge" .) "true")) }}
 {{ base $path }}: |
   {{- $.Files.Get $path | nindent 2 }}
 {{- end }}

@@ -1,0 +1,1 @@
+../../../../src/fogflow_k8s/adapters/amqp.py

@@ -1,0 +1,205 @@
+"""The edge's keeper: looks at the edge every few seconds, mends what the programs never mend themselves, and reports.
+
+    python3 -u edge.py --release NAME --namespace NS --tasks-namespace NS --site ID --member NAME=URL ... --bus HOST:PORT ...
+
+Three losses need somebody. A worker of upstream's that lost its bus stays deaf for ever: it is restarted, and only when the
+cloud is there again, as a restart costs its tasks and without a bus brings nothing. A broker that restarted has forgotten its
+entities and subscriptions: they are put back. And what devices published while the cloud was away was never registered at the
+cloud's discovery, which nobody would try again: it is registered.
+
+Standard library only: it runs in a stock Python image, mounted from a ConfigMap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ngsi
+from amqp import Session
+from edge_rules import BROKER, WORKER, EdgeMemory, EdgeSeen, decide, report
+from http_json import ERRORS, Server
+from kube import Kube
+from observe import Members
+from report import metrics
+from serve import Shared, round_trip, serve, step
+
+CALM_S, REPORT_S, TIMEOUT_S = 3.0, 10.0, 5.0
+
+
+@dataclass
+class Edge:
+    """Where everything is, and what is remembered."""
+
+    options: argparse.Namespace
+    kube: Kube
+    shared: Shared
+    broker: Server
+    discovery: Server
+    memory: EdgeMemory = field(default_factory=EdgeMemory)
+    said: dict[str, Any] = field(default_factory=dict)
+    reported_at: float = float("-inf")
+
+    @property
+    def queue(self) -> str:
+        """The queue of this edge's worker."""
+        own = f"Worker.{self.options.site}"
+        return own if self.options.engine == "upstream" else f"fogflow-k8s.{own}"
+
+    def look(self) -> EdgeSeen:
+        """The edge as it is now. Raises http_json.ERRORS when the API server does not answer."""
+        pods = self.kube.pods()
+        held = registered = None
+        listed: bool | None = None
+        if answers := ngsi.answers(self.broker, "/version"):
+            held = _asked(lambda: ngsi.read_broker(self.broker))
+        brokers = _asked(lambda: self.discovery.call("GET", "/ngsi9/broker") or {})
+        if brokers is not None:
+            listed = f"Broker.{self.options.site}" in json.dumps(brokers)
+            registered = _asked(self.registered)
+        after = self.kube.pods()
+        if after.get(BROKER) != pods.get(BROKER):
+            held = None  # of which process it is cannot be told
+        return EdgeSeen(
+            pods=after, answers=answers, listed=listed, registered=registered, held=held, consumers=self.consumers(),
+            engine=self.options.engine,
+        )  # fmt: skip
+
+    def consumers(self) -> int | None:
+        """Consumers of the worker's queue; None when the cloud's bus cannot be asked."""
+        host, _, port = self.options.bus.rpartition(":")
+        try:
+            password = self.options.password_file.read_text(encoding="utf-8").strip()
+            with Session(host.strip("[]"), int(port), self.options.user, password, timeout_s=TIMEOUT_S) as session:
+                return session.consumers(self.queue) or 0
+        except OSError:
+            return None
+
+    def registered(self) -> frozenset[str]:
+        """The ids of all entities that the cloud's discovery knows. Raises http_json.ERRORS."""
+        about = {"entities": [{"id": ".*", "isPattern": True}]}
+        answer = self.discovery.call("POST", "/ngsi9/discoverContextAvailability", about) or {}
+        return frozenset(
+            str(entity.get("id"))
+            for one in answer.get("contextRegistrationResponses") or []
+            for entity in (one.get("contextRegistration") or {}).get("entities") or []
+        )
+
+    def act(self, kind: str, target: Any) -> None:
+        """One mend. Raises http_json.ERRORS."""
+        if kind == "restart":
+            self.kube.delete_pod(target, None)
+        elif kind == "restore":
+            ngsi.restore_broker(self.broker, self.memory.snapshot, target)
+        else:
+            for key in target:
+                entity = self.memory.snapshot[key]["entityId"]
+                about = {"entities": [entity], "providingApplication": f"{self.options.address}/ngsi10"}
+                self.discovery.call("POST", "/ngsi9/registerContext", {"contextRegistrations": [about]})
+
+    def prove(self, its: Shared) -> dict[str, Any]:
+        """The way to the cloud and back, step by step; connections of its own: the loop has the others.
+
+        What is published at the cloud reaches a subscriber here only when the cloud's discovery, and then its broker, have
+        called this edge's broker at the address that it gives them.
+        """
+        cloud, discovery, own = (
+            Server(f"http://{self.options.cloud}"),
+            Server(self.discovery.url),
+            Server(self.broker.url),
+        )
+        steps = [
+            step("the edge's broker", lambda: _heard(own, "/version")),
+            step("edge -> cloud: discovery", lambda: _heard(discovery, "/ngsi9/status")),
+            step("edge -> cloud: broker", lambda: _heard(cloud, "/version")),
+            step("edge -> cloud: message bus, as this edge's user", self._bus),
+            step("cloud -> edge: published at the cloud, heard here", lambda: round_trip(cloud, own, its)),
+        ]
+        for server in (cloud, discovery, own):
+            server.close()
+        return {"v": 1, "ok": all(one["ok"] for one in steps), "steps": steps}
+
+    def _bus(self) -> str:
+        return "it does not answer, or refuses the login" if self.consumers() is None else ""
+
+    def turn(self) -> None:
+        """One look, its mends, and the report. Raises http_json.ERRORS when the API server does not answer."""
+        seen = self.look()
+        for kind, target, why in decide(seen, self.memory, time.monotonic()):
+            _say(f"{kind} {target}: {why}")
+            try:
+                self.act(kind, target)
+            except ERRORS as error:
+                _say(f"failed: {error}")
+            else:
+                self.memory.mends.append({"what": kind, "why": why, "when": _now()})
+        document = report(seen, self.memory)
+        self.shared.state = lambda: document
+        self.shared.metrics = metrics(document, time.time())
+        if document != self.said or time.monotonic() - self.reported_at >= REPORT_S:
+            self.kube.write_report({**document, "updated": _now()})
+            self.said, self.reported_at = document, time.monotonic()
+
+
+def _heard(server: Server, path: str) -> str:
+    server.call("GET", path)
+    return ""
+
+
+def _asked(call: Any) -> Any:
+    try:
+        return call()
+    except ERRORS:
+        return None
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line of the chart's template."""
+    parser = argparse.ArgumentParser(prog="edge", description="Watches an edge of FogFlow and mends it.")
+    for name in ("release", "namespace", "tasks-namespace", "site", "bus", "user", "address", "cloud", "callback"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--password-file", type=Path, required=True)
+    parser.add_argument("--engine", default="upstream", help="which worker it is")
+    parser.add_argument("--member", action="append", default=[], metavar="NAME=URL")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until SIGTERM."""
+    options = parse(argv)
+    urls = dict(each.split("=", 1) for each in options.member)
+    shared = Shared(Members(options.site, urls, workers=(WORKER,)), options.callback)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    serve(shared)
+    kube = Kube(options.namespace, options.tasks_namespace, options.release)
+    edge = Edge(options, kube, shared, Server(urls[BROKER]), Server(urls["discovery"], timeout_s=TIMEOUT_S))
+    shared.prove = edge.prove
+    while not stop.is_set():
+        try:
+            edge.turn()
+        except ERRORS as error:
+            _say(f"the API server does not answer: {error}")
+        shared.beat = time.monotonic()
+        stop.wait(CALM_S)
+    return 0
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _say(line: str) -> None:
+    print(f"keeper: {json.dumps(line)[1:-1]}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,153 @@
+"""What the edge's keeper does about what it sees. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cell import Pod
+
+BROKER, WORKER = "edge-broker", "edge-worker"
+DEAF_S = 15.0
+"""More than a worker takes to come to the bus after its start."""
+UNREGISTERED_S = 10.0
+"""A registration that is on its way is not lost."""
+
+
+@dataclass(frozen=True)
+class EdgeSeen:
+    """One look at the edge. None means: could not be asked."""
+
+    pods: Mapping[str, tuple[Pod, ...]] = field(default_factory=dict)
+    answers: bool = False
+    """Whether the broker answers."""
+    listed: bool | None = None
+    """Whether the cloud's discovery lists the broker; None when the cloud cannot be asked."""
+    registered: frozenset[str] | None = None
+    """The entities that the cloud's discovery knows."""
+    held: Mapping[str, Any] | None = None
+    """The broker's entities and subscriptions by key; see ngsi.py."""
+    consumers: int | None = None
+    """Of the worker's queue; None when the bus cannot be asked."""
+    engine: str = "upstream"
+
+    def identity(self, name: str) -> str:
+        """Of the one pod that runs; empty when there is none, or more than one."""
+        alive = [pod for pod in self.pods.get(name, ()) if not pod.deleting]
+        return alive[0].identity if len(alive) == 1 and alive[0].started else ""
+
+
+@dataclass
+class EdgeMemory:
+    """What is carried from one look to the next."""
+
+    snapshot: dict[str, Any] = field(default_factory=dict)
+    """What the broker held when it was last complete."""
+    known: str = ""
+    """The broker's identity then."""
+    worked: bool = False
+    """Everything was well once."""
+    since: dict[str, float] = field(default_factory=dict)
+    """Since when a condition has held; by the pod that it is about, too."""
+    mends: list[dict[str, Any]] = field(default_factory=list)
+
+
+Mend = tuple[str, Any, str]
+"""restart (a pod's name), restore or register (keys of the snapshot); and why."""
+
+
+def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
+    """What to do now. `memory` is brought up to date."""
+    return [*_broker(seen, memory), *_unregistered(seen, memory, now), *_worker(seen, memory, now)]
+
+
+def _broker(seen: EdgeSeen, memory: EdgeMemory) -> list[Mend]:
+    identity = seen.identity(BROKER)
+    if seen.held is None or not identity:
+        return []
+    if memory.known and memory.known != identity:
+        missing = sorted(memory.snapshot.keys() - seen.held.keys())
+        memory.known = identity
+        if missing:
+            return [("restore", missing, f"the broker restarted without {len(missing)} entities and subscriptions")]
+    memory.known, memory.snapshot = identity, dict(seen.held)
+    return []
+
+
+def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
+    """Entities of our own that the cloud's discovery does not know: it was away when they came, or has lost them."""
+    if seen.registered is None or seen.held is None:
+        memory.since.pop("unregistered", None)
+        return []
+    missing = sorted(key for key in seen.held if key.startswith("e:") and key[2:] not in seen.registered)
+    if not _lasted(memory, "unregistered", missing, now, UNREGISTERED_S):
+        return []
+    memory.snapshot = {**memory.snapshot, **seen.held}
+    memory.since.pop("unregistered")
+    return [("register", missing, f"the cloud's discovery does not know {len(missing)} entities of this edge")]
+
+
+def _worker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
+    """A worker that is deaf while the bus is there. Our own engine comes back to the bus by itself, with its tasks."""
+    identity = seen.identity(WORKER)
+    deaf = bool(identity) and seen.consumers == 0 and seen.engine == "upstream"
+    key = f"deaf {identity}"
+    for other in [one for one in memory.since if one.startswith("deaf ") and one != key]:
+        memory.since.pop(other)
+    if not _lasted(memory, key, deaf, now, DEAF_S):
+        return []
+    memory.since.pop(key)
+    alive = [pod for pod in seen.pods.get(WORKER, ()) if not pod.deleting]
+    return [("restart", alive[0].name, "the bus is there, and the worker does not listen")]
+
+
+def _lasted(memory: EdgeMemory, key: str, condition: object, now: float, seconds: float) -> bool:
+    if not condition:
+        memory.since.pop(key, None)
+        return False
+    return now - memory.since.setdefault(key, now) >= seconds
+
+
+def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
+    """The edge's state in one document, in the form of the cloud's; no secret is in it."""
+    components = {
+        BROKER: _state(*_of_broker(seen), {"answers": seen.answers, "registered": seen.listed}),
+        WORKER: _state(*_of_worker(seen), {"consumers": seen.consumers}),
+    }
+    wrong = [f"{name}: {one['why']}" for name, one in components.items() if one["state"] != "ok"]
+    memory.worked = memory.worked or not wrong
+    state = "working" if not wrong else "degraded" if memory.worked else "starting"
+    return {
+        "v": 1,
+        "state": state,
+        "why": "; ".join(wrong),
+        "components": components,
+        "mends": memory.mends[-10:],
+        "snapshot": {
+            "age_s": 0.0,
+            "registrations": 0,
+            "subscriptions": sum(key.startswith("s:") for key in memory.snapshot),
+            "entities": sum(key.startswith("e:") for key in memory.snapshot),
+            "stored": False,
+            "note": "kept in memory only",
+        },
+    }
+
+
+def _state(state: str, why: str, signals: Mapping[str, Any]) -> dict[str, Any]:
+    return {"state": state, "why": why, "signals": dict(signals)}
+
+
+def _of_broker(seen: EdgeSeen) -> tuple[str, str]:
+    if not seen.answers:
+        return "down", "it does not answer"
+    if seen.listed is None:
+        return "cut off", "the cloud's discovery does not answer"
+    return ("ok", "") if seen.listed else ("unregistered", "the cloud's discovery does not list it")
+
+
+def _of_worker(seen: EdgeSeen) -> tuple[str, str]:
+    if seen.consumers is None:
+        return "cut off", "the cloud's RabbitMQ does not answer"
+    return ("ok", "") if seen.consumers else ("deaf", "nobody consumes from its queue")

@@ -1,0 +1,1 @@
+../../fogflow-chart/templates/_names.tpl

@@ -1,0 +1,1 @@
+../../../fogflow-chart/templates/worker/_worker.tpl

@@ -1,0 +1,198 @@
+"""`edge token create`, `list` and `remove` at the cloud; `edge join`, `check` and `leave` at the edge."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from fogflow_k8s.commands import complete, settings
+from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
+from fogflow_k8s.commands.session import Output, Session, Timeout, Told, Yes, among, print_json, seconds, session
+
+if TYPE_CHECKING:
+    from fogflow_k8s.actions.edge_join import Connectivity, Joined
+    from fogflow_k8s.console.jsonl import JsonLinesReporter
+
+app = typer.Typer(
+    name="edge", help="Edge nodes: other clusters that join this FogFlow.", no_args_is_help=True, rich_markup_mode=None
+)
+token_app = typer.Typer(name="token", help="Tokens with which edges join.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(token_app)
+
+Site = Annotated[str, typer.Option("--site", help="Site id of the edge: letters and digits, its own alone.")]
+_WAYS = ("direct", "overlay")
+
+
+@token_app.command("create")
+def create(
+    ctx: typer.Context,
+    site: Site,
+    ttl: Annotated[str, typer.Option(help="How long it can be used, like 30m or 24h.")] = "1h",
+    external_ip: Annotated[
+        str, typer.Option("--external-ip", help="Address at which edges reach this cloud, if not that of expose.edge.")
+    ] = "",
+    edge_cidr: Annotated[
+        list[str],
+        typer.Option("--edge-cidr", help="The edge's addresses: checked against those that are let in (repeatable)."),
+    ] = [],  # noqa: B006 - typer makes a new list each time
+    output: Output = "table",
+) -> None:
+    """At the cloud: make a login for one edge, and print the command with which it joins. The token is shown once."""
+    from fogflow_k8s.actions.edge_cloud import Wanted
+    from fogflow_k8s.actions.edge_cloud import create as action
+    from fogflow_k8s.console.edge import token_document
+    from fogflow_k8s.model.edge_token import encode
+
+    me = session(ctx)
+    wanted = Wanted(site, seconds(ttl), external_ip, tuple(edge_cidr))
+    token = action(me.operation(), me.kubectl(), wanted)
+    text = encode(token)
+    if output == "json":
+        print_json(token_document(token, text))
+        return
+    sys.stderr.write(
+        f"For site {site}, once, within {ttl}. It holds a password and is not shown again: pass it on as one.\n"
+        "On the edge, paste this, with the edge's own kubeconfig:\n\n"
+    )
+    sys.stdout.write(f"fogflow-k8s edge join - <<'TOKEN'\n{text}\nTOKEN\n")
+
+
+@app.command()
+def join(
+    ctx: typer.Context,
+    token: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOKEN|-", help="Of `edge token create`; - reads it from stdin, where `ps` shows nothing."
+        ),
+    ],
+    external_ip: Annotated[
+        str,
+        typer.Option("--external-ip", help="Address at which the cloud reaches this edge. [default: the only node's]"),
+    ] = "",
+    connectivity: Annotated[
+        str,
+        typer.Option(
+            callback=among("--connectivity", *_WAYS),
+            autocompletion=complete.words(*_WAYS),
+            help="direct (routed, or a forwarded port), or overlay (a VPN whose address is --external-ip).",
+        ),
+    ] = "direct",
+    values: settings.ValuesFiles = [],  # noqa: B006 - typer makes a new list each time
+    set_: settings.Set = [],  # noqa: B006
+    timeout: Timeout = "5m",
+    expect_cluster: settings.ExpectCluster = "",
+    bundle: OnFailure = True,
+    bundle_dir: Folder = None,
+    output: Told = "table",
+) -> None:
+    """At the edge: check the token, the clock and every port of the cloud, then install broker and worker and wait for both."""
+    from fogflow_k8s.actions import check as prerequisites
+    from fogflow_k8s.actions.edge_join import Wanted, read, values_of
+    from fogflow_k8s.actions.edge_join import join as action
+    from fogflow_k8s.adapters.assets import asset
+    from fogflow_k8s.adapters.files import edge_settings
+
+    me = session(ctx)
+    if output == "jsonl":
+        me.in_events()
+    known = read(sys.stdin.read() if token.strip("-") == "" else token)
+    given = edge_settings(values, set_, values_of(known, external_ip or "0.0.0.0", connectivity))  # noqa: S104
+    op = me.operation()
+    op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
+    prerequisites.require(op)
+    wanted = Wanted(
+        known, asset("charts/fogflow-edge-chart"), given, external_ip, cast("Connectivity", connectivity), seconds(timeout), expect_cluster
+    )  # fmt: skip
+    joined = action(op, wanted)
+    _tell(me, joined, output)
+    raise typer.Exit(joined.outcome.exit_code)
+
+
+@app.command("check")
+def check_(ctx: typer.Context, output: Output = "table") -> None:
+    """At the edge: prove the way to the cloud and back by a round trip; says what NAT costs. Exit 40 when it is not open."""
+    from fogflow_k8s.actions.edge_check import check
+    from fogflow_k8s.console.edge import way_document, way_screen
+
+    me = session(ctx)
+    way = check(me.operation(), me.kubectl())
+    print_json(way_document(way)) if output == "json" else me.show(way_screen(way))
+    raise typer.Exit(0 if way.proof.ok else 40)
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove the logins of tokens that expired unused.")] = False,
+    output: Output = "table",
+) -> None:
+    """At the cloud: every edge, its token, whether broker and worker are listed, and when they were last seen."""
+    from fogflow_k8s.actions.edge_cloud import edges
+    from fogflow_k8s.console.edge import list_document, list_screen
+
+    me = session(ctx)
+    listing = edges(me.operation(), me.kubectl(), prune=prune)
+    for site in listing.pruned:
+        me.reporter.step(f"the token for site {site} expired unused: its login is removed")
+    print_json(list_document(listing)) if output == "json" else me.show(list_screen(listing))
+
+
+@app.command()
+def leave(
+    ctx: typer.Context,
+    cloud_context: Annotated[
+        str, typer.Option("--cloud-context", help="Context of the cloud's cluster, to remove the login there, too.")
+    ] = "",
+    cloud_namespace: Annotated[str, typer.Option("--cloud-namespace", help="Of the cloud's release.")] = "fogflow",
+    timeout: Timeout = "5m",
+    yes: Yes = False,
+) -> None:
+    """At the edge: stop the tasks and remove the release and its login. The login at the cloud goes with --cloud-context."""
+    from fogflow_k8s.actions.edge_check import leave as action
+
+    me = session(ctx)
+    op = me.operation()
+    me.confirm(f"Take the edge {op.release} in namespace {op.namespace} off its cloud, with its tasks?", yes=yes)
+    site = action(op, timeout_s=seconds(timeout))
+    if not site:
+        op.report.step(f"nothing to do: there is no release {op.release} in namespace {op.namespace}")
+    elif cloud_context:
+        _remove(
+            Session(context=cloud_context, kubeconfig=me.kubeconfig, namespace=cloud_namespace, quiet=me.quiet), site
+        )
+    else:
+        op.report.step(
+            f"site {site} has left; its login is still known at the cloud: there, fogflow-k8s edge remove {site}"
+        )
+
+
+@app.command()
+def remove(ctx: typer.Context, site: Annotated[str, typer.Argument(metavar="SITE")], yes: Yes = False) -> None:
+    """At the cloud: take an edge's login and record away; whoever uses it is cut off at once."""
+    me = session(ctx)
+    me.confirm(f"Take the login of edge {site} away?", yes=yes)
+    _remove(me, site)
+
+
+def _remove(me: Session, site: str) -> None:
+    from fogflow_k8s.actions.edge_cloud import remove as action
+
+    action(me.operation(), me.kubectl(), site)
+    me.reporter.step(f"site {site}: its login and its queues at the cloud are removed")
+
+
+def _tell(me: Session, joined: Joined, output: str) -> None:
+    from fogflow_k8s.console.edge import joined_document, joined_lines
+
+    me.reporter.close()
+    if output == "json":
+        print_json(joined_document(joined))
+    elif output == "jsonl":
+        cast("JsonLinesReporter", me.reporter).result(joined_document(joined))
+    else:
+        me.tell(joined.outcome, output)
+        if not joined.outcome.exit_code:
+            sys.stdout.write("\n".join(["", *joined_lines(joined), ""]))

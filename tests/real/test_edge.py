@@ -1,0 +1,252 @@
+"""An edge joins a cloud: two clusters with a router between them, real RabbitMQ; and what a bad link does to it.
+
+The stand-in master gives a task to any worker with room: the cloud's worker has room for one, the edge's for two, so of three
+tasks two run at the edge.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
+from fogflow_k8s.model.edge_token import decode, mark_of
+from tests.real import cell as cells
+from tests.real.conftest import WORK, Box, until
+from tests.real.figures import record
+
+NAMESPACE = "fogflow"
+SITE = "002"
+CUT_S = 30
+
+
+def forwarding(box, on):
+    """Whether this machine, the router between the two, passes on what comes from a sandbox."""
+    Path(f"/proc/sys/net/ipv4/conf/fogflow{box.state['network']}/forwarding").write_text("1" if on else "0")
+
+
+@pytest.fixture(scope="module")
+def boxes(home):
+    """Two clusters of one node each, in networks of their own; what routes them ends with their links."""
+    if os.geteuid() != 0:
+        pytest.skip("real nodes need root")
+    both = Box(home / "at-cloud", "cloud"), Box(home / "at-edge", "edge")
+    images = ((), ("broker", "worker", "operator", "python"))
+    try:
+        for box, names in zip(both, images, strict=True):
+            box.home.mkdir(parents=True, exist_ok=True)
+            with (WORK / "up.lock").open("w") as lock:  # two at once would take the same free network
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                box.sandbox("up", "--real", "--nodes", "1")
+            box.kubectl("taint", "nodes", "--all", "node-role.kubernetes.io/control-plane-")
+            box.load(*names)
+            forwarding(box, on=True)
+        yield both
+    finally:
+        for box in both:
+            box.sandbox("down", code=None)
+
+
+class Pair:
+    """The cloud's release and the edge's, with one function."""
+
+    def __init__(self, cloud, edge):
+        self.cloud, self.edge = cloud, edge
+        self.address = f"10.90.{cloud.state['network']}.5"
+        self.edge_address = f"10.89.{edge.state['network']}.10"
+        net = edge.state["network"]
+        cidrs = f"10.89.{net}.0/24,10.{128 + net}.0.0/16,10.89.{cloud.state['network']}.1/32"
+        self.options = [
+            "--set", "config.worker.capacity=1", "--set", "expose.edge.type=externalIPs",
+            "--set", f"expose.edge.externalIPs={{{self.address}}}", "--set", f"networkPolicy.edges.cidrs={{{cidrs}}}",
+        ]  # fmt: skip
+
+    def token(self, *more):
+        return self.cloud.tool("edge", "token", "create", "--site", SITE, *more)
+
+    def listed(self):
+        """The row of the edge at the cloud."""
+        edges = json.loads(self.cloud.tool("edge", "list", "-o", "json"))["edges"]
+        return next((edge for edge in edges if edge["site"] == SITE), None)
+
+    def seen(self):
+        """Whether discovery and master at the cloud list the edge; asked without our tool."""
+        try:
+            brokers = cells.call("GET", self.cell.url("discovery", 8090, "/ngsi9/broker"))
+            workers = cells.call("GET", self.cell.url("master", 8010, "/workers"))
+        except (OSError, ValueError):
+            return False
+        consumes = self.cell.consumers().get(f"Worker.{SITE}", 0) == 1
+        return f"Broker.{SITE}" in brokers and f"Worker.{SITE}" in workers and consumes
+
+    def back(self, what, start, seconds=240):
+        """Until the cloud sees both halves again, and data comes through; noted as a figure."""
+
+        def well():
+            with contextlib.suppress(OSError):
+                return self.seen()
+
+        until(well, what, seconds, 0.5)
+        until(self.round_trip, f"{what}: data comes through", 120, 1)
+        record("edge", what, time.monotonic() - start)
+
+    def round_trip(self):
+        done = json.loads(self.edge.tool("edge", "check", "-o", "json", code=None) or "{}")
+        return done.get("inbound") and done.get("outbound")
+
+    def tasks(self, box):
+        pods = box.get("pods", "-n", f"{NAMESPACE}-tasks")["items"]
+        ready = [
+            p
+            for p in pods
+            if any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"].get("conditions", []))
+        ]
+        return len([p for p in ready if "deletionTimestamp" not in p["metadata"]])
+
+
+@pytest.fixture(scope="module")
+def pair(boxes):
+    it = Pair(*boxes)
+    it.cloud.tool("deploy", *it.options)
+    it.subscriber = cells.Subscriber(f"10.89.{it.cloud.state['network']}.1")
+    it.cell = cells.Cell(it.cloud, NAMESPACE, it.subscriber)
+    yield it
+    it.subscriber.close()
+
+
+def pasted(box, text, code=0):
+    """The printed command, as it is pasted into a shell at the edge."""
+    env = {**box.env, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", text], env=env, capture_output=True, text=True, timeout=400, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_join_by_the_pasted_command(pair):
+    printed = pair.token()
+    assert "holds a password" in pair.cloud.stderr
+    one = decode(re.search(r"fke1\.\S+", printed)[0])
+    assert pair.listed()["token"] == "open"
+    with Session(pair.address, 5672, one.user, one.password, timeout_s=10) as session:
+        assert session.consumers(f"Worker.{SITE}") is None
+        session.make(mark_of(SITE, "00"))
+        for foreign in ("Worker.001x", "Master.001", mark_of("003", "00")):
+            with pytest.raises(AmqpError, match="ACCESS_REFUSED"):
+                session.make(foreign)
+    with pytest.raises(LoginRefused):
+        Session(pair.address, 5672, one.user, "another", timeout_s=10)
+
+    start = time.monotonic()
+    said = pasted(pair.edge, printed)
+    record("edge", "from the pasted command to both halves seen by the cloud", time.monotonic() - start)
+    assert f"Site {SITE} has joined" in said
+    assert one.password not in said
+    until(pair.seen, "the cloud lists the edge", 60)
+    row = pair.listed()
+    assert (row["token"], row["broker"], row["worker"]) == ("joined", True, True)
+    assert row["address"].startswith(f"http://{pair.edge_address}:8060")
+
+
+def test_the_way_there_and_back_is_proved(pair):
+    proof = json.loads(pair.edge.tool("edge", "check", "-o", "json"))
+    assert (proof["inbound"], proof["outbound"], proof["verdict"].split(":")[0]) == (True, True, "direct")
+
+
+def test_the_same_token_again_elsewhere_and_here(pair):
+    pair.cloud.tool("edge", "token", "create", "--site", SITE, code=10)
+    assert "FK-6107" in pair.cloud.stderr
+
+
+def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
+    cells.call("POST", pair.cell.url("nginx", 80, "/fogfunction"), cells.FUNCTION)
+    body = {"entities": [{"type": "Count", "isPattern": True, "id": ".*"}], "reference": pair.subscriber.url}
+    cells.call("POST", pair.cell.url("nginx", 80, "/ngsi10/subscribeContext"), body)
+    for device in cells.DEVICES:
+        pair.cell.update(device, 1)
+        time.sleep(2)
+    until(lambda: (pair.tasks(pair.cloud), pair.tasks(pair.edge)) == (1, 2), "two of three tasks at the edge", 60)
+    for device in cells.DEVICES:
+        pair.cell.update(device, 2)
+
+    def counted():
+        """Every task's output, read at the cloud's broker: it asks the edge's for what that holds."""
+        answer = cells.call(
+            "POST",
+            pair.cell.url("cloud-broker", 8070, "/ngsi10/queryContext"),
+            {"entities": [{"type": "Count", "isPattern": True, "id": ".*"}]},
+        )
+        return len({r["contextElement"]["entityId"]["id"] for r in answer["contextResponses"]}) == len(cells.DEVICES)
+
+    until(counted, "three results at the cloud, two of them of the edge", 60)
+    record("edge", "tasks at the edge, of three", pair.tasks(pair.edge))
+
+
+def test_a_link_that_is_cut(pair):
+    before = pair.tasks(pair.edge)
+    for box in (pair.cloud, pair.edge):
+        forwarding(box, on=False)
+    time.sleep(CUT_S)
+    record("edge", f"tasks running at the edge after {CUT_S} s without a link, of {before}", pair.tasks(pair.edge))
+    for box in (pair.cloud, pair.edge):
+        forwarding(box, on=True)
+    pair.back(f"link cut for {CUT_S} s: from its return to data coming through", time.monotonic())
+    record("edge", f"tasks running at the edge after a cut of {CUT_S} s, of {before}", pair.tasks(pair.edge))
+
+
+def test_an_edge_without_power(pair):
+    node = pair.edge.get("nodes")["items"][0]["metadata"]["name"]
+    pair.edge.sandbox("node stop", node)
+    until(lambda: not pair.seen(), "the cloud misses the edge", 90)
+    pair.edge.sandbox("node start", node)
+    pair.back("edge without power: from its return to data coming through", time.monotonic())
+
+
+def test_a_cloud_that_restarts(pair):
+    """Its RabbitMQ knows the edge's user again: the gate gives it back out of the Secret."""
+    node = pair.cloud.get("nodes")["items"][0]["metadata"]["name"]
+    pair.cloud.sandbox("node stop", node)
+    time.sleep(5)
+    pair.cloud.sandbox("node start", node)
+    pair.back("cloud without power: from its return to data coming through", time.monotonic(), 300)
+
+
+def test_no_way_in_is_named(pair):
+    """As behind NAT: the edge reaches its cloud, and is not reached."""
+    rule = ["FORWARD", "-d", pair.edge_address, "-p", "tcp", "--dport", "8060", "-j", "DROP"]
+    pods = [
+        "FORWARD",
+        "-d",
+        f"10.{128 + pair.edge.state['network']}.0.0/16",
+        "-p",
+        "tcp",
+        "--dport",
+        "8060",
+        "-j",
+        "DROP",
+    ]
+    for each in (rule, pods):
+        subprocess.run(["iptables", "-I", *each], check=True)
+    try:
+        proof = json.loads(pair.edge.tool("edge", "check", "-o", "json", code=40))
+        assert (proof["inbound"], proof["outbound"], proof["id"]) == (False, True, "FK-6109")
+        assert "NAT or a firewall stands between" in proof["verdict"]
+    finally:
+        for each in (rule, pods):
+            subprocess.run(["iptables", "-D", *each], check=True)
+
+
+def test_leave_and_remove(pair):
+    pair.edge.tool("edge", "leave", "--yes")
+    assert pair.edge.get("all", "-n", f"{NAMESPACE}-tasks")["items"] == []
+    assert [
+        p for p in pair.edge.get("pods", "-n", NAMESPACE)["items"] if "deletionTimestamp" not in p["metadata"]
+    ] == []
+    pair.cloud.tool("edge", "remove", SITE, "--yes")
+    assert pair.listed() is None or pair.listed()["token"] == "unknown"

@@ -1,0 +1,239 @@
+"""The cloud's view of a join, the verdict of a check, and what becomes of tokens; with a scripted cloud."""
+
+import base64
+import json
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from fogflow_k8s.actions import edge_bus, edge_cloud, edge_join, edge_probe
+from fogflow_k8s.actions.edge_check import Way
+from fogflow_k8s.actions.verify import Proof, Step
+from fogflow_k8s.console.edge import way_document
+from fogflow_k8s.engine.reporter import Silent
+from fogflow_k8s.errors import ClusterError, EdgeRefused, UsageError
+from fogflow_k8s.model.edge_sites import Live, Record, rows
+from fogflow_k8s.model.edge_token import mark_of
+from tests.clouds import Cloud, token
+
+NOW = 1_800_000_000
+
+
+class Clock:
+    """Time that passes when somebody sleeps."""
+
+    def __init__(self):
+        self.at = 0.0
+
+    def now(self):
+        return self.at
+
+    def sleep(self, seconds):
+        self.at += seconds
+
+
+@pytest.fixture
+def cloud():
+    it = Cloud()
+    yield it
+    it.close()
+
+
+@pytest.mark.parametrize(
+    ("broker", "consumers", "says"),
+    [
+        (False, 1, "the cloud's discovery does not list its broker"),
+        (True, 0, "its worker does not listen at the cloud's RabbitMQ"),
+        (False, 0, "does not list its broker and its worker does not listen"),
+    ],
+)
+def test_the_half_that_is_missing_is_named(cloud, broker, consumers, says):
+    cloud.queues["Worker.002"] = consumers
+    if broker:
+        cloud.brokers["Broker.002"] = {}
+    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
+    with pytest.raises(EdgeRefused, match=says) as caught:
+        edge_join._wait(op, token(cloud), 5)
+    assert (caught.value.id, caught.value.exit_code) == ("FK-6111", 30)
+
+
+def test_both_halves_are_waited_for(cloud):
+    cloud.brokers["Broker.002"], cloud.queues["fogflow-k8s.Worker.002"] = {}, 1
+    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
+    assert edge_join._wait(op, token(cloud), 5) == edge_probe.Seen(broker=True, consumers=1, marked=False)
+
+
+def test_a_join_leaves_its_mark(cloud):
+    one = token(cloud)
+    edge_probe.mark(one)
+    assert mark_of("002", one.id) in cloud.queues
+
+
+def way(inbound, outbound, connectivity="direct"):
+    steps = (Step("edge -> cloud: discovery", outbound, "", 1.0), Step("cloud -> edge: published", inbound, "no", 1.0))
+    return Way(Proof(steps), "002", "http://198.51.100.7:8060", connectivity)
+
+
+@pytest.mark.parametrize(
+    ("found", "id_", "says"),
+    [
+        (way(inbound=True, outbound=True), None, "direct: "),
+        (way(True, True, "overlay"), None, "overlay: edge and cloud reach each other through an overlay network"),
+        (
+            way(inbound=False, outbound=True),
+            "FK-6109",
+            "no inbound path: the cloud does not reach http://198.51.100.7:8060",
+        ),
+        (way(inbound=False, outbound=False), "FK-6105", "the edge does not reach its cloud"),
+    ],
+)
+def test_the_verdict_says_what_nat_costs(found, id_, says):
+    document = way_document(found)
+    assert document["id"] == id_
+    assert document["verdict"].startswith(says)
+    assert document["ok"] is (id_ is None)
+
+
+class Store:
+    """The one Secret."""
+
+    def __init__(self):
+        self.secret = None
+
+    def get(self, kind, name, namespace):
+        assert (kind, name, namespace) == ("Secret", "fogflow-edges", "fogflow")
+        return self.secret
+
+    def create(self, obj):
+        self.secret = obj
+
+    def replace(self, obj):
+        self.secret = obj
+
+    def records(self):
+        return {key: json.loads(base64.b64decode(text)) for key, text in self.secret["data"].items()}
+
+
+class Bus:
+    """rabbitmqctl, discovery and master."""
+
+    def __init__(self):
+        self.ran, self.queues = [], []
+
+    def execute(self, target, container, *words, stdin="", timeout_s=60.0):
+        del target, container, timeout_s
+        self.ran.append((words[2:], stdin))
+        if words[2] == "delete_queue":
+            raise ClusterError("Queue not found")
+        return json.dumps(self.queues) if words[2] == "list_queues" else ""
+
+    @contextmanager
+    def forward(self, target, port):
+        raise ClusterError(f"{target} {port}")
+        yield
+
+
+SERVICE = {"spec": {"type": "ClusterIP", "externalIPs": ["192.0.2.1"]}}
+OBJECTS = [
+    {"kind": "ConfigMap", "metadata": {"name": "cloud-broker-config", "labels": {}},
+     "data": {"config.json": json.dumps({"site_id": "001", "my_hostip": "cloud-broker.fogflow.svc.cluster.local"})}},
+    *({"kind": "Service", "metadata": {"name": name}, "spec": {**SERVICE["spec"], "ports": [{"port": port}]}}
+      for name, port in (("rabbitmq-edge", 5672), ("discovery-edge", 8090), ("cloud-broker-edge", 8070))),
+]  # fmt: skip
+
+
+@pytest.fixture
+def op(monkeypatch):
+    monkeypatch.setattr(edge_cloud.status, "installed", lambda _: SimpleNamespace(objects=OBJECTS))
+    today = {"at": NOW}
+    return SimpleNamespace(
+        cluster=Store(), simulated=False, namespace="fogflow", release="fogflow", at=today, report=Silent(),
+        today=lambda: datetime.fromtimestamp(today["at"], UTC),
+    )  # fmt: skip
+
+
+def create(op, bus, site="002", ttl_s=3600):
+    return edge_cloud.create(op, bus, edge_cloud.Wanted(site, ttl_s))
+
+
+def test_the_password_is_in_the_token_and_nowhere_else(op):
+    bus = Bus()
+    made = create(op, bus)
+    assert (str(made.rabbitmq), made.cloud_site, made.expires) == ("192.0.2.1:5672", "001", NOW + 3600)
+    assert made.password not in json.dumps([op.cluster.records(), bus.ran])
+    (defined,) = [stdin for words, stdin in bus.ran if "import_definitions" in words[0]]
+    assert op.cluster.records()["002.json"]["definitions"] == json.loads(defined), (
+        "what RabbitMQ gets at its next start"
+    )
+
+
+def test_a_new_token_takes_the_place_of_an_unused_one(op):
+    bus = Bus()
+    first, second = create(op, bus), create(op, bus)
+    assert first.id != second.id
+    assert op.cluster.records()["002.json"]["id"] == second.id
+
+
+def test_a_site_that_has_joined_gets_no_second_token(op):
+    bus = Bus()
+    made = create(op, bus)
+    bus.queues = [{"name": mark_of("002", made.id), "consumers": 0}]
+    with pytest.raises(EdgeRefused, match="site 002 is joined already") as caught:
+        create(op, bus)
+    assert caught.value.id == "FK-6107"
+
+
+def test_expired_tokens_go_and_those_that_were_used_stay(op):
+    bus = Bus()
+    used = create(op, bus, "003")
+    create(op, bus, "002")
+    bus.queues = [{"name": mark_of("003", used.id), "consumers": 0}]
+    edge_cloud.edges(op, bus)  # sees that 003 has joined
+    op.at["at"], bus.queues = NOW + 4000, []
+    listing = edge_cloud.edges(op, bus, prune=True)
+    assert (listing.pruned, [(edge.site, edge.state) for edge in listing.edges]) == (("002",), [("003", "joined")])
+    assert (("delete_user", "edge-002"), "") in bus.ran
+    assert list(op.cluster.records()) == ["003.json"]
+
+
+def test_the_next_token_clears_expired_ones_away(op):
+    bus = Bus()
+    create(op, bus, "002")
+    op.at["at"] = NOW + 4000
+    create(op, bus, "003")
+    assert list(op.cluster.records()) == ["003.json"]
+
+
+def test_an_edge_is_removed_with_its_user(op):
+    bus = Bus()
+    create(op, bus)
+    edge_cloud.remove(op, bus, "002")
+    assert (("delete_user", "edge-002"), "") in bus.ran
+    assert op.cluster.records() == {}
+    with pytest.raises(UsageError, match="no edge 002"):
+        edge_cloud.remove(op, bus, "002")
+
+
+def test_what_fails_for_another_reason_is_an_error():
+    bus = Bus()
+    with pytest.raises(ClusterError):
+        edge_bus._unless_absent(SimpleNamespace(execute=_broken), "delete_user", "edge-002")
+    edge_bus.forget(bus, "edge-002", ["q"])
+
+
+def _broken(*_):
+    raise ClusterError("the container is not running")
+
+
+def test_strangers_are_listed_and_the_clouds_own_members_are_not():
+    brokers = {"Broker.001": {}, "Broker.001.1": {}, "Broker.007": {"providerURL": "http://x:8060"}}
+    record = Record("002", "id", NOW, NOW + 10, joined=False, definitions={})
+    live = Live(brokers, {"Worker.001": {}}, None)
+    found = rows([record], live, "001", NOW)
+    assert [(edge.site, edge.state, edge.broker, edge.worker) for edge in found] == [
+        ("002", "open", False, False),
+        ("007", "unknown", True, False),
+    ]
+    assert rows([record], Live(None, None, None), "001", NOW)[0].broker is None

@@ -1,0 +1,77 @@
+"""Logins and consumers, against a scripted RabbitMQ; the real one is asked in tests/real/test_edge.py."""
+
+import pytest
+
+from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
+from tests.clouds import PASSWORD, Cloud, Rabbit
+
+
+@pytest.fixture
+def cloud():
+    it = Cloud()
+    yield it
+    it.close()
+
+
+def log_in(rabbit, password=PASSWORD, timeout_s=5):
+    return Session("127.0.0.1", rabbit.port, "edge-002", password, timeout_s=timeout_s)
+
+
+def test_consumers_of_several_queues_over_one_login(cloud):
+    cloud.queues = {"Worker.002": 1, "empty": 0}
+    with log_in(cloud.rabbitmq) as session:
+        assert [session.consumers(queue) for queue in ("Worker.002", "absent", "empty", "Worker.002")] == [
+            1,
+            None,
+            0,
+            1,
+        ]
+    assert len(cloud.rabbitmq.heard) == 1
+
+
+def test_asking_makes_no_queue_and_making_does(cloud):
+    with log_in(cloud.rabbitmq) as session:
+        assert session.consumers("mark") is None
+        session.make("mark")
+        session.make("mark")
+        assert session.consumers("mark") == 0
+
+
+def test_what_is_forbidden_is_said_and_the_login_goes_on(cloud):
+    with log_in(cloud.rabbitmq) as session:
+        with pytest.raises(AmqpError, match="ACCESS_REFUSED"):
+            session.consumers("forbidden")
+        assert session.consumers("absent") is None
+
+
+@pytest.mark.parametrize("how", ["", "rude"], ids=["told", "hung up on"])
+def test_a_refused_login(cloud, how):
+    cloud.rabbitmq.how = how
+    with pytest.raises(LoginRefused):
+        log_in(cloud.rabbitmq, "another password")
+
+
+def test_the_capability_is_announced_by_which_a_refusal_is_told(cloud):
+    with log_in(cloud.rabbitmq):
+        pass
+    assert b"authentication_failure_close" in cloud.rabbitmq.heard[0]
+
+
+def test_another_protocol_is_no_refused_login(cloud):
+    cloud.rabbitmq.how = "stranger"
+    with pytest.raises(AmqpError, match="something else than AMQP") as caught:
+        log_in(cloud.rabbitmq)
+    assert not isinstance(caught.value, LoginRefused)
+
+
+def test_a_silent_server_is_given_up(cloud):
+    cloud.rabbitmq.how = "silent"
+    with pytest.raises(TimeoutError):
+        log_in(cloud.rabbitmq, timeout_s=0.2)
+
+
+def test_a_closed_port(cloud):
+    gone = Rabbit(cloud)
+    gone.close()
+    with pytest.raises(ConnectionRefusedError):
+        log_in(gone)
