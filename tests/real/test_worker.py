@@ -93,7 +93,7 @@ def test_a_burst_is_served_in_time(cell, master):
     names = [f"Burst.{n}" for n in range(BURST)]
     for name in names:
         element = {
-            "entityId": {"id": name, "type": "Burst"},
+            "entityId": {"id": name, "type": "Device"},
             "attributes": [{"name": "v", "type": "integer", "value": 1}],
         }
         cells.call("POST", url, {"contextElements": [element], "updateAction": "UPDATE"})

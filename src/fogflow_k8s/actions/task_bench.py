@@ -15,7 +15,8 @@ from fogflow_k8s.actions.task_list import Parties
 from fogflow_k8s.adapters.kubectl import Kubectl
 from fogflow_k8s.errors import FogflowError, Interrupted
 from fogflow_k8s.model import functions
-from fogflow_k8s.model.seen_tasks import PREFIX, SeenTask, group_key, seen
+from fogflow_k8s.model.seen_tasks import SeenTask, group_key, seen
+from fogflow_k8s.model.tasks import PREFIX
 from fogflow_k8s.model.timing import Spread, spread
 
 IMAGE = "docker.io/fogflow/dummy:latest"

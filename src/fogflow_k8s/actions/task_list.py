@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fogflow_k8s.actions import status
 from fogflow_k8s.actions.operation import Operation
@@ -12,8 +13,9 @@ from fogflow_k8s.adapters.fogflow_api import Broker, Designer
 from fogflow_k8s.adapters.kubectl import Kubectl
 from fogflow_k8s.errors import ClusterError, FogflowError, UsageError
 from fogflow_k8s.model.nearest import suggestion
-from fogflow_k8s.model.seen_tasks import SeenTask, seen
+from fogflow_k8s.model.seen_tasks import OURS, SeenTask, refused, seen
 
+Obj = Mapping[str, Any]
 PORT = "http"
 """What the Services of designer and broker call their port; its number is the user's."""
 
@@ -42,7 +44,8 @@ class Parties:
 def look(op: Operation) -> Tasks:
     """All tasks as of now. Raises NotInstalled where there is neither a task nor a release, ClusterError."""
     namespace = op.tasks_namespace
-    deployments = op.cluster.list("Deployment", namespace)
+    deployments: list[Obj] = [*op.cluster.list("Deployment", namespace)]
+    deployments += refused(op.cluster.list("ConfigMap", namespace, OURS), deployments)
     if not deployments and _absent(op):
         raise status.absent(op)
     pods = op.cluster.list("Pod", namespace) if deployments else []

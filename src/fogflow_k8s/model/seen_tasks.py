@@ -9,18 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.pods import pod_causes
+from fogflow_k8s.model.tasks import DESIRED, NAME, PREFIX, STATUS, TASK, WORKER, State
 
 Obj = Mapping[str, Any]
-PREFIX = "fogflow-task-"
-NAME = "app.kubernetes.io/name=fogflow-task"
-"""The label of a task of our worker."""
-WORKER, TASK = "fogflow-k8s.io/worker", "fogflow-k8s.io/task"
-STATUS, DESIRED = "fogflow-k8s.io/status", "fogflow-k8s.io/desired"
-STATES = ("pending", "running", "failed", "paused", "removed")
+OURS = f"app.kubernetes.io/name={NAME}"
+"""The label of what our worker makes."""
+STATES = get_args(State)
 _ADMIN = "adminCfg"
 _FNV_BASIS, _FNV_PRIME = 2166136261, 16777619
 
@@ -61,6 +59,12 @@ def seen(
         for obj, mine in _tasks(deployments, pods)
     ]
     return sorted(tasks, key=lambda t: (t.topology, t.id, t.object))
+
+
+def refused(config_maps: Sequence[Obj], deployments: Sequence[Obj]) -> list[Obj]:
+    """The ConfigMaps in which our worker keeps tasks that the API server did not let it make a Deployment of."""
+    made = {_name(obj) for obj in deployments}
+    return [m for m in config_maps if TASK in (m["metadata"].get("annotations") or {}) and _name(m) not in made]
 
 
 def group_key(entity: str) -> str:

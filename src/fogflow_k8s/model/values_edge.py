@@ -154,7 +154,9 @@ class EdgeValues(Part):
     rabbitmq: EdgeRabbitmq = EdgeRabbitmq()
     broker: EdgeBroker = made(EdgeBroker, **fogflow_part("broker", "10m", "24Mi", "512Mi", "2"))
     """Context broker (NGSI10, NGSI-LD)."""
-    worker: EdgeWorker = made(EdgeWorker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "1"))
+    worker: EdgeWorker = made(
+        EdgeWorker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "1"), ownImage={"repository": "fogflow-k8s/worker"}
+    )
     """Starts the task instances."""
     keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
     """Watches the edge, mends it, and reports."""

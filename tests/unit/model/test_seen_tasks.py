@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fogflow_k8s.model.seen_tasks import group_key, seen
+from fogflow_k8s.model.seen_tasks import group_key, refused, seen
 from tests.unit.model.tasks import ADMIN, ours, pod, upstreams
 
 
@@ -109,3 +109,13 @@ def test_an_annotation_that_somebody_spoilt_is_none(broken):
 def test_the_key_of_a_group_is_upstreams():
     """The value of "ALL" was measured on the original."""
     assert group_key("ALL") == "3962436370"
+
+
+def test_a_task_that_could_not_be_made_is_read_from_where_our_worker_keeps_it():
+    kept = ours("Task.z.count.1", topology="z", state="failed", reason="exceeded quota")
+    kept = {"kind": "ConfigMap", "metadata": kept["metadata"]}
+    code = {"kind": "ConfigMap", "metadata": {"name": "fogflow-task-1", "labels": {}}}
+    assert refused([kept, code], []) == [kept]
+    assert refused([kept], [ours("Task.z.count.1", topology="z")]) == []
+    (found,) = seen([kept], [])
+    assert (found.id, found.state, found.reason) == ("Task.z.count.1", "failed", "exceeded quota")

@@ -6,8 +6,10 @@
 {{- $needs = append $needs (printf "--amqp=rabbitmq=%s:%s" (include "fogflow.rabbitmq.host" .) (include "fogflow.rabbitmq.port" .)) -}}
 {{- with include "fogflow.rabbitmq.metrics" . -}}
 {{- $needs = concat $needs (list (printf "--metrics=%s" .) (printf "--consumed=master=Master.%s" $.Values.config.site_id) (printf "--unconsumed=previous worker=%s" (include "fogflow.workerQueues" $))) -}}
-{{- else if not (include "fogflow.isEdge" .) -}} {{- /* an edge has no way to the master */ -}}
+{{- else -}}
+{{- if not (include "fogflow.isEdge" .) -}} {{- /* an edge has no way to the master */ -}}
 {{- $needs = append $needs (printf "--http=master=http://%s:%d/status" (include "fogflow.fqdn" (list . "master")) (int .Values.config.master.rest_api_port)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and (gt (int .Values.broker.shards) 1) (gt (int .Values.worker.replicas) 1) -}} {{- /* it takes back a subscription where it made it */ -}}
