@@ -101,7 +101,7 @@ def build(folder: Path, *, names=None, say=lambda _: None) -> dict[str, Path]:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = {}
-        for name in names or [*IMAGES, *GO]:
+        for name in names or [*IMAGES, *GO, OURS]:
             start = time.monotonic()
             made[name] = (
                 _own_worker(folder) if name == OURS else _go(name, folder) if name in GO else _debian(name, folder)
