@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 # those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
 ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
 
-.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis kills generate lock dist clean
+.PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis kills orders generate lock dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
@@ -41,7 +41,7 @@ wheel: .venv/ready .work/programs  ## what people install, in an empty environme
 	$(BIN)/pytest tests/wheel
 
 bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python -m tests.bench.run
 
 diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of it, and write docs/diagnosis.md
 	FOGFLOW_K8S_TEST_COMPARE=1 $(PYTEST) tests/cluster/test_diagnosis.py
@@ -50,6 +50,9 @@ diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of 
 
 kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each operation, and an API server that takes 2 s for an answer (half an hour)
 	FOGFLOW_K8S_TEST_KILLS=20 FOGFLOW_K8S_TEST_SLOW_S=2 $(PYTEST) tests/cluster/test_random_kills.py tests/cluster/test_bad_server.py
+
+orders: .venv/ready  ## our worker under 10 000 orders of messages for each property (a quarter of an hour)
+	FOGFLOW_K8S_TEST_ORDERS=10000 $(PYTEST) tests/unit/worker/test_orders.py
 
 generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md
 	$(BIN)/python scripts/generate.py

@@ -14,6 +14,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench import worker
+
 ROOT = Path(__file__).parents[2]
 TOOL = str(ROOT / ".venv/bin/fogflow-k8s")
 NAME = "bench"
@@ -176,7 +178,8 @@ def main():
             up = time.perf_counter() - start
             lines = timed([TOOL, "sandbox", "env", "--name", NAME], env)[1].splitlines()
             paths = {n: v.strip("'\"") for n, v in (line.removeprefix("export ").split("=", 1) for line in lines)}
-            rows = help_rows(env) + deploy_rows(env, paths["HELM"]) + status_rows(env, paths["KUBECTL"])
+            rows = help_rows(env) + deploy_rows(env, paths["HELM"]) + worker.rows(env, paths["KUBECTL"])
+            rows += status_rows(env, paths["KUBECTL"])
         finally:
             subprocess.run([TOOL, "sandbox", "down", "--name", NAME], env=env, check=False)
     text = [

@@ -1,0 +1,100 @@
+"""Our worker with a thousand tasks on simulated nodes, with a real API server and a real RabbitMQ.
+
+python -m tests.bench.worker       prints the rows; `make bench` has them in docs/benchmarks.md
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.rig import Rig, until
+from tests.unit.worker.world import task
+
+TOOL = str(Path(__file__).parents[2] / ".venv/bin/fogflow-k8s")
+NAMESPACE, COUNT = "bench-worker", 1000
+UPSTREAM = 4.8
+"""Tasks a second that upstream's worker launches, by its client's own limits (10 at once, then 5 a second)."""
+
+
+def rows(env, kubectl):
+    """Rate of a burst, restart after SIGKILL, a broker and a bus that come back: each with nothing lost."""
+    subprocess.run([kubectl, "create", "namespace", NAMESPACE], env=env, check=True, capture_output=True)
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(folder, env, NAMESPACE, capacity=2 * COUNT)
+        try:
+            rig.start()
+            return _rows(rig, env, kubectl)
+        finally:
+            rig.stop()
+
+
+def _rows(rig, env, kubectl):
+    rig.start_worker()
+    start = time.monotonic()
+    rig.master.say("ADD_TASK", *(task(f"Task.bench.b.{n}", [f"Device.{n}"]) for n in range(COUNT)))
+    until(lambda: len(rig.master.states()) == COUNT, "all are kept", 600)
+    kept = COUNT / (time.monotonic() - start)
+    services = until(lambda: _count(kubectl, env, "services") == COUNT and COUNT, "each has its Service", 600)
+    made = services / (time.monotonic() - start)
+    until(lambda: set(rig.master.states().values()) == {"running"}, "all run", 1800)
+    took = time.monotonic() - start
+    before = _pods(kubectl, env)
+    rig.kill("worker")
+    rig.start_worker()
+    read = [line["took_s"] for line in rig.lines() if line["event"] == "state is read"][-1]
+    rig.kill("broker")
+    rig.start_program("broker")
+    start = time.monotonic()
+    until(lambda: len(rig.told()) == COUNT, "all subscriptions are back", 300)
+    told = time.monotonic() - start
+    rig.rabbit.kill()
+    rig.rabbit.start()
+    start, heard = time.monotonic(), rig.count("consuming")
+    until(lambda: rig.count("consuming") > heard, "it consumes again")
+    back = time.monotonic() - start
+    same = _pods(kubectl, env) == before
+    return [
+        (f"tasks kept per second, burst of {COUNT}", f"{kept:.0f}", "upstream's worker", str(UPSTREAM), f"{kept / UPSTREAM:.0f}", ">= 100"),
+        ("the same with their Services made", f"{made:.0f}", "upstream's worker", str(UPSTREAM), f"{made / UPSTREAM:.0f}", ">= 100"),
+        (f"{COUNT} tasks running and subscribed", f"{took:.0f} s", "upstream's worker", f"{COUNT / UPSTREAM:.0f} s", f"{took * UPSTREAM / COUNT:.2f}", ""),
+        (f"state of {COUNT} tasks read after SIGKILL", f"{read:.2f} s", "upstream's worker", "never", "", "<= 5 s"),
+        (f"{COUNT} subscriptions back after the broker's restart", f"{told:.1f} s", "upstream's worker", "never", "", "<= 10 s"),
+        ("consuming again after RabbitMQ is back", f"{back:.1f} s", "upstream's worker", "never", "", "<= 15 s"),
+        ("task pods touched by all that", "0" if same else "some", "upstream's worker", "all", "", "0"),
+    ]  # fmt: skip
+
+
+def _count(kubectl, env, kind):
+    argv = [kubectl, "get", kind, "-n", NAMESPACE, "-o", "name"]
+    return len(subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def _pods(kubectl, env):
+    argv = [kubectl, "get", "pods", "-n", NAMESPACE, "-o", "jsonpath={.items[*].metadata.uid}"]
+    return set(subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.split())
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "FOGFLOW_K8S_STATE": f"{folder}/state", "KUBECONFIG": f"{folder}/kubeconfig"}
+        try:
+            subprocess.run(
+                [TOOL, "sandbox", "up", "--name", "bench", "--nodes", "4", "--pods-per-node", "600"],
+                env=env,
+                check=True,
+            )
+            said = subprocess.run(
+                [TOOL, "sandbox", "env", "--name", "bench"], env=env, capture_output=True, text=True, check=True
+            ).stdout
+            kubectl = next(line.split("=", 1)[1].strip("'\"") for line in said.splitlines() if "KUBECTL=" in line)
+            print(json.dumps(rows(env, kubectl), indent=1))
+        finally:
+            subprocess.run([TOOL, "sandbox", "down", "--name", "bench"], env=env, check=False, stdout=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
