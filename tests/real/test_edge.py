@@ -171,7 +171,9 @@ def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
     for device in cells.DEVICES:
         pair.cell.update(device, 1)
         time.sleep(2)
-    until(lambda: (pair.tasks(pair.cloud), pair.tasks(pair.edge)) == (1, 2), "two of three tasks at the edge", 60)
+    # the master takes any worker with room: all of them may be at the edge, not all at the cloud, which has room for one
+    until(lambda: pair.tasks(pair.cloud) + pair.tasks(pair.edge) == len(cells.DEVICES), "every task runs", 60)
+    assert pair.tasks(pair.edge) > 0
     for device in cells.DEVICES:
         pair.cell.update(device, 2)
 
@@ -184,7 +186,7 @@ def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
         )
         return len({r["contextElement"]["entityId"]["id"] for r in answer["contextResponses"]}) == len(cells.DEVICES)
 
-    until(counted, "three results at the cloud, two of them of the edge", 60)
+    until(counted, "all results at the cloud, those of the edge among them", 60)
     record("edge", "tasks at the edge, of three", pair.tasks(pair.edge))
 
 
