@@ -1,6 +1,8 @@
 """A real RabbitMQ on this machine's loopback: the program of the tests' image, in namespaces of its own that end with it."""
 
+import contextlib
 import json
+import random
 import shutil
 import signal
 import socket
@@ -89,9 +91,12 @@ def _unpack(root):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One below those that outgoing connections are given: nobody takes it before its program listens."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_open(port):
