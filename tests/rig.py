@@ -69,10 +69,14 @@ class Master:
         self.heard.append((message["Type"], message["PayLoad"], time.monotonic()))
 
     async def _publish(self, kind, payloads):
+        """In order, and without waiting for one confirm before the next message: each waits for RabbitMQ's disk."""
         key = f"{ID}."
+        said = []
         for each in payloads:
             body = json.dumps({"Type": kind, "RoutingKey": key, "From": "Master.001", "PayLoad": each}).encode()
-            await self._exchange.publish(aio_pika.Message(body, content_type="application/json"), key, mandatory=False)
+            message = aio_pika.Message(body, content_type="application/json")
+            said.append(asyncio.create_task(self._exchange.publish(message, key, mandatory=False)))
+        await asyncio.gather(*said)
 
 
 class Rig:
