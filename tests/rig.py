@@ -63,6 +63,7 @@ class Master:
     async def _close(self):
         if not self._connection.is_closed:
             await self._connection.close()
+        await asyncio.sleep(0.1)  # a transport closes its socket a little later
 
     async def _hear(self, delivery):
         message = json.loads(delivery.body)
