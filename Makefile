@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
-# those that compare the machine before and after, and those that time what two cores can do; the others mostly wait
-ALONE := tests/real/test_sandbox.py tests/real/test_start.py tests/real/test_nodes.py
+# those that compare the machine before and after (first), those that time what two cores can do, and those that start many pods or
+# two clusters, beside which nobody heals in time; the others mostly wait
+ALONE := $(addprefix tests/real/test_,sandbox.py start.py nodes.py tasks.py worker.py edge.py)
 
 .PHONY: demo test check unit chart cluster engine test-real wheel bench diagnosis kills orders generate lock dist clean
 
