@@ -63,7 +63,7 @@ def test_a_task_is_run_read_and_stopped(cell):
 
 
 def test_what_somebody_else_made_is_left_alone(cell):
-    before = cell.tasks()
+    before = until(cell.tasks, "no task on its way")
     task(cell, "stop", before[0], "--yes", code=10)
     assert "of function f1, which somebody else made" in cell.box.stderr
     assert cell.tasks() == before
@@ -92,7 +92,7 @@ def test_an_image_that_is_not_there_is_the_reason(cell):
 
 
 def test_a_bench_measures_and_leaves_nothing(cell):
-    before = cell.tasks()
+    before = until(cell.tasks, "no task on its way")
     done = json.loads(task(cell, "bench", "5", "--image", IMAGE, "-o", "json"))
     assert done["ok"]
     assert done["created"]["count"] == done["running"]["count"] == 5
@@ -103,7 +103,7 @@ def test_a_bench_measures_and_leaves_nothing(cell):
 
 def test_a_bench_that_is_interrupted_leaves_nothing(cell):
     """Ctrl-C goes to the whole group, as in a terminal: kubectl and its ports end with it."""
-    before = cell.tasks()
+    before = until(cell.tasks, "no task on its way")
     argv = [*TOOL, "task", "bench", "5", "--image", IMAGE, "--rate", "1", "-n", cell.namespace]
     process = subprocess.Popen(argv, env=cell.box.env, start_new_session=True, stderr=subprocess.PIPE, text=True)
     functions = cell.url("designer", 8080, "/fogfunction")
