@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aio_pika
 
+from tests import waiting
 from tests.rabbit import Rabbit, free_port, is_open
 
 ROOT = Path(__file__).parents[1]
@@ -186,9 +187,5 @@ def program(name):
 
 
 def until(check, what, seconds=120):
-    """The first true value of `check`; a hang guard, no measurement."""
-    end = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.05)
-    return value
+    """As tests.waiting.until, with the patience that a worker and its bus need."""
+    return waiting.until(check, what, seconds, every=0.05)

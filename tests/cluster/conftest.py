@@ -87,15 +87,6 @@ def another_site(sandbox, tmp_path):
         yield site
 
 
-def until(check, what, seconds=60):
-    """The first true value of `check`; a hang guard, no measurement."""
-    end = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.1)
-    return value
-
-
 def kill_tree(process):
     """SIGKILL to a process and everything below it, as a crash or the OOM killer would."""
     kill_all([process.pid, *descendants(process.pid)])

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests import waiting
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-sandboxes")]
 TOOL = [sys.executable, "-m", "fogflow_k8s", "sandbox"]
@@ -49,12 +50,8 @@ class Box:
 
 
 def until(check, what, seconds=90):
-    """The first true value of `check`; a hang guard, no measurement."""
-    end = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.2)
-    return value
+    """As tests.waiting.until, with the patience that a sandbox of its own needs."""
+    return waiting.until(check, what, seconds, every=0.2)
 
 
 def running(pid):

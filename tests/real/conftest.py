@@ -7,11 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests import waiting
 from tests.real import cell as cells
 from tests.real import images
 
@@ -167,9 +167,5 @@ def volumes(box, node, folder):
 
 
 def until(check, what, seconds=90, every=0.2):
-    """The first true value of `check`; a hang guard, no measurement."""
-    end = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(every)
-    return value
+    """As tests.waiting.until, with the patience that real nodes need."""
+    return waiting.until(check, what, seconds, every)

@@ -72,7 +72,7 @@ def _install(folder: Path, machine: str, requirements: Path, runner: Runner) -> 
     if "DO NOT MATCH THE HASHES" in said:
         raise PreflightFailed(
             f"the package index hands out another file than the one that is locked: {_last(said)}",
-            hint="do not build with it: compare the index with https://pypi.org",
+            hint="do not build with it: compare it with what PyPI itself has",
         )
     raise PreflightFailed(
         f"pip could not fetch the worker's packages: {_last(said)}",

@@ -71,6 +71,11 @@ def folder_for_failures() -> Path:
     return state_home() / "bundles"
 
 
+def failures_go_to(folder: Path | None, *, wanted: bool) -> Path | None:
+    """The folder for an archive of a failure, as the options of a command say; None when nobody wants one."""
+    return (folder or folder_for_failures()) if wanted else None
+
+
 def size(text: str) -> int:
     """A size like 500KB, 50MB, 1GB or plain bytes, in bytes. Raises UsageError."""
     import re

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fogflow_k8s.commands import settings
-from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
+from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
 from fogflow_k8s.commands.session import Timeout, Told, Yes, existing, seconds, session
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def deploy(
 
     wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
-    op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
+    op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     check.require(op)
     if output == "table":
         op.meanwhile = partial(import_module, "fogflow_k8s.console.screens")

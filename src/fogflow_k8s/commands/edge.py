@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from fogflow_k8s.commands import complete, settings
-from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
+from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
 from fogflow_k8s.commands.session import Output, Session, Timeout, Told, Yes, among, print_json, seconds, session
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def join(
     known = read(sys.stdin.read() if token.strip("-") == "" else token)
     given = edge_settings(values, set_, values_of(known, external_ip or "0.0.0.0", connectivity))  # noqa: S104
     op = me.operation()
-    op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
+    op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     prerequisites.require(op)
     wanted = Wanted(
         known, asset("charts/fogflow-edge-chart"), given, external_ip, cast("Connectivity", connectivity), seconds(timeout), expect_cluster

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.bundle import Folder, OnFailure, folder_for_failures
+from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
 from fogflow_k8s.commands.session import Timeout, Told, Yes, seconds, session
 
 
@@ -36,7 +36,7 @@ def rollback(
         me.in_events()
     timeout_s = seconds(timeout)
     op = me.operation()
-    op.bundles = (bundle_dir or folder_for_failures()) if bundle else None
+    op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     plan = action.plan(op, revision)
     op.report.step(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"

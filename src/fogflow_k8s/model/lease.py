@@ -51,9 +51,9 @@ class Watch:
         """The memory after one more look."""
         return self if hold.token == self.token else Watch(hold.token, now_s)
 
-    def stale(self, now_s: float) -> bool:
+    def stale(self, now_s: float, duration_s: float = DURATION_S) -> bool:
         """True when the holder gave no sign of life for the Lease's whole duration."""
-        return now_s - self.since_s >= DURATION_S
+        return now_s - self.since_s >= duration_s
 
 
 def manifest(name: str, namespace: str, holder: str, command: str, now: str, transitions: int) -> dict[str, Any]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.pods import pod_causes
-from fogflow_k8s.model.tasks import DESIRED, NAME, PREFIX, STATUS, TASK, WORKER, State
+from fogflow_k8s.model.tasks import DESIRED, NAME, PREFIX, STATES, STATUS, TASK, WORKER
 
 Obj = Mapping[str, Any]
 OURS = f"app.kubernetes.io/name={NAME}"
 """The label of what our worker makes."""
-STATES = get_args(State)
 _ADMIN = "adminCfg"
 _FNV_BASIS, _FNV_PRIME = 2166136261, 16777619
 

@@ -45,9 +45,10 @@ class Site:
         return f"http://{record.name}.{self.namespace}.svc:{PORT}"
 
 
-def deployment(record: Record, site: Site, *, active: bool, code_hash: str = "") -> dict[str, Any]:
+def deployment(record: Record, site: Site, *, active: bool) -> dict[str, Any]:
     """The Deployment; without a pod while the task is paused or waits for room."""
     metadata = _metadata(record, site)
+    code_hash = str(record.task.get("CodeHash") or "")
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

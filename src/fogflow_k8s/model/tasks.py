@@ -11,10 +11,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Obj = Mapping[str, Any]
 State = Literal["pending", "running", "failed", "paused", "removed"]
+STATES: tuple[State, ...] = get_args(State)
 
 PREFIX = "fogflow-task-"
 NAME = "fogflow-task"

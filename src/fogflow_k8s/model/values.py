@@ -105,7 +105,27 @@ def python_part(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]
     }
 
 
-class Values(Part):
+class Release(Part):
+    """What the charts of clouds and of edges have in common."""
+
+    global_: Global = Field(Global(), alias="global")
+    pod_annotations: dict[str, str] = Field(default_factory=dict)
+    """On every pod of the release."""
+    cluster_domain: str = Field("cluster.local", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    """The cluster's DNS domain."""
+    toleration_seconds: int = Field(60, ge=0, le=86_400)
+    """How long a pod stays on a lost node (Kubernetes' own default is 300)."""
+    service_account: ServiceAccount = ServiceAccount()
+    tasks: Tasks = Tasks()
+    keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
+    """Watches what runs, mends it, and reports."""
+    gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
+    """Init container that waits for what a component needs."""
+    config_json: HostPath = HostPath()
+    """Upstream's key: a config.json of the node, for all components."""
+
+
+class Values(Release):
     """Values of the FogFlow chart."""
 
     external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
@@ -116,15 +136,6 @@ class Values(Part):
     """Upstream's key: empty, or the release's own namespace (helm -n)."""
     config: FogflowConfig = FogflowConfig()
     expose: Expose = Expose()
-    global_: Global = Field(Global(), alias="global")
-    pod_annotations: dict[str, str] = Field(default_factory=dict)
-    """On every pod of the release."""
-    cluster_domain: str = Field("cluster.local", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    """The cluster's DNS domain."""
-    toleration_seconds: int = Field(60, ge=0, le=86_400)
-    """How long a pod stays on a lost node (Kubernetes' own default is 300)."""
-    service_account: ServiceAccount = ServiceAccount()
-    tasks: Tasks = Tasks()
     network_policy: NetworkPolicies = NetworkPolicies()
     rabbitmq: Rabbitmq = made(
         Rabbitmq,
@@ -160,12 +171,6 @@ class Values(Part):
         persistence={"size": "8Gi"},
     )
     """Graph store; off, since FogFlow does not use it any more."""
-    keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
-    """Watches the cell, mends it, and reports."""
-    gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
-    """Init container that waits for what a component needs."""
-    config_json: HostPath = HostPath()
-    """Upstream's key: a config.json of the node, for all components."""
     nginx_conf: HostPath = HostPath()
     """Upstream's key: an nginx.conf of the node; must listen on 8080 and answer /healthz."""
     service: UpstreamService = Field(UpstreamService(), alias="Service")

@@ -12,11 +12,10 @@ from pydantic_core import PydanticCustomError
 from fogflow_k8s.model.config import Address, Logging, PhysicalLocation, Port, canonical
 from fogflow_k8s.model.config import Broker as BrokerConfig
 from fogflow_k8s.model.config import Worker as WorkerConfig
-from fogflow_k8s.model.values import Global, ServiceAccount, fogflow_part, made, python_part
+from fogflow_k8s.model.values import Release, fogflow_part, made
 from fogflow_k8s.model.values_base import Cidr, Closed, Name, Part, merge, remember
-from fogflow_k8s.model.values_network import ApiServer, Cidrs, Monitoring, TasksEgress
-from fogflow_k8s.model.values_parts import Component, Gate, HostPath, Keeper, Worker
-from fogflow_k8s.model.values_tasks import Tasks
+from fogflow_k8s.model.values_network import Policies
+from fogflow_k8s.model.values_parts import Component, Worker
 
 PORT = 8060
 """Of an edge's broker, as upstream has it."""
@@ -93,17 +92,10 @@ class CloudCidrs(Part):
     """Where the cloud's calls come from, and where the cloud is; empty = anywhere, on the ports of FogFlow alone."""
 
 
-class EdgeNetworkPolicies(Part):
+class EdgeNetworkPolicies(Policies):
     """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
 
-    enabled: bool = True
-    """false leaves it to you."""
-    api_server: ApiServer = ApiServer()
-    monitoring: Monitoring = Monitoring()
     cloud: CloudCidrs = CloudCidrs()
-    subscribers: Cidrs = Cidrs()
-    """Applications outside the cluster that the broker notifies."""
-    tasks: TasksEgress = TasksEgress()
 
 
 class EdgeAuth(Part):
@@ -135,21 +127,12 @@ class EdgeWorker(Worker):
     """One: an edge is one site."""
 
 
-class EdgeValues(Part):
+class EdgeValues(Release):
     """Values of the FogFlow edge chart."""
 
     cloud: Cloud = Cloud()
     config: EdgeConfig = EdgeConfig()
     expose: Inbound = Inbound()
-    global_: Global = Field(Global(), alias="global")
-    pod_annotations: dict[str, str] = Field(default_factory=dict)
-    """On every pod of the release."""
-    cluster_domain: str = Field("cluster.local", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    """The cluster's DNS domain."""
-    toleration_seconds: int = Field(60, ge=0, le=86_400)
-    """How long a pod stays on a lost node (Kubernetes' own default is 300)."""
-    service_account: ServiceAccount = ServiceAccount()
-    tasks: Tasks = Tasks()
     network_policy: EdgeNetworkPolicies = EdgeNetworkPolicies()
     rabbitmq: EdgeRabbitmq = EdgeRabbitmq()
     broker: EdgeBroker = made(EdgeBroker, **fogflow_part("broker", "10m", "24Mi", "512Mi", "2"))
@@ -158,12 +141,6 @@ class EdgeValues(Part):
         EdgeWorker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "1"), ownImage={"repository": "fogflow-k8s/worker"}
     )
     """Starts the task instances."""
-    keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
-    """Watches the edge, mends it, and reports."""
-    gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
-    """Init container that waits for what a component needs."""
-    config_json: HostPath = HostPath()
-    """Upstream's key: a config.json of the node, for all components."""
 
     @model_validator(mode="wrap")
     @classmethod

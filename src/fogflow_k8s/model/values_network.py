@@ -37,15 +37,20 @@ class TasksEgress(Part):
     """Like 0.0.0.0/0."""
 
 
-class NetworkPolicies(Part):
-    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
+class Policies(Part):
+    """What the policies of clouds and of edges have in common."""
 
     enabled: bool = True
     """false leaves it to you."""
     api_server: ApiServer = ApiServer()
     monitoring: Monitoring = Monitoring()
-    edges: Cidrs = Cidrs()
-    """Edge nodes: they reach RabbitMQ, broker and discovery, and are called back."""
     subscribers: Cidrs = Cidrs()
     """Applications outside the cluster that the broker notifies."""
     tasks: TasksEgress = TasksEgress()
+
+
+class NetworkPolicies(Policies):
+    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
+
+    edges: Cidrs = Cidrs()
+    """Edge nodes: they reach RabbitMQ, broker and discovery, and are called back."""

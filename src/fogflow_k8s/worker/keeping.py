@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fogflow_k8s.model.task_objects import Site, config_map, deployment, service
-from fogflow_k8s.model.tasks import MANAGER, TASK, WORKER, Record, label_value, notes, read
+from fogflow_k8s.model.tasks import TASK, Record, notes, read, selector
 from fogflow_k8s.worker.judge import failed
 from fogflow_k8s.worker.kube import Refused
 from fogflow_k8s.worker.observed import Observed
@@ -40,8 +40,7 @@ class Keeping:
     async def load(self) -> list[Record]:
         """Every record that the cluster keeps. Raises kube.ERRORS."""
         found = [read(obj) for obj in self._observed.every("deployments")]
-        selector = f"app.kubernetes.io/managed-by={MANAGER},{WORKER}={label_value(self._site.worker)}"
-        maps, _ = await self._kube.list("configmaps", selector)
+        maps, _ = await self._kube.list("configmaps", selector(self._site.worker))
         alone = [read(m) for m in maps if not self._observed.get("deployments", m["metadata"]["name"])]
         self._refused = {r.name for r in alone if r}
         return [r for r in [*found, *alone] if r]
@@ -88,7 +87,7 @@ class Keeping:
         self._refused.discard(record.name)
 
     async def _keep_deployment(self, record: Record, *, active: bool) -> None:
-        wanted = deployment(record, self._site, active=active, code_hash=str(record.task.get("CodeHash") or ""))
+        wanted = deployment(record, self._site, active=active)
         wanted["metadata"]["annotations"][DIGEST] = _digest(wanted["spec"])
         seen = self._observed.get("deployments", record.name)
         if seen is None:

@@ -1,6 +1,6 @@
 """Which of several replicas acts: the holder of a Lease. Another takes it when its holder was silent for its duration.
 
-As in client-go's leader election a contender compares nothing with the holder's clock: it watches the Lease change.
+When it is stale is model/lease.py's rule, for a shorter time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from fogflow_k8s.model.lease import Watch, read
 from fogflow_k8s.worker.kube import ERRORS, Refused
 
 DURATION_S = 6
@@ -32,7 +33,7 @@ class Lease:
     def __init__(self, kube: Leases, name: str, namespace: str, me: str) -> None:
         self._kube, self._name, self._namespace, self._me = kube, name, namespace, me
         self._held: dict[str, Any] = {}
-        self._seen: tuple[str, float] = ("", 0.0)
+        self._watch = Watch("", 0.0)
 
     async def acquire(self) -> None:
         """Come back when it is ours. An API server that does not answer is asked again."""
@@ -70,13 +71,12 @@ class Lease:
             return error.status == 404 and await self._write(None)
         except ERRORS:
             return False
-        spec = found.get("spec") or {}
-        token = f"{spec.get('holderIdentity')}|{spec.get('renewTime')}"
-        if token != self._seen[0]:
-            self._seen = (token, time.monotonic())
-        silent = time.monotonic() - self._seen[1] >= DURATION_S
-        free = not spec.get("holderIdentity") or spec["holderIdentity"] == self._me
-        return (free or silent) and await self._write(found)
+        hold, now = read(found), time.monotonic()
+        if hold is not None and hold.holder != self._me:
+            self._watch = self._watch.after(hold, now)
+            if not self._watch.stale(now, DURATION_S):
+                return False
+        return await self._write(found)
 
     async def _write(self, found: dict[str, Any] | None) -> bool:
         try:

@@ -15,4 +15,3 @@ ERRORS = Counter("fogflow_worker_errors", "Calls that failed, by whom was called
 RESTARTS = Counter("fogflow_worker_reconnects", "Connections to the bus that were made anew")
 RESUBSCRIBED = Counter("fogflow_worker_resubscribed", "Subscriptions that the broker had lost")
 ACTIVE = Gauge("fogflow_worker_active", "1 while this replica is the one that acts")
-STATES = ("pending", "running", "failed", "paused", "removed")

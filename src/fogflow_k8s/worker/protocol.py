@@ -175,13 +175,13 @@ def profile(worker_id: str, location: Obj, capacity: int, workload: int) -> dict
 
 def task_update(record: Record, words: str) -> dict[str, Any]:
     """TASK_UPDATE: how a task is."""
-    return {**_about(record), "ServiceIntentID": record.task.get("ServiceIntentID", ""), "Status": words}
+    return {**_about(record), "Status": words}
 
 
 def task_info(record: Record, reference: str) -> dict[str, Any]:
     """TASK_INFO: where it is reached."""
     info = f"refURL={reference}; containerID={record.name}"
-    return {**_about(record), "ServiceIntentID": record.task.get("ServiceIntentID", ""), "Info": info}
+    return {**_about(record), "Info": info}
 
 
 def _about(record: Record) -> dict[str, Any]:
@@ -190,4 +190,5 @@ def _about(record: Record) -> dict[str, Any]:
         "TaskID": record.id,
         "TopologyName": task.get("TopologyName", ""),
         "TaskName": task.get("TaskName", ""),
+        "ServiceIntentID": task.get("ServiceIntentID", ""),
     }

@@ -108,15 +108,15 @@ class Session:
 async def site_of(settings: Settings, kube: Kube) -> Site:
     """Where the tasks run, by the settings; the owner's uid is asked of the cluster. Raises kube.ERRORS."""
     told = settings.tasks
-    owner = None
-    if settings.owner:
+    owner, name = None, str(told.get("owner") or "")
+    if name:
         try:
-            found = await kube.get("configmaps", settings.owner)
-            owner = (settings.owner, str(found["metadata"]["uid"]))
+            found = await kube.get("configmaps", name)
+            owner = (name, str(found["metadata"]["uid"]))
         except Refused as error:
             if error.status != 404:
                 raise
-            warn("no owner: tasks would outlive an uninstall", configmap=settings.owner)
+            warn("no owner: tasks would outlive an uninstall", configmap=name)
     given = {
         "node_selector": told.get("nodeSelector"),
         "tolerations": told.get("tolerations"),

@@ -28,7 +28,6 @@ class Settings:
     namespace: str
     capacity: int
     location: Obj
-    owner: str = ""
     tasks: Obj = field(default_factory=dict)
 
     @property
@@ -69,7 +68,6 @@ def settings(config: Obj, instance: str = "0") -> Settings:
         namespace=_needed(worker, "worker.", "app_namespace"),
         capacity=_number(worker, "worker.", "capacity", 8),
         location=location if isinstance(location, Mapping) else {},
-        owner=str(tasks.get("owner") or ""),
         tasks=tasks,
     )
 

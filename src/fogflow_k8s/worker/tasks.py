@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fogflow_k8s.model.task_objects import Site
-from fogflow_k8s.model.tasks import Record, Status, by_age
+from fogflow_k8s.model.tasks import STATES, Record, Status, by_age
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.broker import Listed
 from fogflow_k8s.worker.judge import failed, is_reachable, judge
@@ -125,8 +125,8 @@ class Tasks:
 
     def count(self) -> None:
         """Bring the gauge of states up to date."""
-        states: list[str] = [r.status.state for r in self.ledger.records.values()]
-        for state in metrics.STATES:
+        states = [r.status.state for r in self.ledger.records.values()]
+        for state in STATES:
             metrics.TASKS.labels(state).set(states.count(state))
 
     async def remove_all(self) -> None:

@@ -1,9 +1,7 @@
 """The worker's heart against a cluster, a broker and a bus in memory."""
 
 import asyncio
-import functools
 import json
-import operator
 
 import pytest
 
@@ -191,48 +189,38 @@ def test_a_message_is_not_acknowledged_before_it_is_kept():
     assert asyncio.run(play()) == (True, 1)
 
 
-def test_a_broker_that_lost_its_subscriptions_gets_them_again():
+def compared(count, change):
+    """A world of so many tasks after `change` was done to what the broker holds and the worker has compared; and what was held."""
+
     async def play():
         world = World()
         await world.start()
-        for n in range(3):
+        for n in range(count):
             await world.tasks.hear(message("ADD_TASK", task(f"Task.{n}")))
         await world.settled()
         before = dict(world.broker.held)
-        world.broker.held.clear()
+        world.broker.held = change(before)
         world.subscriptions._fresh.clear()
         await world.tasks.verify()
         await world.settled()
         await world.stop()
-        return before, world
+        return world, before
 
-    before, world = asyncio.run(play())
+    return asyncio.run(play())
+
+
+def test_a_broker_that_lost_its_subscriptions_gets_them_again():
+    world, before = compared(3, lambda _: {})
     assert sorted(world.broker.held.values()) == sorted(before.values())
     assert not set(world.broker.held) & set(before)
-    assert sorted(
-        functools.reduce(
-            operator.iadd, (list(r.subscriptions.values()) for r in world.tasks.ledger.records.values()), []
-        )
-    ) == sorted(world.broker.held)
+    noted = [sid for r in world.tasks.ledger.records.values() for sid in r.subscriptions.values()]
+    assert sorted(noted) == sorted(world.broker.held)
 
 
 def test_a_subscription_that_the_keeper_put_back_is_adopted_and_a_second_one_is_ended():
-    async def play():
-        world = World()
-        await world.start()
-        await world.tasks.hear(message("ADD_TASK", task()))
-        await world.settled()
-        ((_sid, about),) = world.broker.held.items()
-        world.broker.held = {"restored": about, "twice": about}
-        world.subscriptions._fresh.clear()
-        await world.tasks.verify()
-        await world.settled()
-        await world.stop()
-        return world, about
-
-    world, about = asyncio.run(play())
-    assert world.broker.held == {"restored": about}
-    assert dict(world.tasks.ledger.records["Task.t.n.1"].subscriptions) == {"Device.1": "restored"}
+    world, before = compared(1, lambda held: dict.fromkeys(("restored", "twice"), *held.values()))
+    assert world.broker.held == dict.fromkeys(["restored"], *before.values())
+    assert dict(world.tasks.ledger.records["Task.0"].subscriptions) == {"Device.1": "restored"}
 
 
 def test_a_deployment_that_somebody_deleted_is_made_again():

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
-import signal
 import sys
 import threading
 import time
@@ -25,6 +23,7 @@ from http_json import ERRORS
 from kube import Kube
 from observe import Members, look
 from report import metrics, report
+from rounds import go_round, say, stamp, told_to_end
 from serve import Shared, serve
 
 CALM_S, BUSY_S = 2.0, 0.5
@@ -68,13 +67,13 @@ class Keeper:
         mends = len(self.memory.mends)
         actions, self.memory = decide(seen, self.memory, time.monotonic())
         if len(self.memory.mends) != mends:
-            self.memory.mends[-1].setdefault("when", _now())
+            self.memory.mends[-1].setdefault("when", stamp())
         for action in actions:
-            _say(f"{action.kind} {action.target or action.component}: {action.why}")
+            say(f"{action.kind} {action.target or action.component}: {action.why}")
             if failed := carry_out(action, self.members, self.kube, self.memory):
-                _say(f"failed: {failed}")
+                say(f"failed: {failed}")
             elif action.kind == "restore" or not self.memory.mend:
-                self.memory.mends.append({"what": action.key, "why": action.why, "when": _now()})
+                self.memory.mends.append({"what": action.key, "why": action.why, "when": stamp()})
         self.store()
         calm = self.tell(seen) == "working" and not actions
         return CALM_S if calm else BUSY_S
@@ -97,30 +96,25 @@ class Keeper:
         now = time.monotonic()
         if document != self.said or now - self.reported_at >= REPORT_S:
             if document["state"] != self.said.get("state") or document["why"] != self.said.get("why"):
-                _say(f"{document['state']}{': ' if document['why'] else ''}{document['why']}")
-            self.kube.write_report({**document, "updated": _now()})
+                say(f"{document['state']}{': ' if document['why'] else ''}{document['why']}")
+            self.kube.write_report({**document, "updated": stamp()})
             self.said, self.reported_at = document, now
         return str(document["state"])
 
 
 def run(keeper: Keeper, stop: threading.Event) -> None:
-    """Look, act and report until told to stop. An API server that does not answer is waited for."""
-    remembered = False
-    while not stop.is_set():
-        pause = CALM_S
-        try:
-            if not remembered:
-                keeper.remember()
-                remembered = True
-            pause = keeper.turn()
-        except ERRORS as error:
-            _say(f"the API server does not answer: {error}")
-        keeper.shared.beat = time.monotonic()
-        stop.wait(pause)
+    """Look, act and report until told to stop."""
+
+    def turn() -> float:
+        if keeper.stored is None:
+            keeper.remember()
+        return keeper.turn()
+
+    go_round(turn, keeper.shared, stop, CALM_S)
     try:
         keeper.store(final=True)
     except ERRORS as error:
-        _say(f"the last snapshot is not stored: {error}")
+        say(f"the last snapshot is not stored: {error}")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -148,19 +142,10 @@ def main(argv: Sequence[str]) -> int:
         worker_queues=tuple(filter(None, options.worker_queues.split(","))),
     )
     shared = Shared(members, options.callback)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = told_to_end()
     serve(shared)
     run(Keeper(members, Kube(options.namespace, options.tasks_namespace, options.release), shared), stop)
     return 0
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _say(line: str) -> None:
-    print(f"keeper: {json.dumps(line)[1:-1]}", flush=True)
 
 
 if __name__ == "__main__":

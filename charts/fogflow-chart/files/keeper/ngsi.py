@@ -29,21 +29,27 @@ def read_discovery(server: Server, before: Mapping[str, Any]) -> dict[str, Any]:
     Never GET a subscription of discovery by its id: one such request ends its process.
     """
     found: dict[str, Any] = {}
-    answer = server.call("POST", "/ngsi9/discoverContextAvailability", _ALL) or {}
-    for response in _get(answer, "contextRegistrationResponses") or []:
-        for entity in _get(_get(response, "contextRegistration"), "entities") or []:
-            key = f"r:{_get(entity, 'id')}"
-            known = before.get(key)
-            try:
-                found[key] = known or server.call(
-                    "GET", f"/ngsi9/registration/{quote(str(_get(entity, 'id')), safe='')}"
-                )
-            except Refused as error:
-                if error.status != _GONE:
-                    raise
+    for entity in registered(server):
+        key = f"r:{entity}"
+        known = before.get(key)
+        try:
+            found[key] = known or server.call("GET", f"/ngsi9/registration/{quote(entity, safe='')}")
+        except Refused as error:
+            if error.status != _GONE:
+                raise
     for sid, subscription in (server.call("GET", "/ngsi9/subscription") or {}).items():
         found[f"s:{sid}"] = subscription
     return found
+
+
+def registered(server: Server) -> list[str]:
+    """The ids of all entities that discovery knows. Raises ERRORS."""
+    answer = server.call("POST", "/ngsi9/discoverContextAvailability", _ALL) or {}
+    return [
+        str(_get(entity, "id"))
+        for response in _get(answer, "contextRegistrationResponses") or []
+        for entity in _get(_get(response, "contextRegistration"), "entities") or []
+    ]
 
 
 def restore_discovery(server: Server, held: Mapping[str, Any], keys: Iterable[str]) -> None:

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from http_json import ERRORS, Server
 from kube import Kube
 from observe import Members
 from report import metrics
+from rounds import go_round, say, stamp, told_to_end
 from serve import Shared, round_trip, serve, step
 
 CALM_S, REPORT_S, TIMEOUT_S = 3.0, 10.0, 5.0
@@ -64,7 +63,7 @@ class Edge:
         brokers = _asked(lambda: self.discovery.call("GET", "/ngsi9/broker") or {})
         if brokers is not None:
             listed = f"Broker.{self.options.site}" in json.dumps(brokers)
-            registered = _asked(self.registered)
+            registered = _asked(lambda: frozenset(ngsi.registered(self.discovery)))
         after = self.kube.pods()
         if after.get(BROKER) != pods.get(BROKER):
             held = None  # of which process it is cannot be told
@@ -82,16 +81,6 @@ class Edge:
                 return session.consumers(self.queue) or 0
         except OSError:
             return None
-
-    def registered(self) -> frozenset[str]:
-        """The ids of all entities that the cloud's discovery knows. Raises http_json.ERRORS."""
-        about = {"entities": [{"id": ".*", "isPattern": True}]}
-        answer = self.discovery.call("POST", "/ngsi9/discoverContextAvailability", about) or {}
-        return frozenset(
-            str(entity.get("id"))
-            for one in answer.get("contextRegistrationResponses") or []
-            for entity in (one.get("contextRegistration") or {}).get("entities") or []
-        )
 
     def act(self, kind: str, target: Any) -> None:
         """One mend. Raises http_json.ERRORS."""
@@ -130,23 +119,24 @@ class Edge:
     def _bus(self) -> str:
         return "it does not answer, or refuses the login" if self.consumers() is None else ""
 
-    def turn(self) -> None:
-        """One look, its mends, and the report. Raises http_json.ERRORS when the API server does not answer."""
+    def turn(self) -> float:
+        """One look, its mends, and the report; seconds until the next. Raises http_json.ERRORS as `look` does."""
         seen = self.look()
         for kind, target, why in decide(seen, self.memory, time.monotonic()):
-            _say(f"{kind} {target}: {why}")
+            say(f"{kind} {target}: {why}")
             try:
                 self.act(kind, target)
             except ERRORS as error:
-                _say(f"failed: {error}")
+                say(f"failed: {error}")
             else:
-                self.memory.mends.append({"what": kind, "why": why, "when": _now()})
+                self.memory.mends.append({"what": kind, "why": why, "when": stamp()})
         document = report(seen, self.memory)
         self.shared.state = lambda: document
         self.shared.metrics = metrics(document, time.time())
         if document != self.said or time.monotonic() - self.reported_at >= REPORT_S:
-            self.kube.write_report({**document, "updated": _now()})
+            self.kube.write_report({**document, "updated": stamp()})
             self.said, self.reported_at = document, time.monotonic()
+        return CALM_S
 
 
 def _heard(server: Server, path: str) -> str:
@@ -177,28 +167,13 @@ def main(argv: Sequence[str]) -> int:
     options = parse(argv)
     urls = dict(each.split("=", 1) for each in options.member)
     shared = Shared(Members(options.site, urls, workers=(WORKER,)), options.callback)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = told_to_end()
     serve(shared)
     kube = Kube(options.namespace, options.tasks_namespace, options.release)
     edge = Edge(options, kube, shared, Server(urls[BROKER]), Server(urls["discovery"], timeout_s=TIMEOUT_S))
     shared.prove = edge.prove
-    while not stop.is_set():
-        try:
-            edge.turn()
-        except ERRORS as error:
-            _say(f"the API server does not answer: {error}")
-        shared.beat = time.monotonic()
-        stop.wait(CALM_S)
+    go_round(edge.turn, shared, stop, CALM_S)
     return 0
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def _say(line: str) -> None:
-    print(f"keeper: {json.dumps(line)[1:-1]}", flush=True)
 
 
 if __name__ == "__main__":
