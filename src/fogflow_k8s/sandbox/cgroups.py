@@ -38,6 +38,22 @@ def make(path: str) -> None:
             parent = folder
 
 
+def weigh(path: str, weight: int) -> None:
+    """Its part of the CPU where there is too little of it; a cgroup has 100 otherwise, and so has a process beside it."""
+    for root in hierarchies():
+        for file, value in (("cpu.weight", weight), ("cpu.shares", weight * 1024 // 100)):  # version 2, version 1
+            if (root / path / file).exists():
+                with suppress(OSError):
+                    (root / path / file).write_text(str(value))
+
+
+def join(path: str, pid: int) -> None:
+    """Put a process into a cgroup, everywhere."""
+    for root in hierarchies():
+        with suppress(OSError):  # one that has ended already is somebody else's news
+            (root / path / "cgroup.procs").write_text(str(pid))
+
+
 def remove(path: str) -> list[str]:
     """Remove a cgroup with all below it; what could not be removed within ten seconds."""
     try:

@@ -121,6 +121,8 @@ def spawn(state: State, name: str) -> None:
     log = state.folder / "log" / f"{name}.log"
     daemon.pid = spawn_daemon(daemon.argv, log=log, cwd=state.folder)
     daemon.started = start_ticks(daemon.pid) or 0
+    if state.real:
+        real.govern(state, daemon.pid)
     state.save()
 
 

@@ -23,6 +23,8 @@ from fogflow_k8s.sandbox.state import Daemon, State, end, is_ours, start_ticks
 INIT = INSIDE / "init.py"
 SWITCH = "switch"
 _START_S = 30.0
+# what drives a sandbox runs beside it: with a cgroup's usual part, all nodes together would get no more CPU than one kubectl
+_ITS_WEIGHT, _PLANE_WEIGHT = 800, 200
 _SWITCH_SYSCTLS = {"net/bridge/bridge-nf-call-iptables": "0", "net/ipv6/conf/all/disable_ipv6": "1"}
 
 
@@ -59,9 +61,18 @@ def prepare(state: State, programs: Mapping[str, Path]) -> None:
 def make_network(state: State) -> None:
     """The bridge and this machine's link to it: the control plane listens there, so this comes first."""
     pid = _switch_on(state, SWITCH, f"{cgroup_of(state)}/{SWITCH}")
+    cgroups.weigh(cgroup_of(state), _ITS_WEIGHT)
     worker = next((place for place, name in enumerate(state.nodes) if not is_control_plane(name)), 0)
     network.connect_host(state.net, pid, worker)
     _go(state, SWITCH)
+
+
+def govern(state: State, pid: int) -> None:
+    """Put a daemon of the control plane beside the nodes: it answers while they are busy with their pods."""
+    cgroup = f"{cgroup_of(state)}/control-plane"
+    cgroups.make(cgroup)
+    cgroups.weigh(cgroup, _PLANE_WEIGHT)
+    cgroups.join(cgroup, pid)
 
 
 def wait_registry(state: State) -> None:
