@@ -29,6 +29,8 @@ SUBSCRIPTIONS = "fogflow-k8s.io/subscriptions"
 ORDER = "fogflow-k8s.io/order"
 STATUS = "fogflow-k8s.io/status"
 DESIRED = "fogflow-k8s.io/desired"
+BECAME = (SUBSCRIPTIONS, STATUS)
+"""What became of a task; the others say what is wanted."""
 
 REASON_LIMIT = 300
 """Characters of a reason that are kept: it travels in every report and stands in a table."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fogflow_k8s.model.task_objects import Site, config_map, deployment, service
-from fogflow_k8s.model.tasks import TASK, Record, notes, read, selector
+from fogflow_k8s.model.tasks import BECAME, TASK, Record, notes, read, selector
 from fogflow_k8s.worker.judge import failed
 from fogflow_k8s.worker.kube import Refused
 from fogflow_k8s.worker.observed import Observed
@@ -70,9 +70,16 @@ class Keeping:
         return ""
 
     async def keep_status(self, record: Record) -> None:
-        """Have the cluster keep what is known of it. Raises kube.ERRORS."""
+        """Have the cluster keep what became of it, and nothing of what is wanted. Raises kube.ERRORS."""
+        await self._note(record, {key: value for key, value in notes(record).items() if key in BECAME})
+
+    async def mark_removed(self, record: Record) -> None:
+        """Have the cluster keep that it is to go. Raises kube.ERRORS."""
+        await self._note(record, notes(record))
+
+    async def _note(self, record: Record, said: dict[str, str]) -> None:
         kind = "configmaps" if record.name in self._refused else "deployments"
-        obj = await self._kube.patch(kind, record.name, {"metadata": {"annotations": notes(record)}})
+        obj = await self._kube.patch(kind, record.name, {"metadata": {"annotations": said}})
         if kind == "deployments":
             self._observed.put(kind, obj)
 
@@ -104,7 +111,7 @@ class Keeping:
         spec = (
             here.get(DIGEST) != said[DIGEST] or (seen.get("spec") or {}).get("replicas") != wanted["spec"]["replicas"]
         )
-        if spec or any(here.get(key) != value for key, value in said.items()):
+        if spec or any(here.get(key) != value for key, value in said.items() if key not in BECAME):
             made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=spec))
             self._observed.put("deployments", made)
 

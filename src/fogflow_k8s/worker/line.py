@@ -1,23 +1,24 @@
-"""Tasks that are to be looked at: each once however often it was asked for, one look at a time for each, later after a failure."""
+"""What is to be done for tasks: once however often it was asked for, one at a time for each task, later after a failure."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.logs import warn
 
-LOOKERS = 24
 FIRST_BACK_OFF_S = 0.5
 LAST_BACK_OFF_S = 30.0
 
 
 class Line:
-    """Ids in the order in which they were first asked for. `look` raising means: again, later."""
+    """Ids in the order in which they were first asked for. `look` raising means: again, later.
 
-    def __init__(self, look: Callable[[str], Awaitable[None]]) -> None:
-        self._look = look
+    Each waits `hold_s` first, so that several changes in a row are one.
+    """
+
+    def __init__(self, look: Callable[[str], Awaitable[None]], lookers: int, hold_s: float = 0) -> None:
+        self._look, self._lookers, self._hold_s = look, lookers, hold_s
         self._ids: asyncio.Queue[str] = asyncio.Queue()
         self._waiting: set[str] = set()
         self._at_work: set[str] = set()
@@ -30,20 +31,26 @@ class Line:
             self._again.add(task_id)
         elif task_id not in self._waiting:
             self._waiting.add(task_id)
-            self._ids.put_nowait(task_id)
-            metrics.QUEUE.set(len(self._waiting))
+            if self._hold_s:
+                asyncio.get_running_loop().call_later(self._hold_s, self._ids.put_nowait, task_id)
+            else:
+                self._ids.put_nowait(task_id)
+
+    @property
+    def unfinished(self) -> set[str]:
+        """Those that are still to be done."""
+        return self._waiting | self._at_work | set(self._failures)
 
     async def run(self) -> None:
         """Look until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(LOOKERS):
+            for _ in range(self._lookers):
                 group.create_task(self._one())
 
     async def _one(self) -> None:
         while True:
             task_id = await self._ids.get()
             self._waiting.discard(task_id)
-            metrics.QUEUE.set(len(self._waiting))
             self._at_work.add(task_id)
             try:
                 await self._look(task_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -50,10 +51,12 @@ class Session:
         versions = await self._observed.load()
         count = await self.tasks.load()
         say("state is read", tasks=count, took_s=round(time.monotonic() - began, 2))
+        await self._verify()  # before anything is made: what a killed worker had made is taken over
         async with asyncio.TaskGroup() as group:
             for kind in KINDS:
                 group.create_task(self._observed.follow(kind, versions[kind]))
             group.create_task(self.tasks.line.run())
+            group.create_task(self.tasks.writing.run())
             group.create_task(self._bus.run(self._joined))
             group.create_task(_every(HEARTBEAT_S, self._beat))
             group.create_task(_every(RESYNC_S, self._resync))
@@ -62,6 +65,9 @@ class Session:
     async def finish(self) -> None:
         """What was begun is ended, and what is to be said is said; tasks go on running."""
         await self._bus.drain(5)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self.tasks.finish()
         await self._broker.close()
 
     async def drain(self) -> None:

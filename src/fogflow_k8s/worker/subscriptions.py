@@ -94,12 +94,13 @@ def reconciled(
 ) -> tuple[dict[str, str], list[str]]:
     """The subscriptions that a task has at the broker by input, and those that it should not have.
 
-    One that the keeper put back has another id: it is taken for ours by what it is about.
+    One is taken for ours by what it is about: the keeper puts it back under another id, and a worker that was killed may not
+    have written its id down.
     """
     found: dict[str, str] = {}
-    for key, sid in record.subscriptions.items():
-        there = told.get(key, [])
-        if sid in there or (sid in fresh and not there):
+    for key in record.inputs:
+        sid, there = record.subscriptions.get(key), told.get(key, [])
+        if sid and (sid in there or (sid in fresh and not there)):
             found[key] = sid
         elif there:
             found[key] = there[0]

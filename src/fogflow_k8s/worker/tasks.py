@@ -29,6 +29,10 @@ from fogflow_k8s.worker.subscriptions import Incomplete, Subscriptions
 
 Obj = Mapping[str, Any]
 
+LOOKERS, WRITERS = 24, 8
+WRITE_S = 1.0
+"""What becomes of a task is written to the cluster this much later: a start is one change then, not four."""
+
 
 class Listener(Protocol):
     """The part of Bus that is used here."""
@@ -40,13 +44,15 @@ class Tasks:
     """All tasks of one worker."""
 
     def __init__(
-        self, keeping: Keeping, observed: Observed, subscriptions: Subscriptions, site: Site, capacity: int
-    ) -> None:
+        self, keeping: Keeping, observed: Observed, subscriptions: Subscriptions, site: Site, capacity: int,
+        write_s: float = WRITE_S,
+    ) -> None:  # fmt: skip
         self._keeping, self._observed, self._subscriptions = keeping, observed, subscriptions
         self._site, self._capacity = site, capacity
         self.bus: Listener | None = None
         self.ledger = Ledger(site.worker)
-        self.line = Line(self.look)
+        self.line = Line(self.look, LOOKERS)
+        self.writing = Line(self._write, WRITERS, write_s)
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # with how many hold or want it
         self._ids: dict[str, str] = {}  # by hash
         self._plan: dict[str, Status] = {}
@@ -128,6 +134,11 @@ class Tasks:
         states = [r.status.state for r in self.ledger.records.values()]
         for state in STATES:
             metrics.TASKS.labels(state).set(states.count(state))
+        metrics.QUEUE.set(len(self.line.unfinished))
+
+    async def finish(self) -> None:
+        """Write what is not written yet. What fails is found out again by the next worker."""
+        await asyncio.gather(*(self._write(task_id) for task_id in self.writing.unfinished), return_exceptions=True)
 
     async def remove_all(self) -> None:
         """Have every task end."""
@@ -158,7 +169,7 @@ class Tasks:
     async def _keep(self, record: Record, code: str) -> str:
         if not record.removed:
             return await self._keeping.keep(record, active=self._verdict(record) == RUN, code=code)
-        await self._keeping.keep_status(record)  # its pod serves until nobody tells it anything any more
+        await self._keeping.mark_removed(record)  # its pod serves until nobody tells it anything any more
         return ""
 
     async def _serve(self, record: Record) -> Record:
@@ -197,7 +208,11 @@ class Tasks:
             say(after.status.state, task=after.id, reason=after.status.reason)
         if after.status.words != before.status.words:
             self._report(after)
-        await self._keeping.keep_status(after)
+
+    async def _write(self, task_id: str) -> None:
+        record = self.ledger.records.get(task_id)
+        if record and not record.removed:
+            await self._keeping.keep_status(record)
 
     async def _remove(self, record: Record) -> None:
         """End it: first nobody tells it anything any more, then its objects go."""
@@ -215,7 +230,7 @@ class Tasks:
             found = await self._subscriptions.compare(record, listed)
             if found == dict(record.subscriptions):
                 return
-            lost = len(record.subscriptions) - len(found)
+            lost = len(set(record.subscriptions) - set(found))
             metrics.RESUBSCRIBED.inc(lost)
             say("subscriptions differ at the broker", task=record.id, lost=lost)
             self._store(replace(record, subscriptions=found))
@@ -225,6 +240,8 @@ class Tasks:
         old = self.ledger.records.get(record.id)
         self.ledger.store(record)
         self._ids[record.hash] = record.id
+        if old and (old.status, old.subscriptions) != (record.status, record.subscriptions):
+            self.writing.add(record.id)
         if old is None or claim(old) != claim(record):
             self._replan()
 

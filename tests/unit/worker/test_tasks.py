@@ -99,6 +99,41 @@ def test_a_new_process_finds_everything_in_the_cluster_and_touches_no_pod():
     assert world.tasks.workload == 2
 
 
+def test_what_a_killed_worker_had_not_written_yet_is_found_out_again():
+    world = played(("ADD_TASK", task()))
+    subscribed = dict(world.broker.held)
+    for what in (SUBSCRIPTIONS, STATUS):
+        del only(world)["metadata"]["annotations"][what]
+    played(world=world)
+    assert world.broker.held == subscribed, "taken over, not made a second time"
+    assert set(json.loads(only(world)["metadata"]["annotations"][SUBSCRIPTIONS]).values()) == set(subscribed)
+    assert world.bus.of("Task.t.n.1")[-1] == "running"
+
+
+def test_what_becomes_of_a_task_is_written_once_and_later():
+    """A start has four states; they are one PATCH. The end of the process does not wait for it."""
+
+    async def play():
+        world = World()
+        world.cluster.ready = False
+        await world.start()
+        world.tasks.writing._hold_s = 3600
+        await world.tasks.hear(message("ADD_TASK", task()))
+        for ready in (False, True):
+            world.cluster.ready = ready
+            for obj in world.cluster.objects["deployments"].values():
+                world.cluster._pods(obj, ready)
+            await world.settled(written=False)
+        assert "PATCH" not in {verb for verb, _ in world.cluster.calls}
+        await world.tasks.finish()
+        await world.stop()
+        return world
+
+    world = asyncio.run(play())
+    assert [call for call in world.cluster.calls if call[0] == "PATCH"] == [("PATCH", "deployments")]
+    assert json.loads(only(world)["metadata"]["annotations"][STATUS])["state"] == "running"
+
+
 def test_a_removal_that_was_kept_is_done_by_the_next_process():
     world = played(("ADD_TASK", task()))
     only(world)["metadata"]["annotations"][DESIRED] = "removed"

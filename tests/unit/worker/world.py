@@ -1,6 +1,7 @@
 """A cluster, a broker and a bus in memory, behind the seams of the worker's heart; each may fail when it is told to."""
 
 import asyncio
+import contextlib
 import copy
 import itertools
 
@@ -159,26 +160,28 @@ class World:
         self.cluster.observed = self.observed
         keeping = Keeping(self.cluster, SITE, self.observed)
         self.subscriptions = Subscriptions(self.broker, SITE, {})
-        self.tasks = Tasks(keeping, self.observed, self.subscriptions, SITE, self.capacity)
+        self.tasks = Tasks(keeping, self.observed, self.subscriptions, SITE, self.capacity, write_s=0)
         self.tasks.bus = self.bus
         faults, self.cluster.faults = self.cluster.faults, iter(())
         await self.observed.load()
         await self.tasks.load()
+        with contextlib.suppress(BrokerAway):
+            await self.tasks.verify()  # as Session does
         self.cluster.faults = faults
-        self.looking = asyncio.create_task(self.tasks.line.run())
+        self.looking = asyncio.gather(self.tasks.line.run(), self.tasks.writing.run())
 
     def _changed(self, hash_):
         self.tasks.changed(hash_)
 
-    async def settled(self):
-        """Until nothing is to be done."""
-        line = self.tasks.line
+    async def settled(self, *, written=True):
+        """Until nothing is to be done; `written`: nor to be written."""
+        line, writing = self.tasks.line, self.tasks.writing
         quiet = 0
         while quiet < 5:
             await asyncio.sleep(0)
-            busy = line._waiting or line._at_work or line._again or line._failures or self.tasks._locks
+            busy = line.unfinished or (written and writing.unfinished) or self.tasks._locks
             quiet = 0 if busy else quiet + 1
-            if line._failures:
+            if line._failures or writing._failures:
                 await asyncio.sleep(0.001)
 
     async def stop(self):
