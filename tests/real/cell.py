@@ -135,10 +135,10 @@ class Cell:
         ]
         assert names == []
 
-    def recover(self, seconds=120, settle=8.0):
+    def recover(self, seconds=300, settle=8.0):
         """Seconds until the cell works, and goes on working: a mend that is still to come would interrupt it again.
 
-        A failure tells what still ails.
+        `seconds` is a hang guard. A failure tells what still ails.
         """
         start = well_since = time.monotonic()
         while time.monotonic() - well_since < settle:

@@ -134,7 +134,7 @@ def released(box, namespace, *options):
     try:
         it = cells.Cell(box, namespace, subscriber)
         it.populate()
-        it.recover(60)
+        it.recover()
         yield it
         box.tool("uninstall", "-n", namespace, "--yes")
         it.assert_no_orphan()
@@ -166,6 +166,6 @@ def volumes(box, node, folder):
     box.kubectl("delete", "persistentvolume/designer-local", "storageclass/local")
 
 
-def until(check, what, seconds=90, every=0.2):
-    """As tests.waiting.until, with the patience that real nodes need."""
+def until(check, what, seconds=240, every=0.2):
+    """As tests.waiting.until, with the patience that real nodes need on a machine that does more than this."""
     return waiting.until(check, what, seconds, every)

@@ -5,10 +5,11 @@ import time
 import pytest
 
 from tests.real.conftest import released, until
-from tests.real.figures import record
+from tests.real.figures import MEASURING, record
 
 NAMESPACE = "bus"
 THREE = {"master", "cloud-worker", "designer"}
+BACK_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,11 @@ def answers(cell):
 
 def back(cell):
     """Seconds from RabbitMQ's answer until all three consume, for good."""
-    until(lambda: answers(cell), "RabbitMQ answers", 90, every=0.1)
-    return cell.recover(90)
+    until(lambda: answers(cell), "RabbitMQ answers", every=0.1)
+    return cell.recover()
 
 
-@pytest.mark.parametrize("seconds", [5, 30, 120])
+@pytest.mark.parametrize("seconds", [5, 30, 120] if MEASURING else [5, 30])
 def test_all_three_come_back_after_it_was_away(cell, seconds):
     content(cell)
     tasks, before = cell.tasks(), cell.identities()
@@ -55,10 +56,9 @@ def test_all_three_come_back_after_it_was_away(cell, seconds):
     scale(cell, "rabbitmq", 1)
     took = back(cell)
     after = cell.identities()
-    record("bus", f"away for {seconds} s", took)
+    record("bus", f"away for {seconds} s", took, bar=BACK_S)
     assert {name for name in after if after[name] != before[name]} == {*THREE, "rabbitmq"}
     assert cell.tasks() == tasks
-    assert took <= 20
 
 
 def test_it_starts_a_minute_after_everything_else(cell):
@@ -67,7 +67,7 @@ def test_it_starts_a_minute_after_everything_else(cell):
     names = [one["metadata"]["name"] for one in cell.get("deployments")["items"]]
     for name in names:
         scale(cell, name, 0)
-    until(lambda: not cell.get("pods")["items"], "all are gone", 200)
+    until(lambda: not cell.get("pods")["items"], "all are gone")
     assert cell.tasks() == [], "the worker takes its tasks along"
     for name in names:
         if name != "rabbitmq":
@@ -76,11 +76,10 @@ def test_it_starts_a_minute_after_everything_else(cell):
     before = cell.identities()
     scale(cell, "rabbitmq", 1)
     took = back(cell)
-    record("bus", "started 60 s after everything else", took)
+    record("bus", "started 60 s after everything else", took, bar=BACK_S)
     after = cell.identities()
     assert {name for name in after if after[name] != before.get(name)} <= {*THREE, "rabbitmq"}
     assert cell.tasks() == tasks, "exactly the tasks of before"
-    assert took <= 20
 
 
 def test_a_rabbitmq_of_the_line_that_upstream_ships(box):
@@ -89,7 +88,6 @@ def test_a_rabbitmq_of_the_line_that_upstream_ships(box):
         content(cell)
         tasks = cell.tasks()
         box.kubectl("-n", "old", "delete", "pod", cell.pods("rabbitmq")[0]["metadata"]["name"])
-        until(lambda: not answers(cell), "it is gone", 30, every=0.05) if answers(cell) is False else None
         took = back(cell)
         record("bus", "3.10, its pod deleted", took)
         assert cell.tasks() == tasks

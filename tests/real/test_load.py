@@ -9,11 +9,12 @@ import time
 import pytest
 
 from tests.real.conftest import TOOL, released, until
-from tests.real.figures import record
+from tests.real.figures import MEASURING, record
 from tests.real.load import Load
 
 NAMESPACE = "load"
-ENOUGH = 5_000
+ENOUGH = 5_000 if MEASURING else 2_000
+DEALT = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +60,12 @@ def test_no_request_fails(cell, what, keep_alive):
 def test_replicas_share_the_load(cell, keep_alive):
     mark = f"/ngsi9/status?{'kept' if keep_alive else 'new'}{time.monotonic_ns()}"
     with Load(cell.address["nginx"], path=mark, clients=20, rate=250.0, keep_alive=keep_alive) as load:
-        load.until(ENOUGH)
+        load.until(DEALT)
     shares = [
         cell.box.kubectl("-n", cell.namespace, "logs", pod["metadata"]["name"], "-c", "nginx").count(mark)
         for pod in cell.pods("nginx")
     ]
-    assert sum(shares) >= ENOUGH
+    assert sum(shares) >= DEALT
     mean = sum(shares) / len(shares)
     worst = max(abs(share - mean) / mean for share in shares)
     record("balance", "keep-alive" if keep_alive else "no keep-alive", round(100 * worst, 1))
@@ -103,15 +104,14 @@ def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell)
     named = named_after(lines)
     assert code != 0
     assert named is not None, text
-    record("rollout", "a crashing image of nginx is named after, s", named)
+    record("rollout", "a crashing image of nginx is named after, s", named, bar=15)
     record("rollout", "and taken back after, s", lines[-1][0])
-    assert named <= 15, text
     assert load.failed == []
     assert revisions(cell) == before + 2, "it was tried, and taken back"
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml"), (
         "and taken back"
     )
-    cell.recover(30)
+    cell.recover()
 
 
 def test_and_taken_back_by_hand(cell):
@@ -124,4 +124,4 @@ def test_and_taken_back_by_hand(cell):
         load.until(ENOUGH)
     assert load.failed == []
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
-    cell.recover(30)
+    cell.recover()

@@ -38,27 +38,24 @@ def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
     box.sandbox("node stop", NODE)
     start = time.monotonic()
     try:
-        until(lambda: not is_ready(box, NODE), "it is seen lost", 60)
+        until(lambda: not is_ready(box, NODE), "it is seen lost")
         detected = time.monotonic() - start
-        until(lambda: any(pod["spec"].get("nodeName") == OTHER for pod in cell.pods("rabbitmq")), "a new pod", 60)
+        until(lambda: any(pod["spec"].get("nodeName") == OTHER for pod in cell.pods("rabbitmq")), "a new pod")
         moved = time.monotonic() - start
-        took = time.monotonic() - start + cell.recover(120)
+        took = time.monotonic() - start + cell.recover()
         record("node", "lost with every component: seen as lost after, s", detected)
         record("node", "new pods after, s (tolerationSeconds 5)", moved)
-        record("node", "FogFlow works elsewhere after, s", took)
+        record("node", "FogFlow works elsewhere after, s", took, bar=45)
         assert cell.tasks() == tasks
     finally:
         box.sandbox("node start", NODE)
-    until(lambda: is_ready(box, NODE), "it is back", 60)
-    until(
-        lambda: not [p for p in cell.get("pods")["items"] if "deletionTimestamp" in p["metadata"]], "old pods go", 120
-    )
-    cell.recover(60, settle=12.0)
+    until(lambda: is_ready(box, NODE), "it is back")
+    until(lambda: not [p for p in cell.get("pods")["items"] if "deletionTimestamp" in p["metadata"]], "old pods go")
+    cell.recover(settle=12.0)
     assert {name: len(ids) for name, ids in cell.identities().items()} == {
         name: 2 if name == "nginx" else 1 for name in cell.identities()
     }
     assert cell.tasks() == tasks
-    assert took <= 45
 
 
 def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box, tmp_path):
@@ -67,12 +64,12 @@ def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box, tmp_
         box.tool("deploy", "-n", "volume", *(w for each in ["tolerationSeconds=5", *options] for w in ("--set", each)))
         box.sandbox("node stop", NODE)
         try:
-            told = until(lambda: named(box, "designer"), "the cause is named", 90, every=1.0)
+            told = until(lambda: named(box, "designer"), "the cause is named", every=1.0)
             assert NODE in told
             assert "volume" in told
         finally:
             box.sandbox("node start", NODE)
-        until(lambda: is_ready(box, NODE), "it is back", 60)
+        until(lambda: is_ready(box, NODE), "it is back")
         box.tool("uninstall", "-n", "volume", "--yes")
         box.kubectl("delete", "namespace", "volume", "volume-tasks", "--ignore-not-found")
 
@@ -94,11 +91,11 @@ def test_a_control_plane_of_three_may_be_lost_under_a_deploy(home):
             own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=one")
             for _ in range(5):
                 own.tool("status", "-n", "ha")
-            cell.recover(60)
+            cell.recover()
             own.sandbox("node start", "sandbox-control-plane2")
             own.sandbox("node stop", "sandbox-control-plane")  # the front may lead to this one
             own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=two")
             own.tool("status", "-n", "ha")
-            cell.recover(60)
+            cell.recover()
     finally:
         own.sandbox("down")

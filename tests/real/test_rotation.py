@@ -58,7 +58,7 @@ def test_a_changed_password_is_in_force_after_a_deploy(box):
         assert "the keeper sees their consumers" in result["says"]
         assert lets_in(cell.address["rabbitmq"], NEW)
         assert not lets_in(cell.address["rabbitmq"], old)
-        cell.recover(60)
+        cell.recover()
         assert cell.tasks() == tasks, "exactly the tasks of before"
         before = cell.identities()
         assert json.loads(box.tool("deploy", "-n", NAMESPACE, "-o", "json"))["result"] == "unchanged"

@@ -71,7 +71,7 @@ def own(home):
     it.sandbox("down")
     assert processes(it.folder) == []
     # the kernel takes a moment for the last process of a namespace
-    until(lambda: not differences(before), f"nothing is left: {differences(before)}", 15)
+    until(lambda: not differences(before), f"nothing is left: {differences(before)}")
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_an_absent_image_is_an_image_pull_back_off(box):
         statuses = box.get("pod", "absent")["status"].get("containerStatuses", [])
         return any(s["state"].get("waiting", {}).get("reason") == "ImagePullBackOff" for s in statuses)
 
-    until(reason, "ImagePullBackOff", 60)
+    until(reason, "ImagePullBackOff")
     box.kubectl("delete", "pod", "absent", "--wait=false")
 
 
@@ -170,14 +170,14 @@ def test_an_out_of_memory_kill_is_one(box):
         statuses = box.get("pod", "hog")["status"].get("containerStatuses", [])
         return any(s["state"].get("terminated", {}).get("reason") == "OOMKilled" for s in statuses)
 
-    until(killed, "OOMKilled", 60)
+    until(killed, "OOMKilled")
     box.kubectl("delete", "pod", "hog", "--wait=false")
 
 
 def test_a_node_loses_its_power_and_gets_it_back(own):
     start = time.monotonic()
     own.sandbox("up", "--real", "--nodes", "3")
-    record("sandbox", "up, 3 real nodes, warm", time.monotonic() - start)
+    record("sandbox", "up, 3 real nodes, warm", time.monotonic() - start, bar=15)
 
     def ready():
         return {n["metadata"]["name"] for n in own.get("nodes")["items"]
@@ -186,12 +186,12 @@ def test_a_node_loses_its_power_and_gets_it_back(own):
     assert len(ready()) == 3
     own.sandbox("node stop", "sandbox-worker2")
     start = time.monotonic()
-    until(lambda: "sandbox-worker2" not in ready(), "it is seen lost", 60)
+    until(lambda: "sandbox-worker2" not in ready(), "it is seen lost")
     record("sandbox", "a node without power is NotReady", time.monotonic() - start)
     assert "off" in own.sandbox("status")
     own.sandbox("node stop", "sandbox-worker2", code=2)
     own.sandbox("node start", "sandbox-worker2")
-    until(lambda: "sandbox-worker2" in ready(), "it is back", 60)
+    until(lambda: "sandbox-worker2" in ready(), "it is back")
 
 
 def test_one_of_three_control_planes_may_go(own):
@@ -199,7 +199,7 @@ def test_one_of_three_control_planes_may_go(own):
     own.sandbox("node stop", "sandbox-control-plane")
     start = time.monotonic()
     # a write that was on its way to the lost etcd may fail once; reading never does
-    until(lambda: own.kubectl("create", "configmap", "probe", check=False), "writing works", 30)
+    until(lambda: own.kubectl("create", "configmap", "probe", check=False), "writing works")
     record("sandbox", "writing works after one of three control planes was lost", time.monotonic() - start)
     for number in range(20):
         assert own.get("nodes")["items"]

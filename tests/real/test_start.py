@@ -8,10 +8,10 @@ from kubernetes import client, config, watch
 
 from tests.real import cell as cells
 from tests.real.conftest import until
-from tests.real.figures import record
+from tests.real.figures import MEASURING, record
 
 NAMESPACE = "start"
-RUNS = 5
+RUNS = 5 if MEASURING else 2
 
 
 class Readiness(threading.Thread):
@@ -74,5 +74,5 @@ def one_run(box):
 def test_it_works_soon_after_rabbitmq_is_ready(box):
     rows = [one_run(box) for _ in range(RUNS)]
     for name in rows[0]:
-        record("start", name, statistics.median(row[name] for row in rows if name in row))
-    assert statistics.median(row["after RabbitMQ"] for row in rows) <= 6, rows
+        median = statistics.median(row[name] for row in rows if name in row)
+        record("start", name, median, bar=6 if name == "after RabbitMQ" else None)

@@ -9,13 +9,16 @@ import pytest
 
 from tests.real import cell as cells
 from tests.real.conftest import released, until
-from tests.real.figures import record
+from tests.real.figures import MEASURING, record
 from tests.real.images import APP_VERSION
 from tests.rig import Master
 from tests.unit.worker.world import task
 
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
 BURST = 50
+LOST = ("cloud-worker", "master", "designer", "cloud-broker", "rabbitmq")
+WAYS = ("deleted", "killed")
+SAMPLE = [(name, "killed") for name in LOST] + [("cloud-worker", "deleted")]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +43,7 @@ def pods(cell):
     return {p["metadata"]["uid"]: [c["restartCount"] for c in p["status"].get("containerStatuses", [])] for p in found}
 
 
-@pytest.mark.parametrize("name", ["cloud-worker", "master", "designer", "cloud-broker", "rabbitmq"])
-@pytest.mark.parametrize("how", ["deleted", "killed"])
+@pytest.mark.parametrize(("name", "how"), [(n, h) for h in WAYS for n in LOST] if MEASURING else SAMPLE)
 def test_no_task_is_touched_whatever_is_lost(cell, name, how):
     until(lambda: not cell.ails(), "it works")
     until(lambda: cell.report().get("state") == "working", "the keeper is content")
@@ -51,10 +53,10 @@ def test_no_task_is_touched_whatever_is_lost(cell, name, how):
         cell.box.kubectl("-n", cell.namespace, "delete", "pod", "-l", f"app.kubernetes.io/name={name}", "--wait=false")
     else:
         cells.hit(cell.pods(name)[0], signal.SIGKILL)
-    took = cell.recover(120)
+    took = cell.recover()
     record("ours", name, how, took)
     assert pods(cell) == before, "no task pod was restarted, added or removed"
-    until(lambda: told_of(cell) == told, "each is told of the same as before, once", 30)
+    until(lambda: told_of(cell) == told, "each is told of the same as before, once")
 
 
 def told_of(cell):
@@ -77,12 +79,15 @@ def test_every_failure_is_told_with_its_reason(cell, master, kind):
     changed, reason = FAILURES[kind]
     id_ = f"Task.failing.{kind}.1"
     master.say("ADD_TASK", {**task(id_, [], IMAGE), **changed})
-    until(lambda: reason in master.states().get(id_, ""), f"{reason} is told", 90)
+    until(lambda: reason in master.states().get(id_, ""), f"{reason} is told")
     assert master.states()[id_].startswith("failed: ")
-    listed = json.loads(cell.box.tool("task", "list", "-n", cell.namespace, "-o", "json"))["tasks"]
-    (mine,) = [t for t in listed if t["id"] == id_]
-    assert mine["state"] == "failed"
-    assert reason in mine["reason"]
+
+    def listed():
+        tasks = json.loads(cell.box.tool("task", "list", "-n", cell.namespace, "-o", "json"))["tasks"]
+        (mine,) = [t for t in tasks if t["id"] == id_]
+        return mine["state"] == "failed" and reason in mine["reason"]
+
+    until(listed, "task list says so a second later")
     master.say("REMOVE_TASK", {"ID": id_, "WorkerID": "Worker.001"})
     until(lambda: master.states()[id_] == "removed", "it is removed")
 
@@ -101,26 +106,44 @@ def test_a_burst_is_served_in_time(cell, master):
     start = time.monotonic()
     master.say("ADD_TASK", *tasks)
     seen = {}
-    until(lambda: _outputs(cell, seen, start) == BURST, "all have spoken", 240, every=0.1)
+    until(lambda: _outputs(cell, seen, start) == BURST, "all have spoken", every=0.1)
     kept = {}
     for kind, payload, at in master.heard:
         if kind == "TASK_UPDATE":
             kept.setdefault(payload["TaskID"], at)
     made = max(kept.values()) - start
     took = sorted(seen.values())
+    p50, p99 = (took[min(len(took) - 1, len(took) * share // 100)] for share in (50, 99))
     record("burst", "tasks kept per second", BURST / made)
-    for share in (50, 99):
-        record(
-            "burst",
-            f"ADD_TASK to first output, p{share}, burst of {BURST}, s",
-            took[min(len(took) - 1, len(took) * share // 100)],
-        )
+    record("burst", f"ADD_TASK to first output, p50, burst of {BURST}, s", p50)
+    record("burst", f"ADD_TASK to first output, p99, burst of {BURST}, s", p99)
     before = pods(cell)
     master.say("ADD_TASK", *tasks)
     time.sleep(5)
     assert pods(cell) == before
     master.say("REMOVE_TASK", *({"ID": t["ID"], "WorkerID": "Worker.001"} for t in tasks))
-    until(lambda: len(cell.tasks() or ()) == len(cells.DEVICES), "all are gone", 120)
+    until(lambda: len(cell.tasks() or ()) == len(cells.DEVICES), "all are gone")
+    if MEASURING:  # what the machine can do at all, whoever asks for the pods
+        plain = _as_many_plain_pods(cell)
+        record("burst", f"{BURST} pods of one Deployment, without any worker, all ready after, s", plain)
+        record("burst", "p99 beside that", p99 / plain, bar=2)
+
+
+def _as_many_plain_pods(cell):
+    """Seconds until as many pods of one Deployment are ready, with the same image and the same probe."""
+    template = cell.box.get("deployments", "-n", f"{cell.namespace}-tasks")["items"][0]["spec"]["template"]
+    labels = {"app.kubernetes.io/name": "plain"}
+    template["metadata"] = {"labels": labels}
+    body = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "plain", "namespace": f"{cell.namespace}-tasks"},
+        "spec": {"replicas": BURST, "selector": {"matchLabels": labels}, "template": template},
+    }  # fmt: skip
+    start = time.monotonic()
+    cell.box.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+    cell.box.kubectl("rollout", "status", "deployment/plain", "-n", f"{cell.namespace}-tasks", "--timeout=170s")
+    took = time.monotonic() - start
+    cell.box.kubectl("delete", "deployment/plain", "-n", f"{cell.namespace}-tasks")
+    return took
 
 
 def _outputs(cell, seen, start):
