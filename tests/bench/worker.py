@@ -3,6 +3,7 @@
 python -m tests.bench.worker       prints the rows; `make bench` has them in docs/benchmarks.md
 """
 
+import asyncio
 import json
 import os
 import subprocess
@@ -11,28 +12,64 @@ import tempfile
 import time
 from pathlib import Path
 
+from fogflow_k8s.model.task_objects import Site, deployment, service
+from fogflow_k8s.model.tasks import Record, object_name
+from fogflow_k8s.worker.bus import AT_ONCE
+from fogflow_k8s.worker.kube import Kube
 from tests.rig import Rig, until
 from tests.unit.worker.world import task
 
 TOOL = str(Path(__file__).parents[2] / ".venv/bin/fogflow-k8s")
 NAMESPACE, COUNT = "bench-worker", 1000
+PLAIN_NAMESPACE, PLAIN = "bench-plain", 300
 UPSTREAM = 4.8
 """Tasks a second that upstream's worker launches, by its client's own limits (10 at once, then 5 a second)."""
 
 
 def rows(env, kubectl):
     """Rate of a burst, restart after SIGKILL, a broker and a bus that come back: each with nothing lost."""
+    plain = _plain(env, kubectl)
     subprocess.run([kubectl, "create", "namespace", NAMESPACE], env=env, check=True, capture_output=True)
     with tempfile.TemporaryDirectory() as folder:
         rig = Rig(folder, env, NAMESPACE, capacity=2 * COUNT)
         try:
             rig.start()
-            return _rows(rig, env, kubectl)
+            return _rows(rig, env, kubectl, plain)
         finally:
             rig.stop()
 
 
-def _rows(rig, env, kubectl):
+def _plain(env, kubectl):
+    """Deployments with their Services that this cluster makes in a second for a client that does nothing else, as many at once."""
+    subprocess.run([kubectl, "create", "namespace", PLAIN_NAMESPACE], env=env, check=True, capture_output=True)
+    site = Site("Worker.001", PLAIN_NAMESPACE, "http://broker:8070/ngsi10")
+    records = [
+        Record(one["ID"], object_name(site.worker, one["ID"]), one, n)
+        for n, one in enumerate(task(f"Task.plain.p.{n}", [f"Device.{n}"]) for n in range(PLAIN))
+    ]
+
+    async def make():
+        kube, gate = await Kube.connect(PLAIN_NAMESPACE, env["KUBECONFIG"]), asyncio.Semaphore(AT_ONCE)
+
+        async def one(record):
+            async with gate:
+                await kube.create("deployments", deployment(record, site, active=True))
+                await kube.create("services", service(record, site))
+
+        start = time.monotonic()
+        try:
+            await asyncio.gather(*map(one, records))
+        finally:
+            await kube.close()
+        return PLAIN / (time.monotonic() - start)
+
+    try:
+        return asyncio.run(make())
+    finally:
+        subprocess.run([kubectl, "delete", "namespace", PLAIN_NAMESPACE], env=env, check=True, capture_output=True)
+
+
+def _rows(rig, env, kubectl, plain):
     rig.start_worker()
     start = time.monotonic()
     rig.master.say("ADD_TASK", *(task(f"Task.bench.b.{n}", [f"Device.{n}"]) for n in range(COUNT)))
@@ -60,6 +97,7 @@ def _rows(rig, env, kubectl):
     return [
         (f"tasks kept per second, burst of {COUNT}", f"{kept:.0f}", "upstream's worker", str(UPSTREAM), f"{kept / UPSTREAM:.0f}", ">= 100"),
         ("the same with their Services made", f"{made:.0f}", "upstream's worker", str(UPSTREAM), f"{made / UPSTREAM:.0f}", ">= 100"),
+        ("the same", f"{made:.0f}", "a client that makes the same objects and does nothing else", f"{plain:.0f}", f"{made / plain:.2f}", ""),
         (f"{COUNT} tasks running and subscribed", f"{took:.0f} s", "upstream's worker", f"{COUNT / UPSTREAM:.0f} s", f"{took * UPSTREAM / COUNT:.2f}", ""),
         (f"state of {COUNT} tasks read after SIGKILL", f"{read:.2f} s", "upstream's worker", "never", "", "<= 5 s"),
         (f"{COUNT} subscriptions back after the broker's restart", f"{told:.1f} s", "upstream's worker", "never", "", "<= 10 s"),
