@@ -51,9 +51,9 @@ class Cell:
         body = {"entities": [{"type": "Temperature", "isPattern": True, "id": ".*"}], "reference": self.subscriber.url}
         call("POST", self.url("nginx", 80, "/ngsi10/subscribeContext"), body)
 
-    def update(self, device, value):
+    def update(self, device, value, kind="Temperature"):
         element = {
-            "entityId": {"id": device, "type": "Temperature"},
+            "entityId": {"id": device, "type": kind},
             "attributes": [{"name": "t", "type": "integer", "value": value}],
         }
         body = {"contextElements": [element], "updateAction": "UPDATE"}

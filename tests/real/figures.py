@@ -73,6 +73,7 @@ _NOTES = {
         "it is, six with pods that say nothing. Of a node that is only drained, pods go at once.",
         "",
     ),
+    "burst": ("The bar of 6 s for p99 is below what two cores need for as many plain pods, whoever asks for them.", ""),
     "load": ("200 requests a second, each on a connection of its own or on kept ones.", ""),
 }
 

@@ -19,6 +19,7 @@ import pytest
 from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
 from fogflow_k8s.model.edge_token import decode, mark_of
 from tests.real import cell as cells
+from tests.real import images
 from tests.real.conftest import WORK, Box, until
 from tests.real.figures import MEASURING, record
 
@@ -38,9 +39,9 @@ def boxes(home):
     if os.geteuid() != 0:
         pytest.skip("real nodes need root")
     both = Box(home / "at-cloud", "cloud"), Box(home / "at-edge", "edge")
-    images = ((), ("broker", "worker", "operator", "python"))
+    loaded = ((), ("broker", "worker", "operator", "python", images.OURS))
     try:
-        for box, names in zip(both, images, strict=True):
+        for box, names in zip(both, loaded, strict=True):
             box.home.mkdir(parents=True, exist_ok=True)
             with (WORK / "up.lock").open("w") as lock:  # two at once would take the same free network
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -58,7 +59,7 @@ class Pair:
     """The cloud's release and the edge's, with one function."""
 
     def __init__(self, cloud, edge):
-        self.cloud, self.edge = cloud, edge
+        self.cloud, self.edge, self.queue = cloud, edge, f"Worker.{SITE}"
         self.address = f"10.90.{cloud.state['network']}.5"
         self.edge_address = f"10.89.{edge.state['network']}.10"
         net = edge.state["network"]
@@ -83,7 +84,7 @@ class Pair:
             workers = cells.call("GET", self.cell.url("master", 8010, "/workers"))
         except (OSError, ValueError):
             return False
-        consumes = self.cell.consumers().get(f"Worker.{SITE}", 0) == 1
+        consumes = self.cell.consumers().get(self.queue, 0) == 1
         return f"Broker.{SITE}" in brokers and f"Worker.{SITE}" in workers and consumes
 
     def back(self, what, start):
@@ -102,13 +103,29 @@ class Pair:
         return done.get("inbound") and done.get("outbound")
 
     def tasks(self, box):
+        return len(self.task_pods(box))
+
+    def task_pods(self, box):
+        """The uids of those that are ready and stay."""
         pods = box.get("pods", "-n", f"{NAMESPACE}-tasks")["items"]
         ready = [
             p
             for p in pods
             if any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"].get("conditions", []))
         ]
-        return len([p for p in ready if "deletionTimestamp" not in p["metadata"]])
+        return {p["metadata"]["uid"] for p in ready if "deletionTimestamp" not in p["metadata"]}
+
+    @contextlib.contextmanager
+    def cut(self, seconds):
+        """The link, for so long; what is in the block is looked at just before it returns."""
+        for box in (self.cloud, self.edge):
+            forwarding(box, on=False)
+        try:
+            time.sleep(seconds)
+            yield
+        finally:
+            for box in (self.cloud, self.edge):
+                forwarding(box, on=True)
 
 
 @pytest.fixture(scope="module")
@@ -194,12 +211,10 @@ def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
 @pytest.mark.parametrize("seconds", CUTS_S)
 def test_a_link_that_is_cut(pair, seconds):
     before = pair.tasks(pair.edge)
-    for box in (pair.cloud, pair.edge):
-        forwarding(box, on=False)
-    time.sleep(seconds)
-    record("edge", f"tasks running at the edge after {seconds} s without a link, of {before}", pair.tasks(pair.edge))
-    for box in (pair.cloud, pair.edge):
-        forwarding(box, on=True)
+    with pair.cut(seconds):
+        record(
+            "edge", f"tasks running at the edge after {seconds} s without a link, of {before}", pair.tasks(pair.edge)
+        )
     pair.back(f"link cut for {seconds} s: from its return to data coming through", time.monotonic())
     record("edge", f"tasks running at the edge after a cut of {seconds} s, of {before}", pair.tasks(pair.edge))
 
@@ -254,3 +269,22 @@ def test_leave_and_remove(pair):
     ] == []
     pair.cloud.tool("edge", "remove", SITE, "--yes")
     assert pair.listed() is None or pair.listed()["token"] == "unknown"
+
+
+def test_tasks_of_our_own_worker_outlive_a_cut(pair):
+    """Upstream's worker is deaf after one, the keeper restarts it, and its tasks go with it. Ours has nothing to restart."""
+    pair.queue = f"fogflow-k8s.Worker.{SITE}"
+    pasted(pair.edge, pair.token().replace("join -", "join - --set worker.engine=fogflow-k8s"))
+    until(pair.seen, "the cloud lists the edge")
+    other = {**cells.FUNCTION, "name": "f2", "input": "Humidity", "output": "Damp"}
+    cells.call("POST", pair.cell.url("nginx", 80, "/fogfunction"), other)
+    for device in ("H1", "H2", "H3"):
+        pair.cell.update(device, 1, "Humidity")
+    until(lambda: pair.tasks(pair.edge) > 0, "a task runs at the edge")
+    time.sleep(10)  # those that came with it
+    before = pair.task_pods(pair.edge)
+    with pair.cut(CUTS_S[0]):
+        assert pair.task_pods(pair.edge) == before
+    pair.back(f"our own worker, link cut for {CUTS_S[0]} s: from its return to data coming through", time.monotonic())
+    assert pair.task_pods(pair.edge) == before, "the same pods as before"
+    record("edge", f"tasks of our own worker at the edge after a cut of {CUTS_S[0]} s, of {len(before)}", len(before))
