@@ -21,6 +21,7 @@ check: .venv/ready  ## style, types, layers, generated files
 	MYPYPATH=charts/fogflow-chart/files/keeper:charts/fogflow-edge-chart/files/edge $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py charts/fogflow-edge-chart/files/edge/edge*.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/generate.py --check
+	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
 unit: .venv/ready  ## pure rules, adapters against scripts and a stub server, command lines and screens
 	$(PYTEST) tests/unit tests/cli tests/contract

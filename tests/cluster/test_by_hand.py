@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.sites import Site
-
-from .conftest import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.cluster
 CHART = str(Path(__file__).parents[2] / "charts" / "fogflow-chart")

@@ -9,8 +9,9 @@ import pytest
 
 from fogflow_k8s.sandbox.simulated import CONTROL_PLANE, node_names, node_object
 from tests.sites import Site
+from tests.waiting import until
 
-from .conftest import ENV, _sandbox, until
+from .conftest import ENV, _sandbox
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-nodes")]
 TAINT = f"{CONTROL_PLANE}:NoSchedule"

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from .conftest import until
+from tests.waiting import until
+
 from .test_interruption import IP, SLOW, kill_in_the_middle
 from .test_rotation import SECRET, set_password
 

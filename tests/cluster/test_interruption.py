@@ -5,7 +5,9 @@ import signal
 
 import pytest
 
-from .conftest import descendants, kill_all, kill_tree, until
+from tests.waiting import until
+
+from .conftest import descendants, kill_all, kill_tree
 
 pytestmark = pytest.mark.cluster
 SLOW = ["--set", "discovery.podAnnotations.sandbox\\.fogflow-k8s\\.io/fault=image-pull-slow",

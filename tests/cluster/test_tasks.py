@@ -6,8 +6,8 @@ import os
 import pytest
 
 from tests.cli.test_completion import offered
-from tests.cluster.conftest import until
 from tests.unit.model.tasks import ours, upstreams
+from tests.waiting import until
 
 pytestmark = pytest.mark.cluster
 
