@@ -9,12 +9,14 @@ from tests.faults.fault import COMPARE, check, helm_says, named
 from tests.faults.simulated import FAULTS
 
 pytestmark = pytest.mark.cluster
+WHOLE = COMPARE in os.environ
+"""`make diagnosis`: every fault. The gate takes every other one."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", FAULTS if WHOLE else FAULTS[::2], ids=lambda fault: fault.name)
 def test_the_headline(site, another_site, fault):
     found = named(site, fault)
-    helm = helm_says(another_site, fault, page.HELM_S) if os.environ.get(COMPARE) else None
+    helm = helm_says(another_site, fault, page.HELM_S) if WHOLE else None
     page.record(fault, found, nodes="simulated", helm=helm)
     check(fault, found, site.stderr)
 

@@ -4,9 +4,12 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 FILE = Path(__file__).parents[2] / ".work" / "reliability.jsonl"
 MEASURING = "FOGFLOW_K8S_TEST_BARS" in os.environ
 """Whether this run measures (`make reliability`): alone on its machine, every case, every figure held to its bar. The gate takes a sample."""
+measured = pytest.mark.skipif(not MEASURING, reason="long; make reliability has it")
 
 
 def record(table, *columns, bar=None):

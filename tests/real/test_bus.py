@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.real.conftest import released, until
-from tests.real.figures import MEASURING, record
+from tests.real.figures import MEASURING, measured, record
 
 NAMESPACE = "bus"
 THREE = {"master", "cloud-worker", "designer"}
@@ -61,6 +61,7 @@ def test_all_three_come_back_after_it_was_away(cell, seconds):
     assert cell.tasks() == tasks
 
 
+@measured
 def test_it_starts_a_minute_after_everything_else(cell):
     content(cell)
     tasks = cell.tasks()
@@ -82,6 +83,7 @@ def test_it_starts_a_minute_after_everything_else(cell):
     assert cell.tasks() == tasks, "exactly the tasks of before"
 
 
+@measured
 def test_a_rabbitmq_of_the_line_that_upstream_ships(box):
     """3.10, as upstream's chart has it: it starts, it is lost, and it goes without a trace."""
     with released(box, "old", "--set", "rabbitmq.image.tag=3.10") as cell:

@@ -21,7 +21,7 @@ from fogflow_k8s.model.edge_token import decode, mark_of
 from tests.real import cell as cells
 from tests.real import images
 from tests.real.conftest import WORK, Box, until
-from tests.real.figures import MEASURING, record
+from tests.real.figures import MEASURING, measured, record
 
 NAMESPACE = "fogflow"
 SITE = "002"
@@ -219,6 +219,7 @@ def test_a_link_that_is_cut(pair, seconds):
     record("edge", f"tasks running at the edge after a cut of {seconds} s, of {before}", pair.tasks(pair.edge))
 
 
+@measured
 def test_an_edge_without_power(pair):
     node = pair.edge.get("nodes")["items"][0]["metadata"]["name"]
     pair.edge.sandbox("node stop", node)
@@ -227,6 +228,7 @@ def test_an_edge_without_power(pair):
     pair.back("edge without power: from its return to data coming through", time.monotonic())
 
 
+@measured
 def test_a_cloud_that_restarts(pair):
     """Its RabbitMQ knows the edge's user again: the gate gives it back out of the Secret."""
     node = pair.cloud.get("nodes")["items"][0]["metadata"]["name"]

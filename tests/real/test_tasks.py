@@ -10,6 +10,7 @@ import pytest
 
 from tests.real import cell as cells
 from tests.real.conftest import TOOL, released, until
+from tests.real.figures import measured
 from tests.real.images import APP_VERSION
 
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
@@ -17,7 +18,7 @@ WORKERS = {"upstream": (), "ours": ("--set", "worker.engine=fogflow-k8s")}
 """Engine -> the options of a deploy with it."""
 
 
-@pytest.fixture(scope="module", params=WORKERS)
+@pytest.fixture(scope="module", params=[pytest.param("upstream", marks=measured), "ours"])
 def cell(request, box):
     """A release with that worker, three tasks of somebody else's function in it."""
     with released(box, f"tasks-{request.param}", *WORKERS[request.param]) as it:
