@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.real.conftest import Box, released, until, volumes
-from tests.real.figures import record
+from tests.real.figures import measured, record
 
 NAMESPACE = "node"
 STORED_S = 15.0  # the keeper stores what it knows every 10 s: it is lost too
@@ -81,6 +81,7 @@ def named(box, component):
     return next((text for text in causes if "volume" in text), "")
 
 
+@measured
 def test_a_control_plane_of_three_may_be_lost_under_a_deploy(home):
     own = Box(home, "three")
     own.sandbox("up", "--real", "--nodes", "5", "--control-planes", "3")
