@@ -10,12 +10,14 @@ from typing import Any
 from fogflow_k8s.actions import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.kubectl import Kubectl
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, FogflowError
 from fogflow_k8s.model import manifests
 
 PORT = 8095
 _TIMEOUT_S = 60.0
 _OUTSIDE_S = 5.0
+_BUSY_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -73,18 +75,26 @@ def _from_here(op: Operation, url: str) -> Step:
 
 
 def ask(port: int) -> dict[str, Any]:
-    """The proof of the keeper behind a local port. Raises ClusterError, FogflowError."""
+    """The proof of the keeper behind a local port; one that verifies, or just has, is asked again. Raises ClusterError, FogflowError."""
+    try:
+        status, content = wait_for(
+            "the keeper", lambda: _asked(port), lambda it: it[0] != http.client.TOO_MANY_REQUESTS, timeout_s=_BUSY_S, every_s=0.5
+        )  # fmt: skip
+    except WaitTimeout as error:
+        hint = "is there a verify --watch elsewhere? Try again when it has ended"
+        raise FogflowError("the keeper verifies for somebody else all the time", hint=hint, exit_code=50) from error
+    if status != http.client.OK:
+        raise ClusterError(f"the keeper answered {status}: {content[:200]}", hint="fogflow-k8s logs keeper")
+    return dict(json.loads(content))
+
+
+def _asked(port: int) -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
     try:
         connection.request("POST", "/verify")
         answer = connection.getresponse()
-        content = answer.read().decode(errors="replace")
+        return answer.status, answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         raise ClusterError(f"the keeper does not answer: {error}", hint="fogflow-k8s logs keeper") from error
     finally:
         connection.close()
-    if answer.status == http.client.TOO_MANY_REQUESTS:
-        raise FogflowError(f"the keeper is busy: {content.strip()}", hint="try again in a few seconds", exit_code=50)
-    if answer.status != http.client.OK:
-        raise ClusterError(f"the keeper answered {answer.status}: {content[:200]}", hint="fogflow-k8s logs keeper")
-    return dict(json.loads(content))
