@@ -18,9 +18,10 @@ def record(table, *columns, bar=None):
     A figure above its bar fails a run that measures, and no other: beside other work the clock tells of the machine.
     """
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    row = {"run": os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())), "table": table, "row": [
-        round(column, 1) if isinstance(column, float) else column for column in columns
-    ]}  # fmt: skip
+    row = {
+        "run": os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())), "alone": MEASURING, "table": table,
+        "row": [round(column, 1) if isinstance(column, float) else column for column in columns],
+    }  # fmt: skip
     with FILE.open("a") as stream:
         stream.write(json.dumps(row) + "\n")
     assert not MEASURING or bar is None or columns[-1] <= bar, f"{table}, {columns}: the bar is {bar}"
@@ -28,9 +29,9 @@ def record(table, *columns, bar=None):
 
 _HEAD = """# Reliability
 
-Measured by `make reliability` on real nodes (containerd, kubelet, kube-proxy) on one machine with two cores, with real RabbitMQ 4.3
-and nginx, and stand-ins of FogFlow's own programs (`tests/standins`): they behave like them where it hurts, and prove nothing
-about their code. Made by the same command; do not edit.
+Measured by `make reliability`, or, with a °, by `make test-real` beside other work on the same two cores: real nodes (containerd, kubelet,
+kube-proxy), real RabbitMQ 4.3 and nginx, and stand-ins of FogFlow's own programs (`tests/standins`), which behave like them where it
+hurts, and prove nothing about their code. Made by the first of the two; do not edit.
 
 FogFlow *works* here means, asked from outside and without the keeper's word: one consumer on each of the three queues, the
 worker listed by the master, the broker by discovery, each device's task running once, a new value of each device
@@ -86,7 +87,7 @@ def page():
     newest = {}
     for line in FILE.read_text().splitlines():
         each = json.loads(line)
-        newest[(each["table"], *each["row"][:-1])] = each["row"][-1]
+        newest[(each["table"], *each["row"][:-1])] = f"{each['row'][-1]}{'' if each.get('alone') else '°'}"
     rows = [
         f"| {name} | "
         + " | ".join(str(newest.get(("recovery", name, how), "")) for how in ("deleted", "killed", "wedged"))
