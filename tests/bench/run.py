@@ -21,6 +21,8 @@ TOOL = str(ROOT / ".venv/bin/fogflow-k8s")
 NAME = "bench"
 NAMESPACE = "fogflow"
 TASKS = f"{NAMESPACE}-tasks"
+# the chart's quota ends at 100 pods of tasks, the bench makes ten thousand
+DEPLOY = [TOOL, "deploy", "--external-ip", "192.0.2.10", "--set", "tasks.quota.enabled=false"]
 LABELS = {"app.kubernetes.io/part-of": "fogflow", "app.kubernetes.io/component": "task"}
 ONE_LINE = "import typer; typer.run(lambda: None)"
 
@@ -59,11 +61,11 @@ def help_rows(env):
 
 def deploy_rows(env, helm):
     """Our own time in an upgrade (all that is neither helm's upgrade nor waiting), and a deploy with nothing to do."""
-    timed([TOOL, "deploy", "--external-ip", "192.0.2.10"], env)
+    timed([*DEPLOY], env)
     own, wall = [], []
     for i in range(8):
         took, out = timed(
-            [TOOL, "deploy", "--external-ip", "192.0.2.10", "--set", f"config.worker.capacity={20 + i}", "-o", "json"],
+            [*DEPLOY, "--set", f"config.worker.capacity={20 + i}", "-o", "json"],
             env,
         )
         seconds = json.loads(out)["seconds"]
@@ -83,8 +85,8 @@ def deploy_rows(env, helm):
         values["config"]["worker"]["capacity"] = 40 + i
         argv = [helm, "upgrade", "--install", "fogflow", str(ROOT / "charts/fogflow-chart"), "-n", NAMESPACE, "-f", "-"]
         bare.append(timed(argv, env, json.dumps(values))[0])
-    timed([TOOL, "deploy", "--external-ip", "192.0.2.10"], env)
-    nothing = statistics.median(timed([TOOL, "deploy", "--external-ip", "192.0.2.10"], env)[0] for _ in range(5))
+    timed([*DEPLOY], env)
+    nothing = statistics.median(timed([*DEPLOY], env)[0] for _ in range(5))
     mine, theirs = statistics.median(own), statistics.median(bare)
     return [
         (
