@@ -61,7 +61,7 @@ def help_rows(env):
 
 def deploy_rows(env, helm):
     """Our own time in an upgrade (all that is neither helm's upgrade nor waiting), and a deploy with nothing to do."""
-    timed([*DEPLOY], env)
+    timed(DEPLOY, env)
     own, wall = [], []
     for i in range(8):
         took, out = timed(
@@ -85,8 +85,8 @@ def deploy_rows(env, helm):
         values["config"]["worker"]["capacity"] = 40 + i
         argv = [helm, "upgrade", "--install", "fogflow", str(ROOT / "charts/fogflow-chart"), "-n", NAMESPACE, "-f", "-"]
         bare.append(timed(argv, env, json.dumps(values))[0])
-    timed([*DEPLOY], env)
-    nothing = statistics.median(timed([*DEPLOY], env)[0] for _ in range(5))
+    timed(DEPLOY, env)
+    nothing = statistics.median(timed(DEPLOY, env)[0] for _ in range(5))
     mine, theirs = statistics.median(own), statistics.median(bare)
     return [
         (
