@@ -29,8 +29,6 @@ SUBSCRIPTIONS = "fogflow-k8s.io/subscriptions"
 ORDER = "fogflow-k8s.io/order"
 STATUS = "fogflow-k8s.io/status"
 DESIRED = "fogflow-k8s.io/desired"
-BECAME = (SUBSCRIPTIONS, STATUS)
-"""What became of a task; the others say what is wanted."""
 
 REASON_LIMIT = 300
 """Characters of a reason that are kept: it travels in every report and stands in a table."""
@@ -115,10 +113,17 @@ def notes(record: Record) -> dict[str, str]:
     """The record, as its Deployment (or, when that is refused, its ConfigMap) keeps it."""
     return {
         TASK: _compact(record.task),
-        SUBSCRIPTIONS: _compact(record.subscriptions),
         ORDER: str(record.order),
-        STATUS: _compact({"state": record.status.state, "reason": record.status.reason}),
         DESIRED: "removed" if record.removed else "present",
+        **became(record),
+    }
+
+
+def became(record: Record) -> dict[str, str]:
+    """The part of its notes that says what became of it; the others say what is wanted."""
+    return {
+        SUBSCRIPTIONS: _compact(record.subscriptions),
+        STATUS: _compact({"state": record.status.state, "reason": record.status.reason}),
     }
 
 

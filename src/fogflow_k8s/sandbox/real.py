@@ -62,6 +62,8 @@ def make_network(state: State) -> None:
     """The bridge and this machine's link to it: the control plane listens there, so this comes first."""
     pid = _switch_on(state, SWITCH, f"{cgroup_of(state)}/{SWITCH}")
     cgroups.weigh(cgroup_of(state), _ITS_WEIGHT)
+    cgroups.make(_plane_cgroup(state))
+    cgroups.weigh(_plane_cgroup(state), _PLANE_WEIGHT)
     worker = next((place for place, name in enumerate(state.nodes) if not is_control_plane(name)), 0)
     network.connect_host(state.net, pid, worker)
     _go(state, SWITCH)
@@ -69,10 +71,7 @@ def make_network(state: State) -> None:
 
 def govern(state: State, pid: int) -> None:
     """Put a daemon of the control plane beside the nodes: it answers while they are busy with their pods."""
-    cgroup = f"{cgroup_of(state)}/control-plane"
-    cgroups.make(cgroup)
-    cgroups.weigh(cgroup, _PLANE_WEIGHT)
-    cgroups.join(cgroup, pid)
+    cgroups.join(_plane_cgroup(state), pid)
 
 
 def wait_registry(state: State) -> None:
@@ -156,6 +155,10 @@ def clear(state: State) -> list[str]:
     """Remove what outlives the processes: the link, and cgroups; what could not be removed. Processes are gone."""
     network.disconnect_host(state.net)
     return cgroups.remove(cgroup_of(state))
+
+
+def _plane_cgroup(state: State) -> str:
+    return f"{cgroup_of(state)}/control-plane"
 
 
 def _switch_on(state: State, name: str, cgroup: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fogflow_k8s.model.task_objects import Site, config_map, deployment, service
-from fogflow_k8s.model.tasks import BECAME, TASK, Record, notes, read, selector
+from fogflow_k8s.model.tasks import TASK, Record, became, notes, read, selector
 from fogflow_k8s.worker.judge import failed
 from fogflow_k8s.worker.kube import Refused
 from fogflow_k8s.worker.observed import Observed
@@ -71,7 +71,7 @@ class Keeping:
 
     async def keep_status(self, record: Record) -> None:
         """Have the cluster keep what became of it, and nothing of what is wanted. Raises kube.ERRORS."""
-        await self._note(record, {key: value for key, value in notes(record).items() if key in BECAME})
+        await self._note(record, became(record))
 
     async def mark_removed(self, record: Record) -> None:
         """Have the cluster keep that it is to go. Raises kube.ERRORS."""
@@ -111,7 +111,7 @@ class Keeping:
         spec = (
             here.get(DIGEST) != said[DIGEST] or (seen.get("spec") or {}).get("replicas") != wanted["spec"]["replicas"]
         )
-        if spec or any(here.get(key) != value for key, value in said.items() if key not in BECAME):
+        if spec or any(here.get(key) != said[key] for key in said.keys() - became(record).keys()):
             made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=spec))
             self._observed.put("deployments", made)
 

@@ -130,7 +130,7 @@ class Tasks:
         return len(self.ledger.records)
 
     def count(self) -> None:
-        """Bring the gauge of states up to date."""
+        """Bring the gauges up to date."""
         states = [r.status.state for r in self.ledger.records.values()]
         for state in STATES:
             metrics.TASKS.labels(state).set(states.count(state))

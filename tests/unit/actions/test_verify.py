@@ -1,5 +1,6 @@
 """The dashboard as users come to it: what its answers mean."""
 
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +16,17 @@ from fogflow_k8s.errors import ClusterError, FogflowError
 OP = SimpleNamespace(clock=SystemClock())
 
 
+@contextlib.contextmanager
+def serving(handler):
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture
 def door():
     class Door(BaseHTTPRequestHandler):
@@ -26,11 +38,8 @@ def door():
         def log_message(self, *_):
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Door)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with serving(Door) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 @pytest.mark.parametrize(("status", "why"), [(200, ""), (401, ""), (404, "it answers 404"), (502, "it answers 502")])
@@ -55,11 +64,8 @@ def keeper():
         def log_message(self, *_):
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Keeper)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(Keeper) as server:
+        yield server
 
 
 def test_a_keeper_that_has_just_verified_is_asked_again(keeper):
