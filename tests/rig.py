@@ -19,6 +19,8 @@ from tests.rabbit import Rabbit, free_port, is_open
 
 ROOT = Path(__file__).parents[1]
 ID = "Worker.001"
+UPSTREAM = 4.8
+"""Tasks a second that upstream's worker launches, by its client's own limits (10 at once, then 5 a second)."""
 
 
 class Master:

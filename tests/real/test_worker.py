@@ -11,7 +11,7 @@ from tests.real import cell as cells
 from tests.real.conftest import released, until
 from tests.real.figures import MEASURING, record
 from tests.real.images import APP_VERSION
-from tests.rig import Master
+from tests.rig import UPSTREAM, Master
 from tests.unit.worker.world import task
 
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
@@ -115,6 +115,7 @@ def test_a_burst_is_served_in_time(cell, master):
     took = sorted(seen.values())
     p50, p99 = (took[min(len(took) - 1, len(took) * share // 100)] for share in (50, 99))
     record("burst", "tasks kept per second", BURST / made)
+    assert not MEASURING or BURST / made >= 5 * UPSTREAM, "five times what upstream's worker launches"
     record("burst", f"ADD_TASK to first output, p50, burst of {BURST}, s", p50)
     record("burst", f"ADD_TASK to first output, p99, burst of {BURST}, s", p99)
     before = pods(cell)

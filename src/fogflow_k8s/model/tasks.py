@@ -47,6 +47,9 @@ class Status:
         return f"{self.state}: {self.reason}" if self.state == "failed" and self.reason else self.state
 
 
+STARTING = Status("pending", "starting")
+
+
 @dataclass(frozen=True)
 class Record:
     """All that is kept of a task.
@@ -60,7 +63,7 @@ class Record:
     order: int
     removed: bool = False
     subscriptions: Mapping[str, str] = field(default_factory=dict)
-    status: Status = Status("pending")
+    status: Status = STARTING
 
     @property
     def hash(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
@@ -82,7 +83,7 @@ class Bus:
             await asyncio.wait(self._handling, timeout=within_s)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._outbox and await self._say_one():
+                while self._outbox and await self._say_some():
                     pass
 
     async def _once(self, joined: Callable[[], Awaitable[object]], *, first: bool) -> None:
@@ -141,18 +142,19 @@ class Bus:
     async def _speak(self) -> None:
         while True:
             while self._outbox:
-                if not await self._say_one():
+                if not await self._say_some():
                     return
             self._something.clear()
             await self._something.wait()
 
-    async def _say_one(self) -> bool:
-        (kind, task_id), payload = next(iter(self._outbox.items()))
-        if not await self.tell(kind, TASK_KEY, payload):
-            return False
-        if self._outbox.get((kind, task_id)) is payload:
-            del self._outbox[kind, task_id]
-        return True
+    async def _say_some(self) -> bool:
+        """Say what waits longest, and wait for the bus to confirm it. Of two words on one task the later is said later."""
+        some = list(itertools.islice(self._outbox.items(), AT_ONCE))
+        said = await asyncio.gather(*(self.tell(kind, TASK_KEY, payload) for (kind, _), payload in some))
+        for (key, payload), confirmed in zip(some, said, strict=True):
+            if confirmed and self._outbox.get(key) is payload:
+                del self._outbox[key]
+        return all(said)
 
     async def _look(self, channel: AbstractChannel) -> None:
         """Come back when nobody consumes our queue any more."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from fogflow_k8s.model.podfacts import condition, statuses
 from fogflow_k8s.model.pods import pod_causes
-from fogflow_k8s.model.tasks import NAME, PORT, REASON_LIMIT, Status
+from fogflow_k8s.model.tasks import NAME, PORT, REASON_LIMIT, STARTING, Status
 
 Obj = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def judge(deployment: Obj | None, pods: Sequence[Obj]) -> Status:
     if refused and not alive:
         return failed(refused)
     runs = any("running" in (c.get("state") or {}) for pod in alive for _, c in statuses(pod))
-    return Status("pending", f"runs, and does not listen on {PORT} yet" if runs else "starting")
+    return Status("pending", f"runs, and does not listen on {PORT} yet") if runs else STARTING
 
 
 def failed(reason: str) -> Status:

@@ -48,13 +48,14 @@ class Keeping:
     async def keep(self, record: Record, *, active: bool, code: str = "") -> str:
         """Have the cluster keep and run it as it is now. "" or why the API server will not have it.
 
-        Raises kube.ERRORS for what may go better soon.
+        Its Service is made as soon as there is a pod for it to lead to: in a burst every task is kept before the many
+        writes that follow each Service and each pod. Raises kube.ERRORS for what may go better soon.
         """
         try:
             if code:
                 await self._put("configmaps", config_map(record, self._site, code=code))
             await self._keep_deployment(record, active=active)
-            if active and not self._observed.get("services", record.name):
+            if active and self._observed.of("pods", record.hash) and not self._observed.get("services", record.name):
                 await self._make_service(record)
         except Refused as error:
             if not error.permanent:

@@ -68,6 +68,8 @@ class Kube:
         else:
             login.load_incluster_config(client_configuration=settings)
         settings.connection_pool_maxsize = 64
+        # a proxy is looked for in the environment and in a file at each request otherwise
+        settings.client_session_kwargs = {"trust_env": False}
         return cls(ApiClient(settings), namespace)
 
     async def close(self) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from fogflow_k8s.model.tasks import Record, Status, by_age, input_key, object_name
+from fogflow_k8s.model.tasks import STARTING, Record, Status, by_age, input_key, object_name
 from fogflow_k8s.worker.protocol import AddInput, AddTask, Message, Prefetch, RemoveInput, RemoveTask
 
 Obj = Mapping[str, Any]
@@ -98,7 +98,7 @@ class Ledger:
             return Outcome("new", Record(message.id, object_name(self.worker, message.id), task, order), message.code)
         if task == old.task and not old.removed:
             return Outcome("same", old)
-        status = Status("pending") if old.removed else old.status
+        status = STARTING if old.removed else old.status
         return Outcome("changed", replace(old, task=task, removed=False, status=status), message.code)
 
     def _remove(self, message: RemoveTask, now_s: float, *, again: bool) -> Outcome:

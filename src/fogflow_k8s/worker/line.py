@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 from fogflow_k8s.worker.logs import warn
@@ -14,32 +15,36 @@ LAST_BACK_OFF_S = 30.0
 class Line:
     """Ids in the order in which they were first asked for. `look` raising means: again, later.
 
-    Each waits `hold_s` first, so that several changes in a row are one.
+    Each can be held for a while first, so that several changes in a row are one.
     """
 
-    def __init__(self, look: Callable[[str], Awaitable[None]], lookers: int, hold_s: float = 0) -> None:
-        self._look, self._lookers, self._hold_s = look, lookers, hold_s
+    def __init__(self, look: Callable[[str], Awaitable[None]], lookers: int) -> None:
+        self._look, self._lookers = look, lookers
         self._ids: asyncio.Queue[str] = asyncio.Queue()
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, float] = {}  # until when
         self._at_work: set[str] = set()
-        self._again: set[str] = set()
+        self._again: dict[str, float] = {}  # and after how long
         self._failures: dict[str, int] = {}
 
-    def add(self, task_id: str) -> None:
-        """Have it looked at."""
+    def add(self, task_id: str, hold_s: float = 0) -> None:
+        """Have it looked at, after `hold_s` or when it is due anyway."""
         if task_id in self._at_work:
-            self._again.add(task_id)
-        elif task_id not in self._waiting:
-            self._waiting.add(task_id)
-            if self._hold_s:
-                asyncio.get_running_loop().call_later(self._hold_s, self._ids.put_nowait, task_id)
-            else:
-                self._ids.put_nowait(task_id)
+            self._again[task_id] = min(hold_s, self._again.get(task_id, hold_s))
+            return
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + hold_s
+        if due_s >= self._waiting.get(task_id, math.inf):
+            return
+        self._waiting[task_id] = due_s
+        if hold_s:
+            loop.call_later(hold_s, self._ids.put_nowait, task_id)
+        else:
+            self._ids.put_nowait(task_id)
 
     @property
     def unfinished(self) -> set[str]:
         """Those that are still to be done."""
-        return self._waiting | self._at_work | set(self._failures)
+        return self._waiting.keys() | self._at_work | self._failures.keys()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -50,7 +55,8 @@ class Line:
     async def _one(self) -> None:
         while True:
             task_id = await self._ids.get()
-            self._waiting.discard(task_id)
+            if self._waiting.pop(task_id, None) is None:
+                continue  # it was due sooner, too
             self._at_work.add(task_id)
             try:
                 await self._look(task_id)
@@ -59,9 +65,8 @@ class Line:
                 self._later(task_id, error)
             finally:
                 self._at_work.discard(task_id)
-                if task_id in self._again:
-                    self._again.discard(task_id)
-                    self.add(task_id)
+                if (hold_s := self._again.pop(task_id, None)) is not None:
+                    self.add(task_id, hold_s)
 
     def _later(self, task_id: str, error: Exception) -> None:
         failures = self._failures[task_id] = self._failures.get(task_id, 0) + 1

@@ -30,8 +30,9 @@ from fogflow_k8s.worker.subscriptions import Incomplete, Subscriptions
 Obj = Mapping[str, Any]
 
 LOOKERS, WRITERS = 24, 8
-WRITE_S = 1.0
-"""What becomes of a task is written to the cluster this much later: a start is one change then, not four."""
+WRITE_S, START_TIMES = 1.0, 5
+"""What becomes of a task is written to the cluster this much later, and so many times as late what it waits for when it
+starts: a start is one change then, not four, each of which Kubernetes would copy to the ReplicaSet."""
 
 
 class Listener(Protocol):
@@ -52,7 +53,7 @@ class Tasks:
         self.bus: Listener | None = None
         self.ledger = Ledger(site.worker)
         self.line = Line(self.look, LOOKERS)
-        self.writing = Line(self._write, WRITERS, write_s)
+        self.writing, self._write_s = Line(self._write, WRITERS), write_s
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # with how many hold or want it
         self._ids: dict[str, str] = {}  # by hash
         self._plan: dict[str, Status] = {}
@@ -241,7 +242,8 @@ class Tasks:
         self.ledger.store(record)
         self._ids[record.hash] = record.id
         if old and (old.status, old.subscriptions) != (record.status, record.subscriptions):
-            self.writing.add(record.id)
+            starts = old.status.state == record.status.state == "pending" and old.subscriptions == record.subscriptions
+            self.writing.add(record.id, self._write_s * (START_TIMES if starts else 1))
         if old is None or claim(old) != claim(record):
             self._replan()
 

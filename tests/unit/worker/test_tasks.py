@@ -67,6 +67,29 @@ def test_nobody_is_told_before_the_pod_is_ready():
     assert world.bus.of("Task.t.n.1") == ["pending"]
 
 
+def test_a_service_is_made_as_soon_as_there_is_a_pod_for_it():
+    """In a burst every task is kept before the many writes that follow each Service."""
+
+    async def play():
+        world = World()
+        world.cluster.ready = False
+        await world.start()
+        await world.tasks.hear(message("ADD_TASK", task()))
+        await world.settled()
+        before = dict(world.cluster.objects["services"])
+        world.cluster.ready = True
+        for obj in world.cluster.objects["deployments"].values():
+            world.cluster._pods(obj, 1)
+        await world.settled()
+        await world.stop()
+        return world, before
+
+    world, before = asyncio.run(play())
+    assert before == {}
+    assert only(world, "services")["metadata"]["name"] == only(world)["metadata"]["name"]
+    assert world.bus.of("Task.t.n.1") == ["pending", "running"]
+
+
 def test_a_replay_changes_nothing_and_is_answered():
     world = played(("ADD_TASK", task()), ("ADD_INPUT", flow("Task.t.n.1", "Device.2")))
     before = (world.running(), json.dumps(world.cluster.objects, sort_keys=True))
@@ -117,7 +140,7 @@ def test_what_becomes_of_a_task_is_written_once_and_later():
         world = World()
         world.cluster.ready = False
         await world.start()
-        world.tasks.writing._hold_s = 3600
+        world.tasks._write_s = 3600
         await world.tasks.hear(message("ADD_TASK", task()))
         for ready in (False, True):
             world.cluster.ready = ready

@@ -19,7 +19,7 @@ SITE = Site(WORKER, "tasks", "http://broker:8070/ngsi10")
 
 
 class Cluster:
-    """Objects by kind and name. A Deployment with a replica gets a pod that is ready, and an endpoint, at once."""
+    """Objects by kind and name. A Deployment with a replica gets a pod that is ready, and its Service an endpoint, at once."""
 
     def __init__(self, faults=()):
         self.objects = {k: {} for k in ("deployments", "services", "configmaps", "pods", "endpointslices")}
@@ -58,6 +58,8 @@ class Cluster:
         gone = self.objects[kind].pop(name, None)
         if gone and kind == "deployments":
             self._pods(gone, 0)
+        if gone and kind == "services":
+            self._lead(gone)
         if gone and kind in self.observed._objects:
             self.observed._remove(kind, gone)
 
@@ -77,26 +79,31 @@ class Cluster:
         self.objects[kind][obj["metadata"]["name"]] = obj
         if kind == "deployments":
             self._pods(obj, obj["spec"]["replicas"] if self.ready else 0)
+        if kind == "services":
+            self._lead(obj)
         return copy.deepcopy(obj)
 
     def _pods(self, deployment, count):
-        name, labels = deployment["metadata"]["name"], deployment["metadata"]["labels"]
-        there = self.objects["pods"].get(name)
-        if bool(there) == bool(count):
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        self._follow("pods", deployment, {"status": status} if count else None)
+        self._lead(deployment)
+
+    def _lead(self, of):
+        name = of["metadata"]["name"]
+        leads = name in self.objects["services"] and name in self.objects["pods"]
+        self._follow("endpointslices", of, {"endpoints": [{"conditions": {"ready": True}}]} if leads else None)
+
+    def _follow(self, kind, of, body):
+        """What a controller makes of an object, or takes away (None), under the same name."""
+        name, here = of["metadata"]["name"], self.objects[kind]
+        if (name in here) == (body is not None):
             return
-        metadata = {"name": name, "labels": labels, "resourceVersion": str(next(self.version))}
-        pod = {
-            "metadata": metadata,
-            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
-        }
-        slice_ = {"metadata": metadata, "endpoints": [{"conditions": {"ready": True}}]}
-        for kind, obj in (("pods", pod), ("endpointslices", slice_)):
-            if count:
-                self.objects[kind][name] = obj
-                asyncio.get_running_loop().call_soon(self.observed.put, kind, obj)
-            else:
-                self.objects[kind].pop(name)
-                asyncio.get_running_loop().call_soon(self.observed._remove, kind, obj)
+        if body is None:
+            asyncio.get_running_loop().call_soon(self.observed._remove, kind, here.pop(name))
+            return
+        labels = of["metadata"]["labels"]
+        here[name] = {"metadata": {"name": name, "labels": labels, "resourceVersion": str(next(self.version))}, **body}
+        asyncio.get_running_loop().call_soon(self.observed.put, kind, here[name])
 
 
 class Broker:
