@@ -129,22 +129,85 @@ def test_garbage_is_put_aside_and_the_next_message_is_heard(rig):
     assert "fogflow_worker_garbage_total 2.0" in get(port, "/metrics")
 
 
-def test_what_the_cluster_refuses_is_told_with_its_reason_and_made_when_it_may(rig, site):
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "few"},
-        "spec": {"hard": {"count/deployments.apps": "1"}},
-    }
-    site.kubectl("apply", "-f", "-", stdin=json.dumps(quota))
-    until(lambda: site.get("resourcequota", "few").get("status", {}).get("used"), "the quota counts")
+def a_quota(_site):
+    return [("ResourceQuota", "v1", {"spec": {"hard": {"count/deployments.apps": "0"}}})]
+
+
+def a_policy(site):
+    spec = {"matchConstraints": {"resourceRules": [created("apps", "deployments")]},
+            "validations": [{"expression": "false", "message": "not on Sundays"}]}  # fmt: skip
+    bound = {"policyName": site.namespace, "validationActions": ["Deny"], "matchResources": only(site)}
+    return [
+        ("ValidatingAdmissionPolicy", ADMISSION, {"spec": spec}),
+        ("ValidatingAdmissionPolicyBinding", ADMISSION, {"spec": bound}),
+    ]
+
+
+def a_webhook_without_anybody(site, rule=None):
+    hook = {
+        "name": "policy.fogflow-k8s.test", "failurePolicy": "Fail", "sideEffects": "None", "timeoutSeconds": 1,
+        "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/"}, **only(site),
+        "rules": [rule or created("apps", "deployments")],
+    }  # fmt: skip
+    return [("ValidatingWebhookConfiguration", ADMISSION, {"webhooks": [hook]})]
+
+
+def one_for_pods(site):
+    return a_webhook_without_anybody(site, created("", "pods"))
+
+
+ADMISSION = "admissionregistration.k8s.io/v1"
+REFUSALS = {  # who refuses -> what the designer reads
+    a_quota: "exceeded quota",
+    a_policy: "not on Sundays",
+    a_webhook_without_anybody: "failed calling webhook",
+    one_for_pods: "failed calling webhook",
+}
+PROBE_POD = {"containers": [{"name": "probe", "image": "probe"}]}
+PROBES = [
+    ("Deployment", "apps/v1", {"spec": {"selector": {"matchLabels": {"of": "probe"}}, "template": {
+        "metadata": {"labels": {"of": "probe"}}, "spec": PROBE_POD}}}),
+    ("Pod", "v1", {"spec": PROBE_POD}),
+]  # fmt: skip
+
+
+def created(group, resource):
+    return {"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE"], "resources": [resource]}
+
+
+def only(site):
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site.namespace}}}
+
+
+def documents(site, them):
+    both = [
+        {"kind": kind, "apiVersion": version, "metadata": {"name": site.namespace}, **body}
+        for kind, version, body in them
+    ]
+    return json.dumps({"kind": "List", "apiVersion": "v1", "items": both})
+
+
+def refuses(site):
+    probes = documents(site, PROBES)
+    return len(
+        site.kubectl("create", "--dry-run=server", "-o", "name", "-f", "-", stdin=probes, check=False).split()
+    ) < len(PROBES)
+
+
+@pytest.mark.parametrize("who", REFUSALS, ids=lambda who: who.__name__)
+def test_what_the_cluster_refuses_is_told_with_its_reason_and_made_when_it_may(rig, site, who):
+    refusal = documents(site, who(site))
+    site.kubectl("apply", "-f", "-", stdin=refusal)
+    until(lambda: refuses(site), "it holds")
     rig.start_worker()
     rig.master.say("ADD_TASK", *tasks(2))
-    until(lambda: "running" in rig.master.states().values() and len(rig.master.states()) == 2, "one of them runs")
-    (words,) = [state for state in rig.master.states().values() if state != "running"]
-    assert words.startswith("failed: ")
-    assert "exceeded quota: few" in words
-    site.kubectl("delete", "resourcequota", "few")
+
+    def told():
+        states = list(rig.master.states().values())
+        return len(states) == 2 and all(words.startswith("failed: ") and REFUSALS[who] in words for words in states)
+
+    until(told, "both are told")
+    site.kubectl("delete", "-f", "-", stdin=refusal)
     all_run(rig, 2)
 
 

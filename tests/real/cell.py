@@ -63,7 +63,7 @@ class Cell:
         """Task ids of the running task pods, sorted; None while a task is on its way in or out."""
         found = []
         for pod in self.box.get("pods", "-n", f"{self.namespace}-tasks")["items"]:
-            ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+            ready = is_ready(pod)
             leaving = "deletionTimestamp" in pod["metadata"]
             if leaving and not ready:
                 continue  # it has ended, or its node was lost and nobody can end it
@@ -147,6 +147,11 @@ class Cell:
                 well_since = time.monotonic()
             time.sleep(0.3)
         return well_since - start
+
+
+def is_ready(obj):
+    """Whether Kubernetes calls this pod, or node, ready."""
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in obj["status"].get("conditions", []))
 
 
 def processes(pod):

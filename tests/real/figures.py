@@ -77,7 +77,11 @@ _NOTES = {
         "it is, six with pods that say nothing. Of a node that is only drained, pods go at once.",
         "",
     ),
-    "burst": ("The bar of 6 s for p99 is below what two cores need for as many plain pods, whoever asks for them.", ""),
+    "burst": (
+        "The bar of 6 s for p99 is below what two cores need for as many plain pods, whoever asks for them. Upstream's worker launches",
+        "4.8 tasks a second, by its client's own limits.",
+        "",
+    ),
     "load": ("200 requests a second, each on a connection of its own or on kept ones.", ""),
 }
 

@@ -108,12 +108,7 @@ class Pair:
     def task_pods(self, box):
         """The uids of those that are ready and stay."""
         pods = box.get("pods", "-n", f"{NAMESPACE}-tasks")["items"]
-        ready = [
-            p
-            for p in pods
-            if any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"].get("conditions", []))
-        ]
-        return {p["metadata"]["uid"] for p in ready if "deletionTimestamp" not in p["metadata"]}
+        return {p["metadata"]["uid"] for p in pods if cells.is_ready(p) and "deletionTimestamp" not in p["metadata"]}
 
     @contextlib.contextmanager
     def cut(self, seconds):
@@ -212,11 +207,11 @@ def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
 def test_a_link_that_is_cut(pair, seconds):
     before = pair.tasks(pair.edge)
     with pair.cut(seconds):
-        record(
-            "edge", f"tasks running at the edge after {seconds} s without a link, of {before}", pair.tasks(pair.edge)
-        )
+        during = pair.tasks(pair.edge)
     pair.back(f"link cut for {seconds} s: from its return to data coming through", time.monotonic())
-    record("edge", f"tasks running at the edge after a cut of {seconds} s, of {before}", pair.tasks(pair.edge))
+    if before:  # upstream's worker loses them with the first cut, and the master puts them elsewhere
+        record("edge", f"tasks running at the edge after {seconds} s without a link, of {before}", during)
+        record("edge", f"tasks running at the edge after a cut of {seconds} s, of {before}", pair.tasks(pair.edge))
 
 
 @measured
@@ -273,6 +268,7 @@ def test_leave_and_remove(pair):
     assert pair.listed() is None or pair.listed()["token"] == "unknown"
 
 
+@pytest.mark.timeout(900)
 def test_tasks_of_our_own_worker_outlive_a_cut(pair):
     """Upstream's worker is deaf after one, the keeper restarts it, and its tasks go with it. Ours has nothing to restart."""
     until(lambda: not (pair.listed() or {}).get("broker"), "discovery has forgotten the broker that left")
@@ -286,8 +282,9 @@ def test_tasks_of_our_own_worker_outlive_a_cut(pair):
     until(lambda: pair.tasks(pair.edge) > 0, "a task runs at the edge")
     time.sleep(10)  # those that came with it
     before = pair.task_pods(pair.edge)
-    with pair.cut(CUTS_S[0]):
-        assert pair.task_pods(pair.edge) == before
-    pair.back(f"our own worker, link cut for {CUTS_S[0]} s: from its return to data coming through", time.monotonic())
-    assert pair.task_pods(pair.edge) == before, "the same pods as before"
-    record("edge", f"tasks of our own worker at the edge after a cut of {CUTS_S[0]} s, of {len(before)}", len(before))
+    for seconds in CUTS_S:
+        with pair.cut(seconds):
+            assert pair.task_pods(pair.edge) == before
+        pair.back(f"our own worker, link cut for {seconds} s: from its return to data coming through", time.monotonic())
+        assert pair.task_pods(pair.edge) == before, "the same pods as before"
+        record("edge", f"tasks of our own worker at the edge after a cut of {seconds} s, of {len(before)}", len(before))

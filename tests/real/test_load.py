@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.real.cell import is_ready
 from tests.real.conftest import TOOL, released, until
 from tests.real.figures import MEASURING, record
 from tests.real.load import Load
@@ -30,11 +31,7 @@ def rollout(cell):
 
 def delete_one(cell):
     cell.box.kubectl("-n", cell.namespace, "delete", "pod", cell.pods("nginx")[0]["metadata"]["name"])
-    until(lambda: sum(ready(pod) for pod in cell.pods("nginx")) == 2, "nginx is whole again")
-
-
-def ready(pod):
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+    until(lambda: sum(is_ready(pod) for pod in cell.pods("nginx")) == 2, "nginx is whole again")
 
 
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "no keep-alive"])

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.real.cell import is_ready
 from tests.real.conftest import Box, released, until, volumes
 from tests.real.figures import measured, record
 
@@ -25,9 +26,8 @@ def cell(box):
         box.kubectl("uncordon", OTHER)
 
 
-def is_ready(box, node):
-    conditions = box.get("node", node)["status"]["conditions"]
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+def up(box):
+    return is_ready(box.get("node", NODE))
 
 
 def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
@@ -38,7 +38,7 @@ def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
     box.sandbox("node stop", NODE)
     start = time.monotonic()
     try:
-        until(lambda: not is_ready(box, NODE), "it is seen lost")
+        until(lambda: not up(box), "it is seen lost")
         detected = time.monotonic() - start
         until(lambda: any(pod["spec"].get("nodeName") == OTHER for pod in cell.pods("rabbitmq")), "a new pod")
         moved = time.monotonic() - start
@@ -49,7 +49,7 @@ def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
         assert cell.tasks() == tasks
     finally:
         box.sandbox("node start", NODE)
-    until(lambda: is_ready(box, NODE), "it is back")
+    until(lambda: up(box), "it is back")
     until(lambda: not [p for p in cell.get("pods")["items"] if "deletionTimestamp" in p["metadata"]], "old pods go")
     cell.recover(settle=12.0)
     assert {name: len(ids) for name, ids in cell.identities().items()} == {
@@ -69,7 +69,7 @@ def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box, tmp_
             assert "volume" in told
         finally:
             box.sandbox("node start", NODE)
-        until(lambda: is_ready(box, NODE), "it is back")
+        until(lambda: up(box), "it is back")
         box.tool("uninstall", "-n", "volume", "--yes")
         box.kubectl("delete", "namespace", "volume", "volume-tasks", "--ignore-not-found")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.cell import is_ready
 from tests.real.conftest import NAME, Box, until
 from tests.real.figures import record
 
@@ -180,8 +181,7 @@ def test_a_node_loses_its_power_and_gets_it_back(own):
     record("sandbox", "up, 3 real nodes, warm", time.monotonic() - start, bar=15)
 
     def ready():
-        return {n["metadata"]["name"] for n in own.get("nodes")["items"]
-                if any(c["type"] == "Ready" and c["status"] == "True" for c in n["status"]["conditions"])}  # fmt: skip
+        return {n["metadata"]["name"] for n in own.get("nodes")["items"] if is_ready(n)}
 
     assert len(ready()) == 3
     own.sandbox("node stop", "sandbox-worker2")

@@ -42,6 +42,8 @@ class Refused(Exception):
 
     @property
     def permanent(self) -> bool:
+        if self.status == 500:  # a webhook that does not answer may be like that for days
+            return "webhook" in str(self)
         return self.status in {400, 403, 413, 422} and self.reason != "Timeout"
 
 
