@@ -35,6 +35,7 @@ def rows(env, kubectl):
             return _rows(rig, env, kubectl, plain)
         finally:
             rig.stop()
+            subprocess.run([kubectl, "delete", "namespace", NAMESPACE], env=env, check=True, capture_output=True)
 
 
 def _plain(env, kubectl):
