@@ -57,7 +57,7 @@ diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of 
 kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each operation, and an API server that takes 2 s for an answer (half an hour)
 	FOGFLOW_K8S_TEST_KILLS=20 FOGFLOW_K8S_TEST_SLOW_S=2 $(PYTEST) tests/cluster/test_random_kills.py tests/cluster/test_bad_server.py
 
-orders: .venv/ready  ## our worker under 10 000 orders of messages for each property (a quarter of an hour)
+orders: .venv/ready  ## our worker under 10 000 orders of messages for each property (some minutes)
 	FOGFLOW_K8S_TEST_ORDERS=10000 $(PYTEST) tests/unit/worker/test_orders.py
 
 generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md

@@ -62,7 +62,8 @@ class Bus:
         message = aio_pika.Message(envelope(kind, key, self._id, payload), content_type="application/json")
         try:
             await self._exchange.publish(message, key, mandatory=False, timeout=DIAL_S)
-        except _TROUBLE as error:
+        except (*_TROUBLE, asyncio.CancelledError) as error:
+            _end_if_told()
             metrics.ERRORS.labels("bus").inc()
             warn("not said", what=kind, why=str(error) or type(error).__name__)
             return False
@@ -72,8 +73,10 @@ class Bus:
         """Consume until cancelled; `joined` is called whenever the bus is there (again)."""
         first = True
         while True:
-            with contextlib.suppress(*_TROUBLE):
+            try:
                 await self._once(joined, first=first)
+            except (*_TROUBLE, asyncio.CancelledError):
+                _end_if_told()
             self.consuming, self._exchange, first = False, None, False
             await asyncio.sleep(0.3 + random.random())  # noqa: S311 - spreads the redials of many workers, no secret
 
@@ -163,3 +166,14 @@ class Bus:
             found = await channel.declare_queue(self._queue_name, passive=True, timeout=DIAL_S)
             if not found.declaration_result.consumer_count:
                 return
+
+
+def _end_if_told() -> None:
+    """Be cancelled when somebody told this task so.
+
+    aiormq cancels whoever waits on a connection that is lost: heartbeats would end with the first link that was cut while
+    one was said, without a word.
+    """
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
