@@ -65,15 +65,11 @@ def _plain(env, kubectl):
 
     try:
         start, taken_s = asyncio.run(make())
-        until(lambda: _available(env, kubectl) == PLAIN, "all are available", 600)
+        available = (kubectl, env, PLAIN_NAMESPACE, "deployments", "status.availableReplicas")
+        until(lambda: len(_each(*available)) == PLAIN, "all are available", 600)
         return PLAIN / taken_s, PLAIN / (time.monotonic() - start)
     finally:
         subprocess.run([kubectl, "delete", "namespace", PLAIN_NAMESPACE], env=env, check=True, capture_output=True)
-
-
-def _available(env, kubectl):
-    argv = [kubectl, "get", "deployments", "-n", PLAIN_NAMESPACE, "-o", "jsonpath={.items[*].status.availableReplicas}"]
-    return len(subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.split())
 
 
 def _rows(rig, env, kubectl, plain):
@@ -113,8 +109,13 @@ def _rows(rig, env, kubectl, plain):
 
 
 def _pods(kubectl, env):
-    argv = [kubectl, "get", "pods", "-n", NAMESPACE, "-o", "jsonpath={.items[*].metadata.uid}"]
-    return set(subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.split())
+    return set(_each(kubectl, env, NAMESPACE, "pods", "metadata.uid"))
+
+
+def _each(kubectl, env, namespace, kind, field):
+    """That field of each object that has it."""
+    argv = [kubectl, "get", kind, "-n", namespace, "-o", f"jsonpath={{.items[*].{field}}}"]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=True).stdout.split()
 
 
 def main():

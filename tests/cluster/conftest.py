@@ -69,8 +69,11 @@ def _a_site(sandbox, state):
     site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", state, env)
     yield site
     both = [site.namespace, f"{site.namespace}-tasks"]
-    for kind in ("webhookconfiguration", "admissionpolicybinding", "admissionpolicy"):
-        site.kubectl("delete", f"validating{kind}", site.namespace, "--ignore-not-found", check=False)
+    wide = [
+        f"validating{kind}/{site.namespace}"
+        for kind in ("webhookconfiguration", "admissionpolicybinding", "admissionpolicy")
+    ]
+    site.kubectl("delete", *wide, "--ignore-not-found", check=False)
     site.kubectl("delete", "namespace", *both, "--ignore-not-found", "--wait=false", check=False)
 
 

@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 
+from tests.faults.simulated import ADMISSION, created, only, unanswered
 from tests.rig import Rig, until
 from tests.unit.worker.world import flow, task
 
@@ -143,20 +144,16 @@ def a_policy(site):
     ]
 
 
-def a_webhook_without_anybody(site, rule=None):
-    hook = {
-        "name": "policy.fogflow-k8s.test", "failurePolicy": "Fail", "sideEffects": "None", "timeoutSeconds": 1,
-        "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/"}, **only(site),
-        "rules": [rule or created("apps", "deployments")],
-    }  # fmt: skip
+def a_webhook_without_anybody(site):
+    hook = unanswered(site, created("apps", "deployments"))
     return [("ValidatingWebhookConfiguration", ADMISSION, {"webhooks": [hook]})]
 
 
 def one_for_pods(site):
-    return a_webhook_without_anybody(site, created("", "pods"))
+    hook = unanswered(site, created("", "pods"))
+    return [("ValidatingWebhookConfiguration", ADMISSION, {"webhooks": [hook]})]
 
 
-ADMISSION = "admissionregistration.k8s.io/v1"
 REFUSALS = {  # who refuses -> what the designer reads
     a_quota: "exceeded quota",
     a_policy: "not on Sundays",
@@ -171,14 +168,6 @@ PROBES = [
 ]  # fmt: skip
 
 
-def created(group, resource):
-    return {"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE"], "resources": [resource]}
-
-
-def only(site):
-    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site.namespace}}}
-
-
 def documents(site, them):
     both = [
         {"kind": kind, "apiVersion": version, "metadata": {"name": site.namespace}, **body}
@@ -189,9 +178,8 @@ def documents(site, them):
 
 def refuses(site):
     probes = documents(site, PROBES)
-    return len(
-        site.kubectl("create", "--dry-run=server", "-o", "name", "-f", "-", stdin=probes, check=False).split()
-    ) < len(PROBES)
+    made = site.kubectl("create", "--dry-run=server", "-o", "name", "-f", "-", stdin=probes, check=False).split()
+    return len(made) < len(PROBES)
 
 
 @pytest.mark.parametrize("who", REFUSALS, ids=lambda who: who.__name__)

@@ -4,6 +4,7 @@ import json
 
 from tests.faults.fault import CHANGED, Fault, annotated
 
+ADMISSION = "admissionregistration.k8s.io/v1"
 MORE = {"cpu": "64", "memory": "900Gi"}
 PINNED = {"rabbitmq": {"nodeSelector": {"node-role.kubernetes.io/control-plane": ""}}}
 
@@ -18,14 +19,27 @@ def _hungry(what):
     return {"rabbitmq": {"resources": {"requests": both, "limits": both}}}
 
 
-def _webhook_without_anybody(site):
-    hook = {
+def created(group, resource):
+    """The rule of a policy or a webhook that is asked when one is made."""
+    return {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [resource]}
+
+
+def only(site):
+    """Of a policy or a webhook that is asked in this namespace alone."""
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site.namespace}}}
+
+
+def unanswered(site, rule):
+    """A webhook at whose address nobody is."""
+    return {
         "name": "policy.fogflow-k8s.test", "failurePolicy": "Fail", "sideEffects": "None", "timeoutSeconds": 1,
-        "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/"},
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": site.namespace}},
-        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+        "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/"}, **only(site), "rules": [rule],
     }  # fmt: skip
-    _apply("ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1", site.namespace, webhooks=[hook])(site)
+
+
+def _webhook_without_anybody(site):
+    hook = unanswered(site, created("", "pods"))
+    _apply("ValidatingWebhookConfiguration", ADMISSION, site.namespace, webhooks=[hook])(site)
 
 
 def _hold(site):

@@ -15,6 +15,8 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from fogflow_k8s.model.podfacts import condition
+
 FUNCTION = {"name": "f1", "task": "count", "image": "docker.io/fogflow/operator:3.2.8", "input": "Temperature",
             "output": "Count"}  # fmt: skip
 DEVICES = ("T1", "T2", "T3")
@@ -151,7 +153,7 @@ class Cell:
 
 def is_ready(obj):
     """Whether Kubernetes calls this pod, or node, ready."""
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in obj["status"].get("conditions", []))
+    return condition(obj, "Ready") == "True"
 
 
 def processes(pod):

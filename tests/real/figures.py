@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rig import UPSTREAM
+
 FILE = Path(__file__).parents[2] / ".work" / "reliability.jsonl"
 MEASURING = "FOGFLOW_K8S_TEST_BARS" in os.environ
 """Whether this run measures (`make reliability`): alone on its machine, every case, every figure held to its bar. The gate takes a sample."""
@@ -79,7 +81,7 @@ _NOTES = {
     ),
     "burst": (
         "The bar of 6 s for p99 is below what two cores need for as many plain pods, whoever asks for them. Upstream's worker launches",
-        "4.8 tasks a second, by its client's own limits.",
+        f"{UPSTREAM} tasks a second, by its client's own limits.",
         "",
     ),
     "load": ("200 requests a second, each on a connection of its own or on kept ones.", ""),
