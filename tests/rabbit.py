@@ -1,16 +1,14 @@
 """A real RabbitMQ on this machine's loopback: the program of the tests' image, in namespaces of its own that end with it."""
 
-import contextlib
 import json
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tarfile
 import time
 from pathlib import Path
 
+from tests.ports import free_port, is_open
 from tests.real import images
 
 USER, PASSWORD = "fogflow", "local-only"
@@ -88,18 +86,3 @@ def _unpack(root):
                     files.extractall(root, filter="tar")
     (root / "tmp").chmod(0o1777)
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
-
-
-def free_port():
-    """One below those that outgoing connections are given: nobody takes it before its program listens."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def is_open(port):
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -15,7 +15,8 @@ from pathlib import Path
 import aio_pika
 
 from tests import waiting
-from tests.rabbit import Rabbit, free_port, is_open
+from tests.ports import free_port, is_open
+from tests.rabbit import Rabbit
 
 ROOT = Path(__file__).parents[1]
 ID = "Worker.001"

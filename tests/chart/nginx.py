@@ -15,6 +15,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.ports import free_port
+
 PROGRAM = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 _LONGEST_START_S = 10.0
 
@@ -65,8 +67,7 @@ def front_door(conf: str, folder: Path) -> Iterator[Door]:
             asked = f"http://{name}.fogflow.svc.cluster.local:{port}"
             assert asked in conf
             conf = conf.replace(asked, f"http://127.0.0.1:{upstream}")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         conf = conf.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace("/tmp/", f"{folder}/")
         conf = conf.replace("/etc/nginx/auth/", f"{folder}/").replace("access_log /dev/stdout;", "access_log off;")
         path = folder / "nginx.conf"

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,15 +14,11 @@ import urllib.request
 import pytest
 
 from tests.chart.shapes import of_kind
+from tests.ports import free_port
 from tests.unit.keeper.stub import Stub
 
 pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx on this machine")
 SHARDS = 3
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """Joining an edge on simulated nodes, with a scripted cloud: what is refused changes nothing."""
 
 import json
-import socket
 import time
 
 import pytest
 
 from fogflow_k8s.model.edge_token import Endpoint, encode
 from tests.clouds import Cloud, token
+from tests.ports import free_port
 
 pytestmark = pytest.mark.cluster
 ADDRESS = "198.51.100.7"
@@ -25,11 +25,6 @@ def refused(site, text, code=10):
     error = site.json("edge", "join", text, "--external-ip", ADDRESS, code=code)["error"]
     assert site.kubectl("get", "namespace", site.namespace, "--ignore-not-found") == ""
     return error
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def test_a_mistyped_a_cut_off_and_a_later_token(site, cloud):

@@ -18,6 +18,8 @@ from pathlib import Path
 import designers
 import pytest
 
+from tests.ports import free_port
+
 SCRIPT = Path(__file__).resolve().parents[3] / "charts/fogflow-chart/files/keeper/gate.py"
 START = b"\x01\x00\x00\x00\x00\x01\xf7\x00\x0a\x00\x0a\x00\x09"  # frame, channel 0, size, Connection.Start
 METRICS = """# TYPE rabbitmq_detailed_queue_consumers gauge
@@ -253,19 +255,14 @@ def test_sigterm_ends_it_at_once(closed_port):
 # -- the designer's ------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+def test_it_opens_when_the_service_leads_to_this_pod_and_leaves_the_port_to_the_program():
+    port = free_port()
+    assert designers.arrive(f"127.0.0.1:{port}").startswith("others find this pod after 0.")
+    socket.create_server(("127.0.0.1", port)).close()
 
 
-def test_it_opens_when_the_service_leads_to_this_pod_and_leaves_the_port_to_the_program(free_port):
-    assert designers.arrive(f"127.0.0.1:{free_port}").startswith("others find this pod after 0.")
-    socket.create_server(("127.0.0.1", free_port)).close()
-
-
-def test_a_service_that_leads_nowhere_costs_its_patience_only(free_port):
-    assert "does not reach itself" in designers.arrive(f"nowhere.invalid:{free_port}", 0.3)
+def test_a_service_that_leads_nowhere_costs_its_patience_only():
+    assert "does not reach itself" in designers.arrive(f"nowhere.invalid:{free_port()}", 0.3)
 
 
 def test_another_pod_that_hears_it_is_not_this_one():

@@ -20,6 +20,7 @@ from fogflow_k8s.sandbox import controlplane, images, network, node
 from fogflow_k8s.sandbox.network import Network
 from fogflow_k8s.sandbox.node import Node
 from fogflow_k8s.sandbox.programs import NODE_PACKAGES
+from tests.ports import free_port
 
 
 def test_no_two_sandboxes_share_an_address():
@@ -146,7 +147,7 @@ def echo():
 def test_the_front_passes_connections_and_cuts_those_of_a_lost_member(tmp_path):
     with contextlib.ExitStack() as stack:
         members = [stack.enter_context(echo()) for _ in range(2)]
-        port = controlplane.free_ports(["front"])["front"]
+        port = free_port()
         backends = [f"127.0.0.1:{member.server_address[1]}" for member in members]
         (tmp_path / "spec.json").write_text(json.dumps({"listen": f"127.0.0.1:{port}", "backends": backends}))
         argv = [sys.executable, "-I", "-S", str(controlplane.FRONT), str(tmp_path / "spec.json")]
