@@ -130,6 +130,25 @@ def test_garbage_is_put_aside_and_the_next_message_is_heard(rig):
     assert "fogflow_worker_garbage_total 2.0" in get(port, "/metrics")
 
 
+def test_the_largest_task_is_served_and_a_larger_one_is_told_and_put_aside(rig, site):
+    """An event of a watch is one line: with a quote in an output's id it has eight characters, four of them in a variable."""
+    port = rig.start_worker()
+    sizes = {"Task.topo.name.large": 120_000, "Task.topo.name.larger": 135_000}
+    for task_id, size in sizes.items():
+        rig.master.say("ADD_TASK", task(task_id, ["Device.1"], Outputs=[{"Type": "Out", "StreamID": '"' * size}]))
+    rig.master.say("ADD_TASK", *tasks(1))
+    large, larger = sizes
+    until(
+        lambda: rig.master.states().get(large) == rig.master.states().get("Task.topo.name.0") == "running", "both run"
+    )
+    assert rig.master.states()[larger].startswith("failed: its 1 inputs and parameters would be 27")
+    assert "fogflow_worker_garbage_total 1.0" in get(port, "/metrics")
+    rig.master.say("ADD_INPUT", flow(large, "Device.2"))
+    until(lambda: len(rig.told()) == 3, "the large one is told of more")
+    assert len(site.get("deployments")["items"]) == 2
+    assert rig.count("watch ended") == 0
+
+
 def a_quota(_site):
     return [("ResourceQuota", "v1", {"spec": {"hard": {"count/deployments.apps": "0"}}})]
 

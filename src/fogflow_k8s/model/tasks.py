@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 Obj = Mapping[str, Any]
@@ -32,6 +32,12 @@ DESIRED = "fogflow-k8s.io/desired"
 
 REASON_LIMIT = 300
 """Characters of a reason that are kept: it travels in every report and stands in a table."""
+NOTES_LIMIT = 256 * 1024
+"""Bytes of all annotations of an object (apimachinery, TotalAnnotationSizeLimitB)."""
+CODE_LIMIT = 1024 * 1024
+"""Bytes of a ConfigMap's data (core validation, MaxSecretSize)."""
+_OTHERS_NOTES = 4096  # room for the reason of a state and for what Kubernetes notes itself
+_LONGEST_SID = "0" * 36
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,21 @@ def became(record: Record) -> dict[str, str]:
         SUBSCRIPTIONS: _compact(record.subscriptions),
         STATUS: _compact({"state": record.status.state, "reason": record.status.reason}),
     }
+
+
+def excess(record: Record, code: str = "") -> str:
+    """Why no object can carry it with its subscriptions, or its function's source; "" when one can."""
+    told = replace(record, subscriptions=dict.fromkeys(record.inputs, _LONGEST_SID))
+    sizes = {
+        f"{len(record.inputs)} inputs and parameters": (
+            sum(len(key) + len(text.encode()) for key, text in notes(told).items()) + _OTHERS_NOTES, NOTES_LIMIT,
+        ),
+        "code": (len(code.encode()), CODE_LIMIT),
+    }  # fmt: skip
+    return next(
+        (f"its {what} would be {size} bytes, and Kubernetes keeps at most {most}" for what, (size, most) in sizes.items() if size > most),
+        "",
+    )  # fmt: skip
 
 
 def read(obj: Obj) -> Record | None:

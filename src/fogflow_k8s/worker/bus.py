@@ -25,7 +25,7 @@ from fogflow_k8s.worker.protocol import EXCHANGE, TASK_KEY, Garbage, Message, en
 Obj = Mapping[str, Any]
 
 DEAD = "fogflow-k8s.dead"
-"""Where deliveries go that are no message; a thousand of them are kept for a day."""
+"""Where deliveries go of which nothing can be made; a thousand of them are kept for a day."""
 AT_ONCE = 64
 DAY_MS = 24 * 3600 * 1000
 DIAL_S = 5
@@ -34,7 +34,7 @@ _TROUBLE = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
 
 
 class Hear(Protocol):
-    """Comes back when the message is kept. `again`: it may have been delivered before."""
+    """Comes back when the message is kept; raises Garbage when it cannot be. `again`: it may have been delivered before."""
 
     async def __call__(self, message: Message, *, again: bool) -> None: ...
 
@@ -131,14 +131,13 @@ class Bus:
             self._handling.add(task)
             task.add_done_callback(self._handling.discard)
         try:
-            message = parse(delivery.body)
+            await self._hear(parse(delivery.body), again=bool(delivery.redelivered))
         except Garbage as error:
             metrics.GARBAGE.inc()
             warn("garbage put aside", why=str(error), key=delivery.routing_key)
             with contextlib.suppress(*_TROUBLE):
                 await delivery.reject(requeue=False)
             return
-        await self._hear(message, again=bool(delivery.redelivered))
         with contextlib.suppress(*_TROUBLE):  # then it comes again, and changes nothing
             await delivery.ack()
 

@@ -26,7 +26,7 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}  # as Go calls them
 
 
 class Garbage(Exception):
-    """It is not a message of FogFlow; its text says why."""
+    """It is no message of FogFlow, or nothing can be made of it; its text says why."""
 
 
 @dataclass(frozen=True)

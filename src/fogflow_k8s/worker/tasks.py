@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fogflow_k8s.model.task_objects import Site
-from fogflow_k8s.model.tasks import STATES, Record, Status, by_age
+from fogflow_k8s.model.tasks import STATES, Record, Status, by_age, excess
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.broker import Listed
 from fogflow_k8s.worker.judge import failed, is_reachable, judge
@@ -24,7 +24,7 @@ from fogflow_k8s.worker.ledger import RUN, Ledger, claim, plan
 from fogflow_k8s.worker.line import Line
 from fogflow_k8s.worker.logs import say, warn
 from fogflow_k8s.worker.observed import Observed
-from fogflow_k8s.worker.protocol import Message, task_info, task_update
+from fogflow_k8s.worker.protocol import Garbage, Message, task_info, task_update
 from fogflow_k8s.worker.subscriptions import Incomplete, Subscriptions
 
 Obj = Mapping[str, Any]
@@ -69,7 +69,10 @@ class Tasks:
         return len(self.ledger.records)
 
     async def hear(self, message: Message, *, again: bool = False) -> None:
-        """Keep what a message asks for; it may be acknowledged then. An API server that is away is waited for."""
+        """Keep what a message asks for; it may be acknowledged then. An API server that is away is waited for.
+
+        Raises Garbage for what no object could carry; the task stays as it was.
+        """
         async with self._alone(message.id):
             self._order = max(time.time_ns(), self._order + 1)
             outcome = self.ledger.outcome(message, time.monotonic(), self._order, again=again)
@@ -81,6 +84,10 @@ class Tasks:
                 self._report(record)
                 self.line.add(record.id)
                 return
+            if why := excess(record, outcome.code):
+                if outcome.note == "new":
+                    self._tell("TASK_UPDATE", task_update(record, failed(why).words))
+                raise Garbage(f"{record.id}: {why}")
             if outcome.note == "new":
                 self._since[record.id] = time.monotonic()
             self._store(record)
@@ -119,11 +126,9 @@ class Tasks:
     async def verify(self) -> None:
         """Compare the broker's subscriptions with ours; what it lost is made anew. Raises BrokerAway."""
         listed = await self._subscriptions.listed()
-        for record in list(self.ledger.records.values()):
-            if (
-                not record.removed and record.id not in self._locks
-            ):  # one that is being changed is compared in the next round
-                await self._verify(record, listed)
+        for task_id in list(self.ledger.records):
+            if task_id not in self._locks:  # one that is being changed is compared in the next round
+                await self._verify(task_id, listed)
 
     @property
     def workload(self) -> int:
@@ -226,8 +231,11 @@ class Tasks:
         self._tell("TASK_UPDATE", task_update(record, "removed"))
         say("gone", task=record.id)
 
-    async def _verify(self, record: Record, listed: Listed) -> None:
-        async with self._alone(record.id):
+    async def _verify(self, task_id: str, listed: Listed) -> None:
+        async with self._alone(task_id):
+            record = self.ledger.records.get(task_id)  # as it is now: ends of others' subscriptions were waited for
+            if record is None or record.removed:
+                return
             found = await self._subscriptions.compare(record, listed)
             if found == dict(record.subscriptions):
                 return
@@ -235,7 +243,7 @@ class Tasks:
             metrics.RESUBSCRIBED.inc(lost)
             say("subscriptions differ at the broker", task=record.id, lost=lost)
             self._store(replace(record, subscriptions=found))
-        self.line.add(record.id)
+        self.line.add(task_id)
 
     def _store(self, record: Record) -> None:
         old = self.ledger.records.get(record.id)

@@ -9,7 +9,7 @@ from fogflow_k8s.model.tasks import DESIRED, STATUS, SUBSCRIPTIONS
 from fogflow_k8s.model.tasks import TASK as KEPT
 from fogflow_k8s.worker import line
 from fogflow_k8s.worker.kube import Refused, Unreachable
-from fogflow_k8s.worker.protocol import parse
+from fogflow_k8s.worker.protocol import Garbage, parse
 from tests.unit.worker.world import Broker, Cluster, World, flow, task
 
 
@@ -30,11 +30,13 @@ def played(*messages, world=None):
     async def play():
         it = world or World()
         await it.start()
-        await it.settled()
-        for each in messages:
-            await it.tasks.hear(message(*each))
+        try:
             await it.settled()
-        await it.stop()
+            for each in messages:
+                await it.tasks.hear(message(*each))
+                await it.settled()
+        finally:
+            await it.stop()
         return it
 
     return asyncio.run(play())
@@ -230,6 +232,28 @@ def test_an_operator_without_an_image_for_this_machine_is_told():
     assert world.bus.of("Task.t.n.1")[-1] == "failed: no image of the operator is for this worker's machine"
 
 
+LONG = [f"urn:ngsi-ld:Device:{n:01000}" for n in range(150)]
+
+
+def test_a_task_that_no_object_can_carry_is_told_and_nothing_of_it_is_kept():
+    world = World()
+    for too_large in (task(inputs=LONG), task(FunctionCode="x" * 1_100_000)):
+        with pytest.raises(Garbage, match=r"Task\.t\.n\.1: its .* would be .* bytes, and Kubernetes keeps at most"):
+            played(("ADD_TASK", too_large), world=world)
+        assert world.bus.of("Task.t.n.1")[-1].startswith("failed: its ")
+        assert (world.tasks.workload, world.cluster.objects["deployments"]) == (0, {})
+
+
+def test_a_task_with_too_many_inputs_goes_on_with_those_that_it_has():
+    world = World()
+    with pytest.raises(Garbage, match="inputs"):
+        played(("ADD_TASK", task()), *[("ADD_INPUT", flow("Task.t.n.1", each)) for each in LONG], world=world)
+    kept = only(world)["metadata"]["annotations"]
+    assert 100 < len(json.loads(kept[SUBSCRIPTIONS])) < len(LONG)
+    assert sum(len(k) + len(v) for k, v in kept.items()) < 256 * 1024
+    assert world.bus.of("Task.t.n.1")[-1] == "running"
+
+
 def test_a_message_is_not_acknowledged_before_it_is_kept():
     async def play():
         cluster = Cluster(iter([Unreachable("away")] * 3))
@@ -279,6 +303,42 @@ def test_a_subscription_that_the_keeper_put_back_is_adopted_and_a_second_one_is_
     world, before = compared(1, lambda held: dict.fromkeys(("restored", "twice"), *held.values()))
     assert world.broker.held == dict.fromkeys(["restored"], *before.values())
     assert dict(world.tasks.ledger.records["Task.0"].subscriptions) == {"Device.1": "restored"}
+
+
+@pytest.mark.parametrize(
+    ("heard", "left"),
+    [
+        (("REMOVE_TASK", {"ID": "Task.1"}), {"Task.0": ["Device.1"]}),
+        (("ADD_INPUT", flow("Task.1", "Device.2")), {"Task.0": ["Device.1"], "Task.1": ["Device.1", "Device.2"]}),
+    ],
+    ids=["removed", "told of more"],
+)
+def test_a_task_that_changes_while_another_is_compared_is_not_put_back(heard, left):
+    async def play():
+        world = World()
+        await world.start()
+        for n in range(2):
+            await world.tasks.hear(message("ADD_TASK", task(f"Task.{n}")))
+        await world.settled()
+        (first, about), _ = world.broker.held.items()
+        world.broker.held = {first: about, "stray": about}  # one too many of the first task, none of the second
+        world.subscriptions._fresh.clear()
+        world.broker.asked, world.broker.go_on = asyncio.Event(), asyncio.Event()
+        verifying = asyncio.create_task(world.tasks.verify())
+        await world.broker.asked.wait()
+        await world.tasks.hear(message(*heard))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        world.broker.go_on.set()
+        await verifying
+        await world.settled()
+        await world.stop()
+        return world
+
+    world = asyncio.run(play())
+    assert world.running() == left
+    assert {r.id: list(r.inputs) for r in world.tasks.ledger.records.values()} == left
+    assert len(world.cluster.objects["deployments"]) == len(left)
 
 
 def test_a_deployment_that_somebody_deleted_is_made_again():

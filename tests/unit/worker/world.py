@@ -111,6 +111,8 @@ class Broker:
 
     def __init__(self, faults=()):
         self.held, self.ids, self.faults, self.outputs = {}, itertools.count(1), iter(faults), []
+        self.asked, self.go_on = asyncio.Event(), asyncio.Event()  # to end a subscription; what that waits for
+        self.go_on.set()
 
     async def subscribe(self, _record, entry, reference):
         self._meet()
@@ -120,6 +122,8 @@ class Broker:
 
     async def unsubscribe(self, sid):
         self._meet()
+        self.asked.set()
+        await self.go_on.wait()
         self.held.pop(sid, None)
 
     async def subscriptions(self):
