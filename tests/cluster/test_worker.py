@@ -53,7 +53,7 @@ def test_tasks_outlive_their_worker(rig, site):
     until(lambda: len(rig.told()) == MANY + 1, "the input that came meanwhile is served")
     rig.master.say("ADD_TASK", *tasks(MANY))  # the designer replays
     until(
-        lambda: len([1 for kind, _, _ in rig.master.heard if kind == "TASK_UPDATE"]) >= 3 * MANY, "a replay is answered"
+        lambda: len([1 for kind, _, _ in rig.master.heard if kind == "TASK_UPDATE"]) >= 4 * MANY, "a replay is answered"
     )
     assert pods(site) == before
     assert len(rig.told()) == MANY + 1

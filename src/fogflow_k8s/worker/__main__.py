@@ -63,7 +63,7 @@ class Worker:
         finally:
             metrics.ACTIVE.set(0)
             if self._session:
-                await self._session.finish()
+                await self._session.finish(ours=self._stop.is_set())
             self._session = None
 
     async def _leave(self) -> None:

@@ -47,7 +47,6 @@ class Bus:
         self._exchange: AbstractExchange | None = None
         self._outbox: dict[tuple[str, str], Obj] = {}
         self._something = asyncio.Event()
-        self._handling: set[asyncio.Task[None]] = set()
         self.consuming = False
 
     def report(self, kind: str, payload: Obj) -> None:
@@ -79,15 +78,6 @@ class Bus:
                 _end_if_told()
             self.consuming, self._exchange, first = False, None, False
             await asyncio.sleep(0.3 + random.random())  # noqa: S311 - spreads the redials of many workers, no secret
-
-    async def drain(self, within_s: float) -> None:
-        """Wait for deliveries that are being handled, and say what is left to say."""
-        if self._handling:
-            await asyncio.wait(self._handling, timeout=within_s)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                while self._outbox and await self._say_some():
-                    pass
 
     async def _once(self, joined: Callable[[], Awaitable[object]], *, first: bool) -> None:
         connection = await aio_pika.connect(f"{self._url}?heartbeat=10", timeout=DIAL_S)
@@ -125,11 +115,8 @@ class Bus:
         return queue
 
     async def _receive(self, delivery: AbstractIncomingMessage) -> None:
-        # called in order, each in a task of its own: `hear` takes its task's place in the line before it first waits
-        task = asyncio.current_task()
-        if task:
-            self._handling.add(task)
-            task.add_done_callback(self._handling.discard)
+        # called in order, each in a task of its own, which ends with the connection: what was not kept then comes again.
+        # `hear` takes its task's place in the line before it first waits
         try:
             await self._hear(parse(delivery.body), again=bool(delivery.redelivered))
         except Garbage as error:

@@ -62,12 +62,12 @@ class Session:
             group.create_task(_every(RESYNC_S, self._resync))
             group.create_task(_every(VERIFY_S, self._verify))
 
-    async def finish(self) -> None:
-        """What was begun is ended, and what is to be said is said; tasks go on running."""
-        await self._bus.drain(5)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(5):
-                await self.tasks.finish()
+    async def finish(self, *, ours: bool) -> None:
+        """Write what is not written yet, when the Lease is still `ours`. Tasks go on running; the next one tells how they are."""
+        if ours:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self.tasks.finish()
         await self._broker.close()
 
     async def drain(self) -> None:

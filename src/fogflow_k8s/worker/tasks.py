@@ -58,12 +58,14 @@ class Tasks:
         self._ids: dict[str, str] = {}  # by hash
         self._plan: dict[str, Status] = {}
         self._since: dict[str, float] = {}  # when an ADD_TASK came that is not served yet
+        self._untold: set[str] = set()  # of a worker before this one, which may not have said how they are
         self._order = 0
 
     async def load(self) -> int:
         """Take up what the cluster keeps; how many tasks. Raises kube.ERRORS."""
         for record in await self._keeping.load():
             self._store(record)
+        self._untold = set(self.ledger.records)
         for task_id in [r.id for r in by_age(self.ledger.records.values())]:
             self.line.add(task_id)
         return len(self.ledger.records)
@@ -202,7 +204,11 @@ class Tasks:
         return replace(record, subscriptions={}, status=wanted)
 
     async def _settle(self, before: Record, after: Record) -> None:
-        """Keep and tell what is new of a task."""
+        """Keep and tell what is new of a task, and whatever it is the first time."""
+        first = after.id in self._untold
+        self._untold.discard(after.id)
+        if first or after.status.words != before.status.words:
+            self._report(after)
         if after == before:
             return
         self._store(after)
@@ -212,8 +218,6 @@ class Tasks:
             say("launched", task=after.id, took_s=round(took_s, 2))
         elif after.status != before.status:
             say(after.status.state, task=after.id, reason=after.status.reason)
-        if after.status.words != before.status.words:
-            self._report(after)
 
     async def _write(self, task_id: str) -> None:
         record = self.ledger.records.get(task_id)

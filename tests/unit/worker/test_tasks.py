@@ -100,7 +100,7 @@ def test_a_replay_changes_nothing_and_is_answered():
     played(("ADD_TASK", task(ServiceIntentID="")), world=world)
     assert (world.running(), json.dumps(world.cluster.objects, sort_keys=True)) == before
     assert len([c for c in world.cluster.calls if c[0] != "LIST"]) == writes
-    assert world.bus.of("Task.t.n.1") == ["running"]
+    assert world.bus.of("Task.t.n.1") == ["running"] * 2, "by the new process unasked, and as the answer"
     assert world.tasks.ledger.records["Task.t.n.1"].task["ServiceIntentID"] == "intent"
 
 
@@ -117,7 +117,9 @@ def test_a_new_process_finds_everything_in_the_cluster_and_touches_no_pod():
     world = played(("ADD_TASK", task("Task.a")), ("ADD_TASK", task("Task.b", FunctionCode="exports.handler = 1")))
     before, subscribed = json.dumps(world.cluster.objects, sort_keys=True), dict(world.broker.held)
     world.cluster.calls.clear()
+    world.bus.said.clear()
     played(world=world)
+    assert [world.bus.of(each) for each in world.tasks.ledger.records] == [["running"], ["running"]], "told, once"
     assert json.dumps(world.cluster.objects, sort_keys=True) == before
     assert world.broker.held == subscribed
     assert {verb for verb, _ in world.cluster.calls} == {"LIST"}
