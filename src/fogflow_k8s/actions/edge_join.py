@@ -21,6 +21,7 @@ from fogflow_k8s.model.values_base import merge
 SECRET = "fogflow-edge"  # noqa: S105 - a Secret's name
 TOKEN, CONNECTIVITY = "fogflow-k8s.io/edge-token", "fogflow-k8s.io/edge-connectivity"
 Connectivity = Literal["direct", "overlay"]
+_SILENT = edge_probe.Seen(broker=False, consumers=0, marked=False)
 _KINDS = {"truncated": "FK-6103", "mistyped": "FK-6102", "version": "FK-6110"}
 
 
@@ -82,7 +83,7 @@ def join(op: Operation, wanted: Wanted) -> Joined:
     url = f"http://{address}:{_port(request.values)}"
     if outcome.exit_code or op.simulated:
         return Joined(outcome, token.site, url)
-    edge_probe.mark(token)
+    _mark(op, token, ours=ours)
     return Joined(outcome, token.site, url, _wait(op, token, wanted.timeout_s))
 
 
@@ -129,19 +130,46 @@ def _own_address(op: Operation) -> str:
     )
 
 
+def _mark(op: Operation, token: Token, *, ours: bool) -> None:
+    """Note at the cloud that we have joined. Raises EdgeRefused when another did while this edge was installed."""
+    try:
+        first = edge_probe.mark(token)
+    except OSError as error:
+        raise EdgeRefused(
+            "FK-6111",
+            f"the edge is installed, and the cloud does not answer any more: {error}",
+            hint="join once more with the same token",
+            exit_code=30,
+        ) from error
+    if not first and not ours:
+        raise EdgeRefused(
+            "FK-6104",
+            f"another cluster or installation has joined as site {token.site} with this token meanwhile; both would share its queue",
+            hint=f"here: fogflow-k8s edge leave -n {op.namespace}; then join with a token of its own",
+            exit_code=30,
+        )
+
+
+def _look(token: Token) -> edge_probe.Seen:
+    """What the cloud sees; nothing while it does not answer: a link may be lost for a moment."""
+    try:
+        return edge_probe.look(token)
+    except OSError:
+        return _SILENT
+
+
 def _wait(op: Operation, token: Token, timeout_s: float) -> edge_probe.Seen:
     """Until the cloud sees both halves. Raises EdgeRefused with the half that is missing."""
     op.report.step("waiting until the cloud sees the edge's broker and worker")
     try:
         return wait_for(
             "the cloud's view",
-            lambda: edge_probe.look(token),
+            lambda: _look(token),
             lambda seen: seen.broker and seen.consumers > 0,
             timeout_s=timeout_s, every_s=1.0, clock=op.clock,
         )  # fmt: skip
     except WaitTimeout as error:
-        seen = error.last
-        missing = _missing(seen) if isinstance(seen, edge_probe.Seen) else "the cloud did not answer"
+        missing = _missing(error.last) if isinstance(error.last, edge_probe.Seen) else ""
         raise EdgeRefused(
             "FK-6111",
             f"the edge is installed, and after {timeout_s:g} s {missing}",
@@ -151,6 +179,8 @@ def _wait(op: Operation, token: Token, timeout_s: float) -> edge_probe.Seen:
 
 
 def _missing(seen: edge_probe.Seen) -> str:
+    if seen is _SILENT:
+        return "the cloud did not answer"
     broker = [] if seen.broker else ["the cloud's discovery does not list its broker"]
     worker = [] if seen.consumers else ["its worker does not listen at the cloud's RabbitMQ"]
     return " and ".join([*broker, *worker])

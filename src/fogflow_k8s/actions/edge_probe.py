@@ -39,10 +39,14 @@ def look(token: Token, *, timeout_s: float = TIMEOUT_S) -> Seen:
     return Seen(f"Broker.{token.site}" in _ids(brokers), sum(counts), marked)
 
 
-def mark(token: Token) -> None:
-    """Note at the cloud that the token was used; a queue that nobody uses. Raises OSError."""
+def mark(token: Token) -> bool:
+    """Note at the cloud that the token was used; a queue that nobody uses. False: somebody has. Raises OSError."""
+    queue = mark_of(token.site, token.id)
     with _log_in(token, TIMEOUT_S) as session:
-        session.make(mark_of(token.site, token.id))
+        if session.consumers(queue) is not None:
+            return False
+        session.make(queue)
+        return True
 
 
 def require(token: Token, now: datetime, *, ours: bool, timeout_s: float = TIMEOUT_S) -> None:

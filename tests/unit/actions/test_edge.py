@@ -65,10 +65,39 @@ def test_both_halves_are_waited_for(cloud):
     assert edge_join._wait(op, token(cloud), 5) == edge_probe.Seen(broker=True, consumers=1, marked=False)
 
 
-def test_a_join_leaves_its_mark(cloud):
-    one = token(cloud)
-    edge_probe.mark(one)
+def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(cloud, monkeypatch):
+    answers = iter([OSError("no route to host"), edge_probe.Seen(broker=True, consumers=1, marked=True)])
+
+    def look(_):
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(edge_probe, "look", look)
+    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
+    assert edge_join._wait(op, token(cloud), 5).consumers == 1
+
+
+def test_a_cloud_that_is_gone_is_told(cloud):
+    cloud.close()
+    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
+    with pytest.raises(EdgeRefused, match="after 5 s the cloud did not answer") as caught:
+        edge_join._wait(op, token(cloud), 5)
+    assert (caught.value.id, caught.value.exit_code) == ("FK-6111", 30)
+    with pytest.raises(EdgeRefused, match="does not answer any more"):
+        edge_join._mark(op, token(cloud), ours=False)
+
+
+def test_a_join_leaves_its_mark_and_a_second_one_meanwhile_is_told(cloud):
+    one, op = token(cloud), SimpleNamespace(namespace="fogflow-edge")
+    edge_join._mark(op, one, ours=False)
     assert mark_of("002", one.id) in cloud.queues
+    edge_join._mark(op, one, ours=True)
+    with pytest.raises(EdgeRefused, match="another cluster or installation has joined as site 002") as caught:
+        edge_join._mark(op, one, ours=False)
+    assert (caught.value.id, caught.value.exit_code) == ("FK-6104", 30)
+    assert "edge leave -n fogflow-edge" in caught.value.hint
 
 
 def way(inbound, outbound, connectivity="direct"):
