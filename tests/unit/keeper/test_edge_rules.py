@@ -3,6 +3,7 @@
 import pytest
 from cell import Pod
 from edge_rules import BROKER, WORKER, EdgeMemory, EdgeSeen, decide, report
+from restore import RESTORE_TRIES, SHRUNK_S
 
 ENTITY, SUBSCRIPTION = "e:Room1", "s:{}"
 HELD = {ENTITY: {"entityId": {"id": "Room1"}}, SUBSCRIPTION: {}}
@@ -67,10 +68,40 @@ def test_a_broker_that_restarted_gets_back_what_it_held():
     assert decide(seen(pods=pods(broker="b/1")), memory, 6) == []
 
 
-def test_a_broker_that_holds_less_by_itself_is_believed():
+def test_what_could_not_be_put_back_is_tried_again_and_not_for_ever():
+    memory = EdgeMemory()
+    decide(seen(), memory, 0)
+    empty = seen(pods=pods(broker="b/1"), held={})
+    assert [mend[:2] for mend in over(memory, empty, 60, 3)] == [("restore", [ENTITY, SUBSCRIPTION])] * RESTORE_TRIES
+    assert decide(seen(pods=pods(broker="b/2")), memory, 70) == [], "the next process has its own tries"
+    assert memory.tries == 0
+
+
+def test_a_restart_that_the_kubelet_tells_of_late_loses_nothing():
     memory = EdgeMemory()
     decide(seen(), memory, 0)
     assert decide(seen(held={}), memory, 3) == []
+    (mend,) = decide(seen(pods=pods(broker="b/1"), held={}), memory, 6)
+    assert mend[:2] == ("restore", [ENTITY, SUBSCRIPTION])
+
+
+def test_a_broker_on_its_way_out_does_not_answer_for_the_next_one():
+    memory = EdgeMemory()
+    decide(seen(), memory, 0)
+    both = {**pods(broker="b2/0"), BROKER: (*pods(broker="b2/0")[BROKER], Pod("edge-broker-0", "b/0", deleting=True))}
+    assert decide(seen(pods=both), memory, 3) == []
+    (mend,) = decide(seen(pods=pods(broker="b2/0"), held={}), memory, 6)
+    assert mend[0] == "restore"
+    stuck = EdgeMemory(snapshot=dict(HELD), known="b/0")
+    assert {mend[0] for mend in over(stuck, seen(pods=both, held={}), 30)} == {"restore"}, (
+        "one that never ends holds up nothing"
+    )
+
+
+def test_a_broker_that_holds_less_by_itself_is_believed():
+    memory = EdgeMemory()
+    decide(seen(), memory, 0)
+    assert over(memory, seen(held={}), SHRUNK_S + 1, 3) == []
     assert memory.snapshot == {}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from cell import DESIGNER, DISCOVERY, Action, Memory, Seen
 from signs import complete, lasted
 
@@ -29,10 +32,7 @@ def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
         snapshot = memory.snapshot[name]
         missing = snapshot.keys() - held.keys()
         if memory.known.get(name) == pod.identity:
-            patience = SHRUNK_S if len(missing) * 2 > len(snapshot) else GONE_S
-            gone = {key: memory.gone[name].get(key, now) for key in missing}
-            memory.gone[name] = {key: since for key, since in gone.items() if now - since < patience}
-            memory.snapshot[name] = {**{key: snapshot[key] for key in memory.gone[name]}, **held}
+            memory.snapshot[name], memory.gone[name] = learned(snapshot, held, memory.gone[name], now)
         elif not missing or memory.tried.get(f"restore {name}", (0, 0.0))[0] >= RESTORE_TRIES:
             memory.known[name] = pod.identity
             memory.tried.pop(f"restore {name}", None)
@@ -40,6 +40,17 @@ def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
             why = f"its process is new and lacks {len(missing)} of {len(snapshot)}"
             actions.append(Action("restore", name, why, names=tuple(sorted(missing))))
     return actions
+
+
+def learned(
+    snapshot: Mapping[str, Any], held: Mapping[str, Any], gone: Mapping[str, float], now: float
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """What a process holds, with what it seems to have lost a moment ago; and since when it lacks that."""
+    missing = snapshot.keys() - held.keys()
+    patience = SHRUNK_S if len(missing) * 2 > len(snapshot) else GONE_S
+    since = {key: gone.get(key, now) for key in missing}
+    lately = {key: at for key, at in since.items() if now - at < patience}
+    return {**{key: snapshot[key] for key in lately}, **held}, lately
 
 
 def _speaks(seen: Seen, memory: Memory, name: str, now: float) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cell import Pod
+from restore import EXIT_S, RESTORE_TRIES, learned
 
 BROKER, WORKER = "edge-broker", "edge-worker"
 DEAF_S = 15.0
@@ -46,6 +47,10 @@ class EdgeMemory:
     """What the broker held when it was last complete."""
     known: str = ""
     """The broker's identity then."""
+    gone: dict[str, float] = field(default_factory=dict)
+    """What it seems to have lost since, and since when."""
+    tries: int = 0
+    """How often its state was put back into the process that is there now."""
     worked: bool = False
     """Everything was well once."""
     since: dict[str, float] = field(default_factory=dict)
@@ -59,19 +64,25 @@ Mend = tuple[str, Any, str]
 
 def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     """What to do now. `memory` is brought up to date."""
-    return [*_broker(seen, memory), *_unregistered(seen, memory, now), *_worker(seen, memory, now)]
+    return [*_broker(seen, memory, now), *_unregistered(seen, memory, now), *_worker(seen, memory, now)]
 
 
-def _broker(seen: EdgeSeen, memory: EdgeMemory) -> list[Mend]:
+def _broker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
+    """What a new process lacks is put back, until it is there; a kubelet may tell of the new process after it was heard."""
     identity = seen.identity(BROKER)
-    if seen.held is None or not identity:
+    ending = any(pod.deleting for pod in seen.pods.get(BROKER, ()))
+    ended = _lasted(memory, "overlap", ending, now, EXIT_S)
+    if seen.held is None or not identity or (ending and not ended):  # the one that ends may be who answers
         return []
-    if memory.known and memory.known != identity:
-        missing = sorted(memory.snapshot.keys() - seen.held.keys())
+    missing = sorted(memory.snapshot.keys() - seen.held.keys())
+    if memory.known in {"", identity}:
         memory.known = identity
-        if missing:
-            return [("restore", missing, f"the broker restarted without {len(missing)} entities and subscriptions")]
-    memory.known, memory.snapshot = identity, dict(seen.held)
+        memory.snapshot, memory.gone = learned(memory.snapshot, seen.held, memory.gone, now)
+    elif not missing or memory.tries >= RESTORE_TRIES:
+        memory.known, memory.tries, memory.gone = identity, 0, {}
+    else:
+        memory.tries += 1
+        return [("restore", missing, f"the broker restarted without {len(missing)} entities and subscriptions")]
     return []
 
 
