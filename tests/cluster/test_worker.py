@@ -1,14 +1,16 @@
 """Our worker against a real API server and a real RabbitMQ; the task pods are simulated, so nobody answers in them."""
 
+import asyncio
 import json
 import signal
 import time
 import urllib.request
 
+import aio_pika
 import pytest
 
 from tests.faults.simulated import ADMISSION, created, only, unanswered
-from tests.rig import Rig, until
+from tests.rig import ID, Rig, until
 from tests.unit.worker.world import flow, task
 
 pytestmark = pytest.mark.cluster
@@ -93,6 +95,27 @@ def test_what_is_sent_while_the_worker_is_away_is_kept_by_the_bus_through_its_ow
     rig.start_worker()
     all_run(rig, 5)
     assert len(pods(site)) == 5
+
+
+def test_what_is_delivered_again_and_again_is_not_put_aside(rig):
+    """A link that is lost each time before the API server has answered."""
+    rig.start_worker()
+    rig.kill("worker")
+    rig.master.say("ADD_TASK", *tasks(1))
+
+    async def take_and_hang_up():
+        connection = await aio_pika.connect(rig.rabbit.url)
+        async with connection:
+            queue = await (await connection.channel()).get_queue(f"fogflow-k8s.{ID}", ensure=False)
+            taken = asyncio.get_running_loop().create_future()
+            await queue.consume(taken.set_result)
+            return (await asyncio.wait_for(taken, 60)).headers
+
+    for _ in range(25):
+        headers = asyncio.run(take_and_hang_up())
+    assert headers["x-delivery-count"] == 24
+    rig.start_worker()
+    all_run(rig, 1)
 
 
 def test_a_broker_that_lost_everything_is_told_again(rig):

@@ -28,6 +28,8 @@ DEAD = "fogflow-k8s.dead"
 """Where deliveries go of which nothing can be made; a thousand of them are kept for a day."""
 AT_ONCE = 64
 DAY_MS = 24 * 3600 * 1000
+NO_LIMIT = 2**31 - 1
+"""RabbitMQ 4 puts aside what it has delivered twenty times, also where only the connection was lost each time."""
 DIAL_S = 5
 LOOK_EVERY_S = 5
 _TROUBLE = (aio_pika.exceptions.AMQPError, OSError, TimeoutError, RuntimeError)
@@ -109,7 +111,7 @@ class Bus:
         kept: dict[str, Any] = {"x-max-length": 1000, "x-message-ttl": DAY_MS}
         await channel.declare_queue(DEAD, durable=True, arguments=kept, timeout=DIAL_S)
         ours: dict[str, Any] = {"x-queue-type": "quorum", "x-single-active-consumer": True, "x-expires": DAY_MS,
-                                "x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}  # fmt: skip
+                                "x-delivery-limit": NO_LIMIT, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}  # fmt: skip
         queue = await channel.declare_queue(self._queue_name, durable=True, arguments=ours, timeout=DIAL_S)
         await queue.bind(EXCHANGE, f"{self._id}.*", timeout=DIAL_S)
         return queue
@@ -119,9 +121,10 @@ class Bus:
         # `hear` takes its task's place in the line before it first waits
         try:
             await self._hear(parse(delivery.body), again=bool(delivery.redelivered))
-        except Garbage as error:
+        except Exception as error:  # noqa: BLE001 - a fault of ours would hold its place in the window for ever
             metrics.GARBAGE.inc()
-            warn("garbage put aside", why=str(error), key=delivery.routing_key)
+            why = str(error) if isinstance(error, Garbage) else f"a fault of the worker's: {error!r}"
+            warn("garbage put aside", why=why, key=delivery.routing_key)
             with contextlib.suppress(*_TROUBLE):
                 await delivery.reject(requeue=False)
             return

@@ -1,10 +1,11 @@
-"""The worker's place on the bus when the connection is lost while something is said. The real bus is in tests/cluster."""
+"""The worker's place on the bus: what becomes of each delivery, and a connection that is lost. The real bus is in tests/cluster."""
 
 import asyncio
 
 import pytest
 
 from fogflow_k8s.worker.bus import Bus
+from fogflow_k8s.worker.protocol import Garbage
 
 
 class Lost:
@@ -73,3 +74,39 @@ def test_a_connection_that_is_lost_at_once_is_dialled_again(monkeypatch):
     monkeypatch.setattr("fogflow_k8s.worker.bus.random.random", lambda: 0)
     assert asyncio.run(play())
     assert dialled == [True, False, False]
+
+
+class Delivery:
+    """One message from the bus; `end` is what became of it."""
+
+    routing_key, redelivered = "Worker.001.", False
+
+    def __init__(self, body):
+        self.body, self.end = body, ""
+
+    async def ack(self):
+        self.end = "ack"
+
+    async def reject(self, *, requeue):
+        self.end = "back" if requeue else "aside"
+
+
+@pytest.mark.parametrize(
+    ("body", "trouble", "end"),
+    [
+        (b'{"Type":"REMOVE_TASK","PayLoad":{"ID":"1"}}', None, "ack"),
+        (b"{", None, "aside"),
+        (b'{"Type":"REMOVE_TASK","PayLoad":{"ID":"1"}}', Garbage("too large"), "aside"),
+        (b'{"Type":"REMOVE_TASK","PayLoad":{"ID":"1"}}', KeyError("a fault"), "aside"),
+    ],
+    ids=["kept", "no message", "of no use", "a fault of ours"],
+)
+def test_every_delivery_has_an_end(body, trouble, end):
+    async def hear(_message, *, again):
+        assert not again
+        if trouble:
+            raise trouble
+
+    delivery = Delivery(body)
+    asyncio.run(Bus("amqp://nobody", "Worker.001", "queue", hear)._receive(delivery))
+    assert delivery.end == end
