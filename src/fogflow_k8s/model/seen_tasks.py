@@ -120,7 +120,9 @@ def _state(obj: Obj, notes: Obj, found: Sequence[Cause], *, ready: bool) -> tupl
         return "removed", reason or "it is on its way out", ""
     if state in STATES:
         lost = "its pod is not ready, and the worker has not said so yet" if state == "running" and not ready else ""
-        return state, reason or why or lost, "" if ready else id_
+        # what keeps a start is written down some seconds late; the pod tells at once
+        said_of_it = why or reason if state == "pending" else reason or why
+        return state, said_of_it or lost, "" if ready else id_
     if (obj.get("spec") or {}).get("replicas") == 0:
         return "paused", "scaled to no pod", ""
     if ready:
