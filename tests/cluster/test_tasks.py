@@ -18,7 +18,7 @@ def tasks(site):
     site.make_namespace()
     namespace = f"{site.namespace}-tasks"
     site.kubectl("create", "namespace", namespace)
-    stuck = ours("Task.f2.count.7", "pending", reason="no node has room", topology="f2")
+    stuck = ours("Task.f2.count.7", "pending", reason="starting", topology="f2")
     stuck["spec"]["template"]["spec"]["nodeSelector"] = {"nowhere": "true"}
     made = [ours(), upstreams(), stuck]
     for obj in made:
@@ -32,7 +32,7 @@ def tasks(site):
 
 
 @pytest.mark.usefixtures("tasks")
-def test_the_list_says_what_each_worker_wrote_down(site):
+def test_the_list_says_what_each_worker_wrote_down_and_what_a_pod_waits_for(site):
     said = site.json("task", "list")
     assert (said["namespace"], said["unknown"]) == (f"{site.namespace}-tasks", 1)
     both, stuck = (
@@ -46,7 +46,11 @@ def test_the_list_says_what_each_worker_wrote_down(site):
         ("Task.f1.count.123", "running", True, 0),
     ]
     assert all(len(t["pods"]) == 1 and t["created"] for t in both)
-    assert (stuck["state"], stuck["reason"], stuck["cause"]) == ("pending", "no node has room", "FK-3005")
+    assert (stuck["state"], stuck["reason"], stuck["cause"]) == (
+        "pending",
+        "no node matches its selector or affinity",
+        "FK-3005",
+    )
     table = site.run("task", "list", "-o", "wide")
     assert "FK-3005" in table
     assert "of upstream's worker: 1 of 3 tasks" in table
@@ -54,7 +58,7 @@ def test_the_list_says_what_each_worker_wrote_down(site):
 
 def test_a_task_that_has_not_started_has_no_log(site, tasks):
     site.run("task", "logs", "Task.f2.count.7", code=40)
-    assert "Task.f2.count.7 has no log: it is pending: no node has room" in site.stderr
+    assert "Task.f2.count.7 has no log: it is pending: no node matches its selector" in site.stderr
     assert "fogflow-k8s explain FK-3005" in site.stderr
     site.run("task", "logs", tasks[2]["metadata"]["name"], code=40)
 

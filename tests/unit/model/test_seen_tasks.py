@@ -48,7 +48,12 @@ def test_a_dot_in_a_name_makes_the_parts_of_the_id_unknown():
         ({"state": "running"}, True, "", ("running", "", "")),
         ({"state": "pending"}, False, "ImagePullBackOff", ("pending", "image", "FK-4001")),
         ({"state": "pending", "reason": "starting"}, False, "ImagePullBackOff", ("pending", "image", "FK-4001")),
-        ({"state": "pending", "reason": "the worker is full (5)"}, False, "", ("pending", "the worker is full (5)", "")),
+        (
+            {"state": "pending", "reason": "the worker is full (5)"},
+            False,
+            "",
+            ("pending", "the worker is full (5)", ""),
+        ),
         ({"state": "failed", "reason": "no image"}, False, "", ("failed", "no image", "")),
         ({"state": "paused", "reason": "Task.x has priority"}, False, "", ("paused", "Task.x has priority", "")),
         ({"state": "running"}, False, "", ("running", "its pod is not ready, and the worker has not said so yet", "")),
