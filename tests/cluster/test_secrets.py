@@ -106,6 +106,7 @@ def plant_after(site, canaries):
     site.kubectl(
         "set", "env", "deployment/rabbitmq", f"HOME={canaries['edited']}"
     )  # drift of a field that is the chart's
+    site.kubectl("rollout", "status", "deployment/master", "--timeout=120s")  # between its two pods there is none
     pod = site.get("pods", "-l", "app.kubernetes.io/component=master")["items"][0]["metadata"]
     event = {
         "apiVersion": "v1", "kind": "Event", "metadata": {"name": "planted"}, "type": "Warning", "reason": "FailedMount",
