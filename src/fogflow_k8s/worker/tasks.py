@@ -86,7 +86,7 @@ class Tasks:
                 self._report(record)
                 self.line.add(record.id)
                 return
-            if why := excess(record, outcome.code):
+            if not record.removed and (why := excess(record, outcome.code)):
                 if outcome.note == "new":
                     self._tell("TASK_UPDATE", task_update(record, failed(why).words))
                 raise Garbage(f"{record.id}: {why}")
@@ -231,6 +231,7 @@ class Tasks:
         self.ledger.drop(record.id)
         self._ids.pop(record.hash, None)
         self._since.pop(record.id, None)
+        self._untold.discard(record.id)
         self._replan()
         self._tell("TASK_UPDATE", task_update(record, "removed"))
         say("gone", task=record.id)

@@ -256,6 +256,13 @@ def test_a_task_with_too_many_inputs_goes_on_with_those_that_it_has():
     assert world.bus.of("Task.t.n.1")[-1] == "running"
 
 
+def test_a_task_that_became_too_large_for_this_version_can_be_removed(monkeypatch):
+    world = played(("ADD_TASK", task()))
+    monkeypatch.setattr("fogflow_k8s.model.tasks.NOTES_LIMIT", 10)
+    played(("REMOVE_TASK", {"ID": "Task.t.n.1"}), world=world)
+    assert (world.running(), world.bus.of("Task.t.n.1")[-1]) == ({}, "removed")
+
+
 def test_a_message_is_not_acknowledged_before_it_is_kept():
     async def play():
         cluster = Cluster(iter([Unreachable("away")] * 3))
@@ -325,7 +332,8 @@ def test_a_task_that_changes_while_another_is_compared_is_not_put_back(heard, le
         (first, about), _ = world.broker.held.items()
         world.broker.held = {first: about, "stray": about}  # one too many of the first task, none of the second
         world.subscriptions._fresh.clear()
-        world.broker.asked, world.broker.go_on = asyncio.Event(), asyncio.Event()
+        world.broker.asked.clear()
+        world.broker.go_on.clear()
         verifying = asyncio.create_task(world.tasks.verify())
         await world.broker.asked.wait()
         await world.tasks.hear(message(*heard))
