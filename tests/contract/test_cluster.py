@@ -1,12 +1,11 @@
 """The Kubernetes adapter against a server that answers as real ones do on bad days."""
 
-import socket
-
 import pytest
 
 from fogflow_k8s.adapters.cluster import Conflict, Invalid, KubeCluster, NotFound, path_of
 from fogflow_k8s.adapters.kubeconfig import Access, load
 from fogflow_k8s.errors import ClusterError, UsageError
+from tests.ports import free_port
 
 from .conftest import configuration
 
@@ -66,11 +65,8 @@ def test_a_slow_server_ends_in_a_typed_error(stub, cluster):
 
 
 def test_nobody_listening():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with pytest.raises(ClusterError, match="cannot be reached") as caught:
-        _ = KubeCluster(Access("x", f"http://127.0.0.1:{port}", configuration())).version
+        _ = KubeCluster(Access("x", f"http://127.0.0.1:{free_port()}", configuration())).version
     assert "kubectl" in caught.value.hint
 
 

@@ -138,17 +138,16 @@ def became(record: Record) -> dict[str, str]:
 
 def excess(record: Record, code: str = "") -> str:
     """Why no object can carry it with its subscriptions, or its function's source; "" when one can."""
-    told = replace(record, subscriptions=dict.fromkeys(record.inputs, _LONGEST_SID))
-    sizes = {
-        f"{len(record.inputs)} inputs and parameters": (
-            sum(len(key) + len(text.encode()) for key, text in notes(told).items()) + _OTHERS_NOTES, NOTES_LIMIT,
-        ),
-        "code": (len(code.encode()), CODE_LIMIT),
-    }  # fmt: skip
-    return next(
-        (f"its {what} would be {size} bytes, and Kubernetes keeps at most {most}" for what, (size, most) in sizes.items() if size > most),
-        "",
-    )  # fmt: skip
+    inputs = record.inputs
+    told = replace(record, subscriptions=dict.fromkeys(inputs, _LONGEST_SID))
+    noted = sum(len(key) + len(text.encode()) for key, text in notes(told).items()) + _OTHERS_NOTES
+    for what, size, most in (
+        (f"{len(inputs)} inputs and parameters", noted, NOTES_LIMIT),
+        ("code", len(code.encode()), CODE_LIMIT),
+    ):
+        if size > most:
+            return f"its {what} would be {size} bytes, and Kubernetes keeps at most {most}"
+    return ""
 
 
 def read(obj: Obj) -> Record | None:

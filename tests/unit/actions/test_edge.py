@@ -35,6 +35,12 @@ class Clock:
 
 
 @pytest.fixture
+def joining():
+    """As much of an Operation as waiting for the cloud's view needs."""
+    return SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
+
+
+@pytest.fixture
 def cloud():
     it = Cloud()
     yield it
@@ -49,23 +55,21 @@ def cloud():
         (False, 0, "does not list its broker and its worker does not listen"),
     ],
 )
-def test_the_half_that_is_missing_is_named(cloud, broker, consumers, says):
+def test_the_half_that_is_missing_is_named(joining, cloud, broker, consumers, says):
     cloud.queues["Worker.002"] = consumers
     if broker:
         cloud.brokers["Broker.002"] = {}
-    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
     with pytest.raises(EdgeRefused, match=says) as caught:
-        edge_join._wait(op, token(cloud), 5)
+        edge_join._wait(joining, token(cloud), 5)
     assert (caught.value.id, caught.value.exit_code) == ("FK-6111", 30)
 
 
-def test_both_halves_are_waited_for(cloud):
+def test_both_halves_are_waited_for(joining, cloud):
     cloud.brokers["Broker.002"], cloud.queues["fogflow-k8s.Worker.002"] = {}, 1
-    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
-    assert edge_join._wait(op, token(cloud), 5) == edge_probe.Seen(broker=True, consumers=1, marked=False)
+    assert edge_join._wait(joining, token(cloud), 5) == edge_probe.Seen(broker=True, consumers=1, marked=False)
 
 
-def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(cloud, monkeypatch):
+def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(joining, cloud, monkeypatch):
     answers = iter([OSError("no route to host"), edge_probe.Seen(broker=True, consumers=1, marked=True)])
 
     def look(_):
@@ -75,18 +79,16 @@ def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(cloud, monkey
         return answer
 
     monkeypatch.setattr(edge_probe, "look", look)
-    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
-    assert edge_join._wait(op, token(cloud), 5).consumers == 1
+    assert edge_join._wait(joining, token(cloud), 5).consumers == 1
 
 
-def test_a_cloud_that_is_gone_is_told(cloud):
+def test_a_cloud_that_is_gone_is_told(joining, cloud):
     cloud.close()
-    op = SimpleNamespace(report=Silent(), clock=Clock(), namespace="fogflow")
     with pytest.raises(EdgeRefused, match="after 5 s the cloud did not answer") as caught:
-        edge_join._wait(op, token(cloud), 5)
+        edge_join._wait(joining, token(cloud), 5)
     assert (caught.value.id, caught.value.exit_code) == ("FK-6111", 30)
     with pytest.raises(EdgeRefused, match="does not answer any more"):
-        edge_join._mark(op, token(cloud), ours=False)
+        edge_join._mark(joining, token(cloud), ours=False)
 
 
 def test_a_join_leaves_its_mark_and_a_second_one_meanwhile_is_told(cloud):

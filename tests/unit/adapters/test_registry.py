@@ -1,7 +1,6 @@
 """What registries answer, the odd answers first: every message says who, what, why and what to do."""
 
 import base64
-import socket
 import urllib.parse
 
 import pytest
@@ -11,6 +10,7 @@ from fogflow_k8s.adapters.logins import Login
 from fogflow_k8s.adapters.registry import Headroom
 from fogflow_k8s.adapters.registry_http import is_loopback
 from fogflow_k8s.model.image import HUB, digest_of, parse
+from tests.ports import free_port
 from tests.unit.registry import INDEX, Stub, bearer, certificate, index, serving, slow
 
 BROKER = "fogflow/broker:1"
@@ -147,11 +147,9 @@ def test_a_registry_that_is_slow_is_waited_for_once(stub):
 
 
 def test_nobody_listens():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(registry_refusals.Unreachable, match="Connection refused") as told:
-            registry_of(host).ping()
+    host = f"127.0.0.1:{free_port()}"
+    with pytest.raises(registry_refusals.Unreachable, match="Connection refused") as told:
+        registry_of(host).ping()
     assert f"curl -v http://{host}/v2/" in told.value.hint
 
 

@@ -86,9 +86,7 @@ def bus(answer):
 
 @pytest.fixture
 def closed_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    return f"127.0.0.1:{port}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def test_rabbitmq_gets_one_user_who_administers_nothing():

@@ -30,10 +30,11 @@ def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
         if pod is None or held is None or not _speaks(seen, memory, name, now):
             continue
         snapshot = memory.snapshot[name]
-        missing = snapshot.keys() - held.keys()
         if memory.known.get(name) == pod.identity:
             memory.snapshot[name], memory.gone[name] = learned(snapshot, held, memory.gone[name], now)
-        elif not missing or memory.tried.get(f"restore {name}", (0, 0.0))[0] >= RESTORE_TRIES:
+            continue
+        missing = snapshot.keys() - held.keys()
+        if not missing or memory.tried.get(f"restore {name}", (0, 0.0))[0] >= RESTORE_TRIES:
             memory.known[name] = pod.identity
             memory.tried.pop(f"restore {name}", None)
         elif name == DISCOVERY or complete(seen, memory, DISCOVERY):  # the broker registers what it gets back there

@@ -74,16 +74,16 @@ def _broker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     ended = _lasted(memory, "overlap", ending, now, EXIT_S)
     if seen.held is None or not identity or (ending and not ended):  # the one that ends may be who answers
         return []
-    missing = sorted(memory.snapshot.keys() - seen.held.keys())
     if memory.known in {"", identity}:
         memory.known = identity
         memory.snapshot, memory.gone = learned(memory.snapshot, seen.held, memory.gone, now)
-    elif not missing or memory.tries >= RESTORE_TRIES:
+        return []
+    missing = sorted(memory.snapshot.keys() - seen.held.keys())
+    if not missing or memory.tries >= RESTORE_TRIES:
         memory.known, memory.tries, memory.gone = identity, 0, {}
-    else:
-        memory.tries += 1
-        return [("restore", missing, f"the broker restarted without {len(missing)} entities and subscriptions")]
-    return []
+        return []
+    memory.tries += 1
+    return [("restore", missing, f"the broker restarted without {len(missing)} entities and subscriptions")]
 
 
 def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
