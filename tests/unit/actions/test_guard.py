@@ -1,0 +1,165 @@
+"""What a deploy refuses without a word of the user: another cluster, another kind of release, a loss."""
+
+import json
+
+import pytest
+
+from fogflow_k8s.actions import guard
+from fogflow_k8s.actions.work import Login
+from fogflow_k8s.errors import OperationFailed, Refused
+from tests.unit.actions.release import EDGE_CHART, HOME, ended
+
+OTHER = "uid-of-another"
+LOGIN = Login("fogflow-edge", "a-password-of-the-cloud")
+SHARDS = {"broker": {"shards": 2}}
+
+
+@pytest.fixture
+def known(tmp_path):
+    """Reads the file of known clusters; {} when there is none."""
+    path = tmp_path / "state" / "clusters.json"
+    return lambda: json.loads(path.read_text()) if path.exists() else {}
+
+
+def nothing_changed(world):
+    return (world.cluster.writes, world.programs.verbs()) == ([], [])
+
+
+def test_a_deploy_notes_the_cluster_of_its_configuration_for_this_user_alone(world, known, tmp_path):
+    config = tmp_path / "config.json"
+    world.deploy(config=config)
+    here = {"uid": world.cluster.uid, "context": "test", "server": "https://test"}
+    assert known() == {f"{config}|{HOME}|fogflow": here}
+    assert (tmp_path / "state" / "clusters.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_other_cluster_is_refused_before_anything_is_asked_of_helm(deployed):
+    deployed.cluster.uid = OTHER
+    with pytest.raises(
+        Refused, match=rf"last deployed to cluster uid-of-kube-system .*context test is {OTHER}"
+    ) as error:
+        deployed.deploy()
+    assert error.value.exit_code == 10
+    assert "--allow-other-cluster" in error.value.hint
+    assert nothing_changed(deployed)
+
+
+def test_the_other_cluster_is_taken_and_noted_when_the_user_says_so(deployed, known):
+    deployed.cluster.uid = OTHER
+    assert deployed.deploy({"replicaCount": 2}, allow_other_cluster=True).result == "upgraded"
+    assert [each["uid"] for each in known().values()] == [OTHER]
+    assert ended(deployed.deploy({"replicaCount": 2})) == "unchanged, 0"
+
+
+def test_another_configuration_or_namespace_or_release_is_none_of_its_business(deployed, tmp_path):
+    deployed.cluster.uid = OTHER
+    op = deployed.op()
+    guard.require_same_cluster(op, config=tmp_path / "other.json")
+    for field, name in (("release", "second"), ("namespace", "village")):
+        second = deployed.op()
+        second.helm.target = type(op.target)(**{"release": "fogflow", "namespace": HOME, field: name})
+        guard.require_same_cluster(second, config=None)
+    with pytest.raises(Refused):
+        guard.require_same_cluster(op, config=None)
+
+
+@pytest.mark.parametrize(
+    ("uid", "says"), [("uid-1", "is cluster uid-1, not uid-2"), ("", "is cluster of unknown identity")]
+)
+def test_another_cluster_than_the_expected_one_is_refused_even_at_the_first_deploy(world, uid, says):
+    world.cluster.uid = uid
+    with pytest.raises(Refused, match=says):
+        world.deploy(expect_cluster="uid-2", allow_other_cluster=True)
+    assert nothing_changed(world)
+
+
+def test_the_expected_cluster_is_no_leave_to_go_to_another_than_last_time(deployed):
+    deployed.cluster.uid = OTHER
+    with pytest.raises(Refused, match="last deployed to"):
+        deployed.deploy(expect_cluster=OTHER)
+    assert deployed.deploy(expect_cluster=OTHER, allow_other_cluster=True).exit_code == 0
+
+
+def test_a_cluster_whose_identity_may_not_be_read_is_neither_refused_nor_noted(deployed, known):
+    before = known()
+    deployed.cluster.uid = ""
+    assert deployed.deploy({"replicaCount": 2}).result == "upgraded"
+    assert known() == before
+
+
+def test_a_damaged_file_of_known_clusters_is_written_anew(world, known, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "clusters.json").write_text("{")
+    assert world.deploy().result == "installed"
+    assert [each["uid"] for each in known().values()] == [world.cluster.uid]
+
+
+def test_a_dry_run_and_a_deploy_with_nothing_to_do_note_nothing(deployed, known, tmp_path):
+    (tmp_path / "state" / "clusters.json").unlink()
+    deployed.deploy({"replicaCount": 2}, dry_run="client")
+    assert known() == {}
+
+
+def test_forgetting_a_release_forgets_all_its_configurations_on_this_cluster_only(deployed, known, tmp_path):
+    op, second = deployed.op(), deployed.op()
+    guard.remember(op, config=tmp_path / "a.json")
+    second.helm.target = type(op.target)("second", HOME)
+    guard.remember(second, config=None)
+    deployed.cluster.uid = OTHER
+    guard.remember(op, config=tmp_path / "b.json")
+    deployed.cluster.uid = "uid-of-kube-system"
+    guard.forget(op)
+    assert set(known()) == {f"-|{HOME}|second", f"{tmp_path / 'b.json'}|{HOME}|fogflow"}
+
+
+def test_a_state_folder_that_cannot_be_written_ends_a_deploy_before_helm_begins(world, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FOGFLOW_K8S_STATE", str(tmp_path / "file" / "state"))
+    with pytest.raises(OSError, match=str(tmp_path)):
+        world.deploy()
+    assert (world.programs.verbs(), world.holder) == ([], "")
+
+
+def test_an_edge_does_not_become_a_cloud(world):
+    assert world.deploy(chart=EDGE_CHART, login=LOGIN).result == "installed"
+    with pytest.raises(Refused, match="this release is an edge, and would become a cloud"):
+        world.deploy()
+    assert nothing_changed(world)
+
+
+def test_a_cloud_does_not_become_an_edge(deployed):
+    with pytest.raises(Refused, match="this release is a cloud, and would become an edge"):
+        deployed.deploy(chart=EDGE_CHART, login=LOGIN)
+    assert nothing_changed(deployed)
+
+
+def test_another_kind_of_workload_is_refused_without_force_and_what_is_lost_is_named(deployed):
+    with pytest.raises(Refused, match="cloud-broker would become a StatefulSet, and is a Deployment") as error:
+        deployed.deploy(SHARDS)
+    assert "--force" in error.value.hint
+    assert nothing_changed(deployed)
+
+
+def test_fewer_shards_are_refused_without_force(world):
+    world.deploy({"broker": {"shards": 3}})
+    with pytest.raises(Refused, match="would have 2 of its 3 shards"):
+        world.deploy(SHARDS)
+    assert world.deploy(SHARDS, force=True).result == "upgraded"
+
+
+def test_with_force_the_old_pods_end_before_the_new_ones_are_made(deployed):
+    old = deployed.pods("cloud-broker")
+    deployed.programs.plan("upgrade", first=lambda: seen.append(deployed.pods("cloud-broker")), stderr="Error: stop")
+    seen = []
+    deployed.deploy(SHARDS, force=True, rollback_on_failure=False)
+    assert (bool(old), seen) == (True, [set()])
+    assert deployed.says("ending Deployment cloud-broker")
+
+
+def test_with_force_old_pods_that_do_not_end_stop_everything(deployed):
+    deployed.cluster.stays = True
+    with pytest.raises(
+        OperationFailed, match="the pods of Deployment cloud-broker do not end; nothing else was changed"
+    ):
+        deployed.deploy(SHARDS, force=True, timeout_s=20)
+    assert (deployed.programs.verbs(), deployed.passed_s, deployed.holder) == ([], 20, "")

@@ -1,0 +1,220 @@
+"""The Lease of a release: who gets it, who waits how long for it, and what its loss means."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from fogflow_k8s.actions.lock import Held, held, living
+from fogflow_k8s.errors import Busy, ClusterError
+from tests.unit.actions.release import HOME, OWN, RIVAL, renew
+
+
+@pytest.fixture
+def op(world):
+    return world.op(command="fogflow-k8s deploy --yes")
+
+
+def spec(world):
+    return world.object("Lease", OWN)["spec"]
+
+
+def test_a_free_lease_is_taken_at_once(world, op):
+    with held(op):
+        assert world.holder
+        assert spec(world)["leaseTransitions"] == 1
+        assert world.object("Lease", OWN)["metadata"]["annotations"] == {"fogflow-k8s.io/command": op.command}
+    assert world.passed_s == 0
+    assert world.told.lines == []
+
+
+def test_a_lease_that_was_given_back_is_taken_at_once_by_the_next(world, op):
+    with held(op):
+        first = world.holder
+    with held(op):
+        assert world.holder not in {"", first}
+        assert spec(world)["leaseTransitions"] == 2
+    assert world.passed_s == 0
+
+
+def test_the_lease_is_given_back_after_an_error_too(world, op):
+    with pytest.raises(ZeroDivisionError), held(op):
+        raise ZeroDivisionError
+    assert world.holder == ""
+
+
+def test_a_holder_who_renews_is_watched_for_15_seconds_and_then_named(world, op):
+    world.take_lease()
+    world.always = [world.take_lease]
+    with (
+        pytest.raises(Busy, match=rf"being worked on by {RIVAL} since 2026\S+: fogflow-k8s restart") as error,
+        held(op),
+    ):
+        pass
+    assert 15 <= world.passed_s <= 17
+    assert error.value.exit_code == 50
+    assert world.holder == RIVAL
+    assert sum("watching for 15 s" in line for line in world.told.lines) == 1
+
+
+def test_a_holder_who_gives_no_sign_of_life_for_15_seconds_is_replaced(world, op):
+    world.take_lease()
+    with held(op):
+        assert world.holder != RIVAL
+    assert world.passed_s == 15
+    assert world.says(f"taking over from {RIVAL}, who gave no sign of life for 15 s (fogflow-k8s restart)")
+
+
+def test_a_holder_is_judged_by_our_clock_and_not_by_the_times_that_it_wrote(world, op):
+    world.take_lease()
+    world.cluster.edit("Lease", OWN, {"spec": {"renewTime": "1999-01-01T00:00:00.000000Z"}})
+    with held(op):
+        assert world.passed_s == 15
+
+
+def test_a_holder_who_renews_once_and_dies_is_watched_anew_and_called_busy(world, op):
+    world.take_lease()
+    world.at(5, world.take_lease)
+    with pytest.raises(Busy), held(op):
+        pass
+    assert world.holder == RIVAL
+
+
+def test_a_holder_who_ends_meanwhile_is_not_waited_for_any_longer(world, op):
+    world.take_lease()
+    world.at(4, lambda: world.take_lease(""))
+    with held(op):
+        assert world.passed_s == 4
+
+
+@pytest.mark.parametrize("verb", ["create", "replace"])
+def test_of_two_at_once_one_gets_it_and_the_other_waits(world, op, verb):
+    if verb == "replace":
+        world.take_lease("")
+
+    def faster(*call):
+        if call[:2] == (verb, "Lease") and not world.holder:
+            world.take_lease()
+
+    world.cluster.hooks.append(faster)
+    world.at(6, lambda: world.take_lease(""))
+    world.at(6, world.cluster.hooks.clear)
+    with held(op):
+        assert world.holder not in {"", RIVAL}
+    assert world.passed_s == 6
+
+
+def test_a_lease_that_vanishes_while_we_write_on_it_is_taken_at_the_next_look(world, op):
+    def vanish(*call):
+        if call[:2] == ("replace", "Lease"):
+            world.cluster.hooks.clear()
+            world.cluster.put({**world.object("Lease", OWN)})  # so our copy is an old one ...
+            world.cluster.hooks.append(lambda *each: each[:2] == ("get", "Lease") and gone())
+
+    def gone():
+        world.cluster.hooks.clear()
+        world.cluster.remove("Lease", OWN, HOME)
+
+    world.take_lease("")
+    world.cluster.hooks.append(vanish)
+    with held(op):
+        assert world.passed_s == 1
+
+
+def test_a_server_that_does_not_answer_is_no_lease(world, op):
+    world.cluster.refuse("get", "Lease", 0)
+    with pytest.raises(ClusterError), held(op):
+        pass
+
+
+def test_the_lease_is_renewed_while_we_are_at_work(world, op):
+    with held(op) as mine:
+        before = spec(world)
+        renew(mine)
+        assert spec(world)["renewTime"] > before["renewTime"]
+        assert {**spec(world), "renewTime": ""} == {**before, "renewTime": ""}
+        mine.check()
+
+
+@pytest.mark.parametrize("how", ["taken", "deleted"])
+def test_a_lease_that_somebody_took_is_lost_and_left_to_them(world, op, how):
+    with held(op) as mine:
+        world.take_lease() if how == "taken" else world.cluster.remove("Lease", OWN, HOME)
+        renew(mine)
+        with pytest.raises(Busy, match="another operation took over release fogflow"):
+            mine.check()
+    assert world.holder == (RIVAL if how == "taken" else "")
+
+
+def test_a_lease_that_could_not_be_renewed_for_15_seconds_is_lost(world, op):
+    with held(op) as mine:
+        world.cluster.refuse("replace", "Lease", 0)
+        renew(mine, 2)
+        mine.check()
+        renew(mine, 3)
+        with pytest.raises(Busy):
+            mine.check()
+
+
+def test_a_renewal_that_works_again_starts_the_count_anew(world, op):
+    fails = iter([True, True, False, True, True, False])
+
+    def sometimes(*call):
+        if call[:2] == ("replace", "Lease") and next(fails, False):
+            raise ClusterError("no answer")
+
+    with held(op) as mine:
+        world.cluster.hooks.append(sometimes)
+        renew(mine, 6)
+        mine.check()
+
+
+def test_giving_it_back_to_a_server_that_is_gone_is_no_error(world, op):
+    with held(op):
+        world.cluster.refuse("", "Lease", 0)
+    assert world.holder != "", "it goes stale by itself"
+
+
+def test_the_thread_that_renews_ends_with_the_block(op):
+    with held(op) as mine:
+        assert mine._thread.is_alive()
+    assert not mine._thread.is_alive()
+
+
+def test_a_free_lease_has_no_living_holder(world, op):
+    assert living(op) is None
+    world.take_lease("")
+    assert living(op) is None
+    assert world.passed_s == 0
+
+
+def test_a_holder_is_alive_from_its_next_renewal_on(world, op):
+    world.take_lease()
+    world.at(5, world.take_lease)
+    assert living(op).holder == RIVAL
+    assert world.passed_s == 5
+
+
+def test_a_holder_without_a_sign_of_life_for_15_seconds_is_not_alive(world, op):
+    world.take_lease()
+    assert living(op) is None
+    assert 15 <= world.passed_s <= 17
+
+
+def test_a_holder_who_gives_the_lease_back_meanwhile_is_not_alive(world, op):
+    world.take_lease()
+    world.at(2, lambda: world.take_lease(""))
+    assert living(op) is None
+    assert world.passed_s == 2
+
+
+def test_a_holder_that_is_replaced_by_another_means_that_somebody_is_alive(world, op):
+    world.take_lease()
+    world.at(3, lambda: world.take_lease("third@host"))
+    assert living(op).holder == "third@host"
+
+
+def test_the_thread_waits_as_long_between_renewals_as_the_rule_says():
+    waited = []
+    stop = SimpleNamespace(wait=lambda seconds: waited.append(seconds) or True)
+    Held._renew(SimpleNamespace(_stop=stop))
+    assert waited == [5], "three of them are the 15 s after which a holder counts as dead"
