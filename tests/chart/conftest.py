@@ -3,56 +3,39 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-import yaml
 
+from tests.chart.renders import CHART, ROOT, Completed, Renders
 from tests.chart.shapes import OURS, SEVERAL
 
-if TYPE_CHECKING:
-    from fogflow_k8s.sandbox.toolchain import Toolchain
-
-ROOT = Path(__file__).resolve().parents[2]
-CHART = ROOT / "charts/fogflow-chart"
-TOOLS = ROOT / "tests/tools"
+__all__ = ["CHART", "EXAMPLES", "ROOT"]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 Render = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
-def helm_template(helm: str) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `helm template`; files and --set arguments as given."""
-
-    def run(
-        *arguments: str, name: str = "fogflow", namespace: str = "fogflow", chart: Path = CHART
-    ) -> subprocess.CompletedProcess[str]:
-        argv = [helm, "template", name, str(chart), "--namespace", namespace, *arguments]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
-
-    return run
+def renders(helm: str, tmp_path_factory: pytest.TempPathFactory) -> Renders:
+    """What helm prints, made once for all workers of this run."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent  # of the run; below it each worker has a folder
+    return Renders(helm, folder / "renders")
 
 
 @pytest.fixture(scope="session")
-def render(helm_template: Callable[..., subprocess.CompletedProcess[str]]) -> Render:
+def helm_template(renders: Renders) -> Callable[..., Completed]:
+    """`helm template`; files and --set arguments as given. The same arguments are rendered once."""
+    return renders.template
+
+
+@pytest.fixture(scope="session")
+def render(renders: Renders) -> Render:
     """The manifests of a render, one dict each. The same arguments are rendered once."""
-    cache: dict[tuple[Any, ...], str] = {}
-
-    def make(*arguments: str, **where: str) -> list[dict[str, Any]]:
-        key = (arguments, tuple(sorted(where.items())))
-        if key not in cache:
-            done = helm_template(*arguments, **where)
-            assert done.returncode == 0, done.stderr
-            cache[key] = done.stdout
-        return [each for each in yaml.safe_load_all(cache[key]) if each]
-
-    return make
+    return renders.manifests
 
 
 @pytest.fixture(scope="session")
@@ -68,47 +51,3 @@ def every_render(render: Render) -> dict[str, list[dict[str, Any]]]:
     found["our worker"] = render("--set", OURS)
     found["several of our worker"] = render("--set", f"{OURS},{SEVERAL}")
     return found
-
-
-@pytest.fixture(scope="session")
-def schemas(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A folder of strict schemas for a Kubernetes version, in the form that kubeconform reads.
-
-    kubernetes-validate brings them; their ids and absolute references would send kubeconform to the network.
-    """
-    import kubernetes_validate
-
-    source = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
-    made: dict[str, Path] = {}
-
-    def prepare(version: str) -> Path:
-        if version not in made:
-            folder = made[version] = tmp_path_factory.mktemp("schemas")
-            for path in (source / f"v{version}-local-strict").glob("*.json"):
-                text = path.read_text(encoding="utf-8").replace('"/api/_definitions.json', '"_definitions.json')
-                text = re.sub(r',\s*"\$id": "https:[^"]*"', "", text)
-                (folder / path.name).write_text(text, encoding="utf-8")
-            shutil.copytree(ROOT / "tests/chart/schemas", folder, dirs_exist_ok=True)
-        return made[version]
-
-    return prepare
-
-
-@pytest.fixture(scope="session")
-def kubeconform(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """kubeconform, built from tests/tools into Go's own cache."""
-    toolchain = _toolchain()
-    target = tmp_path_factory.mktemp("tools") / "kubeconform"
-    argv = [str(toolchain.go), "build", "-o", str(target), "github.com/yannh/kubeconform/cmd/kubeconform"]
-    done = subprocess.run(
-        argv, cwd=TOOLS, env={**os.environ, **toolchain.env}, capture_output=True, text=True, timeout=550, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return str(target)
-
-
-def _toolchain() -> Toolchain:
-    from fogflow_k8s.adapters.process import SystemRunner
-    from fogflow_k8s.sandbox.toolchain import find_toolchain
-
-    return find_toolchain(SystemRunner(), (TOOLS / "go.mod").read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -13,7 +12,8 @@ import time
 
 import pytest
 
-from tests.chart.conftest import CHART, ROOT, _toolchain
+from tests.chart.conftest import CHART, ROOT
+from tests.go_tools import built
 from tests.unit.keeper.stub import Stub
 
 sys.path.insert(0, str(CHART / "files/keeper"))
@@ -33,14 +33,8 @@ def until(check, what):
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory):
-    """The stand-ins, built into Go's own cache."""
-    toolchain, target = _toolchain(), tmp_path_factory.mktemp("standins")
-    argv = [str(toolchain.go), "build", "-mod=readonly", "-o", f"{target}/", "./broker", "./discovery"]
-    env = {**os.environ, **toolchain.env, "CGO_ENABLED": "0"}
-    done = subprocess.run(argv, cwd=ROOT / "tests/standins", env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return target
+def programs():
+    return built(ROOT / "tests/standins", "./broker", "./discovery")
 
 
 class Cell:

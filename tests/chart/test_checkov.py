@@ -10,8 +10,9 @@ import pytest
 from tests.chart import checkov
 from tests.chart.conftest import EXAMPLES, ROOT
 from tests.chart.shapes import OURS
+from tests.scope import only_all
 
-pytestmark = pytest.mark.xdist_group("checkov")  # one process runs it, once
+pytestmark = [only_all, pytest.mark.xdist_group("checkov")]  # one process runs it, once
 NAMED = ("--set", "rabbitmq.auth.existingSecret=fogflow-rabbitmq")
 PARTS = ("rabbitmq", "discovery", "broker", "master", "worker", "designer", "nginx", "keeper", "gate")
 PINNED = ",".join(f"{part}.image.digest=sha256:{hashlib.sha256(part.encode()).hexdigest()}" for part in PARTS)

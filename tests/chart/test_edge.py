@@ -13,8 +13,10 @@ import yaml
 from fogflow_k8s.model.resources import quantity
 from fogflow_k8s.model.values_base import difference
 from fogflow_k8s.model.values_edge import EdgeValues, edge_defaults
+from tests.chart import canonical
 from tests.chart.conftest import ROOT
 from tests.chart.shapes import of_kind, pods, restricted
+from tests.chart.test_golden import NAMED
 
 EDGE = ROOT / "charts/fogflow-edge-chart"
 CLOUD = ROOT / "charts/fogflow-chart"
@@ -36,10 +38,8 @@ def values(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def manifests(helm_template, values):
-    done = helm_template("--values", values, chart=EDGE)
-    assert done.returncode == 0, done.stderr
-    return [each for each in yaml.safe_load_all(done.stdout) if each]
+def manifests(render, values):
+    return render("--values", values, chart=EDGE)
 
 
 def test_values_yaml_and_the_model_have_the_same_keys_and_defaults():
@@ -79,14 +79,10 @@ def test_what_is_no_edges_is_refused(helm_template, values, key):
     assert helm_template("--values", values, "--set", key, chart=EDGE).returncode != 0
 
 
-def test_golden(helm_template, values, golden):
-    text = helm_template("--values", values, chart=EDGE).stdout
-    blocks = [
-        block.strip()
-        for block in text.split("\n---\n")
-        if "/configmap.yaml" not in block or "/broker/" in block or "/worker/" in block
-    ]
-    golden("edge.yaml", "\n---\n".join(sorted(block.removeprefix("---\n") for block in blocks)) + "\n")
+def test_golden(render, manifests, golden):
+    """The difference between the cloud and an edge; the names of broker and worker are made equal first."""
+    cloud = json.loads(json.dumps(render(*NAMED)).replace('"cloud-', '"edge-'))
+    golden("edge.diff", canonical.difference(cloud, manifests))
 
 
 def test_packaged_it_is_the_same(helm, helm_template, values, tmp_path):
@@ -213,9 +209,9 @@ def _ways(rules, side):
 
 
 @pytest.mark.parametrize("narrow", ["", CIDRS], ids=["anywhere", "by address"])
-def test_policies_let_through_what_an_edge_needs(helm_template, values, narrow):
-    done = helm_template("--values", values, *(("--set", narrow) if narrow else ()), chart=EDGE)
-    policies = of_kind([each for each in yaml.safe_load_all(done.stdout) if each], "NetworkPolicy")
+def test_policies_let_through_what_an_edge_needs(render, values, narrow):
+    manifests = render("--values", values, *(("--set", narrow) if narrow else ()), chart=EDGE)
+    policies = of_kind(manifests, "NetworkPolicy")
     for name, (comes, goes) in WAYS.items():
         spec = policies[name]["spec"]
         assert spec["policyTypes"] == ["Ingress", "Egress"], name
@@ -225,5 +221,5 @@ def test_policies_let_through_what_an_edge_needs(helm_template, values, narrow):
     tasks = policies["fogflow-tasks"]["spec"]
     assert _ways(tasks["ingress"], "from") == {("edge-broker", ())}
     assert _ways(tasks["egress"], "to") == {("edge-broker", (8060,))}
-    assert ("0.0.0.0/0" in done.stdout) is (not narrow)
+    assert ("0.0.0.0/0" in json.dumps(manifests)) is (not narrow)
     assert set(policies) == {*WAYS, "fogflow-tasks"}

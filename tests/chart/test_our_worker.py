@@ -29,6 +29,9 @@ def test_it_starts_serves_and_hands_over(render):
     manifests = render("--set", OURS)
     spec = of_kind(manifests, "Deployment")["cloud-worker"]["spec"]
     assert spec["replicas"] == 1
+    assert of_kind(manifests, "Deployment")["cloud-worker"]["metadata"]["annotations"] == {
+        "fogflow-k8s.io/keeps-tasks": "true"
+    }
     assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     assert pod(manifests)["terminationGracePeriodSeconds"] == 30
     (container,) = pod(manifests)["containers"]

@@ -1,7 +1,8 @@
 // Answers who may connect to whom under a set of NetworkPolicies. Every verdict is cyclonus's: this program reads the question,
 // names the two ends of each connection, and writes the answers down.
 //
-// Standard input and output are JSON. A peer is a pod's "namespace/name" or an address outside the cluster.
+// Standard input and output are JSON. A peer is a pod's "namespace/name" or an address outside the cluster. The same connections can
+// be asked about under several sets of policies.
 package main
 
 import (
@@ -19,10 +20,10 @@ import (
 )
 
 type question struct {
-	Policies   []*networkingv1.NetworkPolicy `json:"policies"`
-	Namespaces map[string]map[string]string  `json:"namespaces"` // labels by name
-	Pods       []pod                         `json:"pods"`
-	Queries    []query                       `json:"queries"`
+	Policies   [][]*networkingv1.NetworkPolicy `json:"policies"`   // sets
+	Namespaces map[string]map[string]string    `json:"namespaces"` // labels by name
+	Pods       []pod                           `json:"pods"`
+	Queries    []query                         `json:"queries"`
 }
 
 type pod struct {
@@ -46,11 +47,6 @@ type query struct {
 	Protocol corev1.Protocol `json:"protocol"`
 }
 
-type verdict struct {
-	Egress  bool `json:"egress"`
-	Ingress bool `json:"ingress"`
-}
-
 func main() {
 	log.SetFlags(0)
 	answers, err := answer(os.Stdin)
@@ -62,8 +58,8 @@ func main() {
 	}
 }
 
-// answer gives one verdict per query, in the order of the queries.
-func answer(input io.Reader) ([]verdict, error) {
+// answer gives a string for each set of policies: a digit for each query, 1 when the policies of both ends let the connection through.
+func answer(input io.Reader) ([]string, error) {
 	content, err := io.ReadAll(input)
 	if err != nil {
 		return nil, err
@@ -81,8 +77,7 @@ func answer(input io.Reader) ([]verdict, error) {
 		}
 		pods[each.Namespace+"/"+each.Name] = each
 	}
-	policies := matcher.BuildNetworkPolicies(false, asked.Policies)
-	answers := make([]verdict, 0, len(asked.Queries))
+	traffic := make([]*matcher.Traffic, 0, len(asked.Queries))
 	for _, each := range asked.Queries {
 		source, err := peer(each.From, pods, asked.Namespaces)
 		if err != nil {
@@ -92,16 +87,31 @@ func answer(input io.Reader) ([]verdict, error) {
 		if err != nil {
 			return nil, err
 		}
-		result := policies.IsTrafficAllowed(&matcher.Traffic{
+		traffic = append(traffic, &matcher.Traffic{
 			Source:           source,
 			Destination:      destination,
 			ResolvedPort:     each.Port,
 			ResolvedPortName: portName(pods[each.To], each),
 			Protocol:         each.Protocol,
 		})
-		answers = append(answers, verdict{Egress: result.Egress.IsAllowed(), Ingress: result.Ingress.IsAllowed()})
+	}
+	answers := make([]string, 0, len(asked.Policies))
+	for _, set := range asked.Policies {
+		answers = append(answers, verdicts(matcher.BuildNetworkPolicies(false, set), traffic))
 	}
 	return answers, nil
+}
+
+func verdicts(policies *matcher.Policy, traffic []*matcher.Traffic) string {
+	digits := make([]byte, 0, len(traffic))
+	for _, each := range traffic {
+		digit := byte('0')
+		if policies.IsTrafficAllowed(each).IsAllowed() {
+			digit = '1'
+		}
+		digits = append(digits, digit)
+	}
+	return string(digits)
 }
 
 func peer(name string, pods map[string]pod, namespaces map[string]map[string]string) (*matcher.TrafficPeer, error) {

@@ -1,0 +1,78 @@
+"""What a user reads: why values are refused, and the notes after an installation."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chart.shapes import SEVERAL
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        ("namespace=other", "--namespace other"),
+        ("expose.type=externalIPs", "externalIPs={"),
+        ("expose.type=gateway", "expose.gateway.name"),
+        ("rabbitmq.external.host=mq", "rabbitmq.auth.existingSecret"),
+        ("config.discovery.http_port=8070", "must differ"),
+        ("config.worker.detection_duration=1", "must exceed 12"),
+        ("rabbitmq.auth.username=guest", "must not be guest"),
+        ("broker.shards=2,configJson.hostPath.path=/x", "need one each"),
+        ("worker.replicas=2,configJson.hostPath.path=/x", "need one each"),
+        ("worker.engine=fogflow-k8s,configJson.hostPath.path=/x", "use config, or worker.engine upstream"),
+        ("worker.engine=ours", "fogflow-k8s"),
+        ("broker.shards=17", "maximum"),
+        ("worker.replicas=0", "minimum"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_advice(helm_template, arguments, advice):
+    done = helm_template("--set", arguments)
+    assert done.returncode != 0
+    assert advice in done.stderr
+
+
+def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
+    assert helm_template("--set", "namespace=fogflow").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("broker.shards=1", ["All components but nginx run once"]),
+        (
+            SEVERAL,
+            ["3 brokers that share nothing", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
+        ),
+        ("broker.shards=2", ["the worker and all tasks use the first", "worker.replicas=2"]),
+        ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
+        (
+            "worker.engine=fogflow-k8s,global.imagePullSecrets={hub}",
+            [
+                "tasks run on while it is replaced",
+                "go with it",
+                "fogflow-k8s/worker:1.0.0",
+                "images build --push",
+                "hub",
+                "tasks namespace",
+            ],
+        ),
+    ],
+)
+def test_notes_say_what_several_are_good_for(renders, arguments, words):
+    notes = renders.notes("--set", arguments)
+    for each in words:
+        assert each in notes
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "helm -n ns test x",
+        "http://192.0.2.1/index.html",
+        "get secret x-rabbitmq",
+        "since Kubernetes 1.36",
+        "without a login",
+    ],
+)
+def test_notes_say_the_next_commands_and_warn(renders, words):
+    assert words in renders.notes("--set", "externalIPs={192.0.2.1}")
