@@ -37,7 +37,7 @@ from fogflow_k8s.commands import (
     verify,
     version,
 )
-from fogflow_k8s.errors import FogflowError, Forbidden
+from fogflow_k8s.errors import FogflowError, Forbidden, UsageError
 
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
 GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
@@ -122,8 +122,12 @@ app.add_typer(sandbox.app)
 
 
 def hoist(argv: list[str]) -> list[str]:
-    """The same command line with the global options in front of the verb, where the parser wants them."""
-    front, rest = [], []
+    """The same command line with the global options in front of the verb, where the parser wants them.
+
+    Raises UsageError when the last word is a global option without its value.
+    """
+    front: list[str] = []
+    rest: list[str] = []
     words = iter(argv)
     for word in words:
         if word == "--":
@@ -131,7 +135,9 @@ def hoist(argv: list[str]) -> list[str]:
         elif word in GLOBAL_FLAGS or word.startswith(tuple(f"{o}=" for o in GLOBAL_WITH_VALUE if o.startswith("--"))):
             front.append(word)
         elif word in GLOBAL_WITH_VALUE:
-            front += [word, *([value] if (value := next(words, None)) is not None else [])]
+            if (value := next(words, None)) is None:
+                raise UsageError(f"option {word} requires a value", hint=f"fogflow-k8s {' '.join(argv)} VALUE")
+            front += [word, value]
         else:
             rest.append(word)
     return front + rest
@@ -140,9 +146,9 @@ def hoist(argv: list[str]) -> list[str]:
 def main() -> None:
     """Run the program; the only place that ends the process."""
     _on_signals(_first_signal)
-    argv = hoist(sys.argv[1:])
+    argv = sys.argv[1:]
     try:
-        code = app(argv, standalone_mode=False, prog_name="fogflow-k8s")
+        code = app(hoist(argv), standalone_mode=False, prog_name="fogflow-k8s")
     except FogflowError as error:
         code = _tell(error, argv)
     except KeyboardInterrupt:

@@ -18,12 +18,18 @@ HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptogr
         (["deploy", "-n", "city", "--external-ip", "1.2.3.4"], ["-n", "city", "deploy", "--external-ip", "1.2.3.4"]),
         (["status", "--context=a", "-q"], ["--context=a", "-q", "status"]),
         (["render", "-o", "out", "--", "-n", "x"], ["render", "-o", "out", "--", "-n", "x"]),
-        (["status", "-n"], ["-n", "status"]),
+        (["status", "-n", "-o"], ["-n", "-o", "status"]),  # as kubectl does: whatever follows is the value
         ([], []),
     ],
 )
 def test_global_options_may_stand_anywhere(given, expected):
     assert hoist(given) == expected
+
+
+@pytest.mark.parametrize("given", [["status", "-n"], ["-n"], ["deploy", "--external-ip", "1.2.3.4", "--context"]])
+def test_a_global_option_without_its_value_swallows_nothing(given):
+    with pytest.raises(UsageError, match=f"option {given[-1]} requires a value"):
+        hoist(given)
 
 
 @pytest.mark.parametrize(
