@@ -3,16 +3,28 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
-# those that compare the machine before and after (first), those that fill two cores with requests, and those that start many pods
-# or two clusters, beside which nobody heals in time; the others mostly wait
-ALONE := $(addprefix tests/real/test_,sandbox.py start.py nodes.py load.py tasks.py worker.py edge.py)
+# what the gate leaves out runs, too: tests/scope.py
+ALL := FOGFLOW_K8S_TEST_ALL=1
+DURATIONS := $(BIN)/python -m tests.durations
 
-.PHONY: demo test check unit chart cluster engine test-real reliability wheel bench diagnosis kills orders generate lock dist clean
+.PHONY: demo quick test all begin check unit chart cluster engine real rest reliability wheel bench diagnosis kills search generate lock dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
 
-test: check unit chart cluster wheel test-real engine  ## everything
+quick: begin check unit chart  ## for every change: style, types, layers, rules, command lines, the chart (minutes)
+	@$(DURATIONS) told quick
+
+test: begin check unit chart cluster wheel real engine  ## the gate
+	@$(DURATIONS) told test
+
+all: test rest kills diagnosis search reliability bench  ## everything there is, for every night (hours)
+	@$(DURATIONS) told all
+	@$(DURATIONS) page
+	@$(DURATIONS) judge
+
+begin: .venv/ready
+	@$(DURATIONS) begin
 
 check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/ruff check .
@@ -23,8 +35,9 @@ check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/python scripts/generate.py --check
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
-unit: .venv/ready  ## pure rules, adapters against scripts and a stub server, command lines and screens
-	$(PYTEST) tests/unit tests/cli tests/contract
+unit: .venv/ready  ## rules, adapters against scripts and a stub server, command lines and screens; what they cover
+	$(PYTEST) --cov --cov-report= tests/unit tests/cli tests/contract
+	@$(BIN)/coverage report --format=total | sed 's/$$/ % of src, by line and branch, are covered by these/'
 
 chart: .venv/ready .work/programs  ## the chart through the real helm
 	$(PYTEST) tests/chart
@@ -35,13 +48,15 @@ cluster: .venv/ready .work/programs  ## the whole tool on a real API server
 engine: .venv/ready .work/programs  ## images on a real Docker engine and real registries (needs root and docker.io)
 	$(BIN)/pytest tests/engine
 
-test-real: .venv/ready .work/programs  ## real nodes and containers: a sample of what can be lost (needs root)
-	$(BIN)/pytest -p no:randomly -n 2 --dist loadfile $(ALONE:%=--ignore=%) tests/real
-	$(BIN)/pytest -p no:randomly -n 0 $(ALONE)
+real: .venv/ready .work/programs  ## real nodes and containers: a sample of what can be lost (needs root)
+	$(BIN)/pytest -p no:randomly -n 2 --dist loadgroup tests/real
 
 reliability: .venv/ready .work/programs  ## everything that can be lost, one at a time, each figure held to its bar; writes docs/reliability.md (an hour and a half)
-	FOGFLOW_K8S_TEST_BARS=1 $(BIN)/pytest -p no:randomly -n 0 tests/real
+	$(ALL) $(BIN)/pytest -p no:randomly -n 0 --ignore=tests/real/test_diagnosis.py tests/real
 	$(BIN)/python -m tests.real.figures
+
+rest: .venv/ready .work/programs  ## what the gate leaves out of chart, cluster and engine
+	$(ALL) $(BIN)/pytest -n 4 --dist loadgroup -m only_all tests/chart tests/cluster tests/engine
 
 wheel: .venv/ready .work/programs  ## what people install, in an empty environment outside this folder
 	$(BIN)/pytest tests/wheel
@@ -50,18 +65,19 @@ bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run
 
 diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of it, and write docs/diagnosis.md
-	FOGFLOW_K8S_TEST_COMPARE=1 $(PYTEST) tests/cluster/test_diagnosis.py
-	FOGFLOW_K8S_TEST_COMPARE=1 $(BIN)/pytest -p no:randomly -n 0 tests/real/test_diagnosis.py
+	$(ALL) $(PYTEST) tests/cluster/test_diagnosis.py
+	$(ALL) $(BIN)/pytest -p no:randomly -n 0 tests/real/test_diagnosis.py
 	$(BIN)/python -m tests.faults.page
 
-kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each operation, and an API server that takes 2 s for an answer (half an hour)
-	FOGFLOW_K8S_TEST_KILLS=20 FOGFLOW_K8S_TEST_SLOW_S=2 $(PYTEST) tests/cluster/test_random_kills.py tests/cluster/test_bad_server.py
+kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each operation, and an API server that is very slow or hangs (half an hour)
+	$(ALL) $(PYTEST) tests/cluster/test_random_kills.py tests/cluster/test_bad_server.py
 
-orders: .venv/ready  ## our worker under 10 000 orders of messages for each property (some minutes)
-	FOGFLOW_K8S_TEST_ORDERS=10000 $(PYTEST) tests/unit/worker/test_orders.py
+search: .venv/ready  ## twenty times more examples of each property, with shrinking: pin what it finds with @example
+	$(ALL) $(PYTEST) --timeout 3600 -m hypothesis tests/unit
 
-generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md
+generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md, docs/testing.md
 	$(BIN)/python scripts/generate.py
+	$(DURATIONS) page
 
 lock: .venv/ready  ## what is in the worker's image: newest versions that fit pyproject.toml, with their hashes
 	$(BIN)/python scripts/lock_worker.py

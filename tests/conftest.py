@@ -1,21 +1,58 @@
-"""What every tier knows."""
+"""What every tier knows: what a run takes, how long it takes, and that nothing of it stays behind."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
-# how long an example takes says what else the machine does
-settings.register_profile("machines are noisy", deadline=None)
-settings.load_profile("machines are noisy")
+from tests import durations, runs, scope
+
+# How long an example takes says what else the machine does, so there is no deadline. The gate tries the same examples each
+# time: what is green there by luck would be red for the next change. It does not shrink what it finds, which can take
+# minutes; `make search` does, and looks at many times more examples. What that finds is pinned with @example.
+settings.register_profile(
+    "gate", deadline=None, derandomize=True, print_blob=True, phases=[Phase.explicit, Phase.generate, Phase.target]
+)
+settings.register_profile("search", deadline=None, print_blob=True, max_examples=scope.examples(100))
+settings.load_profile("search" if scope.ALL else "gate")
+
+_RUN = pytest.StashKey[contextlib.ExitStack]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files instead of comparing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"only_all: {scope.REASON}, not in the gate")
+    if not hasattr(config, "workerinput"):
+        # Go programs of ours and of others are most of what a run's CPU goes to, a tenth of it their garbage collector's
+        os.environ.setdefault("GOGC", "400")
+        config.stash[_RUN] = ending = contextlib.ExitStack()
+        mine = ending.enter_context(runs.run())
+        config.option.basetemp = config.option.basetemp or mine / "tmp"
+        config.pluginmanager.register(durations.Recorder(config), "durations")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Also after Ctrl-C; by then xdist has ended its workers."""
+    if _RUN in config.stash:
+        config.stash[_RUN].close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not scope.ALL:
+        for item in items:
+            if item.get_closest_marker("only_all"):
+                item.add_marker(pytest.mark.skip(reason=scope.REASON))
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +64,12 @@ def helm() -> str:
     from fogflow_k8s.sandbox.programs import ensure
 
     return str(ensure(["helm"], Silent())["helm"])
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Path:
+    """The folder of this run: everything that outlives a test process is made below it, so that it can be found and ended."""
+    return runs.folder()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import api
+
 CHART = Path(__file__).parents[1] / "charts/fogflow-chart"
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
 IP = "192.0.2.10"
@@ -70,7 +72,7 @@ class Site:
         assert done.returncode == 0, done.stderr
 
     def get(self, *words):
-        return json.loads(self.kubectl("get", *words, "-o", "json"))
+        return api.get(self.env["KUBECONFIG"], *words, namespace=self.namespace)
 
     def helm(self, *words, check=True):
         done = subprocess.run(

@@ -9,11 +9,11 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests import runs
 from tests.bench import worker
 
 ROOT = Path(__file__).parents[2]
@@ -167,23 +167,20 @@ def pod(number, node):
 
 
 def main():
-    with tempfile.TemporaryDirectory() as folder:
+    with runs.run() as folder:
         env = {
             **os.environ,
             "FOGFLOW_K8S_STATE": f"{folder}/state",
             "KUBECONFIG": f"{folder}/kubeconfig",
             "NO_COLOR": "1",
         }
-        try:
-            start = time.perf_counter()
-            timed([TOOL, "sandbox", "up", "--name", NAME, "--nodes", "4", "--pods-per-node", "6000"], env)
-            up = time.perf_counter() - start
-            lines = timed([TOOL, "sandbox", "env", "--name", NAME], env)[1].splitlines()
-            paths = {n: v.strip("'\"") for n, v in (line.removeprefix("export ").split("=", 1) for line in lines)}
-            rows = help_rows(env) + deploy_rows(env, paths["HELM"]) + worker.rows(env, paths["KUBECTL"])
-            rows += status_rows(env, paths["KUBECTL"])
-        finally:
-            subprocess.run([TOOL, "sandbox", "down", "--name", NAME], env=env, check=False)
+        start = time.perf_counter()
+        timed([TOOL, "sandbox", "up", "--name", NAME, "--nodes", "4", "--pods-per-node", "6000"], env)
+        up = time.perf_counter() - start
+        lines = timed([TOOL, "sandbox", "env", "--name", NAME], env)[1].splitlines()
+        paths = {n: v.strip("'\"") for n, v in (line.removeprefix("export ").split("=", 1) for line in lines)}
+        rows = help_rows(env) + deploy_rows(env, paths["HELM"]) + worker.rows(env, paths["KUBECTL"])
+        rows += status_rows(env, paths["KUBECTL"])
     text = [
         "# Benchmarks", "",
         "Written by `make bench`; each row is one run on one machine, so read the ratio first. Simulated nodes (KWOK), real API server.", "",

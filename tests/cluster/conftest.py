@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,60 +11,47 @@ import pytest
 
 from tests.sites import TOOL, Site
 
-ROOT = Path(__file__).parents[2]
-WORK = ROOT / ".work"
-if "PYTEST_XDIST_WORKER" not in os.environ:  # the controller's choice, which its workers inherit
-    os.environ["FOGFLOW_K8S_TEST_STATE"] = str(WORK / f"test-{os.getpid()}")
-STATE = Path(os.environ["FOGFLOW_K8S_TEST_STATE"])
 NAME = "test"
 ENV = {
     **{k: v for k, v in os.environ.items() if not k.startswith("FOGFLOW_K8S_") or k == "FOGFLOW_K8S_CACHE"},
-    "FOGFLOW_K8S_STATE": str(STATE / "state"),
-    "KUBECONFIG": str(STATE / "kubeconfig"),
     "NO_COLOR": "1",
 }
 
 
-def _sandbox(*words, state=STATE):
+def run_sandbox(state, *words):
+    """`sandbox WORDS`, with that folder for its state and its kubeconfig."""
     env = {**ENV, "FOGFLOW_K8S_STATE": str(state / "state"), "KUBECONFIG": str(state / "kubeconfig")}
     return subprocess.run(
         [*TOOL, "sandbox", *words], env=env, capture_output=True, text=True, timeout=1800, check=False
     )
 
 
-def pytest_sessionstart(session):
-    """What an interrupted run left behind is ended first; by the controller alone."""
-    if not hasattr(session.config, "workerinput"):
-        for left in WORK.glob("test-*"):
-            if not Path(f"/proc/{left.name.removeprefix('test-')}").exists():
-                _take_down(left)
-
-
-def pytest_sessionfinish(session):
-    if not hasattr(session.config, "workerinput"):
-        _take_down(STATE)
-
-
-def _take_down(state):
-    _sandbox("down", "--name", NAME, state=state)
-    shutil.rmtree(state, ignore_errors=True)
+def up(state, name, *words):
+    """A sandbox, up, and the variables that lead to it. `up` of a running one changes nothing."""
+    state.mkdir(exist_ok=True)
+    done = run_sandbox(state, "up", "--name", name, *words)
+    assert done.returncode == 0, done.stderr
+    lines = run_sandbox(state, "env", "--name", name).stdout.splitlines()
+    pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
+    return {variable: value.strip("'\"") for variable, value in pairs}
 
 
 @pytest.fixture(scope="session")
-def sandbox():
-    """The run's sandbox: three simulated nodes, one of them a tainted control plane. `up` of a running one changes nothing."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    done = _sandbox("up", "--name", NAME, "--nodes", "3")
-    assert done.returncode == 0, done.stderr
-    found = _sandbox("env", "--name", NAME)
-    lines = [line.removeprefix("export ").split("=", 1) for line in found.stdout.splitlines()]
-    return {name: value.strip("'\"") for name, value in lines}
+def state(run_folder):
+    """The folder of the sandbox that all processes of this run share; the end of the run takes it down."""
+    return run_folder / "cluster"
+
+
+@pytest.fixture(scope="session")
+def sandbox(state):
+    """The run's sandbox: three simulated nodes, one of them a tainted control plane."""
+    return up(state, NAME, "--nodes", "3")
 
 
 @contextlib.contextmanager
 def _a_site(sandbox, state):
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    env = {**ENV, "FOGFLOW_K8S_STATE": str(state)}
+    env = {**ENV, "KUBECONFIG": sandbox["KUBECONFIG"], "FOGFLOW_K8S_STATE": str(state)}
     site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", state, env)
     yield site
     both = [site.namespace, f"{site.namespace}-tasks"]

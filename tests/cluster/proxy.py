@@ -1,9 +1,10 @@
-"""A proxy in front of the API server that misbehaves: slow, breaking connections, answering 429, 503 or 410."""
+"""A proxy in front of the API server that misbehaves: slow, hanging, breaking connections, answering 429, 503 or 410."""
 
 import base64
 import contextlib
 import itertools
 import json
+import select
 import ssl
 import threading
 import time
@@ -31,6 +32,7 @@ class Proxy(ThreadingHTTPServer):
         context.load_cert_chain(cert, key)
         self.pool = urllib3.PoolManager(ssl_context=context, maxsize=32, retries=False)
         self.upstream, self.fault, self.numbers, self.met = cluster["server"], fault, itertools.count(1), []
+        self.ended = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self):
@@ -38,6 +40,7 @@ class Proxy(ThreadingHTTPServer):
         return self
 
     def __exit__(self, *_):
+        self.ended.set()
         self.shutdown()
         self.server_close()
         self.pool.clear()
@@ -114,6 +117,22 @@ def dropping(every):
             request.drop()
             return True
         return False
+
+    return fault
+
+
+def hanging(every, only=lambda _: True):
+    """Takes every so manieth request and says nothing, until the client hangs up or the proxy ends."""
+
+    def fault(request, number):
+        if number % every or not only(request):
+            return False
+        request.meet()
+        request.close_connection = True
+        while not request.server.ended.wait(0.2):
+            if select.select([request.connection], [], [], 0)[0]:  # the client has hung up
+                break
+        return True
 
     return fault
 

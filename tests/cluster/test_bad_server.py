@@ -1,16 +1,16 @@
-"""An API server that is slow, breaks connections, or answers 429, 503 and 410: it ends right, or with a typed error, in time."""
+"""An API server that is slow, hangs, breaks connections, or answers 429, 503 and 410: it ends right, or with a typed error, in time."""
 
 import json
-import os
 import subprocess
 import time
 
 import pytest
 
 from tests.cluster import proxy
+from tests.scope import only_all
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
-SLOW_S = float(os.environ.get("FOGFLOW_K8S_TEST_SLOW_S", "0.3"))  # make kills: 2
+HANG_S = 600  # a hang guard
 
 
 def lists(request):
@@ -18,13 +18,16 @@ def lists(request):
 
 
 FAULTS = {
-    "slow": proxy.slow(SLOW_S),
+    "slow": proxy.slow(0.3),
+    "very slow": proxy.slow(2),
+    "every 40th request hangs": proxy.hanging(40),
     "every 5th connection dropped": proxy.dropping(5),
     "every 3rd answer 429": proxy.refusing(429, "TooManyRequests", 3, Retry_After="1"),
     "every 3rd answer 503": proxy.refusing(503, "ServiceUnavailable", 3),
     "every 3rd list 410": proxy.refusing(410, "Expired", 3, lambda r: lists(r) and "limit=" in r.path),
 }
-RIGHT = {"deploy": (0, 20, 21, 30), "status": (0, 30, 40)}
+ONLY_ALL = ("very slow", "every 40th request hangs")
+ERRORS = {11, 20, 21, 30, 41}
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def through(site, url):
     return {"KUBECONFIG": str(path)}
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=only_all if name in ONLY_ALL else ()) for name in FAULTS])
 def test_it_ends_right_or_with_a_typed_error(site, config, name):
     with proxy.Proxy(config, site.state, FAULTS[name]) as bad:
         env = through(site, bad.url)
@@ -53,11 +56,26 @@ def test_it_ends_right_or_with_a_typed_error(site, config, name):
             took = time.monotonic() - start
             document = json.loads(out)
             assert "this is a bug" not in site.stderr, site.stderr
-            assert took < 600, f"{words} hung"
+            assert took < HANG_S, f"{words} hung"
             if "error" in document and isinstance(document["error"], dict):
-                assert document["exit"] in {11, 20, 21, 30, 41}, document
+                assert document["exit"] in ERRORS, document
                 assert document["error"]["hint"], document
         assert bad.met, "no request met the fault"
     # whatever became of it: with a well server the next deploy is right
     assert site.deploy()["exit"] == 0
     assert site.json("status")["state"] == "unverified"
+
+
+def test_a_server_that_takes_connections_and_says_nothing(site, config):
+    """Every verb gives up by itself, says which server it was, and what to try."""
+    with proxy.Proxy(config, site.state, proxy.hanging(1)) as bad:
+        env = through(site, bad.url)
+        verbs = (["deploy", "--external-ip", "192.0.2.10"], ["status"], ["history"], ["check"], ["uninstall", "--yes"])
+        children = {words[0]: site.start(*words, "-o", "json", env=env) for words in verbs if words[0] != "uninstall"}
+        children["uninstall"] = site.start(*verbs[-1], env=env)
+        for verb, child in children.items():
+            _, said = child.communicate(timeout=HANG_S)
+            assert child.returncode == 11, (verb, said)
+            assert "this is a bug" not in said
+            assert "Next:" in said, (verb, said)
+        assert bad.met

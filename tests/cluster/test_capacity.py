@@ -11,7 +11,7 @@ from fogflow_k8s.sandbox.simulated import CONTROL_PLANE, node_names, node_object
 from tests.sites import Site
 from tests.waiting import until
 
-from .conftest import ENV, _sandbox
+from .conftest import ENV, run_sandbox, up
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-nodes")]
 TAINT = f"{CONTROL_PLANE}:NoSchedule"
@@ -59,11 +59,8 @@ class Cluster(Site):
 @pytest.fixture(scope="module")
 def own_sandbox(tmp_path_factory):
     state = tmp_path_factory.mktemp("own-nodes")
-    done = _sandbox("up", "--name", "nodes", "--nodes", "1", state=state)
-    assert done.returncode == 0, done.stderr
-    lines = _sandbox("env", "--name", "nodes", state=state).stdout.splitlines()
-    yield {k: v.strip("'\"") for k, v in (line.removeprefix("export ").split("=", 1) for line in lines)}
-    _sandbox("down", "--name", "nodes", state=state)
+    yield up(state, "nodes", "--nodes", "1")
+    run_sandbox(state, "down", "--name", "nodes")
 
 
 @pytest.fixture

@@ -3,17 +3,17 @@
 import pytest
 
 from tests.faults import page
-from tests.faults.fault import COMPARE, check, helm_says, named
+from tests.faults.fault import check, helm_says, named
 from tests.faults.simulated import FAULTS
+from tests.scope import ALL
 
 pytestmark = pytest.mark.cluster
 
 
-# make diagnosis: every fault; the gate takes every other one
-@pytest.mark.parametrize("fault", FAULTS if COMPARE else FAULTS[::2], ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_the_headline(site, another_site, fault):
     found = named(site, fault)
-    helm = helm_says(another_site, fault, page.HELM_S) if COMPARE else None
+    helm = helm_says(another_site, fault, page.HELM_S) if ALL else None
     page.record(fault, found, nodes="simulated", helm=helm)
     check(fault, found, site.stderr)
 

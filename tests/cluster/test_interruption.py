@@ -29,6 +29,7 @@ case "$1" in
     "{site.helm_path}" "$@" <&0 & child=$!
     while kill -0 $child 2>/dev/null; do
       if grep -q pending "{site.state}/watch"; then kill -STOP $child; touch "{site.state}/pending"; sleep 600; fi
+      sleep 0.02
     done
     kill $watcher; wait $child;;
   *) exec "{site.helm_path}" "$@";;

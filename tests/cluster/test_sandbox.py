@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import waiting
+from tests import api, waiting
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-sandboxes")]
 TOOL = [sys.executable, "-m", "fogflow_k8s", "sandbox"]
@@ -46,7 +46,7 @@ class Box:
         return done.stdout
 
     def get(self, *words):
-        return json.loads(self.kubectl("get", *words, "-o", "json"))
+        return api.get(self.kubeconfig, *words)
 
 
 def until(check, what, seconds=90):

@@ -14,8 +14,6 @@ import pytest
 
 from tests.sites import IP
 
-from .conftest import STATE
-
 pytestmark = pytest.mark.cluster
 WHERE = (
     "values", "set", "pull", "htpasswd", "secret", "odd", "annotation", "applied", "variable", "nameless", "event", "url", "bearer", "json", "podnote", "edited",
@@ -132,9 +130,9 @@ def log_lines(canaries):
 
 
 @pytest.fixture
-def printed():
+def printed(state):
     """Sets what every simulated container prints, and takes it back afterwards."""
-    (file,) = (STATE / "state").rglob("simulated.log")
+    (file,) = (state / "state").rglob("simulated.log")
     before = file.read_bytes()
 
     def print_(lines):

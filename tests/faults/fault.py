@@ -1,7 +1,6 @@
 """A fault, and the run of one: bring it about, let the tool name it, take the time."""
 
 import json
-import os
 import re
 import subprocess
 import threading
@@ -9,9 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-COMPARE = bool(
-    os.environ.get("FOGFLOW_K8S_TEST_COMPARE")
-)  # also ask Helm, which waits for its time to be up: make diagnosis
 FAULT = "sandbox.fogflow-k8s.io/"
 CHANGED = {"discovery": {"podAnnotations": {"changed": "yes"}}}  # something to roll out
 

@@ -39,11 +39,11 @@ def make(folder: Path, platform: str, runner: Runner, report: Reporter, package:
             f"the worker's packages are not there for {platform}, only for {', '.join(MACHINES)}",
             hint=f"--platform {next(iter(MACHINES))}",
         )
-    modules = _modules(package)
+    wanted = modules(package)
     report.step(f"fetching the worker's packages for {platform}")
     _install(folder, machine, package / "worker" / "requirements.txt", runner)
     _trim(folder)
-    for name, path in modules.items():
+    for name, path in wanted.items():
         inside = folder / Path(*name.split("."))
         target = inside / "__init__.py" if path.name == "__init__.py" else inside.with_suffix(".py")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _trim(folder: Path) -> None:
             (info / name).unlink(missing_ok=True)
 
 
-def _modules(package: Path) -> dict[str, Path]:
+def modules(package: Path = _PACKAGE) -> dict[str, Path]:
     """Every module of ours that the worker needs, by name. Raises FogflowError when there is no worker."""
     paths = {_name(path, package): path for path in package.rglob("*.py") if "_assets" not in path.parts}
     wanted: Sequence[str] = needed({name: path.read_text(encoding="utf-8") for name, path in paths.items()}, _WORKER)

@@ -17,11 +17,11 @@ from fogflow_k8s.adapters.render import as_yaml, render_config, render_values, y
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model.config import FogflowConfig, adopt
 from fogflow_k8s.model.values import Values
+from tests.scope import examples
 from tests.strategies import TRICKY, configs, settings, text
 
 
 @given(data=configs())
-@hypothesis_settings(deadline=None)
 def test_config_json_says_what_the_model_says(data):
     config = FogflowConfig.model_validate(data)
     rendered = render_config(config)
@@ -60,7 +60,7 @@ def test_any_tree_survives(data):
 
 
 @given(data=settings())
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=examples(50))
 def test_a_rendered_file_loads_as_the_same_settings(tmp_path_factory, data):
     values = Values.model_validate(data)
     path = tmp_path_factory.getbasetemp() / "rendered.yaml"

@@ -6,8 +6,8 @@ here too (what it stores, what it loses when it is restarted), so that `decide` 
 
 from __future__ import annotations
 
-import copy
 import itertools
+import pickle
 from dataclasses import dataclass, field
 
 from cell import (
@@ -29,6 +29,7 @@ from cell import (
 from decide import decide
 
 STEP = 0.25
+_settled: dict[str, bytes] = {}
 DEVICES = ("T1", "T2", "T3")
 SLOW_S = 3.0  # http_json.TIMEOUT_S: what it costs to ask one who does not answer
 GRACE = {WORKER: 180.0, DESIGNER: 5.0}
@@ -206,7 +207,7 @@ class Cell:
         if waits and self.now - pod.created >= 1.0 and self._gate(pod.component):
             pod.process = Process(self.now)
             if pod.component == DESIGNER and self.volatile:
-                self.database = copy.deepcopy(self.fetch())
+                self.database = copied(self.fetch())
         if process and process.stopped is not None and self.now - process.stopped > self._patience(pod.component):
             pod.process, pod.restart_at = None, self.now + 1.0
         if pod.deleting:
@@ -442,7 +443,7 @@ class Cell:
         if answers[DISCOVERY]:
             brokers = sum(self.now - at < FORGOTTEN_S for at in self.process(DISCOVERY).workers.values())
         functions = len(self.database.get("fogfunctions", {})) if answers[DESIGNER] else None
-        database = copy.deepcopy(self.database) if answers[DESIGNER] else None
+        database = copied(self.database) if answers[DESIGNER] else None
         pods = {
             name: tuple(self._seen(p) for p in self.pods if p.component == name)
             for name in self.names
@@ -451,7 +452,7 @@ class Cell:
         seen = Seen(
             pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
             beats=beats, workers=self.workers, workload=workload, brokers=brokers, shards=self.shards,
-            discovery=copy.deepcopy(held.pop(DISCOVERY)), broker=copy.deepcopy(held.pop(BROKER)), more=copy.deepcopy(held),
+            discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more=copied(held),
             functions=functions, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
         )  # fmt: skip
         return seen, SLOW_S * len(hung)
@@ -476,7 +477,7 @@ class Cell:
                 return
             held = memory.snapshot[action.component]
             for key in sorted(action.names):
-                process.state[key] = copy.deepcopy(held[key])
+                process.state[key] = copied(held[key])
                 if action.component == DISCOVERY and key.startswith("s:"):
                     for one in [k[2:] for k in process.state if k.startswith("r:T")]:
                         self._available(key[2:], one)
@@ -527,12 +528,16 @@ class Keeper:
     def __init__(self, cell):
         self.cell, self.memory, self.stored, self.stored_at = cell, Memory(), {}, -1e9
         self.due, self.log, self.faults = 0.0, [], []
-        cell.fetch = lambda: self.memory.snapshot[DESIGNER]
+        cell.fetch = self.database
+
+    def database(self):
+        """What a designer without a volume gets back."""
+        return self.memory.snapshot[DESIGNER]
 
     def lasting(self):
         m = self.memory
         snapshot = {n: {k: v for k, v in held.items() if not k.startswith("e:")} for n, held in m.snapshot.items()}
-        return copy.deepcopy(
+        return copied(
             {"order": m.order, "known": m.known, "subscribed": m.subscribed, "mends": m.mends, "snapshot": snapshot}
         )
 
@@ -542,9 +547,9 @@ class Keeper:
         old, self.memory = self.stored, Memory()
         for key in ("order", "known", "subscribed", "mends"):
             if key in old:
-                setattr(self.memory, key, copy.deepcopy(old[key]))
+                setattr(self.memory, key, copied(old[key]))
         for name in (*STATEFUL, *self.cell.shards):
-            self.memory.snapshot[name] = copy.deepcopy(old.get("snapshot", {}).get(name, {}))
+            self.memory.snapshot[name] = copied(old.get("snapshot", {}).get(name, {}))
         self.due = self.cell.now + 4.0
 
     def turn(self):
@@ -576,8 +581,20 @@ class Keeper:
         return self
 
 
+def copied(what):
+    """A deep copy; ten times as fast as copy.deepcopy, which these tests would spend half of their time in."""
+    return pickle.loads(pickle.dumps(what, pickle.HIGHEST_PROTOCOL))
+
+
 def settled(**how):
-    """A cell that works, everything in the keeper's snapshot."""
+    """A cell that works, everything in the keeper's snapshot. The way there is gone once for each kind of cell."""
+    name = repr(sorted(how.items()))
+    if name not in _settled:
+        _settled[name] = pickle.dumps(_settle(**how), pickle.HIGHEST_PROTOCOL)
+    return pickle.loads(_settled[name])
+
+
+def _settle(**how):
     cell = Cell(**how)
     keeper = Keeper(cell)
     keeper.run(30.0)

@@ -5,12 +5,13 @@ from cell import BROKER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORK
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.scope import examples
 from tests.unit.keeper.slow_cell import DEVICES, NODE_S, TOLERATION_S, Cell, Keeper, settled
 
 BOUND_S = {"deleted": 20.0, "killed": 20.0, "wedged": 40.0, "node": 50.0}
 KUBELETS = {NGINX: 120.0}  # the keeper leaves it alone
 SILENCE_S = 600.0
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(30, 1200), suppress_health_check=list(HealthCheck))
 
 
 def hit(keeper, kind, name):
@@ -152,7 +153,7 @@ def test_while_the_bus_is_down_nobody_is_restarted_and_then_exactly_three(second
 
 
 @given(st.floats(0.0, 20.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(10, 400))
 def test_all_but_the_front_door_on_one_node(late):
     keeper = settled()
     keeper.run(keeper.cell.now + late)

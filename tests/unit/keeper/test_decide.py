@@ -5,6 +5,7 @@ from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, WORKER
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.scope import examples
 from tests.unit.keeper.simulated import START_S, Sim
 
 SETTLED_S = 40.0  # for a new cell to come up and be learned
@@ -47,7 +48,7 @@ def test_any_one_loss_is_mended_and_then_there_is_silence(name, how):
     assert len(sim.actions) == before, "no action without a cause"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(50, 3000), suppress_health_check=list(HealthCheck))
 @given(first=MENDABLE, second=MENDABLE, apart=st.integers(0, 40))
 def test_any_two_losses_however_far_apart(first, second, apart):
     sim = settled()
@@ -62,7 +63,7 @@ def test_any_two_losses_however_far_apart(first, second, apart):
     assert len(sim.actions) == before
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(20, 600))
 @given(seconds=st.integers(1, 130))
 def test_while_the_bus_is_down_nobody_is_restarted_and_then_exactly_three(seconds):
     sim = settled()

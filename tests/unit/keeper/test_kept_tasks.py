@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from report import report
 
+from tests.scope import examples
 from tests.unit.keeper import slow_cell
 from tests.unit.keeper.slow_cell import KEEPS_LIVENESS_S, NODE_S, TOLERATION_S, Cell, Keeper, settled
 from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit, story
 
-MANY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(15, 1200), suppress_health_check=list(HealthCheck))
 KINDS = ("deleted", "killed", "wedged", "node")
 HEARD_S = 10.0  # a new master hears of a worker that goes on with its next heartbeat
 LOST_NODE_S = NODE_S + TOLERATION_S + 20.0
@@ -85,7 +86,7 @@ def test_a_keeper_that_is_lost_in_the_middle_of_a_mend_finishes_it(failure, apar
     untouched(keeper, tasks)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(10, 400))
 @given(st.floats(1.0, 200.0))
 def test_after_a_loss_of_the_bus_master_and_designer_are_restarted_and_nobody_else(seconds):
     keeper = keeping()
@@ -108,7 +109,7 @@ def test_a_lost_master_needs_the_replay_alone_and_a_lost_designer_a_new_master_f
         assert [f"{kind} {of}" for _, kind, of, _ in story(keeper)] == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(10, 400))
 @given(st.floats(0.5, 40.0))
 def test_while_one_worker_follows_the_other_nothing_is_done(seconds):
     """Both are on the queue, one of them acts; which pod that is does not matter."""

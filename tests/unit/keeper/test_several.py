@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from report import report
 from wedged import LOST_S
 
+from tests.scope import examples
 from tests.unit.keeper.simulated import Sim
 from tests.unit.keeper.slow_cell import DEVICES, Cell, Keeper
 from tests.unit.keeper.slow_cell import settled as slowly_settled
@@ -19,7 +20,7 @@ NAMES = Cell(**TWO).names
 SHARD, SECOND = f"{BROKER}-1", f"{WORKER}-1"
 HOW = ["deleted", "killed", "wedged"]
 SET_NODE_S = 75.0  # 40 s until the cluster says so, then the place has to be made free
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(30, 1200), suppress_health_check=list(HealthCheck))
 
 
 def settled():
@@ -78,6 +79,9 @@ FAILURES = st.tuples(st.sampled_from([*HOW, "node"]), st.sampled_from(NAMES))
 @MANY
 @example(("deleted", SECOND), ("deleted", WORKER), 5.0)  # one that came during the replay was taken to have no tasks
 @example(("deleted", WORKER), ("killed", BROKER), 7.0)  # it was back before anybody saw that it had missed the replay
+@example(("node", WORKER), ("deleted", RABBITMQ), 49.0).xfail(
+    reason="the keeper ends the lost worker's pod while RabbitMQ is down", raises=AssertionError
+)
 @given(FAILURES, FAILURES, st.floats(0.0, 60.0))
 def test_any_two_failures_however_far_apart(first, second, apart):
     keeper = slowly_settled(**TWO)

@@ -8,6 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fogflow_k8s.model.diff import Item, changes, folded, object_changes, text_of, value_at
+from tests.scope import examples
 
 KEYS = st.sampled_from(["name", "spec", "data", "image", "nginx.conf", "app/x", "value"]) | st.text(max_size=5)
 VALUES = st.recursive(
@@ -32,14 +33,14 @@ def test_objects_and_fields():
 
 
 @given(BODIES)
-@hypothesis_settings(deadline=None, max_examples=100)
+@hypothesis_settings(max_examples=examples(100))
 def test_a_thing_does_not_differ_from_itself(body):
     one = {"kind": "Deployment", "metadata": {"name": "a"}, **body}
     assert changes([one], [json.loads(json.dumps(one))]) == []
 
 
 @given(BODIES, BODIES)
-@hypothesis_settings(deadline=None, max_examples=100)
+@hypothesis_settings(max_examples=examples(100))
 def test_nothing_is_overlooked_from_either_side(one, other):
     first, second = ({"kind": "Deployment", "metadata": {"name": "a"}, **body} for body in (one, other))
     there, back = object_changes(first, second), object_changes(second, first)

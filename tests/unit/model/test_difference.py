@@ -15,6 +15,7 @@ from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.model.diff import changes
 from fogflow_k8s.model.difference import Difference, drifts
 from fogflow_k8s.model.redact import MASK
+from tests.scope import examples
 
 EDIT = {"manager": "kubectl-edit", "operation": "Update", "time": "2026-01-01T00:00:00Z"}
 
@@ -74,7 +75,7 @@ DATA = st.dictionaries(st.sampled_from(["password", "a", "tls.key"]), SECRETS, m
     st.sampled_from(["data", "stringData"]), DATA, DATA, DATA,
     st.dictionaries(st.just("kubectl.kubernetes.io/last-applied-configuration"), SECRETS, max_size=1),
 )  # fmt: skip
-@hypothesis_settings(deadline=None, max_examples=60)
+@hypothesis_settings(max_examples=examples(60))
 def test_no_value_of_a_secret_ever_comes_out(part, deployed, live, wanted, notes):
     fields = {f"f:{part}": {f"f:{k}": {} for k in live}, "f:metadata": {"f:annotations": {f"f:{k}": {} for k in notes}}}
     base, asked = obj("Secret", **{part: deployed}), obj("Secret", **{part: wanted})
@@ -89,7 +90,7 @@ def test_no_value_of_a_secret_ever_comes_out(part, deployed, live, wanted, notes
 
 
 @given(SECRETS, SECRETS)
-@hypothesis_settings(deadline=None, max_examples=60)
+@hypothesis_settings(max_examples=examples(60))
 def test_no_password_in_a_text_or_a_variable_comes_out(old, new):
     def each(value):
         env = [{"name": "API_TOKEN", "value": value}]

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from fogflow_k8s.model.redact import Redactor
 from fogflow_k8s.model.rotation import is_of, mark
+from tests.scope import examples
 
 SALT = bytes(16)
 
 
-@settings(max_examples=20, deadline=None)  # scrypt is slow on purpose
+@settings(max_examples=examples(20))  # scrypt is slow on purpose
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_a_mark_is_of_its_password_alone(one, other):
     made = mark("bus", "7", one, salt=SALT)

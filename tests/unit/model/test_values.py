@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from fogflow_k8s.model.nearest import nearest
 from fogflow_k8s.model.values import Values, defaults
 from fogflow_k8s.model.values_base import difference, merge
+from tests.scope import examples
 from tests.strategies import settings
 
 
@@ -33,7 +34,7 @@ def test_what_was_said_can_be_told_from_defaults():
 
 
 @given(data=settings())
-@hypothesis_settings(deadline=None, max_examples=100)
+@hypothesis_settings(max_examples=examples(100))
 def test_what_was_said_is_all_that_is_needed(data):
     values = Values.model_validate(data)
     assert Values.model_validate(values.model_dump(exclude_unset=True)) == values
@@ -46,7 +47,6 @@ def test_merge_is_helms():
 
 
 @given(data=settings(), other=settings())
-@hypothesis_settings(deadline=None)
 def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
     target = merge(data, other)
     assert merge(data, difference(data, target)) == target

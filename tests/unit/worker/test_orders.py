@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections import deque
 
 import pytest
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 from fogflow_k8s.model.tasks import read
 from fogflow_k8s.worker import line
 from fogflow_k8s.worker.protocol import Garbage, parse
+from tests.scope import examples
 from tests.unit.worker.world import FAULTS, Broker, Cluster, World, flow, task
 
-EXAMPLES = int(os.environ.get("FOGFLOW_K8S_TEST_ORDERS", "500"))  # nightly: 10 000
-HARD = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])  # fmt: skip
+HARD = settings(max_examples=examples(500), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
