@@ -17,8 +17,8 @@ import aio_pika
 from tests import waiting
 from tests.ports import free_port, is_open
 from tests.rabbit import Rabbit
+from tests.real import images
 
-ROOT = Path(__file__).parents[1]
 ID = "Worker.001"
 UPSTREAM = 4.8
 """Tasks a second that upstream's worker launches, by its client's own limits (10 at once, then 5 a second)."""
@@ -89,7 +89,7 @@ class Rig:
 
     def __init__(self, folder, env, namespace, capacity=2000):
         self.folder, self.env, self.namespace = Path(folder), env, namespace
-        self.rabbit = Rabbit(ROOT / ".work" / f"rabbit-{os.getpid()}")
+        self.rabbit = Rabbit()
         self.ports = {name: free_port() for name in ("discovery", "broker")}
         self.config = self.folder / "config.json"
         self.config.write_text(json.dumps(self._config(capacity)))
@@ -105,7 +105,7 @@ class Rig:
 
     def start_program(self, name):
         """A stand-in; back when its port is open."""
-        self._run(name, [program(name), "-f", self.config])
+        self._run(name, [images.program(name), "-f", self.config])
         until(lambda: is_open(self.ports[name]), f"{name} listens")
 
     def start_worker(self, name="worker", *, second=False):
@@ -151,7 +151,7 @@ class Rig:
             self.master.close()
         for name in list(self.processes):
             self.kill(name)
-        self.rabbit.remove()
+        self.rabbit.end()
 
     def broker(self, path, body=None):
         """The broker's answer."""
@@ -173,20 +173,6 @@ class Rig:
             "rabbitmq": {"host_ip": here, "port": self.rabbit.port, "username": "fogflow", "password": "local-only"},
             "worker": {"app_namespace": self.namespace, "capacity": capacity},
         }  # fmt: skip
-
-
-def program(name):
-    """A stand-in of FogFlow's, built."""
-    made = ROOT / ".work" / "standins" / name
-    if not made.exists():
-        made.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["go", "build", "-o", made, f"./{name}"],
-            cwd=ROOT / "tests/standins",
-            env={**os.environ, "CGO_ENABLED": "0"},
-            check=True,
-        )
-    return made
 
 
 def until(check, what, seconds=120):

@@ -4,7 +4,6 @@ import contextlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import docker.errors
 import pytest
@@ -14,7 +13,6 @@ from fogflow_k8s.sandbox.images import tags_of
 from tests.engine.conftest import MIRROR
 from tests.real import images
 
-WORK = Path(__file__).parents[2] / ".work"
 BUILD = [sys.executable, "-m", "fogflow_k8s", "images", "build"]
 BASE = images.IMAGES["python"].tags[0]
 
@@ -22,7 +20,7 @@ BASE = images.IMAGES["python"].tags[0]
 @pytest.fixture(scope="module")
 def base(machine):
     """The engine, with a Python of Debian's packages in it."""
-    path = images.build(WORK / "images", names=["python"])["python"]
+    path = images.build(names=["python"])["python"]
     with contextlib.closing(machine.client(timeout=300)) as client, path.open("rb") as stream:
         client.images.load(stream)
         yield client

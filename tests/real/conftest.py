@@ -4,14 +4,13 @@ import contextlib
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests import waiting
+from tests import api, waiting
 from tests.real import cell as cells
 from tests.real import images
 
@@ -54,6 +53,11 @@ class Box:
     def state(self):
         return json.loads((self.folder / "state.json").read_text())
 
+    def up(self, *words):
+        """Start it with real nodes."""
+        with starting():
+            self.sandbox("up", "--real", *words)
+
     def kubectl(self, *words, check=True, stdin=None):
         argv = [self.kubectl_path, *map(str, words)]
         done = subprocess.run(argv, env=self.env, input=stdin, capture_output=True, text=True, timeout=180, check=False)
@@ -67,7 +71,7 @@ class Box:
         return self._kubectl
 
     def get(self, *words):
-        return json.loads(self.kubectl("get", *words, "-o", "json"))
+        return api.get(self.folder / "kubeconfig", *words)
 
     def helm(self, *words):
         """Helm as somebody uses it who does not have our tool; it lies beside kubectl."""
@@ -79,32 +83,35 @@ class Box:
         return done.stdout
 
     def load(self, *names):
-        made = images.build(WORK / "images", names=names or None)
+        made = images.build(names=names or None)
         self.sandbox("load", *made.values())
 
 
-def end(home, name=NAME):
-    """Take a sandbox down, whatever is left of it."""
-    Box(home, name).sandbox("down", code=None)
-    shutil.rmtree(home, ignore_errors=True)
+@contextlib.contextmanager
+def starting():
+    """One sandbox with real nodes starts at a time on this machine: two would take the same free network."""
+    with (WORK / "up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def pytest_sessionstart():
-    """What an interrupted run left behind is ended first."""
-    for left in WORK.glob("real-*"):
-        if not Path(f"/proc/{left.name.removeprefix('real-')}").exists():
-            for sandbox in left.glob("**/state/sandboxes/[a-z]*"):
-                Box(sandbox.parents[2], sandbox.name).sandbox("down", code=None)
-            shutil.rmtree(left, ignore_errors=True)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The tests of a package, or of a module outside one, share a release: they stay in one process."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(
+                pytest.mark.xdist_group(item.path.stem if item.path.parent == here else item.path.parent.name)
+            )
 
 
 @pytest.fixture(scope="session")
-def home():
-    """A folder for all sandboxes of this run."""
-    folder = WORK / f"real-{os.getpid()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def home(run_folder):
+    """A folder for all sandboxes of this process."""
+    folder = run_folder / f"real-{os.getpid()}"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -113,9 +120,7 @@ def box(home):
     if os.geteuid() != 0:
         pytest.skip("real nodes need root")
     it = Box(home)
-    with (WORK / "up.lock").open("w") as lock:  # two at once would take the same free network
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        it.sandbox("up", "--real", "--nodes", "3")
+    it.up("--nodes", "3")
     it.load()
     yield it
     it.sandbox("down")

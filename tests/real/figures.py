@@ -4,36 +4,34 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.rig import UPSTREAM
+from tests.scope import ALL
 
 FILE = Path(__file__).parents[2] / ".work" / "reliability.jsonl"
-MEASURING = "FOGFLOW_K8S_TEST_BARS" in os.environ
-"""Whether this run measures (`make reliability`): alone on its machine, every case, every figure held to its bar. The gate takes a sample."""
-measured = pytest.mark.skipif(not MEASURING, reason="long; make reliability has it")
 
 
-def record(table, *columns, bar=None):
-    """Add one row to a table of this run; its last column is the figure.
+def record_in_all(table, *columns, bar=None):
+    """Add one row to a table of this run, and hold its last column, the figure, to its bar: in `make all`, alone on its machine.
 
-    A figure above its bar fails a run that measures, and no other: beside other work the clock tells of the machine.
+    The gate records nothing and holds no figure to a bar: beside other work the clock tells of the machine.
     """
+    if not ALL:
+        return
     FILE.parent.mkdir(parents=True, exist_ok=True)
     row = {
-        "run": os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())), "alone": MEASURING, "table": table,
+        "run": os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid())), "table": table,
         "row": [round(column, 1) if isinstance(column, float) else column for column in columns],
     }  # fmt: skip
     with FILE.open("a") as stream:
         stream.write(json.dumps(row) + "\n")
-    assert not MEASURING or bar is None or columns[-1] <= bar, f"{table}, {columns}: the bar is {bar}"
+    assert bar is None or columns[-1] <= bar, f"{table}, {columns}: the bar is {bar}"
 
 
 _HEAD = """# Reliability
 
-Measured by `make reliability`, or, with a °, by `make test-real` beside other work on the same two cores: real nodes (containerd, kubelet,
-kube-proxy), real RabbitMQ 4.3 and nginx, and stand-ins of FogFlow's own programs (`tests/standins`), which behave like them where it
-hurts, and prove nothing about their code. Made by the first of the two; do not edit.
+Measured by `make reliability`, on a machine that does nothing else: real nodes (containerd, kubelet, kube-proxy), real RabbitMQ 4.3 and
+nginx, and stand-ins of FogFlow's own programs (`tests/standins`), which behave like them where it hurts, and prove nothing about
+their code. Do not edit.
 
 FogFlow *works* here means, asked from outside and without the keeper's word: one consumer on each of the three queues, the
 worker listed by the master, the broker by discovery, each device's task running once, a new value of each device
@@ -93,7 +91,7 @@ def page():
     newest = {}
     for line in FILE.read_text().splitlines():
         each = json.loads(line)
-        newest[(each["table"], *each["row"][:-1])] = f"{each['row'][-1]}{'' if each.get('alone') else '°'}"
+        newest[(each["table"], *each["row"][:-1])] = str(each["row"][-1])
     rows = [
         f"| {name} | "
         + " | ".join(str(newest.get(("recovery", name, how), "")) for how in ("deleted", "killed", "wedged"))

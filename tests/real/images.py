@@ -4,54 +4,37 @@ No registry of images is asked: apt resolves and fetches the packages of a suite
 installed on this machine), they are unpacked into one layer, and what their install scripts would do for a container is
 done here. An image carries the name that the chart asks for, so the chart is tested as it is.
 
-    python -m tests.real.images FOLDER      makes all of them, and says how large and how quick
+    python -m tests.real.images      makes all of them, and says how large and how quick
 """
 
 import fcntl
 import gzip
 import hashlib
+import inspect
 import io
 import json
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from fogflow_k8s.actions import worker_app
 from fogflow_k8s.actions.image_build import NAME
 from fogflow_k8s.adapters import layers
 from fogflow_k8s.adapters.assets import asset
+from fogflow_k8s.adapters.places import cache_home
 from fogflow_k8s.adapters.process import SystemRunner
 from fogflow_k8s.engine.reporter import Silent
+from tests.go_tools import built
+from tests.real import debian
+from tests.real.debian import Debian
 
+FOLDER = cache_home() / "test-images"
+"""Where they are kept, by content: a second run on a machine makes none."""
 STANDINS = Path(__file__).parents[1] / "standins"
 APP_VERSION = "3.2.8"
-_SHELL = ("dash", "coreutils", "sed", "grep", "gawk", "base-files")
-_USELESS = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/perl", "usr/share/lintian", "usr/lib/systemd",
-            "usr/share/info", "usr/share/bug", "var/cache", "var/lib/dpkg", "usr/lib/x86_64-linux-gnu/systemd",
-            "usr/lib/x86_64-linux-gnu/perl-base", "usr/lib/x86_64-linux-gnu/gconv")  # fmt: skip
-_PASSWD = "root:x:0:0:root:/:/bin/sh\nfogflow:x:999:999::/tmp:/bin/sh\nnginx:x:101:101::/tmp:/bin/sh\n"
-_GROUP = "root:x:0:\nfogflow:x:999:\nnginx:x:101:\n"
-
-
-@dataclass(frozen=True)
-class Debian:
-    """An image of Debian packages."""
-
-    tags: tuple[str, ...]
-    suite: str
-    packages: tuple[str, ...]
-    config: dict = field(default_factory=dict)
-    links: dict = field(default_factory=dict)
-    shell: bool = True
-
-
 _RABBITMQ = {
     "Entrypoint": ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
     "Env": ["PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"],
@@ -91,17 +74,17 @@ IMAGES = {
 }
 OURS = "fogflow-k8s-worker"
 GO = ("discovery", "broker", "master", "worker", "designer", "operator")
-_APPLETS = ("sh", "sleep", "httpd", "wget", "nc", "cat", "echo", "ls", "ip", "nslookup", "env", "kill", "ps", "hostname", "id",
-            "true", "false", "date", "touch", "mkdir", "mount", "grep", "head", "seq", "dd", "timeout", "cp", "rm", "tail")  # fmt: skip
+USUAL = (*(name for name in IMAGES if name != "rabbitmq-3.10"), *GO, OURS)
+"""What most tests need; one in `make all` asks for the rest."""
 
 
-def build(folder: Path, *, names=None, say=lambda _: None) -> dict[str, Path]:
+def build(folder: Path = FOLDER, *, names=None, say=lambda _: None) -> dict[str, Path]:
     """The archive of each image by name, made when it is not in the folder yet; one process at a time does it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = {}
-        for name in names or [*IMAGES, *GO, OURS]:
+        for name in names or USUAL:
             start = time.monotonic()
             made[name] = (
                 _own_worker(folder) if name == OURS else _go(name, folder) if name in GO else _debian(name, folder)
@@ -112,96 +95,15 @@ def build(folder: Path, *, names=None, say=lambda _: None) -> dict[str, Path]:
 
 def _debian(name: str, folder: Path) -> Path:
     image = IMAGES[name]
-    recipe = hashlib.sha256(repr((image, Path(__file__).read_text())).encode()).hexdigest()[:12]
-    archive = folder / f"{name}-{recipe}.tar"
+    archive = folder / f"{name}-{_digest(repr(image).encode(), _RECIPE)}.tar"
     if not archive.exists():
         root = folder / f".root-{name}"
         shutil.rmtree(root, ignore_errors=True)
-        _unpack(_fetch(image, folder / f"apt-{image.suite}"), root)
-        _finish(root, image)
+        debian.unpack(debian.fetch(image, folder / f"apt-{image.suite}"), root)
+        debian.finish(root, image)
         write_archive(archive, image.tags, _layer(root), image.config)
         shutil.rmtree(root)
     return archive
-
-
-def _fetch(image: Debian, state: Path) -> list[Path]:
-    """The packages and all that they depend on, fetched and checked by apt into a folder of ours."""
-    archives = state / "cache" / "archives" / "-".join(image.packages)
-    for each in (state / "lists/partial", state / "cache", archives / "partial"):
-        each.mkdir(parents=True, exist_ok=True)
-    (state / "status").touch()
-    sources = state / "sources.list"
-    sources.write_text(f"deb {_mirror()} {image.suite} main\n")
-    options = {
-        "Dir::State": state,
-        "Dir::State::status": state / "status",
-        "Dir::State::lists": state / "lists",
-        "Dir::Cache": state / "cache",
-        "Dir::Cache::archives": archives,
-        "Dir::Etc::sourcelist": sources,
-        "Dir::Etc::sourceparts": "/dev/null",
-        "APT::Install-Recommends": "false",
-        "APT::Sandbox::User": "root",
-        "Acquire::Languages": "none",
-    }
-    apt = ["apt-get", "-y", "-qq", *(f"-o{key}={value}" for key, value in options.items())]
-    lists = list((state / "lists").glob("*_Packages*"))
-    if not lists or time.time() - max(one.stat().st_mtime for one in lists) > 86400:
-        _run([*apt, "update"])
-    _run([*apt, "--download-only", "install", *image.packages, *(_SHELL if image.shell else ())])
-    return sorted(archives.glob("*.deb"))
-
-
-def _mirror() -> str:
-    """The Debian mirror that this machine is set up with."""
-    files = [*Path("/etc/apt/sources.list.d").glob("*.sources"), Path("/etc/apt/sources.list")]
-    text = "\n".join(file.read_text() for file in files if file.exists())
-    for uri in re.findall(r"^(?:URIs:|deb(?:\s+\[[^]]*\])?)\s+(\S+)", text, re.MULTILINE):
-        if uri.rstrip("/").endswith("/debian"):
-            return uri
-    raise LookupError("no Debian mirror in /etc/apt: these images are made of Debian's packages")
-
-
-def _unpack(packages: list[Path], root: Path) -> None:
-    for name in (
-        "usr/bin",
-        "usr/sbin",
-        "usr/lib",
-        "usr/lib64",
-        "tmp",
-        "etc",
-        "proc",
-        "sys",
-        "dev",
-        "run",
-        "var/log/nginx",
-    ):
-        (root / name).mkdir(parents=True, exist_ok=True)
-    for name in ("bin", "sbin", "lib", "lib64"):
-        (root / name).symlink_to(f"usr/{name}")
-    for package in packages:
-        files = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, capture_output=True).stdout
-        subprocess.run(["tar", "-x", "-C", root, "--keep-directory-symlink"], input=files, check=True)
-
-
-def _finish(root: Path, image: Debian) -> None:
-    """What the install scripts would have done, as far as a container needs it."""
-    for each in _USELESS:
-        shutil.rmtree(root / each, ignore_errors=True)
-    (root / "etc/passwd").write_text(_PASSWD)
-    (root / "etc/group").write_text(_GROUP)
-    for name, target in image.links.items():
-        (root / name).unlink(missing_ok=True)
-        (root / name).symlink_to(target)
-    if (root / "usr/bin/busybox").exists():
-        for applet in _APPLETS:
-            (root / "usr/bin" / applet).symlink_to("busybox")
-    if image.shell and not (root / "usr/bin/sh").exists():
-        (root / "usr/bin/sh").symlink_to("dash")
-    if (root / "usr/bin/gawk").exists():
-        (root / "usr/bin/awk").symlink_to("gawk")
-    (root / "tmp").chmod(0o1777)
-    _run(["ldconfig", "-r", root])
 
 
 def _layer(root: Path) -> bytes:
@@ -218,15 +120,16 @@ def _layer(root: Path) -> bytes:
     return buffer.getvalue()
 
 
+def program(name: str) -> Path:
+    """One of the stand-ins, built: a static binary, as upstream ships its programs."""
+    return built(STANDINS, *(f"./{each}" for each in GO)) / name
+
+
 def _go(name: str, folder: Path) -> Path:
-    """One of the stand-ins, as upstream ships its programs: a static binary and nothing else."""
-    sources = sorted(file for file in STANDINS.rglob("*") if file.suffix in {".go", ".mod", ".sum"})
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in [*sources, Path(__file__)])).hexdigest()[:12]
-    archive = folder / f"{name}-{digest}.tar"
+    """A stand-in's image: the binary and nothing else."""
+    binary = program(name)
+    archive = folder / f"{name}-{_digest(binary.read_bytes(), _RECIPE)}.tar"
     if not archive.exists():
-        binary = folder / f".bin-{name}"
-        env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": ""}
-        _run(["go", "build", "-C", STANDINS, "-trimpath", "-ldflags=-s -w", "-o", binary, f"./{name}"], env=env)
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as layer:
             entry = tarfile.TarInfo(name)
@@ -235,16 +138,15 @@ def _go(name: str, folder: Path) -> Path:
                 layer.addfile(entry, content)
         tags = (f"docker.io/fogflow/{name}:{APP_VERSION}",)
         write_archive(archive, tags, buffer.getvalue(), {"Entrypoint": [f"/{name}"], "WorkingDir": "/"})
-        binary.unlink()
     return archive
 
 
 def _own_worker(folder: Path) -> Path:
     """Our own worker as the product makes it, on Debian's Python instead of python:3.13-slim: both have glibc."""
     python, ours = _debian("python", folder), Path(worker_app.__file__).parents[1]
-    parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(__file__), *sorted(ours.rglob("*.py"))]
-    digest = hashlib.sha256(python.name.encode() + b"".join(part.read_bytes() for part in parts)).hexdigest()[:12]
-    archive = folder / f"{OURS}-{digest}.tar"
+    parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(worker_app.__file__)]
+    parts += worker_app.modules(ours).values()
+    archive = folder / f"{OURS}-{_digest(python.name.encode(), _RECIPE, *(part.read_bytes() for part in parts))}.tar"
     if not archive.exists():
         with tempfile.TemporaryDirectory(dir=folder) as made:
             worker_app.make(Path(made), "linux/amd64", SystemRunner(), Silent())
@@ -255,6 +157,10 @@ def _own_worker(folder: Path) -> Path:
         config = {**said, "Env": [*IMAGES["python"].config["Env"], *said["Env"]]}
         write_archive(archive, (NAME,), below, config, added)
     return archive
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
 def _of_recipe() -> dict:
@@ -289,10 +195,9 @@ def write_archive(path: Path, tags, layer: bytes, config: dict, *above: bytes, a
     half.rename(path)
 
 
-def _run(argv, **more) -> None:
-    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False, **more)
-    assert done.returncode == 0, f"{argv[0]}: {done.stderr[-2000:]}"
+_RECIPE = "".join(map(inspect.getsource, (debian, _layer, write_archive))).encode()
+"""What makes an image out of its parts: with another recipe it is made anew."""
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]), names=sys.argv[2:] or None, say=print)
+    build(names=sys.argv[1:] or None, say=print)

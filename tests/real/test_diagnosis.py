@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults import page
-from tests.faults.fault import COMPARE, check, helm_says, named
+from tests.faults.fault import check, helm_says, named
 from tests.faults.real import FAULTS
+from tests.scope import ALL
 from tests.sites import Site
 
 
@@ -24,7 +25,7 @@ def test_the_headline(box, fault, tmp_path):
         site = place(box, names[0], tmp_path / "ours")
         found = named(site, fault)
         other = place(box, names[1], tmp_path / "helms")
-        helm = helm_says(other, fault, page.HELM_S) if COMPARE else None
+        helm = helm_says(other, fault, page.HELM_S) if ALL else None
         page.record(fault, found, nodes="real", helm=helm)
         check(fault, found, site.stderr)
     finally:

@@ -5,7 +5,6 @@ tasks two run at the edge.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -20,12 +19,13 @@ from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
 from fogflow_k8s.model.edge_token import decode, mark_of
 from tests.real import cell as cells
 from tests.real import images
-from tests.real.conftest import WORK, Box, until
-from tests.real.figures import MEASURING, measured, record
+from tests.real.conftest import Box, until
+from tests.real.figures import record_in_all
+from tests.scope import only_all
 
 NAMESPACE = "fogflow"
 SITE = "002"
-CUTS_S = (30, 300) if MEASURING else (30,)
+CUTS_S = (30, 300)
 
 
 def forwarding(box, on):
@@ -43,9 +43,7 @@ def boxes(home):
     try:
         for box, names in zip(both, loaded, strict=True):
             box.home.mkdir(parents=True, exist_ok=True)
-            with (WORK / "up.lock").open("w") as lock:  # two at once would take the same free network
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                box.sandbox("up", "--real", "--nodes", "1")
+            box.up("--nodes", "1")
             box.kubectl("taint", "nodes", "--all", "node-role.kubernetes.io/control-plane-")
             box.load(*names)
             forwarding(box, on=True)
@@ -96,7 +94,7 @@ class Pair:
 
         until(well, what, 300, 0.5)
         until(self.round_trip, f"{what}: data comes through", every=1)
-        record("edge", what, time.monotonic() - start)
+        record_in_all("edge", what, time.monotonic() - start)
 
     def round_trip(self):
         done = json.loads(self.edge.tool("edge", "check", "-o", "json", code=None) or "{}")
@@ -157,7 +155,7 @@ def test_a_join_by_the_pasted_command(pair):
 
     start = time.monotonic()
     said = pasted(pair.edge, printed)
-    record("edge", "from the pasted command to both halves seen by the cloud", time.monotonic() - start, bar=30)
+    record_in_all("edge", "from the pasted command to both halves seen by the cloud", time.monotonic() - start, bar=30)
     assert f"Site {SITE} has joined" in said
     assert one.password not in said
     until(pair.seen, "the cloud lists the edge")
@@ -176,6 +174,7 @@ def test_the_same_token_again_elsewhere_and_here(pair):
     assert "FK-6107" in pair.cloud.stderr
 
 
+@only_all
 def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
     cells.call("POST", pair.cell.url("nginx", 80, "/fogfunction"), cells.FUNCTION)
     body = {"entities": [{"type": "Count", "isPattern": True, "id": ".*"}], "reference": pair.subscriber.url}
@@ -199,9 +198,10 @@ def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
         return len({r["contextElement"]["entityId"]["id"] for r in answer["contextResponses"]}) == len(cells.DEVICES)
 
     until(counted, "all results at the cloud, those of the edge among them")
-    record("edge", "tasks at the edge, of three", pair.tasks(pair.edge))
+    record_in_all("edge", "tasks at the edge, of three", pair.tasks(pair.edge))
 
 
+@only_all
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seconds", CUTS_S)
 def test_a_link_that_is_cut(pair, seconds):
@@ -210,11 +210,13 @@ def test_a_link_that_is_cut(pair, seconds):
         during = pair.tasks(pair.edge)
     pair.back(f"link cut for {seconds} s: from its return to data coming through", time.monotonic())
     if before:  # upstream's worker loses them with the first cut, and the master puts them elsewhere
-        record("edge", f"tasks running at the edge after {seconds} s without a link, of {before}", during)
-        record("edge", f"tasks running at the edge after a cut of {seconds} s, of {before}", pair.tasks(pair.edge))
+        record_in_all("edge", f"tasks running at the edge after {seconds} s without a link, of {before}", during)
+        record_in_all(
+            "edge", f"tasks running at the edge after a cut of {seconds} s, of {before}", pair.tasks(pair.edge)
+        )
 
 
-@measured
+@only_all
 def test_an_edge_without_power(pair):
     node = pair.edge.get("nodes")["items"][0]["metadata"]["name"]
     pair.edge.sandbox("node stop", node)
@@ -223,7 +225,7 @@ def test_an_edge_without_power(pair):
     pair.back("edge without power: from its return to data coming through", time.monotonic())
 
 
-@measured
+@only_all
 def test_a_cloud_that_restarts(pair):
     """Its RabbitMQ knows the edge's user again: the gate gives it back out of the Secret."""
     node = pair.cloud.get("nodes")["items"][0]["metadata"]["name"]
@@ -233,6 +235,7 @@ def test_a_cloud_that_restarts(pair):
     pair.back("cloud without power: from its return to data coming through", time.monotonic())
 
 
+@only_all
 def test_no_way_in_is_named(pair):
     """As behind NAT: the edge reaches its cloud, and is not reached."""
     rule = ["FORWARD", "-d", pair.edge_address, "-p", "tcp", "--dport", "8060", "-j", "DROP"]
@@ -268,6 +271,7 @@ def test_leave_and_remove(pair):
     assert pair.listed() is None or pair.listed()["token"] == "unknown"
 
 
+@only_all
 @pytest.mark.timeout(900)
 def test_tasks_of_our_own_worker_outlive_a_cut(pair):
     """Upstream's worker is deaf after one, the keeper restarts it, and its tasks go with it. Ours has nothing to restart."""
@@ -287,4 +291,6 @@ def test_tasks_of_our_own_worker_outlive_a_cut(pair):
             assert pair.task_pods(pair.edge) == before
         pair.back(f"our own worker, link cut for {seconds} s: from its return to data coming through", time.monotonic())
         assert pair.task_pods(pair.edge) == before, "the same pods as before"
-        record("edge", f"tasks of our own worker at the edge after a cut of {seconds} s, of {len(before)}", len(before))
+        record_in_all(
+            "edge", f"tasks of our own worker at the edge after a cut of {seconds} s, of {len(before)}", len(before)
+        )

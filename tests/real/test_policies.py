@@ -161,13 +161,13 @@ def strangers(scene):
 
 
 @pytest.fixture(scope="module")
-def scene(box, tmp_path_factory):
+def scene(box):
     network = f"10.89.{box.state['network']}"
     nodes = [f"{network}.{10 + place}" for place in range(len(box.state["nodes"]))]
     outside = [Peer(address, "outside", address) for address in (f"{network}.1", *nodes)]
     # the way to the API server is narrowed by `deploy` itself
     options = ["--external-ip", nodes[1], "--set", f"networkPolicy.subscribers.cidrs[0]={network}.1/32"]
-    judge = Judge(tmp_path_factory.mktemp("judge"))
+    judge = Judge()
     box.kubectl("create", "namespace", ELSEWHERE)
     try:
         with pytest.MonkeyPatch.context() as patch, Guard(box, judge, outside, PORTS) as guard:

@@ -6,30 +6,16 @@ import time
 import pytest
 
 from tests.real import cell as cells
-from tests.real.conftest import released, until
-from tests.real.figures import MEASURING, record
+from tests.real.conftest import until
+from tests.real.figures import record_in_all
+from tests.scope import sampled
 
-NAMESPACE = "heal"
+BUDGET_S = 240
 WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
 WAYS = ("deleted", "killed", "wedged")
-SAMPLE = (*((name, "killed") for name in WORKLOADS), ("cloud-worker", "deleted"), ("rabbitmq", "deleted"), ("keeper", "deleted"),
-          ("discovery", "wedged"), ("master", "wedged"))  # fmt: skip
-SNAPSHOT_S = 3.0  # the keeper looks every 2 s when all is calm
-
-
-@pytest.fixture(scope="module")
-def cell(box):
-    with released(box, NAMESPACE, "--set", "tolerationSeconds=5") as it:
-        yield it
-
-
-@pytest.fixture
-def calm(cell):
-    """The cell, working, with everything in the keeper's snapshot."""
-    until(lambda: not cell.ails(), "it works")
-    until(lambda: cell.report().get("state") == "working", "the keeper is content")
-    time.sleep(SNAPSHOT_S)
-    return cell
+GATE = (("rabbitmq", "killed"), ("master", "killed"), ("cloud-worker", "deleted"), ("designer", "killed"), ("discovery", "wedged"),
+        ("keeper", "killed"))  # fmt: skip
+"""One for each rule of the keeper; every loss and every pair of losses is tried on the simulation, in tests/unit/keeper."""
 
 
 def lose(cell, name, how):
@@ -41,7 +27,7 @@ def lose(cell, name, how):
     return cells.hit(pod, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
 
 
-@pytest.mark.parametrize(("name", "how"), [(n, h) for h in WAYS for n in WORKLOADS] if MEASURING else SAMPLE)
+@pytest.mark.parametrize(("name", "how"), sampled([(n, h) for h in WAYS for n in WORKLOADS], gate=GATE))
 def test_it_works_again_by_itself_and_nothing_is_lost(calm, name, how):
     before = {"tasks": calm.tasks(), "entities": {e["entityId"]["id"] for e in calm.entities()}}
     ids = calm.identities()
@@ -55,4 +41,4 @@ def test_it_works_again_by_itself_and_nothing_is_lost(calm, name, how):
     devices = {e["entityId"]["id"] for e in calm.entities()}
     assert set(cells.DEVICES) <= devices
     quick = how != "wedged" and name in {"nginx", "cloud-broker", "discovery"}
-    record("recovery", name, how, took, bar=15 if quick else 60)
+    record_in_all("recovery", name, how, took, bar=15 if quick else 60)

@@ -5,24 +5,11 @@ import time
 import pytest
 
 from tests.real.conftest import released, until
-from tests.real.figures import MEASURING, measured, record
+from tests.real.figures import record_in_all
+from tests.scope import only_all, sampled
 
-NAMESPACE = "bus"
 THREE = {"master", "cloud-worker", "designer"}
 BACK_S = 20
-
-
-@pytest.fixture(scope="module")
-def cell(box):
-    with released(box, NAMESPACE) as it:
-        yield it
-
-
-def content(cell):
-    """It works, and the keeper has had a look at everything."""
-    until(lambda: not cell.ails(), "it works")
-    until(lambda: cell.report().get("state") == "working", "the keeper is content")
-    time.sleep(3)
 
 
 def scale(cell, name, replicas):
@@ -44,9 +31,9 @@ def back(cell):
     return cell.recover()
 
 
-@pytest.mark.parametrize("seconds", [5, 30, 120] if MEASURING else [5, 30])
-def test_all_three_come_back_after_it_was_away(cell, seconds):
-    content(cell)
+@pytest.mark.parametrize("seconds", sampled([(5,), (30,), (120,)], gate=[(5,)]))
+def test_all_three_come_back_after_it_was_away(calm, seconds):
+    cell = calm
     tasks, before = cell.tasks(), cell.identities()
     scale(cell, "rabbitmq", 0)
     until(lambda: not answers(cell), "it is gone")
@@ -56,14 +43,14 @@ def test_all_three_come_back_after_it_was_away(cell, seconds):
     scale(cell, "rabbitmq", 1)
     took = back(cell)
     after = cell.identities()
-    record("bus", f"away for {seconds} s", took, bar=BACK_S)
+    record_in_all("bus", f"away for {seconds} s", took, bar=BACK_S)
     assert {name for name in after if after[name] != before[name]} == {*THREE, "rabbitmq"}
     assert cell.tasks() == tasks
 
 
-@measured
-def test_it_starts_a_minute_after_everything_else(cell):
-    content(cell)
+@only_all
+def test_it_starts_a_minute_after_everything_else(calm):
+    cell = calm
     tasks = cell.tasks()
     names = [one["metadata"]["name"] for one in cell.get("deployments")["items"]]
     for name in names:
@@ -77,19 +64,20 @@ def test_it_starts_a_minute_after_everything_else(cell):
     before = cell.identities()
     scale(cell, "rabbitmq", 1)
     took = back(cell)
-    record("bus", "started 60 s after everything else", took, bar=BACK_S)
+    record_in_all("bus", "started 60 s after everything else", took, bar=BACK_S)
     after = cell.identities()
     assert {name for name in after if after[name] != before.get(name)} <= {*THREE, "rabbitmq"}
     assert cell.tasks() == tasks, "exactly the tasks of before"
 
 
-@measured
+@only_all
 def test_a_rabbitmq_of_the_line_that_upstream_ships(box):
     """3.10, as upstream's chart has it: it starts, it is lost, and it goes without a trace."""
+    box.load("rabbitmq-3.10")
     with released(box, "old", "--set", "rabbitmq.image.tag=3.10") as cell:
-        content(cell)
+        cell.settle()
         tasks = cell.tasks()
         box.kubectl("-n", "old", "delete", "pod", cell.pods("rabbitmq")[0]["metadata"]["name"])
         took = back(cell)
-        record("bus", "3.10, its pod deleted", took)
+        record_in_all("bus", "3.10, its pod deleted", took)
         assert cell.tasks() == tasks

@@ -9,19 +9,16 @@ import time
 import pytest
 
 from tests.real.cell import is_ready
-from tests.real.conftest import TOOL, released, until
-from tests.real.figures import MEASURING, record
+from tests.real.conftest import TOOL, until
+from tests.real.figures import record_in_all
 from tests.real.load import Load
+from tests.real.shared.conftest import OPTIONS
+from tests.scope import ALL, only_all, sampled
 
-NAMESPACE = "load"
-ENOUGH = 5_000 if MEASURING else 2_000
-DEALT = 5_000
-
-
-@pytest.fixture(scope="module")
-def cell(box):
-    with released(box, NAMESPACE) as it:
-        yield it
+BUDGET_S = 180
+ENOUGH = 5_000 if ALL else 2_000
+DEALT = 5_000 if ALL else 2_500
+KEEPS = {True: "keep-alive", False: "no keep-alive"}
 
 
 def rollout(cell):
@@ -34,26 +31,22 @@ def delete_one(cell):
     until(lambda: sum(is_ready(pod) for pod in cell.pods("nginx")) == 2, "nginx is whole again")
 
 
-@pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "no keep-alive"])
-@pytest.mark.parametrize("what", [rollout, delete_one])
+@pytest.mark.parametrize(
+    ("what", "keep_alive"),
+    sampled([(w, k) for w in (rollout, delete_one) for k in KEEPS], gate=[(rollout, False), (delete_one, True)]),
+)
 def test_no_request_fails(cell, what, keep_alive):
     with Load(cell.address["nginx"], keep_alive=keep_alive) as load:
         load.until(1_000)
         what(cell)
         load.until(ENOUGH)
-    record(
-        "load",
-        f"{what.__name__.replace('_', ' ')}, {'' if keep_alive else 'no '}keep-alive",
-        "failed",
-        len(load.failed),
-    )
-    record(
-        "load", f"{what.__name__.replace('_', ' ')}, {'' if keep_alive else 'no '}keep-alive", "requests", load.asked
-    )
+    name = f"{what.__name__.replace('_', ' ')}, {KEEPS[keep_alive]}"
+    record_in_all("load", name, "failed", len(load.failed))
+    record_in_all("load", name, "requests", load.asked)
     assert load.failed == []
 
 
-@pytest.mark.parametrize("keep_alive", [True, False], ids=["keep-alive", "no keep-alive"])
+@pytest.mark.parametrize("keep_alive", [pytest.param(True, marks=only_all), False])
 def test_replicas_share_the_load(cell, keep_alive):
     mark = f"/ngsi9/status?{'kept' if keep_alive else 'new'}{time.monotonic_ns()}"
     with Load(cell.address["nginx"], path=mark, clients=20, rate=250.0, keep_alive=keep_alive) as load:
@@ -65,14 +58,14 @@ def test_replicas_share_the_load(cell, keep_alive):
     assert sum(shares) >= DEALT
     mean = sum(shares) / len(shares)
     worst = max(abs(share - mean) / mean for share in shares)
-    record("balance", "keep-alive" if keep_alive else "no keep-alive", round(100 * worst, 1))
+    record_in_all("balance", KEEPS[keep_alive], round(100 * worst, 1))
     # a kept connection stays with its pod for 100 requests, so those are dealt out fifty times, not five thousand times
     assert worst <= (0.6 if keep_alive else 0.2), shares
 
 
 def deploy(cell, *options):
     """`deploy` and its lines, each with the seconds since its start."""
-    argv = [*TOOL, "deploy", "-n", cell.namespace, *options]
+    argv = [*TOOL, "deploy", "-n", cell.namespace, *OPTIONS, *options]
     start, lines = time.monotonic(), []
     with subprocess.Popen(argv, env=cell.box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tool:
         reader = threading.Thread(target=lambda: lines.extend((time.monotonic() - start, line) for line in tool.stdout))
@@ -101,8 +94,8 @@ def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell)
     named = named_after(lines)
     assert code != 0
     assert named is not None, text
-    record("rollout", "a crashing image of nginx is named after, s", named, bar=15)
-    record("rollout", "and taken back after, s", lines[-1][0])
+    record_in_all("rollout", "a crashing image of nginx is named after, s", named, bar=15)
+    record_in_all("rollout", "and taken back after, s", lines[-1][0])
     assert load.failed == []
     assert revisions(cell) == before + 2, "it was tried, and taken back"
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml"), (

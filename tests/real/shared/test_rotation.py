@@ -5,9 +5,8 @@ import json
 import socket
 import struct
 
-from tests.real.conftest import released, until
+from tests.real.shared.conftest import OPTIONS
 
-NAMESPACE = "rotate"
 SECRET = "fogflow-rabbitmq"
 USER, NEW = "fogflow", "another-password-in-force"
 START, START_OK, TUNE, CLOSE = (10, 10), (10, 11), (10, 30), (10, 50)  # AMQP 0-9-1, class connection
@@ -16,8 +15,8 @@ _TELLS = b"\x1cauthentication_failure_closet\x01"  # a client that can be told, 
 CLIENT = b"\x0ccapabilitiesF" + struct.pack("!I", len(_TELLS)) + _TELLS
 
 
-def password(box):
-    return base64.b64decode(box.get("-n", NAMESPACE, "secret", SECRET)["data"]["password"]).decode()
+def password(cell):
+    return base64.b64decode(cell.get("secret", SECRET)["data"]["password"]).decode()
 
 
 def lets_in(host, secret):
@@ -44,22 +43,21 @@ def frame(stream):
     return struct.unpack("!HH", body[:4]), body[4:-1]
 
 
-def test_a_changed_password_is_in_force_after_a_deploy(box):
-    with released(box, NAMESPACE) as cell:
-        until(lambda: cell.report().get("state") == "working", "the keeper is content")
-        tasks, old = cell.tasks(), password(box)
-        assert lets_in(cell.address["rabbitmq"], old)
-        patch = json.dumps({"stringData": {"password": NEW}})
-        box.kubectl("-n", NAMESPACE, "patch", "secret", SECRET, "--type=merge", "-p", patch)
-        assert not lets_in(cell.address["rabbitmq"], NEW), "nothing has taken it up yet"
+def test_a_changed_password_is_in_force_after_a_deploy(calm):
+    tasks, old = calm.tasks(), password(calm)
+    deploy = ("deploy", "-n", calm.namespace, *OPTIONS, "-o", "json")
+    assert lets_in(calm.address["rabbitmq"], old)
+    patch = json.dumps({"stringData": {"password": NEW}})
+    calm.box.kubectl("-n", calm.namespace, "patch", "secret", SECRET, "--type=merge", "-p", patch)
+    assert not lets_in(calm.address["rabbitmq"], NEW), "nothing has taken it up yet"
 
-        result = json.loads(box.tool("deploy", "-n", NAMESPACE, "-o", "json"))
-        assert (result["result"], result["state"]) == ("rotated", "working")
-        assert "the keeper sees their consumers" in result["says"]
-        assert lets_in(cell.address["rabbitmq"], NEW)
-        assert not lets_in(cell.address["rabbitmq"], old)
-        cell.recover()
-        assert cell.tasks() == tasks, "exactly the tasks of before"
-        before = cell.identities()
-        assert json.loads(box.tool("deploy", "-n", NAMESPACE, "-o", "json"))["result"] == "unchanged"
-        assert cell.identities() == before
+    result = json.loads(calm.box.tool(*deploy))
+    assert (result["result"], result["state"]) == ("rotated", "working")
+    assert "the keeper sees their consumers" in result["says"]
+    assert lets_in(calm.address["rabbitmq"], NEW)
+    assert not lets_in(calm.address["rabbitmq"], old)
+    calm.recover()
+    assert calm.tasks() == tasks, "exactly the tasks of before"
+    before = calm.identities()
+    assert json.loads(calm.box.tool(*deploy))["result"] == "unchanged"
+    assert calm.identities() == before

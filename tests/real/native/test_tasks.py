@@ -10,19 +10,22 @@ import pytest
 
 from tests.real import cell as cells
 from tests.real.conftest import TOOL, released, until
-from tests.real.figures import measured
 from tests.real.images import APP_VERSION
+from tests.scope import only_all
 
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
-WORKERS = {"upstream": (), "ours": ("--set", "worker.engine=fogflow-k8s")}
-"""Engine -> the options of a deploy with it."""
 
 
-@pytest.fixture(scope="module", params=[pytest.param("upstream", marks=measured), "ours"])
-def cell(request, box):
-    """A release with that worker, three tasks of somebody else's function in it."""
-    with released(box, f"tasks-{request.param}", *WORKERS[request.param]) as it:
+@pytest.fixture(scope="module")
+def upstreams(box):
+    with released(box, "tasks-upstream") as it:
         yield it
+
+
+@pytest.fixture(params=[pytest.param("upstreams", marks=only_all), "native"])
+def cell(request):
+    """A release with that worker, three tasks of somebody else's function in it."""
+    return request.getfixturevalue(request.param)
 
 
 def task(cell, *words, code=0):

@@ -1,0 +1,20 @@
+"""One release for the tests that only look at it, or lose a part of it that comes back."""
+
+import pytest
+
+from tests.real.conftest import released
+
+OPTIONS = ("--set", "tolerationSeconds=5")
+
+
+@pytest.fixture(scope="package")
+def cell(box):
+    with released(box, "shared", *OPTIONS) as it:
+        yield it
+
+
+@pytest.fixture
+def calm(cell):
+    """The release, working, with everything in the keeper's snapshot, whatever the test before has done to it."""
+    cell.settle()
+    return cell
