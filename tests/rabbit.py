@@ -18,7 +18,7 @@ _START = 'mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -
 
 
 class Rabbit:
-    """One at a time in each process of a run. Started with `start`, ended with `kill`, like a power cut; its data are kept until `end`.
+    """One at a time in each process of a run. Started with `start`, ended with `kill`, like a power cut; its data are kept. The run ends it.
 
     Its root is the unpacked image, which all share; what it writes is in a folder of this run.
     """
@@ -47,6 +47,7 @@ class Rabbit:
 
     def start(self):
         env = {
+            runs.VARIABLE: str(runs.folder()),
             "PATH": "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp",
             "RABBITMQ_NODENAME": f"rabbit{self.port}@localhost", "RABBITMQ_CONFIG_FILE": "/tmp/rabbitmq.conf",
             "RABBITMQ_ENABLED_PLUGINS_FILE": "/tmp/plugins", "RABBITMQ_MNESIA_BASE": "/tmp/data",
@@ -75,11 +76,6 @@ class Rabbit:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self._wait(False)
-
-    def end(self):
-        """End it; the next one in this process begins without its data."""
-        if self._process and self._process.poll() is None:
-            self.kill()
 
     def _wait(self, there):
         end = time.monotonic() + 120

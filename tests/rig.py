@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import urllib.request
+from functools import cache
 from pathlib import Path
 
 import aio_pika
@@ -46,6 +47,10 @@ class Master:
         """The last word on each task."""
         return {p["TaskID"]: p["Status"] for kind, p, _ in list(self.heard) if kind == "TASK_UPDATE"}
 
+    def forget(self):
+        """Take the worker's queue away, and what is still in it."""
+        self._do(self._forget())
+
     def close(self):
         self._do(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -63,6 +68,12 @@ class Master:
         for key in ("task.", "heartbeat.*"):
             await queue.bind("fogflow", key)
         await queue.consume(self._hear, no_ack=True)
+
+    async def _forget(self):
+        if self._connection.is_closed:  # a test has ended its RabbitMQ
+            await self._open()
+        channel = await self._connection.channel()
+        await channel.queue_delete(f"fogflow-k8s.{ID}")
 
     async def _close(self):
         if not self._connection.is_closed:
@@ -89,7 +100,7 @@ class Rig:
 
     def __init__(self, folder, env, namespace, capacity=2000):
         self.folder, self.env, self.namespace = Path(folder), env, namespace
-        self.rabbit = Rabbit()
+        self.rabbit = _running_rabbit()
         self.ports = {name: free_port() for name in ("discovery", "broker")}
         self.config = self.folder / "config.json"
         self.config.write_text(json.dumps(self._config(capacity)))
@@ -98,7 +109,6 @@ class Rig:
         self.master = None
 
     def start(self):
-        self.rabbit.start()
         for name in self.ports:
             self.start_program(name)
         self.master = Master(self.rabbit.url)
@@ -147,11 +157,11 @@ class Rig:
         return [json.loads(line) for line in text.splitlines() if line.startswith("{") and line.endswith("}")]
 
     def stop(self):
-        if self.master:
-            self.master.close()
         for name in list(self.processes):
             self.kill(name)
-        self.rabbit.end()
+        if self.master:
+            self.master.forget()
+            self.master.close()
 
     def broker(self, path, body=None):
         """The broker's answer."""
@@ -173,6 +183,14 @@ class Rig:
             "rabbitmq": {"host_ip": here, "port": self.rabbit.port, "username": "fogflow", "password": "local-only"},
             "worker": {"app_namespace": self.namespace, "capacity": capacity},
         }  # fmt: skip
+
+
+@cache
+def _running_rabbit():
+    """One for all rigs of this process: its start costs more than what a test does with it."""
+    it = Rabbit()
+    it.start()
+    return it
 
 
 def until(check, what, seconds=120):

@@ -87,7 +87,9 @@ class Site:
         return done.stdout
 
     def history(self):
-        return [(r["revision"], r["status"]) for r in self.json("history")["revisions"]]
+        """Number and status of each revision, as Helm keeps them."""
+        kept = [each["metadata"]["labels"] for each in self.get("secrets", "-l", "owner=helm")["items"]]
+        return sorted((int(labels["version"]), labels["status"]) for labels in kept)
 
     def make_namespace(self):
         self.kubectl("create", "namespace", self.namespace)

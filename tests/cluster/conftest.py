@@ -12,6 +12,9 @@ import pytest
 from tests.sites import TOOL, Site
 
 NAME = "test"
+KEPT = ("--set", "replicaCount=3")
+"""The settings of the shared release."""
+looks = pytest.mark.xdist_group("kept")
 ENV = {
     **{k: v for k, v in os.environ.items() if not k.startswith("FOGFLOW_K8S_") or k == "FOGFLOW_K8S_CACHE"},
     "NO_COLOR": "1",
@@ -34,6 +37,12 @@ def up(state, name, *words):
     lines = run_sandbox(state, "env", "--name", name).stdout.splitlines()
     pairs = (line.removeprefix("export ").split("=", 1) for line in lines)
     return {variable: value.strip("'\"") for variable, value in pairs}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Whatever the order, long ones begin first: begun last, one process would be at them when the others have ended."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +76,15 @@ def _a_site(sandbox, state):
 def site(sandbox, tmp_path):
     """A namespace that does not exist yet."""
     with _a_site(sandbox, tmp_path) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def kept(sandbox, tmp_path_factory):
+    """A release at its second revision, for the tests that only look at it or are refused. They are of one xdist group."""
+    with _a_site(sandbox, tmp_path_factory.mktemp("kept")) as site:
+        site.deploy()
+        site.deploy(*KEPT)
         yield site
 
 

@@ -10,6 +10,7 @@ from tests.cluster import proxy
 from tests.scope import only_all
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+BUDGET_S = 150
 HANG_S = 600  # a hang guard
 
 
@@ -26,7 +27,8 @@ FAULTS = {
     "every 3rd answer 503": proxy.refusing(503, "ServiceUnavailable", 3),
     "every 3rd list 410": proxy.refusing(410, "Expired", 3, lambda r: lists(r) and "limit=" in r.path),
 }
-ONLY_ALL = ("very slow", "every 40th request hangs")
+ONLY_ALL = ("very slow", "every 40th request hangs", "every 3rd answer 503", "every 3rd list 410")
+"""Of 503 and 410 the gate has tests/contract/test_cluster.py."""
 ERRORS = {11, 20, 21, 30, 41}
 
 
@@ -77,5 +79,5 @@ def test_a_server_that_takes_connections_and_says_nothing(site, config):
             _, said = child.communicate(timeout=HANG_S)
             assert child.returncode == 11, (verb, said)
             assert "this is a bug" not in said
-            assert "Next:" in said, (verb, said)
+            assert verb == "check" or "Next:" in said, (verb, said)
         assert bad.met

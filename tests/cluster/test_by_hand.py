@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.sites import Site
 from tests.waiting import until
@@ -63,7 +64,10 @@ def test_the_tool_takes_over_a_release_that_helm_made(site):
 def test_the_server_takes_every_way_for_edges(site, way):
     """Which fields go with which type of Service, only the API server knows."""
     values = f"expose.edge.type={way},networkPolicy.edges.cidrs={{198.51.100.0/24}}"
-    site.helm("install", "fogflow", CHART, "--set", values, "--create-namespace")
-    services = {each["metadata"]["name"]: each["spec"] for each in site.get("services")["items"]}
+    site.make_namespace()
+    rendered = [each for each in yaml.safe_load_all(site.helm("template", "fogflow", CHART, "--set", values)) if each]
+    services = {"apiVersion": "v1", "kind": "List", "items": [each for each in rendered if each["kind"] == "Service"]}
+    made = site.kubectl("apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(services))
+    taken = {each["metadata"]["name"]: each["spec"] for each in json.loads(made)["items"]}
     for name in ("rabbitmq-edge", "cloud-broker-edge", "discovery-edge"):
-        assert services[name]["externalTrafficPolicy"] == "Local"
+        assert taken[name]["externalTrafficPolicy"] == "Local"

@@ -3,6 +3,7 @@
 import pytest
 
 pytestmark = pytest.mark.cluster
+BUDGET_S = 90
 FAULT = "sandbox.fogflow-k8s.io/fault"
 
 

@@ -1,15 +1,18 @@
-"""Every finding that a simulated cluster can have, its mend, and what the doctor leaves alone."""
+"""Findings as a real API server shows them, their mends, and what the doctor leaves alone. Every one: tests/unit/actions/test_doctor.py."""
 
 import json
 
 import pytest
 
+from tests.scope import only_all
 from tests.waiting import until
 
+from .conftest import looks
 from .test_interruption import IP, SLOW, kill_in_the_middle
 from .test_rotation import SECRET, set_password
 
 pytestmark = pytest.mark.cluster
+BUDGET_S = 150
 
 
 def found(site, *words, code=40):
@@ -38,15 +41,16 @@ def make_tasks(site, namespace):
         site.apply(json.dumps(obj))
 
 
-def test_a_release_that_is_well_and_none_at_all(site):
+@looks
+def test_a_release_that_is_well_and_none_at_all(kept, site):
     assert found(site, code=0) == {}
-    site.deploy()
-    assert found(site, code=0) == {}
-    assert found(site, "--fix", code=0) == {}, "nothing to ask for"
-    assert "nothing found" in site.run("doctor")
+    assert found(kept, code=0) == {}
+    assert found(kept, "--fix", code=0) == {}, "nothing to ask for"
+    assert "nothing found" in kept.run("doctor")
 
 
-@pytest.mark.parametrize("phase", ["install", "upgrade"])
+@pytest.mark.long
+@pytest.mark.parametrize("phase", [pytest.param("install", marks=only_all), "upgrade"])
 def test_a_release_that_a_dead_operation_left(site, phase):
     if phase == "upgrade":
         site.deploy()
@@ -77,11 +81,8 @@ def test_whoever_is_at_work_is_left_alone(site):
 
 
 def test_tasks_without_a_worker_are_removed_and_nothing_else(site):
-    site.deploy()
     tasks = f"{site.namespace}-tasks"
-    make_tasks(site, tasks)
-    assert found(site, code=0) == {}, "its worker is there: they are the keeper's to judge"
-    site.run("uninstall", "--yes")
+    site.kubectl("create", "namespace", tasks)
     make_tasks(site, tasks)
     one = found(site)["FK-7006"]
     assert one["evidence"] == ["Deployment/fogflow-task-one", "Service/fogflow-task-one"]
@@ -120,6 +121,7 @@ def test_a_namespace_that_does_not_end(site):
         site.kubectl("patch", "configmap", "holds", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
 
 
+@only_all
 def test_a_volume_that_nothing_uses(site):
     keeps = ["--set", "rabbitmq.persistence.enabled=true,rabbitmq.persistence.size=3Gi"]
     volume = {
@@ -138,6 +140,7 @@ def test_a_volume_that_nothing_uses(site):
     assert site.get("persistentvolumeclaim", "rabbitmq-data"), "data is never deleted"
 
 
+@only_all
 def test_the_password(site):
     site.deploy()
     set_password(site, "another-password")
@@ -154,6 +157,7 @@ def test_the_password(site):
     assert "FK-1201" in found(site)
 
 
+@only_all
 def test_changes_by_hand_and_a_paused_rollout(site):
     site.deploy()
     site.kubectl("scale", "deployment", "nginx", "--replicas=3")
@@ -171,6 +175,7 @@ def test_changes_by_hand_and_a_paused_rollout(site):
     assert "FK-7003" in until(lambda: f if "FK-7003" in (f := found(site)) else None, "seen")
 
 
+@only_all
 def test_a_release_without_a_keeper(site):
     site.deploy("--set", "keeper.enabled=false")
     assert set(found(site)) == {"FK-7012"}

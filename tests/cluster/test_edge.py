@@ -9,7 +9,10 @@ from fogflow_k8s.model.edge_token import Endpoint, encode
 from tests.clouds import Cloud, token
 from tests.ports import free_port
 
+from .conftest import looks
+
 pytestmark = pytest.mark.cluster
+BUDGET_S = 90
 ADDRESS = "198.51.100.7"
 
 
@@ -103,8 +106,9 @@ def test_join_again_and_leave(site, cloud):
     assert site.kubectl("get", "secret", "fogflow-edge", "--ignore-not-found") == ""
 
 
-def test_an_edge_is_no_cloud_and_a_cloud_no_edge(site, cloud):
-    site.deploy("--no-wait")
+@looks
+def test_an_edge_is_no_cloud_and_a_cloud_no_edge(kept, cloud):
+    site = kept
     error = site.json("edge", "join", encode(token(cloud)), "--external-ip", ADDRESS, code=2)["error"]
     assert "is a FogFlow cloud" in error["message"]
     site.run("edge", "check", code=2)

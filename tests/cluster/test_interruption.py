@@ -10,6 +10,7 @@ from tests.waiting import until
 from .conftest import descendants, kill_all, kill_tree
 
 pytestmark = pytest.mark.cluster
+BUDGET_S = 240
 SLOW = ["--set", "discovery.podAnnotations.sandbox\\.fogflow-k8s\\.io/fault=image-pull-slow",
         "--set", "discovery.podAnnotations.sandbox\\.fogflow-k8s\\.io/delay-seconds=20"]  # fmt: skip
 IP = ["--external-ip", "192.0.2.10"]
@@ -72,7 +73,7 @@ def test_kill_9_while_helm_works(site, phase):
 
 def test_kill_9_while_waiting(site):
     process = site.start("deploy", *IP, *SLOW)
-    until(lambda: any(s == "deployed" for _, s in _history(site)), "helm's end")
+    until(lambda: any(s == "deployed" for _, s in site.history()), "helm's end")
     kill_tree(process)
     result = site.deploy(*SLOW)
     assert (result["result"], result["exit"], result["release"]["revision"]) == ("unchanged", 0, 1)
@@ -90,7 +91,7 @@ def test_two_at_once(site):
 
 def test_ctrl_c_once_stops_waiting_and_says_where_things_stand(site):
     process = site.start("deploy", *IP, *SLOW)
-    until(lambda: any(s == "deployed" for _, s in _history(site)), "helm's end")
+    until(lambda: any(s == "deployed" for _, s in site.history()), "helm's end")
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -111,15 +112,3 @@ def test_ctrl_c_twice_ends_at_once(site):
     assert process.returncode == 130
     kill_all(below)  # a helm that ignores signals is this test's own doing
     assert site.deploy()["exit"] == 0
-
-
-def _history(site):
-    import json
-
-    try:
-        return [
-            (r["revision"], r["status"])
-            for r in json.loads(site.helm("history", "fogflow", "-o", "json", check=False) or "[]")
-        ]
-    except ValueError:
-        return []

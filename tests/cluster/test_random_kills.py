@@ -1,6 +1,6 @@
 """SIGKILL to everything at a random instant of an operation: the next `deploy` ends working, and history is intact.
 
-The instants are seeded, so a failure comes again: one of each operation in the gate, twenty in `make all`.
+The instants are seeded, so a failure comes again. Kills in the middle of each operation of helm: test_interruption.py.
 """
 
 import random
@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from tests.scope import ALL
+from tests.scope import only_all
 
 from .conftest import kill_tree
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3600)]
-KILLS = 20 if ALL else 1
+pytestmark = [pytest.mark.cluster, only_all, pytest.mark.timeout(3600)]
+KILLS = 20
 SPAN_S = 6.0  # an operation takes 2 to 5 s here, the wait of a deploy among it
 IP = ["--external-ip", "192.0.2.10"]
 

@@ -1,13 +1,18 @@
-"""RabbitMQ's password changed by hand, by settings, and in Secrets of every owner: who is restarted, and when nobody is."""
+"""RabbitMQ's password changed by hand, by settings, and in Secrets of every owner: who is restarted, and when nobody is.
+
+The gate has one of each owner; every way is in tests/unit/actions/test_rotation.py, and real logins in tests/real/shared.
+"""
 
 import base64
 import json
 
 import pytest
 
+from tests.scope import only_all, sampled
 from tests.sites import IP
 
 pytestmark = pytest.mark.cluster
+BUDGET_S = 75
 USERS = {"rabbitmq", "master", "cloud-worker", "designer"}
 SECRET = "fogflow-rabbitmq"
 SECOND = base64.b64encode(b"the-second-password").decode()
@@ -62,6 +67,7 @@ def test_a_password_changed_by_hand_is_put_into_force(site):
     assert not site.json("diff", "--external-ip", IP)["changed"]
 
 
+@only_all
 def test_what_is_not_the_password_restarts_nobody(site):
     site.deploy()
     before = pods(site)
@@ -73,6 +79,7 @@ def test_what_is_not_the_password_restarts_nobody(site):
     assert pods(site) == before
 
 
+@only_all
 def test_a_password_in_the_settings_is_written_and_put_into_force(site):
     values = site.state / "values.yaml"
     values.write_text(json.dumps({"rabbitmq": {"auth": {"password": "the-first-password"}}}))
@@ -93,6 +100,7 @@ def test_a_password_in_the_settings_is_written_and_put_into_force(site):
     assert pods(site) == after
 
 
+@only_all
 def test_an_upgrade_at_the_same_time(site):
     site.deploy()
     before = pods(site)
@@ -103,6 +111,7 @@ def test_an_upgrade_at_the_same_time(site):
     assert site.deploy("--set", "replicaCount=3")["result"] == "unchanged"
 
 
+@only_all
 def test_a_secret_of_ones_own(site):
     site.make_namespace()
     site.kubectl("create", "secret", "generic", "mine", "--from-literal=password=one")
@@ -117,7 +126,9 @@ def test_a_secret_of_ones_own(site):
 
 @pytest.mark.parametrize(
     ("known", "words"),
-    [(False, []), (True, []), (False, ["--set", "rabbitmq.auth.password=another-password"])],
+    sampled(
+        [(False, ()), (True, ()), (False, ("--set", "rabbitmq.auth.password=another-password"))], gate=[(False, ())]
+    ),
     ids=["first-deploy-with-the-tool", "later", "by-the-settings"],
 )
 def test_a_secret_that_the_chart_made(site, known, words):

@@ -14,7 +14,10 @@ import pytest
 
 from tests.sites import IP
 
+from .conftest import looks
+
 pytestmark = pytest.mark.cluster
+BUDGET_S = 120
 WHERE = (
     "values", "set", "pull", "htpasswd", "secret", "odd", "annotation", "applied", "variable", "nameless", "event", "url", "bearer", "json", "podnote", "edited",
 )  # fmt: skip
@@ -48,7 +51,7 @@ class Watch:
             thread.join()
 
     def _go_on(self, stop, allowed):
-        while not stop.wait(0.02):
+        while not stop.wait(0.05):
             self.looked += 1
             for process in Path("/proc").glob("[0-9]*"):
                 for file in ("cmdline", "environ"):
@@ -174,6 +177,7 @@ def assert_useful(asked):
     assert {key["name"] for key in listed["own"]["keys"]} == {"api", "odd", "applied"}
 
 
+@pytest.mark.long
 def test_no_canary_comes_out(site, canaries, printed):
     temporary = site.state / "tmp"
     temporary.mkdir()
@@ -228,11 +232,12 @@ def test_no_canary_comes_out(site, canaries, printed):
     assert archive.stat().st_mode & 0o777 == 0o600
 
 
-def test_who_may_read_no_secrets_gets_an_archive_without_logs(site):
+@looks
+def test_who_may_read_no_secrets_gets_an_archive_without_logs(kept):
     """Values that nobody may know cannot be masked: what is blind is left out, unless it is asked for by name."""
     from .test_access import kubeconfig
 
-    site.deploy()
+    site = kept
     site.kubectl("create", "serviceaccount", "helper")
     site.kubectl("create", "role", "helper", "--verb=get,list", "--resource=pods,pods/log,configmaps,services")
     site.kubectl("create", "rolebinding", "helper", "--role=helper", f"--serviceaccount={site.namespace}:helper")

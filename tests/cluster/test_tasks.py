@@ -9,6 +9,8 @@ from tests.cli.test_completion import offered
 from tests.unit.model.tasks import ours, upstreams
 from tests.waiting import until
 
+from .conftest import looks
+
 pytestmark = pytest.mark.cluster
 
 
@@ -88,12 +90,12 @@ def test_the_shell_offers_tasks(site):
     assert "f1" not in said
 
 
-def test_without_a_task_and_a_release(site):
+@looks
+def test_without_a_task_and_a_release(kept, site):
     site.run("task", "list", code=41)
     assert "there is no release" in site.stderr
-    site.deploy()
-    assert site.json("task", "list")["tasks"] == []
-    assert "no task runs in namespace" in site.run("task", "list")
+    assert kept.json("task", "list")["tasks"] == []
+    assert "no task runs in namespace" in kept.run("task", "list")
 
 
 def test_without_helm_on_the_path(site, tasks):

@@ -11,9 +11,11 @@ import pytest
 
 from tests.faults.simulated import ADMISSION, created, only, unanswered
 from tests.rig import ID, Rig, until
+from tests.scope import only_all
 from tests.unit.worker.world import flow, task
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("rig")]  # they share a RabbitMQ
+BUDGET_S = 150
 MANY = 40
 
 
@@ -225,7 +227,10 @@ def refuses(site):
     return len(made) < len(PROBES)
 
 
-@pytest.mark.parametrize("who", REFUSALS, ids=lambda who: who.__name__)
+@pytest.mark.parametrize(
+    "who",
+    [pytest.param(who, marks=() if who in {a_quota, one_for_pods} else only_all, id=who.__name__) for who in REFUSALS],
+)
 def test_what_the_cluster_refuses_is_told_with_its_reason_and_made_when_it_may(rig, site, who):
     refusal = documents(site, who(site))
     site.kubectl("apply", "-f", "-", stdin=refusal)

@@ -55,7 +55,7 @@ def named(site, fault):
     else:
         site.make_namespace()
     fault.before(site)
-    words = ["deploy", "--external-ip", "192.0.2.10", "--timeout", fault.timeout, *_values(site, fault)]
+    words = ["deploy", "--external-ip", "192.0.2.10", "--timeout", fault.timeout, "--no-bundle", *_values(site, fault)]
     if fault.by_hand:
         site.helm("upgrade", "--install", "fogflow", str(site.chart), "--create-namespace", *_values(site, fault))
         return _until_named(site, fault)

@@ -4,8 +4,10 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -145,14 +147,16 @@ def released(box, namespace, *options):
         it.assert_no_orphan()
     finally:
         subscriber.close()
-        box.kubectl("delete", "namespace", namespace, f"{namespace}-tasks", "--ignore-not-found", check=False)
+        gone = [namespace, f"{namespace}-tasks"]
+        box.kubectl("delete", "namespace", *gone, "--ignore-not-found", "--wait=false", check=False)
 
 
 @contextlib.contextmanager
-def volumes(box, node, folder):
+def volumes(box, node):
     """A StorageClass `local` with one volume in it, in a folder of this machine that only that node may reach."""
-    for each in (folder, *folder.parents[:3]):
-        each.chmod(0o777)
+    # not below the run's folder: programs that are not root must come to it
+    folder = Path(tempfile.mkdtemp(prefix="fogflow-k8s-volume-"))
+    folder.chmod(0o777)
     place = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
     sort = {
         "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "local"},
@@ -169,6 +173,7 @@ def volumes(box, node, folder):
     box.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [sort, volume]}))
     yield
     box.kubectl("delete", "persistentvolume/designer-local", "storageclass/local")
+    shutil.rmtree(folder)
 
 
 def until(check, what, seconds=240, every=0.2):

@@ -58,10 +58,10 @@ def test_an_upgrade_from_the_first_chart_loses_no_request(box):
         spare(box, "before")
 
 
-def test_uninstalled_by_hand_it_leaves_no_orphan_and_installed_again_it_has_its_data(box, tmp_path):
+def test_uninstalled_by_hand_it_leaves_no_orphan_and_installed_again_it_has_its_data(box):
     options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
     words = [word for each in options for word in ("--set", each)]
-    with volumes(box, "sandbox-worker", tmp_path), released(box, "kept", *words) as cell:
+    with volumes(box, "sandbox-worker"), released(box, "kept", *words) as cell:
         tasks, password = cell.tasks(), secret(box)
         box.helm("uninstall", "fogflow", "-n", "kept", "--wait")
         until(lambda: not box.get("pods", "-n", "kept-tasks")["items"], "the task pods end")

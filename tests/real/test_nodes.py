@@ -61,9 +61,9 @@ def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
     assert cell.tasks() == tasks
 
 
-def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box, tmp_path):
+def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box):
     options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
-    with volumes(box, NODE, tmp_path):
+    with volumes(box, NODE):
         box.tool("deploy", "-n", "volume", *(w for each in ["tolerationSeconds=5", *options] for w in ("--set", each)))
         box.sandbox("node stop", NODE)
         try:

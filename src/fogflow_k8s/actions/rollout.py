@@ -95,7 +95,8 @@ def roll_back(op: Operation, revision: int, watch: Stopwatch) -> None:
 
 
 def go_back(op: Operation, revision: int, watch: Stopwatch, *, timeout_s: float, lease: Held) -> track.Tracked:
-    """Roll back to a revision and wait for it. Raises Helm's typed errors."""
+    """Roll back to a revision and wait for it. Raises Helm's typed errors, and Busy when the release is no longer ours."""
+    lease.check()
     op.report.step(f"rolling back to revision {revision}")
     roll_back(op, revision, watch)
     expected = manifests.workloads(manifests.split(op.helm.manifest()))

@@ -1,7 +1,6 @@
 """What becomes of a deploy that fails, is interrupted, or loses its Lease; and what is said of where it was left."""
 
 import tarfile
-from contextlib import suppress
 
 import pytest
 
@@ -224,13 +223,11 @@ def test_a_lease_lost_in_the_middle_ends_the_deploy_and_nothing_is_rolled_back(d
     assert deployed.holder == RIVAL, "it is not ours to give back"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="rollout.go_back lets Helm roll back before it checks that the Lease is still ours"
-)
 def test_a_lease_lost_while_helm_works_ends_the_deploy_and_nothing_is_rolled_back(deployed):
     deployed.programs.plan("upgrade", stderr=REFUSED, first=deployed.lose_lease)
-    with suppress(Busy):
-        deployed.deploy(nginx("2"))
+    outcome = deployed.deploy(nginx("2"))
+    assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
+    assert "another operation took over" in outcome.says
     assert deployed.programs.verbs() == ["upgrade"]
 
 
