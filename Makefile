@@ -49,7 +49,7 @@ engine: .venv/ready .work/programs  ## images on a real Docker engine and real r
 	$(BIN)/pytest tests/engine
 
 real: .venv/ready .work/programs  ## real nodes and containers: a sample of what can be lost (needs root)
-	$(BIN)/pytest -p no:randomly -n 2 --dist loadgroup tests/real
+	$(BIN)/pytest -p no:randomly -n 2 --dist loadgroup --no-loadscope-reorder tests/real
 
 reliability: .venv/ready .work/programs  ## everything that can be lost, one at a time, each figure held to its bar; writes docs/reliability.md (an hour and a half)
 	$(ALL) $(BIN)/pytest -p no:randomly -n 0 --ignore=tests/real/test_diagnosis.py tests/real

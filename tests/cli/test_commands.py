@@ -9,6 +9,8 @@ import pytest
 
 from fogflow_k8s.model.catalogue import ENTRIES
 
+BUDGET_S = 10
+
 
 def tool(*words, code=0, cwd=None, **env):
     done = subprocess.run(

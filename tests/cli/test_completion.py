@@ -14,6 +14,8 @@ import pytest
 
 from fogflow_k8s.commands import complete
 
+BUDGET_S = 10
+
 
 def offered(line, shell="bash", **env):
     """What is offered for the line as far as it was typed."""

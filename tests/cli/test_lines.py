@@ -13,6 +13,8 @@ import pytest
 from fogflow_k8s.actions.explain import keys_below
 from fogflow_k8s.model.catalogue import ENTRIES
 
+BUDGET_S = 30
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptography", "urllib3")
 VERBS = [

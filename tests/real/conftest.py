@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests import api, waiting
+from tests.durations import budget_of
 from tests.real import cell as cells
 from tests.real import images
 
@@ -99,13 +101,20 @@ def starting():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The tests of a package, or of a module outside one, share a release: they stay in one process."""
+    """The tests of a package, or of a module outside one, share a release: they stay in one process. Those that take longest begin."""
     here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(
-                pytest.mark.xdist_group(item.path.stem if item.path.parent == here else item.path.parent.name)
-            )
+    mine = [item for item in items if here in item.path.parents]
+    budgets = Counter()
+    for path in {item.path for item in mine}:
+        budgets[_group(path)] += budget_of(path)
+    for item in mine:
+        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+    mine.sort(key=lambda item: -budgets[_group(item.path)])
+    items[:] = [*mine, *(item for item in items if here not in item.path.parents)]
+
+
+def _group(path):
+    return path.stem if path.parent == Path(__file__).parent else path.parent.name
 
 
 @pytest.fixture(scope="session")

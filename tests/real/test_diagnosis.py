@@ -10,6 +10,8 @@ from tests.faults.real import FAULTS
 from tests.scope import ALL
 from tests.sites import Site
 
+BUDGET_S = 200
+
 
 def place(box, namespace, folder):
     """A namespace on real nodes, as the cluster tests have it on simulated ones."""

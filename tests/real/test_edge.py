@@ -23,6 +23,8 @@ from tests.real.conftest import Box, until
 from tests.real.figures import record_in_all
 from tests.scope import only_all
 
+BUDGET_S = 150
+
 NAMESPACE = "fogflow"
 SITE = "002"
 CUTS_S = (30, 300)

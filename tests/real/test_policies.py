@@ -48,6 +48,8 @@ json.dump(reached, sys.stdout)
 """Which of the targets answer at all: a refusal by a pod where nobody listens has passed every table."""
 _FETCH = """
 import sys, urllib.request
+
+BUDGET_S = 150
 method, url, seconds = sys.argv[1:]
 request = urllib.request.Request(url, sys.stdin.buffer.read() or None, {"Content-Type": "application/json"}, method=method)
 with urllib.request.urlopen(request, timeout=float(seconds)) as answer:

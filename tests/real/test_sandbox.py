@@ -16,7 +16,7 @@ from tests.real.conftest import NAME, Box, starting, until
 from tests.real.figures import record_in_all
 from tests.scope import ALL, only_all
 
-BUDGET_S = 180
+BUDGET_S = 120
 
 
 def traces(state):

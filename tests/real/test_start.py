@@ -11,6 +11,8 @@ from tests.real.conftest import until
 from tests.real.figures import record_in_all
 from tests.scope import only_all
 
+BUDGET_S = 10
+
 NAMESPACE = "start"
 RUNS = 5
 

@@ -13,6 +13,8 @@ from tests.real.conftest import TOOL, released, until
 from tests.real.images import APP_VERSION
 from tests.scope import only_all
 
+BUDGET_S = 120
+
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
 
 

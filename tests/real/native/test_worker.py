@@ -17,7 +17,7 @@ from tests.scope import ALL, sampled
 from tests.unit.worker.world import task
 
 IMAGE = f"docker.io/fogflow/operator:{APP_VERSION}"
-BUDGET_S = 240
+BUDGET_S = 150
 BURST = 50 if ALL else 20
 LOST = ("cloud-worker", "master", "designer", "cloud-broker", "rabbitmq")
 WAYS = ("deleted", "killed")

@@ -8,6 +8,8 @@ from tests.real.conftest import released, until
 from tests.real.figures import record_in_all
 from tests.scope import only_all, sampled
 
+BUDGET_S = 100
+
 THREE = {"master", "cloud-worker", "designer"}
 BACK_S = 20
 

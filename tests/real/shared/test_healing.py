@@ -10,7 +10,7 @@ from tests.real.conftest import until
 from tests.real.figures import record_in_all
 from tests.scope import sampled
 
-BUDGET_S = 240
+BUDGET_S = 180
 WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
 WAYS = ("deleted", "killed", "wedged")
 GATE = (("rabbitmq", "killed"), ("master", "killed"), ("cloud-worker", "deleted"), ("designer", "killed"), ("discovery", "wedged"),

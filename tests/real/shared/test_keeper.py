@@ -8,6 +8,8 @@ from tests.real import cell as cells
 from tests.real.figures import record_in_all
 from tests.scope import only_all
 
+BUDGET_S = 10
+
 
 def used_s(pids):
     """Seconds of CPU that these processes have had."""

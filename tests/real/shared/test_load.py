@@ -15,7 +15,7 @@ from tests.real.load import Load
 from tests.real.shared.conftest import OPTIONS
 from tests.scope import ALL, only_all, sampled
 
-BUDGET_S = 180
+BUDGET_S = 130
 ENOUGH = 5_000 if ALL else 2_000
 DEALT = 5_000 if ALL else 2_500
 KEEPS = {True: "keep-alive", False: "no keep-alive"}

@@ -7,6 +7,8 @@ import struct
 
 from tests.real.shared.conftest import OPTIONS
 
+BUDGET_S = 80
+
 SECRET = "fogflow-rabbitmq"
 USER, NEW = "fogflow", "another-password-in-force"
 START, START_OK, TUNE, CLOSE = (10, 10), (10, 11), (10, 30), (10, 50)  # AMQP 0-9-1, class connection

@@ -8,6 +8,8 @@ from fogflow_k8s.model.rotation import is_of
 from tests.unit.actions.release import BAD, HOME, OWN, SECRET, decoded, encoded, ended, render
 from tests.unit.model.nodes import node
 
+BUDGET_S = 8
+
 NEW = "another-password-0123456789"
 GIVEN = {"rabbitmq": {"auth": {"password": NEW}}}
 THEIRS = {"rabbitmq": {"auth": {"existingSecret": "theirs"}}}

@@ -21,6 +21,8 @@ from fogflow_k8s.model.seen_tasks import group_key
 from tests.unit.actions.fogflow import Clock, FogFlow, kubectl, operation, serving
 from tests.unit.model.tasks import ours, upstreams
 
+BUDGET_S = 25
+
 WANTED = Wanted("r.example/count:1", "Temperature", "Count", "f1", parameters={"cpu-request": "50m"}, timeout_s=10)
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.scope import examples
 from tests.unit.keeper.simulated import START_S, Sim
 
+BUDGET_S = 15
+
 SETTLED_S = 40.0  # for a new cell to come up and be learned
 MENDED_S = 150.0
 HEARD_S = 12.0  # a new worker is listed with its next heartbeat at the latest

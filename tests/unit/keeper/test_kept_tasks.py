@@ -12,6 +12,8 @@ from tests.unit.keeper import slow_cell
 from tests.unit.keeper.slow_cell import KEEPS_LIVENESS_S, NODE_S, TOLERATION_S, Cell, Keeper, settled
 from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit, story
 
+BUDGET_S = 30
+
 MANY = settings(max_examples=examples(15, 1200), suppress_health_check=list(HealthCheck))
 KINDS = ("deleted", "killed", "wedged", "node")
 HEARD_S = 10.0  # a new master hears of a worker that goes on with its next heartbeat

@@ -16,6 +16,8 @@ from serve import Shared, serve, verify
 
 from tests.unit.keeper.stub import stub
 
+BUDGET_S = 12
+
 REGISTRATION = {
     "ID": "urn:T 1/a",
     "Type": "Temperature",

@@ -14,6 +14,8 @@ from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import FogflowError, ToolMissing
 from fogflow_k8s.sandbox import programs
 
+BUDGET_S = 15
+
 GO = """
     #!/bin/sh
     [ "$1" = version ] && { echo go version go1.26.8 linux/amd64; exit; }

@@ -14,6 +14,8 @@ from fogflow_k8s.worker.protocol import Garbage, parse
 from tests.scope import examples
 from tests.unit.worker.world import FAULTS, Broker, Cluster, World, flow, task
 
+BUDGET_S = 25
+
 HARD = settings(max_examples=examples(500), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])  # fmt: skip
 
 
