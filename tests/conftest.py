@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,11 +40,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(durations.Recorder(config), "durations")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Also after Ctrl-C; by then xdist has ended its workers."""
-    if _RUN in config.stash:
-        config.stash[_RUN].close()
+@pytest.hookimpl(wrapper=True)
+def pytest_unconfigure(config: pytest.Config) -> Iterator[None]:
+    """Also after Ctrl-C, and after an error of another plugin; xdist has ended its workers by then."""
+    try:
+        return (yield)
+    finally:
+        if _RUN in config.stash:
+            config.stash[_RUN].close()
 
 
 @pytest.hookimpl(trylast=True)
