@@ -202,19 +202,23 @@ def over_budget(measured: dict) -> list[str]:
 
 
 def main(words: list[str]) -> int:
-    """0, or 1 when a file is over its budget."""
+    """0, 1 when a file is over its budget, 2 for other words than those of this module's docstring."""
     kept = load()
-    if words[0] == "begin":
-        save({**kept, "runs": [], "began": time.time()})
-    elif words[0] == "told":
-        print(told(words[1]))
-    elif words[0] == "page":
-        PAGE.write_text(
-            page(PAGE.read_text(encoding="utf-8") if PAGE.exists() else "", kept["files"]), encoding="utf-8"
-        )
-    elif over := over_budget(kept["files"]):
-        print("over the budget by half:", *over, sep="\n  ")
-        return 1
+    match words:
+        case ["begin"]:
+            save({**kept, "runs": [], "began": time.time()})
+        case ["told", "quick" | "test" | "all" as size]:
+            print(told(size))
+        case ["page"]:
+            old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+            PAGE.write_text(page(old, kept["files"]), encoding="utf-8")
+        case ["judge"]:
+            if over := over_budget(kept["files"]):
+                print("over the budget by half:", *over, sep="\n  ")
+                return 1
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
     return 0
 
 
