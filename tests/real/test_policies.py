@@ -18,6 +18,7 @@ from tests.policies.judge import Judge, Peer
 from tests.real import cell as cells
 from tests.real.conftest import released, until
 
+BUDGET_S = 150
 NAMESPACE, ELSEWHERE = "policies", "policies-elsewhere"
 PORTS = (53, 443, 6443, 1030, 1060, 5672, 8010, 8070, 8080, 8090, 8095, 10250, 15692)
 SAMPLE_S, PATIENT_S = 1.5, 6.0
@@ -48,8 +49,6 @@ json.dump(reached, sys.stdout)
 """Which of the targets answer at all: a refusal by a pod where nobody listens has passed every table."""
 _FETCH = """
 import sys, urllib.request
-
-BUDGET_S = 150
 method, url, seconds = sys.argv[1:]
 request = urllib.request.Request(url, sys.stdin.buffer.read() or None, {"Content-Type": "application/json"}, method=method)
 with urllib.request.urlopen(request, timeout=float(seconds)) as answer:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.scope import examples
 from tests.unit.keeper.slow_cell import DEVICES, NODE_S, TOLERATION_S, Cell, Keeper, settled
 
-BUDGET_S = 45
+BUDGET_S = 80
 
 BOUND_S = {"deleted": 20.0, "killed": 20.0, "wedged": 40.0, "node": 50.0}
 KUBELETS = {NGINX: 120.0}  # the keeper leaves it alone

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.scope import examples
 from tests.unit.keeper.simulated import START_S, Sim
 
-BUDGET_S = 15
+BUDGET_S = 20
 
 SETTLED_S = 40.0  # for a new cell to come up and be learned
 MENDED_S = 150.0

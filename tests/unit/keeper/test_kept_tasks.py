@@ -12,7 +12,7 @@ from tests.unit.keeper import slow_cell
 from tests.unit.keeper.slow_cell import KEEPS_LIVENESS_S, NODE_S, TOLERATION_S, Cell, Keeper, settled
 from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit, story
 
-BUDGET_S = 30
+BUDGET_S = 40
 
 MANY = settings(max_examples=examples(15, 1200), suppress_health_check=list(HealthCheck))
 KINDS = ("deleted", "killed", "wedged", "node")

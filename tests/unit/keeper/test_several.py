@@ -15,7 +15,7 @@ from tests.unit.keeper.slow_cell import settled as slowly_settled
 from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit, story
 from tests.unit.keeper.test_decide import MENDED_S, SETTLED_S, lose
 
-BUDGET_S = 40
+BUDGET_S = 70
 
 TWO = {"shards": 2, "workers": 2}
 NAMES = Cell(**TWO).names
