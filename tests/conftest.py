@@ -13,6 +13,12 @@ from hypothesis import Phase, settings
 
 from tests import durations, runs, scope
 
+# Here, and not in pytest_configure: the conftest files of the tiers, which are read before it, copy the environment.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ[runs.VARIABLE] = str(runs.RUNS / str(os.getpid()))
+    # Go programs take most of a run's CPU, and a tenth of that is their garbage collectors'
+    os.environ.setdefault("GOGC", "400")
+
 # How long an example takes says what else the machine does, so there is no deadline. The gate tries the same examples each
 # time: what is green there by luck would be red for the next change. It does not shrink what it finds, which can take
 # minutes; `make search` does, and looks at many times more examples. What that finds is pinned with @example.
@@ -32,8 +38,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"only_all: {scope.REASON}, not in the gate")
     if not hasattr(config, "workerinput"):
-        # Go programs of ours and of others are most of what a run's CPU goes to, a tenth of it their garbage collector's
-        os.environ.setdefault("GOGC", "400")
         config.stash[_RUN] = ending = contextlib.ExitStack()
         mine = ending.enter_context(runs.run())
         config.option.basetemp = config.option.basetemp or mine / "tmp"

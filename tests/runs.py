@@ -41,7 +41,7 @@ def run() -> Iterator[Path]:
         if (lock := _lock(left)) is not None:
             with lock:
                 clear(left)
-    mine = RUNS / f"{os.getpid()}"
+    mine = RUNS / str(os.getpid())
     lock = _lock(mine)
     assert lock is not None, f"{mine} is in use"
     os.environ[VARIABLE] = str(mine)
