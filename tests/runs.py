@@ -37,12 +37,14 @@ def run() -> Iterator[Path]:
     SIGTERM ends it as Ctrl-C does; while it is being cleared, neither interrupts.
     """
     RUNS.mkdir(parents=True, exist_ok=True)
-    for left in RUNS.iterdir():
-        if (lock := _lock(left)) is not None:
-            with lock:
-                clear(left)
     mine = RUNS / str(os.getpid())
-    lock = _lock(mine)
+    with (WORK / "runs.lock").open("w") as beginning:  # else another run could take ours for one that was killed
+        fcntl.flock(beginning, fcntl.LOCK_EX)
+        for left in RUNS.iterdir():
+            if (lock := _lock(left)) is not None:
+                with lock:
+                    clear(left)
+        lock = _lock(mine)
     assert lock is not None, f"{mine} is in use"
     os.environ[VARIABLE] = str(mine)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
