@@ -1,5 +1,6 @@
 """Nothing of a run of the tests stays behind, whatever ended it."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -22,8 +23,26 @@ with runs.run() as folder:
 NEXT = "from tests import runs\nwith runs.run(): pass"
 
 
-def start(code):
-    return subprocess.Popen([sys.executable, "-c", code], cwd=runs.WORK.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+def obey_sigint():
+    """What a script starts with `&`, as some start the tests, ignores it, and so does all that is started by that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
+def start():
+    """Starts Python with a text; what still runs at the end of the test is ended."""
+    with contextlib.ExitStack() as ending:
+
+        def begin(code):
+            process = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=runs.WORK.parent, preexec_fn=obey_sigint,  # noqa: PLW1509 - there is no thread
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            ending.callback(process.communicate)
+            ending.callback(process.kill)
+            return process
+
+        yield begin
 
 
 def lives(pid):
@@ -33,10 +52,10 @@ def lives(pid):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-def test_what_a_run_has_started_ends_with_it_or_with_the_next_one(number):
+def test_what_a_run_has_started_ends_with_it_or_with_the_next_one(start, number):
     run = start(RUN)
     pid, folder = int(run.stdout.readline()), runs.RUNS / str(run.pid)
-    assert runs.processes(folder) == [pid]
+    until(lambda: runs.processes(folder) == [pid], "it bears its environment")
     run.send_signal(number)
     run.communicate(timeout=60)
     if number == signal.SIGKILL:
@@ -48,13 +67,13 @@ def test_what_a_run_has_started_ends_with_it_or_with_the_next_one(number):
     assert not folder.exists()
 
 
-def test_a_run_that_lives_is_left_alone():
+def test_a_run_that_lives_is_left_alone(start):
     run = start(RUN)
     pid = int(run.stdout.readline())
     start(NEXT).communicate(timeout=60)
     assert lives(pid)
     run.terminate()
-    run.communicate(timeout=60)
+    run.wait(60)
 
 
 def test_sandboxes_are_found_without_looking_into_their_disks(tmp_path):
