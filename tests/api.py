@@ -34,7 +34,7 @@ _words.add_argument("-A", dest="everywhere", action="store_true")
 
 
 def get(kubeconfig, *words, namespace="default"):
-    """One object, or a list of objects. Raises AssertionError where kubectl would exit with an error."""
+    """One object, or a list of objects. Raises AssertionError for what the server does not give, and urllib3's errors when it is not there."""
     asked = _words.parse_args(list(map(str, words)))
     path = Path(kubeconfig)
     client = _client(path, path.stat().st_mtime_ns)
@@ -78,8 +78,8 @@ class Client:
         space = "" if not namespace or kind in WITHOUT_NAMESPACE else f"namespaces/{namespace}/"
         url = f"{self.server}/{group}/{space}{plural}{f'/{name}' if name else ''}?{urlencode(select)}"
         answer = self.pool.request("GET", url, timeout=urllib3.Timeout(connect=5, read=30))
+        assert answer.status == 200, f"{kind} {name}: HTTP {answer.status} {answer.data[:500]!r}"
         found = json.loads(answer.data)
-        assert answer.status == 200, f"{kind} {name}: {found.get('message')}"
         for each in found.get("items", ()):
             each |= {"kind": title, "apiVersion": group.partition("/")[2]}
         return found

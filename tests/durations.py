@@ -2,7 +2,8 @@
 
     python -m tests.durations begin          before a set of runs
     python -m tests.durations told SIZE      what took how long, and what SIZE (quick, test, all) does not run
-    python -m tests.durations page           writes docs/testing.md
+    python -m tests.durations page           writes docs/testing.md; rows that are there keep their times
+    python -m tests.durations times          the same with the times of the newest runs, after a whole gate
     python -m tests.durations judge          exits 1 when a file is over its budget by half
 
 The time of a file is the sum over its tests, set-up and tear-down among it; processes side by side share the machine. A module
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import sys
 import time
@@ -57,6 +59,11 @@ ONLY_ALL = (
 )
 
 
+_BUDGET_S = 60  # of a file in no tier
+_PARTS = ("keyword", "markexpr", "deselect", "lf", "stepwise", "maxfail")
+"""Options of pytest with which a file may not run whole."""
+
+
 class Recorder:
     """Adds up the reports of one run of pytest; in the process that controls it."""
 
@@ -65,14 +72,15 @@ class Recorder:
         self.seconds: Counter[str] = Counter()
         self.tests: Counter[str] = Counter()
         self.left: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         file = report.nodeid.partition("::")[0]
         self.seconds[file] += report.duration
         if report.when == "setup":
-            skipped = report.skipped and scope.REASON in str(report.longrepr)
-            self.left[file] += skipped
-            self.tests[file] += not skipped
+            left = scope.REASON in str(report.longrepr)
+            counter = self.tests if not report.skipped else self.left if left else self.skipped
+            counter[file] += 1
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.seconds:
@@ -84,26 +92,29 @@ class Recorder:
             )
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        option = self.config.option
-        whole = not (
-            option.keyword or option.markexpr or option.collectonly or any("::" in a for a in self.config.args)
-        )
-        if not whole or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        if self.config.option.collectonly or exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return
         kept = load()
-        for file, took in self.seconds.items():
-            of_all = {"all_s": round(took, 1)} if scope.ALL else {"s": round(took, 1)}
-            kept["files"][file] = {**kept["files"].get(file, {}), **of_all}
-            if not scope.ALL:
-                kept["files"][file] |= {"tests": self.tests[file], "left": self.left[file]}
-        tiers = sorted({Path(file).parts[1] for file in self.seconds})
-        run = {"tiers": tiers, "s": round(time.time() - self.start, 1), "tests": sum(self.tests.values()), "left": sum(self.left.values())}  # fmt: skip
-        kept["runs"].append(run)
+        kept["runs"].append({
+            "tiers": sorted({Path(file).parts[1] for file in self.seconds}), "s": round(time.time() - self.start, 1),
+            "tests": self.tests.total(), "left": self.left.total(), "skipped": self.skipped.total(),
+        })  # fmt: skip
+        if self._is_of_the_gate():
+            kept["files"] |= {
+                file: {"s": round(took, 1), "tests": self.tests[file], "left": self.left[file]}
+                for file, took in self.seconds.items()
+                if self.tests[file]
+            }
         save(kept)
+
+    def _is_of_the_gate(self) -> bool:
+        """Whether each file ran as it does in the gate, and whole."""
+        parts = any(getattr(self.config.option, name, None) for name in _PARTS)
+        return not (scope.ALL or parts or any("::" in word for word in self.config.args))
 
 
 def load() -> dict:
-    """What was measured: {"files": {file: {"s", "all_s", "tests", "left"}}, "runs": [...], "began": time}."""
+    """What was measured: {"files": {file: {"s", "tests", "left"}}, "runs": [...], "began": time}."""
     try:
         return json.loads(FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -113,7 +124,9 @@ def load() -> dict:
 def save(kept: dict) -> None:
     """Keep it for the page and for the end of `make`."""
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
+    half = FILE.with_suffix(f".{os.getpid()}")
+    half.write_text(json.dumps(kept, indent=1, sort_keys=True), encoding="utf-8")
+    half.replace(FILE)
 
 
 def files() -> list[Path]:
@@ -133,11 +146,14 @@ def proves(path: Path) -> str:
 
 
 def budget_of(path: Path) -> int:
-    """Seconds that a file may take in the gate."""
+    """Seconds that a file may take in the gate. Raises ValueError for a budget that is no plain number."""
     for node in _parsed(path).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "BUDGET_S":
-            return int(ast.literal_eval(node.value))
-    return TIERS[path.relative_to(ROOT / "tests").parts[0]].budget_s
+            if isinstance(node.value, ast.Constant) and isinstance(node.value.value, int):
+                return node.value.value
+            raise ValueError(f"{path}: BUDGET_S is not a plain number of seconds")
+    tier = TIERS.get(path.relative_to(ROOT / "tests").parts[0])
+    return tier.budget_s if tier else _BUDGET_S
 
 
 def told(size: str) -> str:
@@ -145,7 +161,8 @@ def told(size: str) -> str:
     kept = load()
     lines = [
         f"{', '.join(run['tiers'])}: {run['tests']} tests in {run['s']:.0f} s"
-        + (f", {run['left']} left to `make all`" if run["left"] else "")
+        + (f", {run['left']} left to `make all`" if run["left"] and size != "all" else "")
+        + (f", {run['skipped']} skipped: pytest has said why" if run["skipped"] else "")
         for run in kept["runs"]
     ]
     lines.append(f"make {size}: {(time.time() - kept['began']) / 60:.1f} min")
@@ -187,7 +204,7 @@ def page(old: str, measured: dict) -> str:
                 continue
             known = measured.get(file, {})
             took = f"{known['s']:.1f}" if "s" in known else before.get(file, "")
-            left = str(known["left"] or "") if "left" in known else lefts.get(file, "")
+            left = str(known["left"] or "") if "s" in known else lefts.get(file, "")
             parts.append(f"| `{file}` | {proves(path)} | {budget_of(path)} | {took} | {left} |\n")
     return "".join(parts)
 
@@ -209,9 +226,10 @@ def main(words: list[str]) -> int:
             save({**kept, "runs": [], "began": time.time()})
         case ["told", "quick" | "test" | "all" as size]:
             print(told(size))
-        case ["page"]:
+        case ["page" | "times" as what]:
             old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-            PAGE.write_text(page(old, kept["files"]), encoding="utf-8")
+            new = {file: known for file, known in kept["files"].items() if what == "times" or f"`{file}`" not in old}
+            PAGE.write_text(page(old, new), encoding="utf-8")
         case ["judge"]:
             if over := over_budget(kept["files"]):
                 print("over the budget by half:", *over, sep="\n  ")

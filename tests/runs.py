@@ -1,7 +1,6 @@
 """A run of the tests, and that nothing of it stays behind, whatever ended it.
 
-Everything that a run starts carries the run's folder in its environment, and every sandbox lies below that folder. So the end
-of a run, also by Ctrl-C or SIGTERM, finds all of it, and the next run finds what a killed one has left: the lock of a folder
+What a run starts carries the run's folder in its environment, and every sandbox lies below that folder. So the end of a run, also by Ctrl-C or SIGTERM, finds all of it, and the next run finds what a killed one has left: the lock of a folder
 is held as long as its run lives.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 ALL = os.environ.get("FOGFLOW_K8S_TEST_ALL") == "1"
-REASON = "in `make all`"
+REASON = "in `make all`, or with FOGFLOW_K8S_TEST_ALL=1"
 SEARCH = 20
 """How many times more examples of a property are tried in `make all` than in the gate."""
 
@@ -19,7 +19,9 @@ only_all = pytest.mark.only_all
 
 def sampled(cases: Iterable[Sequence[object]], gate: Iterable[Sequence[object]]) -> list[object]:
     """The parameters of a test: all `cases`, of which those not in `gate` run in `make all` only."""
-    cases, gate = [tuple(case) for case in cases], [tuple(case) for case in gate]
+    cases, gate = list(cases), [tuple(case) for case in gate]
+    assert not any(isinstance(case, str) for case in cases), "a case is a tuple of parameters"
+    cases = [tuple(case) for case in cases]
     unknown = [case for case in gate if case not in cases]
     assert not unknown, f"not among the cases: {unknown}"
     return [pytest.param(*case, marks=() if case in gate else only_all) for case in cases]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import shlex
 import signal
 import sys
 from typing import Annotated, Any
@@ -134,9 +135,11 @@ def hoist(argv: list[str]) -> list[str]:
             rest += [word, *words]
         elif word in GLOBAL_FLAGS or word.startswith(tuple(f"{o}=" for o in GLOBAL_WITH_VALUE if o.startswith("--"))):
             front.append(word)
+        elif joined := re.fullmatch(r"-n=?([^=].*)", word):  # as kubectl takes it: -nfoo, -n=foo
+            front += ["-n", joined[1]]
         elif word in GLOBAL_WITH_VALUE:
             if (value := next(words, None)) is None:
-                raise UsageError(f"option {word} requires a value", hint=f"fogflow-k8s {' '.join(argv)} VALUE")
+                raise UsageError(f"option {word} requires a value", hint=f"fogflow-k8s {shlex.join(argv)} VALUE")
             front += [word, value]
         else:
             rest.append(word)

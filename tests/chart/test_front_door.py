@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.chart import nginx
 from tests.chart.shapes import of_kind
+from tests.scope import examples
 
 pytestmark = pytest.mark.skipif(not nginx.PROGRAM, reason="no nginx here: apt-get install nginx-light")
 CLOSED = (
@@ -102,7 +103,7 @@ def targets(draw):
 
 
 @given(target=targets())
-@hypothesis_settings(max_examples=600, deadline=None)
+@hypothesis_settings(max_examples=examples(600))
 def test_no_way_of_writing_it_gets_through(door, target):
     door.ask(target)
     for name, _, got, _ in door.reached.take():

@@ -19,6 +19,7 @@ from fogflow_k8s.model.config import FogflowConfig, adopt
 from fogflow_k8s.model.values import Values, defaults
 from fogflow_k8s.model.values_base import difference
 from tests.chart.conftest import CHART, EXAMPLES, ROOT
+from tests.scope import examples
 from tests.strategies import settings
 
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
@@ -156,7 +157,7 @@ def _plain(node: Any) -> Any:
 
 
 @given(data=settings())
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=examples(60, 300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_settings_survive_the_way_through_the_file_and_helm(echo, data):
     values = Values.model_validate(data)
     text = render_values(values)

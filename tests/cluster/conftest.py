@@ -97,7 +97,9 @@ def another_site(sandbox, tmp_path):
 
 def kill_tree(process):
     """SIGKILL to a process and everything below it, as a crash or the OOM killer would."""
-    kill_all([process.pid, *descendants(process.pid)])
+    below = descendants(process.pid)
+    kill_all([process.pid, *below])
+    kill_all([late for each in below for late in descendants(each)])  # begun between the look and the kill
     process.communicate()
 
 
@@ -112,6 +114,7 @@ def descendants(pid):
     """Every process below that one."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *descendants(child)]
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for child in map(int, task.read_text().split()):
+                found += [child, *descendants(child)]
     return found

@@ -8,7 +8,7 @@ import pytest
 from tests.scope import sampled
 
 pytestmark = pytest.mark.cluster
-BUDGET_S = 160
+BUDGET_S = 180
 
 
 def kubeconfig(site, **change):

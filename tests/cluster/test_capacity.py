@@ -14,7 +14,7 @@ from tests.waiting import until
 from .conftest import ENV, run_sandbox, up
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-nodes")]
-BUDGET_S = 280
+BUDGET_S = 310
 TAINT = f"{CONTROL_PLANE}:NoSchedule"
 MANY = [word for part in ("requests", "limits") for word in ("--set", f"rabbitmq.resources.{part}.cpu=64")]
 

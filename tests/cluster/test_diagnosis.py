@@ -8,7 +8,7 @@ from tests.faults.simulated import FAULTS
 from tests.scope import ALL
 
 pytestmark = pytest.mark.cluster
-BUDGET_S = 520
+BUDGET_S = 560
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -20,7 +20,7 @@ from .conftest import KEPT, looks
 from .test_access import kubeconfig
 
 pytestmark = pytest.mark.cluster
-BUDGET_S = 300
+BUDGET_S = 400
 EXAMPLES = sorted(p for p in (Path(__file__).parents[2] / "examples").iterdir())
 OWN_KINDS = (
     "config",

@@ -12,7 +12,7 @@ import pytest
 from tests import api, waiting
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-sandboxes")]
-BUDGET_S = 150
+BUDGET_S = 170
 TOOL = [sys.executable, "-m", "fogflow_k8s", "sandbox"]
 FAULT = "sandbox.fogflow-k8s.io"
 

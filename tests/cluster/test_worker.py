@@ -15,7 +15,7 @@ from tests.scope import only_all
 from tests.unit.worker.world import flow, task
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("rig")]  # they share a RabbitMQ
-BUDGET_S = 150
+BUDGET_S = 170
 MANY = 40
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fogflow_k8s.adapters.places import cache_home
 from tests import api, waiting
 from tests.durations import budget_of
 from tests.real import cell as cells
@@ -94,7 +95,7 @@ class Box:
 @contextlib.contextmanager
 def starting():
     """One sandbox with real nodes starts at a time on this machine: two would take the same free network."""
-    with (WORK / "up.lock").open("w") as lock:
+    with (cache_home() / "test-sandbox.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -179,10 +180,12 @@ def volumes(box, node):
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [place]}]}},
         },
     }  # fmt: skip
-    box.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [sort, volume]}))
-    yield
-    box.kubectl("delete", "persistentvolume/designer-local", "storageclass/local")
-    shutil.rmtree(folder)
+    try:
+        box.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": [sort, volume]}))
+        yield
+    finally:
+        box.kubectl("delete", "persistentvolume/designer-local", "storageclass/local", check=False)
+        shutil.rmtree(folder)
 
 
 def until(check, what, seconds=240, every=0.2):

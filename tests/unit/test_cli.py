@@ -18,6 +18,8 @@ HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptogr
         (["deploy", "-n", "city", "--external-ip", "1.2.3.4"], ["-n", "city", "deploy", "--external-ip", "1.2.3.4"]),
         (["status", "--context=a", "-q"], ["--context=a", "-q", "status"]),
         (["render", "-o", "out", "--", "-n", "x"], ["render", "-o", "out", "--", "-n", "x"]),
+        (["status", "-ncity"], ["-n", "city", "status"]),
+        (["status", "-n=city", "-o=json"], ["-n", "city", "status", "-o=json"]),
         (["status", "-n", "-o"], ["-n", "-o", "status"]),  # as kubectl does: whatever follows is the value
         ([], []),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fogflow_k8s.model import image
 from fogflow_k8s.model.image import Image, parse
 
-BUDGET_S = 10
+BUDGET_S = 15
 
 DIGEST = "sha256:" + "a" * 64
 
