@@ -44,7 +44,7 @@ chart: .venv/ready .work/programs  ## the chart through the real helm
 	$(PYTEST) tests/chart
 
 cluster: .venv/ready .work/programs  ## the whole tool on a real API server
-	$(BIN)/pytest -n 4 --dist loadgroup tests/cluster  # they wait more than they work
+	$(BIN)/pytest -n 4 --dist loadgroup tests/cluster  # two cores are busy with four, as each waits now and then
 
 engine: .venv/ready .work/programs  ## images on a real Docker engine and real registries (needs root and docker.io)
 	$(BIN)/pytest tests/engine
