@@ -19,8 +19,6 @@ from tests.durations import budget_of
 from tests.real import cell as cells
 from tests.real import images
 
-ROOT = Path(__file__).parents[2]
-WORK = ROOT / ".work"
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
 NAME = "real"
 
