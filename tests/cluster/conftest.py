@@ -97,15 +97,24 @@ def another_site(sandbox, tmp_path):
 
 def kill_tree(process):
     """SIGKILL to a process and everything below it, as a crash or the OOM killer would."""
-    kill_all([process.pid, *descendants(process.pid)])
+    stopped: list[int] = []
+    while new := [pid for pid in (process.pid, *descendants(process.pid)) if pid not in stopped]:
+        signal_all(new, signal.SIGSTOP)  # so that none begins another between the look and its end
+        stopped += new
+    kill_all(stopped)
     process.communicate()
 
 
 def kill_all(pids):
     """SIGKILL to each process that still is."""
+    signal_all(pids, signal.SIGKILL)
+
+
+def signal_all(pids, number):
+    """A signal to each process that still is."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
 
 
 def descendants(pid):
