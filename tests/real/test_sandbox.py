@@ -96,14 +96,19 @@ def own(home):
 @pytest.fixture(scope="module")
 def pods(box):
     """Two pods that serve their name, on two nodes, a Service before them, and a client."""
-    box.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects())}))
+    box.kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects(box.state["network"]))}),
+    )
     for name in ("web-0", "web-1", "client"):
         box.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=90s")
     yield {pod["metadata"]["name"]: pod for pod in box.get("pods")["items"]}
     box.kubectl("delete", "pod,service", "--all", "--grace-period=0", "--force", check=False)
 
 
-def objects():
+def objects(network):
     serve = "mkdir -p /tmp/w; hostname > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w"
     for number, node in enumerate(("sandbox-worker", "sandbox-worker2")):
         web = container(["sh", "-c", serve])
@@ -111,7 +116,7 @@ def objects():
         yield pod(f"web-{number}", web, nodeName=node, labels={"app": "web"})
     yield pod("client", container(["sleep", "10000"]), nodeName="sandbox-worker")
     spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080, "nodePort": 30080}], "type": "NodePort",
-            "externalIPs": ["10.90.0.7"]}  # fmt: skip
+            "externalIPs": [f"10.90.{network}.7"]}  # fmt: skip
     yield {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}
 
 
