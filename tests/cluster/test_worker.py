@@ -78,9 +78,8 @@ def test_a_bus_that_comes_back_is_heard_again_and_nothing_is_lost(rig, site):
     before = pods(site)
     rig.rabbit.kill()
     time.sleep(3)
-    rig.processes["worker"].send_signal(
-        signal.SIGSTOP
-    )  # what it says when the bus is back is said once: the master must be there
+    # what it says when the bus is back is said once: the master must be there
+    rig.processes["worker"].send_signal(signal.SIGSTOP)
     rig.rabbit.start()
     rig.master.connect()
     rig.processes["worker"].send_signal(signal.SIGCONT)

@@ -96,12 +96,8 @@ def own(home):
 @pytest.fixture(scope="module")
 def pods(box):
     """Two pods that serve their name, on two nodes, a Service before them, and a client."""
-    box.kubectl(
-        "apply",
-        "-f",
-        "-",
-        stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects(box.state["network"]))}),
-    )
+    items = list(objects(box.state["network"]))
+    box.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     for name in ("web-0", "web-1", "client"):
         box.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=90s")
     yield {pod["metadata"]["name"]: pod for pod in box.get("pods")["items"]}
