@@ -254,5 +254,13 @@ def spawn_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | Non
             )
         except (FileNotFoundError, PermissionError) as error:
             raise ToolMissing(f"cannot run {argv[0]}: {error.strerror}", hint="build it again") from error
+    _await_arguments(process)
     process.returncode = 0  # it is nobody's child from here on: keeps Popen from warning that it still runs
     return process.pid
+
+
+def _await_arguments(process: subprocess.Popen[bytes]) -> None:
+    """Until /proc shows a new program's arguments, by which we recognise it: the kernel sets them just after exec has reported success."""
+    arguments, end = Path(f"/proc/{process.pid}/cmdline"), time.monotonic() + 1.0
+    while process.poll() is None and not arguments.read_bytes() and time.monotonic() < end:
+        time.sleep(0.001)
