@@ -22,7 +22,6 @@ from fogflow_k8s.model.timing import Spread, spread
 IMAGE = "docker.io/fogflow/dummy:latest"
 EVERY_S = 0.25
 """Between two looks at the Deployments: no figure is finer."""
-_AT_ONCE = 100  # entities of one request when they are removed
 
 
 @dataclass
@@ -181,8 +180,7 @@ def _remove(op: Operation, kubectl: Kubectl, load: Load, measured: Measured) -> 
     entities = [functions.entity(load.kind, load.entity(number)) for number in range(len(measured.published))]
     with task_list.reach(op, kubectl) as parties:
         task_stop.remove(op, parties, task_stop.Plan(load.name, (), load.name))
-        for first in range(0, len(entities), _AT_ONCE):
-            parties.broker.delete(entities[first : first + _AT_ONCE])
+        parties.broker.delete(entities)
 
 
 def _result(load: Load, measured: Measured, publish_s: float, total_s: float) -> Bench:

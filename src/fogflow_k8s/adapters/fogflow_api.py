@@ -8,7 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -94,17 +94,23 @@ class Designer(Api):
 
 
 class Broker(Api):
-    """What devices do."""
+    """What devices do.
 
-    def update(self, elements: Sequence[Mapping[str, Any]]) -> None:
-        """Publish entities."""
-        self.call("POST", "/ngsi10/updateContext", {"contextElements": list(elements), "updateAction": "UPDATE"})
+    One element per request: the broker starts a goroutine per element of an updateContext, and all of them share one variable,
+    so a second element beside one that has a subscriber can end its process.
+    """
 
-    def delete(self, entities: Sequence[Mapping[str, Any]]) -> None:
-        """Remove entities."""
-        elements = [{"entityId": dict(each)} for each in entities]
-        if elements:
-            self.call("POST", "/ngsi10/updateContext", {"contextElements": elements, "updateAction": "DELETE"})
+    def update(self, elements: Iterable[Mapping[str, Any]]) -> None:
+        """Publish entities, one after the other."""
+        self._each("UPDATE", elements)
+
+    def delete(self, entities: Iterable[Mapping[str, Any]]) -> None:
+        """Remove entities, one after the other."""
+        self._each("DELETE", ({"entityId": dict(each)} for each in entities))
+
+    def _each(self, action: str, elements: Iterable[Mapping[str, Any]]) -> None:
+        for element in elements:
+            self.call("POST", "/ngsi10/updateContext", {"contextElements": [element], "updateAction": action})
 
     def query(self, entities: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The entities as they are now, wherever in the cell they are."""

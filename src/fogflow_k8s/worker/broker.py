@@ -7,7 +7,7 @@ subscription is known by what it is about (whom it tells, and of what); its id i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -80,7 +80,7 @@ class Broker:
                  ("operator", "string", record.task.get("OperatorName")), ("IP", "string", address),
                  ("port", "object", str(service_ports(record.task)[0])), ("location", "string", dict(location))]  # fmt: skip
         metadata = [{"name": name, "type": kind, "value": value} for name, kind, value in facts]
-        await self._update("UPDATE", [{"entityId": _service(record), "attributes": [], "domainMetadata": metadata}])
+        await self._update("UPDATE", {"entityId": _service(record), "attributes": [], "domainMetadata": metadata})
 
     async def forget_outputs(self, record: Record) -> None:
         """Delete what a task has published, and the entity that tells where it serves. Raises BrokerAway."""
@@ -88,12 +88,13 @@ class Broker:
             {"id": o["StreamID"], "type": o["Type"]} for o in record.task.get("Outputs") or () if o.get("StreamID")
         ]
         served = [_service(record)] if service_ports(record.task) else []
-        if elements := [{"entityId": {**e, "isPattern": False}} for e in [*outputs, *served]]:
-            await self._update("DELETE", elements)
+        for entity in [*outputs, *served]:
+            await self._update("DELETE", {"entityId": {**entity, "isPattern": False}})
 
-    async def _update(self, action: str, elements: Iterable[Obj]) -> None:
+    async def _update(self, action: str, element: Obj) -> None:
+        """Send one element, which is all that a request may have: with two, the broker's goroutines share one variable and it can end."""
         async with self._gate:
-            await self._call("POST", "/updateContext", {"contextElements": list(elements), "updateAction": action})
+            await self._call("POST", "/updateContext", {"contextElements": [element], "updateAction": action})
 
     async def _call(self, method: str, path: str, body: Obj | None = None, headers: Obj | None = None) -> Any:
         if self._session is None:

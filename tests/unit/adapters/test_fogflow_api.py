@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from fogflow_k8s.adapters import fogflow_api
-from fogflow_k8s.adapters.fogflow_api import Api, Designer
+from fogflow_k8s.adapters.fogflow_api import Api, Broker, Designer
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.fogflow import FogFlow, serving
 
@@ -48,6 +48,19 @@ def test_a_connection_that_was_idle_is_opened_anew(served, monkeypatch):
     monkeypatch.setattr(fogflow_api, "_IDLE_S", -1)
     api.functions()
     assert api._connection.sock is not first
+    api.close()
+
+
+def test_no_request_to_the_broker_has_more_than_one_element(served):
+    fog, port = served
+    api, ids = Broker("cloud-broker", port), [f"T{n}" for n in range(5)]
+    api.update([{"entityId": {"id": id_, "type": "T"}, "attributes": []} for id_ in ids])
+    first = api._connection.sock
+    assert list(fog.entities) == ids
+    api.delete([{"id": id_, "type": "T"} for id_ in ids[:4]])
+    assert list(fog.entities) == ids[4:]
+    assert fog.calls == ["POST /ngsi10/updateContext"] * 9
+    assert api._connection.sock is first, "one connection for all of them"
     api.close()
 
 
