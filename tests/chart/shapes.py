@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 OURS = "worker.engine=fogflow-k8s"
-SEVERAL = "broker.shards=3,worker.replicas=2"
+ACCEPTED = "broker.acceptNotificationLoops=true"
+SEVERAL = f"broker.shards=3,worker.replicas=2,{ACCEPTED}"
 ALLOWED_VOLUMES = {
     "configMap",
     "csi",

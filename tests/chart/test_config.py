@@ -33,7 +33,7 @@ def test_each_component_gets_the_keys_that_it_needs(render):
     assert worker["worker"] == {
         "container_management": "kubernetes",
         "app_namespace": "fogflow-tasks",
-        "capacity": 10,
+        "capacity": 100,
         "start_actual_task": True,
         "heartbeat_interval": 10,
         "detection_duration": 3,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.shapes import SEVERAL
+from tests.chart.shapes import ACCEPTED, SEVERAL
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,12 @@ from tests.chart.shapes import SEVERAL
         ("config.discovery.http_port=8070", "must differ"),
         ("config.worker.detection_duration=1", "must exceed 12"),
         ("rabbitmq.auth.username=guest", "must not be guest"),
-        ("broker.shards=2,configJson.hostPath.path=/x", "need one each"),
+        (f"broker.shards=2,{ACCEPTED},configJson.hostPath.path=/x", "need one each"),
         ("worker.replicas=2,configJson.hostPath.path=/x", "need one each"),
         ("worker.engine=fogflow-k8s,configJson.hostPath.path=/x", "use config, or worker.engine upstream"),
         ("worker.engine=ours", "fogflow-k8s"),
+        ("broker.shards=2", "--set broker.acceptNotificationLoops=true"),
+        ("broker.shards=2", "Allowed: --set broker.shards=1"),
         ("broker.shards=17", "maximum"),
         ("worker.replicas=0", "minimum"),
     ],
@@ -43,7 +45,7 @@ def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
             SEVERAL,
             ["3 brokers that share nothing", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
         ),
-        ("broker.shards=2", ["the worker and all tasks use the first", "worker.replicas=2"]),
+        (f"broker.shards=2,{ACCEPTED}", ["the worker and all tasks use the first", "worker.replicas=2"]),
         ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
         (
             "worker.engine=fogflow-k8s,global.imagePullSecrets={hub}",

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from tests.chart.shapes import SEVERAL, containers, of_kind
+from tests.chart.shapes import ACCEPTED, SEVERAL, containers, of_kind
 
 POD_INDEX = "metadata.labels['apps.kubernetes.io/pod-index']"
 
@@ -46,7 +46,7 @@ def test_the_first_of_several_brokers_keeps_the_one_brokers_name(render):
         assert one[f"{component}-config"] == several[f"{component}-config"]
 
 
-@pytest.mark.parametrize("one", ["broker.shards=2", "worker.replicas=2"])
+@pytest.mark.parametrize("one", [f"broker.shards=2,{ACCEPTED}", "worker.replicas=2"])
 def test_either_can_be_several_without_the_other(render, one):
     manifests = render("--set", one)
     name = {"broker": "cloud-broker", "worker": "cloud-worker"}[one.split(".")[0]]

@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from tests.chart.shapes import of_kind
+from tests.chart.shapes import ACCEPTED, of_kind
 from tests.ports import free_port
 from tests.unit.keeper.stub import Stub
 
@@ -40,7 +40,7 @@ def brokers():
 @pytest.fixture
 def door(render, brokers, tmp_path):
     """The URL of an nginx with the chart's configuration for three shards."""
-    manifests = render("--set", f"broker.shards={SHARDS}")
+    manifests = render("--set", f"broker.shards={SHARDS},{ACCEPTED}")
     conf, port = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"], free_port()
     for n, each in enumerate(brokers):
         name = f"cloud-broker-{n}" if n else "cloud-broker"

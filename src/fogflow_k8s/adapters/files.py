@@ -45,9 +45,12 @@ def settings(
     values_paths: Sequence[Path] = (),
     sets: Sequence[str] = (),
     external_ips: Sequence[str] = (),
+    *,
+    force: bool = False,
 ) -> Values:
     """The values that all of it makes; later ones win: config.json, values files, --set, --external-ip.
 
+    With `force` several shards of the broker are accepted, as if the values said so.
     Raises ConfigError with every problem of every file, each with its file, line and key path.
     """
     from pydantic import ValidationError
@@ -55,6 +58,8 @@ def settings(
     from fogflow_k8s.model.values import Values
 
     data, documents, assignments = _gathered(config_path, values_paths, sets, external_ips)
+    if force and isinstance(broker := data.get("broker"), dict) and broker.get("shards", 1) != 1:
+        broker["acceptNotificationLoops"] = True
     try:
         return _validated(data, assignments, Values)
     except ValidationError as error:

@@ -50,7 +50,7 @@ def deploy(
     from fogflow_k8s.actions.work import Request
     from fogflow_k8s.adapters.assets import asset
 
-    wanted = settings.load(config, values, set_, external_ip, expose)
+    wanted = settings.load(config, values, set_, external_ip, expose, force=force)
     op = me.operation(wanted.namespace)
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     check.require(op)

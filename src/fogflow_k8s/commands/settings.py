@@ -58,7 +58,10 @@ RollbackOnFailure = Annotated[
 ForceConflicts = Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others own.")]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Though brokers or workers change their kind, or shards go, with what they hold."),
+    typer.Option(
+        "--force",
+        help="Though brokers or workers change their kind or shards go, with what they hold, or brokers may notify each other without end.",
+    ),
 ]
 DryRun = Annotated[
     str,
@@ -74,8 +77,16 @@ AllowOtherCluster = Annotated[
 ExpectCluster = Annotated[str, typer.Option(help="Refuse any cluster but the one with this UID.")]
 
 
-def load(config: Path | None, values: list[Path], sets: list[str], external_ips: list[str], expose: str = "") -> Values:
-    """The validated values. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
+def load(
+    config: Path | None,
+    values: list[Path],
+    sets: list[str],
+    external_ips: list[str],
+    expose: str = "",
+    *,
+    force: bool = False,
+) -> Values:
+    """The validated values; with `force` several shards of the broker are accepted. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
     from fogflow_k8s.adapters.files import settings
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.redact import names_secret
@@ -90,4 +101,4 @@ def load(config: Path | None, values: list[Path], sets: list[str], external_ips:
         if external_ips and expose != "external-ip":
             raise UsageError(f"--external-ip and --expose {expose} contradict each other", hint="drop one of them")
         sets = [*sets, f"expose.type={_EXPOSE[expose]}"]
-    return settings(config, values, sets, external_ips)
+    return settings(config, values, sets, external_ips, force=force)

@@ -109,8 +109,8 @@ class Master(Closed):
 class Worker(Closed):
     """What starts the task instances."""
 
-    capacity: int = Field(10, ge=1, le=10_000)
-    """The most task containers."""
+    capacity: int = Field(100, ge=1, le=10_000)
+    """The most tasks of one worker. The master drops, for good and without a message, every task that finds all workers full."""
     container_management: Literal["kubernetes"] = "kubernetes"
     """How tasks are started; on Kubernetes there is one way."""
     app_namespace: str = Field("", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)

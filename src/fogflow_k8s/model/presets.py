@@ -1,6 +1,7 @@
 """Presets: a few values that fit a cluster's shape. They only fill in what nobody set. Pure.
 
-All a preset can multiply is nginx. FogFlow's other parts keep their state in memory, and two of a kind lose data.
+All a preset can multiply is nginx. FogFlow's other parts keep their state in memory, and two of a kind lose data. Brokers
+can be several with an identity each, but never by a preset: two of them can notify each other without end.
 """
 
 from __future__ import annotations

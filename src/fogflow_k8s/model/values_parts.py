@@ -164,7 +164,23 @@ class Broker(Component):
     """Context broker (NGSI10, NGSI-LD)."""
 
     shards: int = Field(1, ge=1, le=16)
-    """Brokers with an identity and an address each; more of them carry more tasks, and are no standby for each other."""
+    """Brokers with an identity and an address each. More than one needs acceptNotificationLoops."""
+    accept_notification_loops: bool = False
+    """true allows several shards, though two of them can notify each other without end, until neither answers."""
+
+    @model_validator(mode="after")
+    def _one_unless_the_loops_are_accepted(self) -> Self:
+        """Measured on upstream's broker: docs/architecture.md, "Shards of the broker"."""
+        if self.shards > 1 and not self.accept_notification_loops:
+            raise PydanticCustomError(
+                "shards",
+                "shards is {shards}, and upstream's brokers are not safe beside each other: after an entity is deleted at one and "
+                "updated at another, the two notify each other without end until the front door stops answering, and a shard that "
+                "is lost and comes back doubles subscriptions for good. Allowed: broker.shards 1. To run several all the same: "
+                "broker.acceptNotificationLoops true, or fogflow-k8s deploy --force",
+                {"shards": self.shards},
+            )
+        return self
 
 
 class WorkerTasks(Part):

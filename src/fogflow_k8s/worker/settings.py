@@ -66,7 +66,7 @@ def settings(config: Obj, instance: str = "0") -> Settings:
         bus_url=f"amqp://{user}:{password}@{host}:{_number(bus, 'rabbitmq.', 'port', 5672)}/",
         broker_url=f"http://{broker_host}:{_number(broker, 'broker.', 'http_port', 8070)}/ngsi10",
         namespace=_needed(worker, "worker.", "app_namespace"),
-        capacity=_number(worker, "worker.", "capacity", 8),
+        capacity=_number(worker, "worker.", "capacity", 100),
         location=location if isinstance(location, Mapping) else {},
         tasks=tasks,
     )

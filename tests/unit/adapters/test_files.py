@@ -169,6 +169,19 @@ def test_later_ones_win(tmp_path):
     assert (values.broker.image.tag, values.broker.image.pull_policy) == ("x", "Always")
 
 
+def test_several_shards_are_refused_unless_they_are_accepted_or_forced(tmp_path):
+    several = _file(tmp_path, "values.yaml", "replicaCount: 3\nbroker: {shards: 2}")
+    with pytest.raises(ConfigError, match=r"values\.yaml:2: broker: shards is 2, .*fogflow-k8s deploy --force"):
+        settings(values_paths=[several])
+    with pytest.raises(ConfigError, match="--set: broker: shards is 3"):
+        settings(sets=["broker.shards=3"])
+    assert settings(sets=["broker.shards=3", "broker.acceptNotificationLoops=true"]).broker.shards == 3
+    forced = settings(values_paths=[several], force=True).given()["broker"]
+    assert forced == {"shards": 2, "acceptNotificationLoops": True}, "the chart refuses it otherwise"
+    assert settings(sets=["broker.shards=1"], force=True).given()["broker"] == {"shards": 1}
+    assert settings(force=True).given() == {}
+
+
 def test_set_takes_the_type_that_the_key_wants():
     values = settings(sets=["broker.image.tag=4", "config.physical_location.longitude=1.5", "config.site_id=7"])
     assert values.broker.image.tag == "4"

@@ -101,6 +101,11 @@ def test_every_preset_is_valid_and_recognised_in_what_it_renders_to():
     assert preset_in([]) == ""
 
 
+def test_no_preset_makes_several_brokers():
+    for name in presets.NAMES:
+        assert "broker" not in values_of(Preset(name, "")), "two brokers can notify each other without end"
+
+
 def test_a_spread_over_the_whole_release_is_no_preset():
     release = {"matchLabels": {"app.kubernetes.io/instance": "fogflow"}}
     spec = {"topologySpreadConstraints": [{"topologyKey": "zone", "labelSelector": release}]}

@@ -95,6 +95,10 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
             "use config, or worker.engine upstream",
         ),
         ({"broker": "x"}, "valid dictionary"),
+        (
+            {"broker": {"shards": 2}},
+            "notify each other without end.* Allowed: broker.shards 1.*acceptNotificationLoops true",
+        ),
     ],
 )
 def test_what_is_refused(data, says):
