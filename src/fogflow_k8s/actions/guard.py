@@ -14,16 +14,21 @@ from fogflow_k8s.model.replacing import Loss
 
 
 def require_same_cluster(op: Operation, *, config: Path | None, expect: str = "", allow_other: bool = False) -> None:
-    """Raises Refused when this configuration, namespace and release went to another cluster before (or not to `expect`)."""
+    """Raises Refused when this configuration, namespace and release went to another cluster before (or not to `expect`).
+
+    Two sandboxes of this machine may have the same one, as a cloud and its edge have: their contexts tell them apart.
+    """
     uid = op.cluster.uid
     if expect and uid != expect:
         raise Refused(
             f"context {op.cluster.context} is cluster {uid or 'of unknown identity'}, not {expect}", hint="choose the right --context, or drop --expect-cluster"
         )  # fmt: skip
     known = known_clusters.load().get(_key(op, config), {})
-    if uid and known.get("uid") not in (None, uid) and not allow_other:
+    last, context = known.get("context", ""), op.cluster.context
+    both = last != context and known_clusters.sandboxes(last, context)
+    if uid and known.get("uid") not in (None, uid) and not allow_other and not both:
         raise Refused(
-            f"this was last deployed to cluster {known['uid']} (context {known.get('context')}); context {op.cluster.context} is {uid}",
+            f"this was last deployed to cluster {known['uid']} (context {last}); context {context} is {uid}",
             hint="choose the right --context, or say that you mean it: --allow-other-cluster",
         )
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fogflow_k8s.adapters.places import state_home, write_private
 
+SANDBOX_CONTEXT = "fogflow-sandbox"
+"""The context of the sandbox `default`; others have their name behind it."""
 Known = dict[str, dict[str, str]]  # a configuration's key -> uid, context and server of its cluster
 
 
@@ -16,6 +18,11 @@ def load() -> Known:
         return dict(json.loads(_file().read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
+
+
+def sandboxes(*contexts: str) -> bool:
+    """Whether all of these contexts are of sandboxes of this machine, told by their names."""
+    return all(name == SANDBOX_CONTEXT or name.startswith(f"{SANDBOX_CONTEXT}-") for name in contexts)
 
 
 def save(known: Known) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fogflow_k8s.adapters.known_clusters import SANDBOX_CONTEXT
 from fogflow_k8s.adapters.places import write_private
 from fogflow_k8s.sandbox.places import INSIDE
 from fogflow_k8s.sandbox.simulated import LEASE_S
@@ -88,11 +89,16 @@ def write_kubeconfigs(plane: Plane) -> None:
 
 def write_kubeconfig(plane: Plane, name: str, certificate: str) -> None:
     """The kubeconfig of one client of the API server."""
-    content = kubeconfig(plane.folder / "pki", plane.server, certificate)
+    content = kubeconfig(plane.folder / "pki", plane.server, certificate, context_name(plane.folder.name))
     write_private(plane.folder / name, json.dumps(content, indent=1) + "\n")
 
 
-def kubeconfig(pki: Path, server: str, certificate: str, name: str = "fogflow-sandbox") -> dict[str, object]:
+def context_name(sandbox: str) -> str:
+    """The name of a sandbox's context, cluster and user: fogflow-sandbox, or with its name behind."""
+    return SANDBOX_CONTEXT if sandbox == "default" else f"{SANDBOX_CONTEXT}-{sandbox}"
+
+
+def kubeconfig(pki: Path, server: str, certificate: str, name: str) -> dict[str, object]:
     """A kubeconfig with one cluster, one user and one context, the certificates embedded."""
     import base64
 

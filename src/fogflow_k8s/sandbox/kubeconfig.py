@@ -18,11 +18,6 @@ _LISTS = ("clusters", "users", "contexts")
 _LOCK_S = 10.0
 
 
-def context_name(sandbox: str) -> str:
-    """The name of a sandbox's context, cluster and user: fogflow-sandbox, or with its name behind."""
-    return "fogflow-sandbox" if sandbox == "default" else f"fogflow-sandbox-{sandbox}"
-
-
 def file_in_force() -> Path:
     """The kubeconfig that kubectl would write to: the first file of $KUBECONFIG, else ~/.kube/config."""
     named = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]

@@ -99,7 +99,7 @@ def down(name: str, report: Reporter) -> bool:
 
 def status(name: str) -> Status:
     """What is true of the sandbox now; an absent one is a status too."""
-    state, context = load(name), kubeconfig.context_name(name)
+    state, context = load(name), controlplane.context_name(name)
     if state is None:
         return Status(name, "absent", {}, {}, "", context, "")
     running = {key: daemon in live(state).values() for key, daemon in state.daemons.items()}
@@ -191,7 +191,7 @@ def _prepare(state: State, paths: Mapping[str, Path]) -> None:
 
 
 def _enter_context(state: State, target: Path, *, switch: bool) -> None:
-    context = kubeconfig.context_name(state.name)
+    context = controlplane.context_name(state.name)
     if state.entry and state.entry.path == str(target):
         known = state.entry
     else:

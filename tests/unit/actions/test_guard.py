@@ -11,7 +11,7 @@ from tests.unit.actions.release import EDGE_CHART, HOME, ended
 
 OTHER = "uid-of-another"
 LOGIN = Login("fogflow-edge", "a-password-of-the-cloud")
-SHARDS = {"broker": {"shards": 2}}
+SHARDS = {"broker": {"shards": 2, "acceptNotificationLoops": True}}
 
 
 @pytest.fixture
@@ -42,6 +42,28 @@ def test_the_other_cluster_is_refused_before_anything_is_asked_of_helm(deployed)
     assert error.value.exit_code == 10
     assert "--allow-other-cluster" in error.value.hint
     assert nothing_changed(deployed)
+
+
+@pytest.mark.parametrize(
+    ("last", "context", "refused"),
+    [
+        ("fogflow-sandbox", "fogflow-sandbox-edge", False),
+        ("fogflow-sandbox-cloud", "fogflow-sandbox", False),
+        ("fogflow-sandbox", "fogflow-sandbox", True),  # made anew behind our back
+        ("production", "fogflow-sandbox", True),
+        ("fogflow-sandbox", "production", True),
+        ("fogflow-sandboxes", "fogflow-sandbox", True),
+    ],
+)
+def test_a_second_sandbox_of_this_machine_is_not_refused(world, last, context, refused):
+    world.cluster.context = last
+    world.deploy()
+    world.cluster.uid, world.cluster.context = OTHER, context
+    if refused:
+        with pytest.raises(Refused, match=f"context {last}.* context {context} is {OTHER}"):
+            world.deploy()
+    else:
+        world.deploy()
 
 
 def test_the_other_cluster_is_taken_and_noted_when_the_user_says_so(deployed, known):
@@ -141,7 +163,7 @@ def test_another_kind_of_workload_is_refused_without_force_and_what_is_lost_is_n
 
 
 def test_fewer_shards_are_refused_without_force(world):
-    world.deploy({"broker": {"shards": 3}})
+    world.deploy({"broker": {**SHARDS["broker"], "shards": 3}})
     with pytest.raises(Refused, match="would have 2 of its 3 shards"):
         world.deploy(SHARDS)
     assert world.deploy(SHARDS, force=True).result == "upgraded"

@@ -1,12 +1,13 @@
 """Our context goes in and comes out; everything else stays what it was."""
 
+import json
 import os
 
 import pytest
 import yaml
 
 from fogflow_k8s.errors import ConfigError, FogflowError
-from fogflow_k8s.sandbox import kubeconfig
+from fogflow_k8s.sandbox import controlplane, kubeconfig, pki
 from fogflow_k8s.sandbox.state import Entry
 
 NAME = "fogflow-sandbox"
@@ -138,5 +139,14 @@ def test_the_file_in_force_is_kubectls(tmp_path, monkeypatch):
 
 
 def test_names():
-    assert kubeconfig.context_name("default") == NAME
-    assert kubeconfig.context_name("blue") == f"{NAME}-blue"
+    assert controlplane.context_name("default") == NAME
+    assert controlplane.context_name("blue") == f"{NAME}-blue"
+
+
+@pytest.mark.parametrize(("sandbox", "context"), [("default", NAME), ("blue", f"{NAME}-blue")])
+def test_the_file_of_a_sandbox_has_the_same_context_as_the_users(tmp_path, sandbox, context):
+    folder = tmp_path / sandbox
+    pki.write_pki(folder / "pki", ["127.0.0.1"], {})
+    controlplane.write_kubeconfigs(controlplane.Plane(folder, "127.0.0.1", "10.96.0.0/16", {"apiserver": 1}))
+    own = json.loads((folder / "kubeconfig").read_text())
+    assert own["current-context"] == own["contexts"][0]["name"] == own["clusters"][0]["name"] == context
