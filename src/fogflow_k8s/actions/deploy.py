@@ -74,6 +74,9 @@ def _deploy(work: Work) -> Outcome:
 def _carry_out(work: Work) -> Outcome:
     """Everything that changes the cluster."""
     op, request = work.op, work.request
+    if preflight.await_ending(op, work.objects, timeout_s=request.timeout_s):
+        work.installed = status.installed(op)
+        render(work)
     if not work.installed:
         rights.require(op, [*work.objects, *work.hooks])
     if homeless := _homeless(work):

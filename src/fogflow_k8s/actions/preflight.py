@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.cluster import Conflict
-from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import ClusterError, OperationFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.catalogue import Cause, cause
+from fogflow_k8s.model.rights import namespaces
 
 BUS_SECRET = "fogflow-rabbitmq"  # noqa: S105 - a name
 _IDS = {"Secret": "FK-1201", "ConfigMap": "FK-1202", "PersistentVolumeClaim": "FK-1204"}
@@ -43,6 +46,41 @@ def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str 
             what = f"{reference.kind} {reference.name} has no key {reference.key}, needed by {reference.by}"
             causes.append(_cause("FK-1203", reference, op, what))
     return causes
+
+
+def await_ending(op: Operation, objects: Sequence[Mapping[str, Any]], *, timeout_s: float) -> bool:
+    """Wait for the end of those namespaces of the release that are being deleted, as after an uninstall. True when one was.
+
+    Raises OperationFailed when one does not end in time.
+    """
+    others = {str(o["metadata"].get("namespace") or op.namespace) for o in objects} | {op.tasks_namespace}
+    names = dict.fromkeys([*namespaces(objects, op.namespace), *sorted(others)])
+    ending = [name for name in names if _ends(op, name)]
+    for name in ending:
+        op.report.step(f"waiting for the end of namespace {name}, which is still being deleted")
+        try:
+            wait_for(
+                f"the end of {name}", partial(_ends, op, name), lambda ends: not ends,
+                timeout_s=timeout_s, every_s=0.5, clock=op.clock,
+            )  # fmt: skip
+        except WaitTimeout as error:
+            raise OperationFailed(
+                f"namespace {name} is still being deleted after {timeout_s:g} s; nothing was changed",
+                hint="what holds it: fogflow-k8s doctor; then deploy again",
+                exit_code=30,
+            ) from error
+    return bool(ending)
+
+
+def _ends(op: Operation, namespace: str) -> bool:
+    """Whether a namespace is being deleted, as far as we may see."""
+    try:
+        found = op.cluster.get("Namespace", namespace)
+    except ClusterError as error:
+        if error.status == 403:
+            return False
+        raise
+    return bool(found and found["metadata"].get("deletionTimestamp"))
 
 
 def ensure_namespace(op: Operation, objects: Sequence[Mapping[str, Any]]) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fogflow_k8s.adapters.process import Child, Completed, Runner
+from fogflow_k8s.adapters.refusals import TERMINATING, terminating
 from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed, ToolMissing
 from fogflow_k8s.model.redact import redact
 
@@ -254,6 +255,8 @@ def classify(done: Completed, target: Target) -> FogflowError:  # noqa: PLR0911 
         )
     if "conflict" in said and ("Apply failed" in said or "field manager" in said or "conflicts with" in said):
         return HelmConflict(said, hint="take the fields over: fogflow-k8s deploy --force-conflicts")
+    if found := TERMINATING.search(said):
+        return terminating(found[1])
     if _FORBIDDEN.search(said):
         return ClusterError(f"not allowed: {said}", hint="ask for a Role that permits it in this namespace", status=403)
     if _UNREACHABLE.search(said):

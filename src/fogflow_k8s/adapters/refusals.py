@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from fogflow_k8s.errors import ClusterError
 
@@ -41,6 +42,19 @@ def unreachable(server: str, error: Exception) -> ClusterError:
     )
 
 
+TERMINATING = re.compile(r"in namespace (\S+) because it is being terminated")
+"""What the API server says, as Forbidden, of whatever is to be made in a namespace that is being deleted."""
+
+
+def terminating(namespace: str) -> ClusterError:
+    """The error for a namespace that is being deleted: no right is missing."""
+    return ClusterError(
+        f"namespace {namespace} is still being deleted: nothing can be made in it",
+        hint=f"wait until it is gone: kubectl wait --for=delete namespace/{namespace}; what holds it: fogflow-k8s doctor",
+        status=409,
+    )
+
+
 def refused(status: int, body: bytes, server: str) -> ClusterError:
     """The error for an answer of 300 or more."""
     try:
@@ -51,6 +65,8 @@ def refused(status: int, body: bytes, server: str) -> ClusterError:
     if status == 401:
         return ClusterError(f"{server} does not accept our credentials (401): expired, or of another cluster",
                             hint="log in again, or: kubectl config get-contexts", status=status)  # fmt: skip
+    if status == 403 and (found := TERMINATING.search(message)):
+        return terminating(found[1])
     if status == 403:
         return ClusterError(
             f"not allowed: {message}", hint="ask for a Role that permits it: kubectl auth can-i --list", status=status

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fogflow_k8s.actions.work import Login
-from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.errors import ClusterError, OperationFailed
 from tests.unit.actions.release import EDGE_CHART, HOME, SECRET, TASKS, decoded, ended
 from tests.unit.model.nodes import node
 
@@ -233,3 +233,26 @@ def test_an_edge_decides_nothing_of_a_clouds_and_keeps_the_password_in_its_own_s
     assert decoded(world.object("Secret", "fogflow-edge")) == login.password
     assert login.password not in json.dumps(world.programs.revisions)
     assert ended(world.deploy({"cloud": {"address": "192.0.2.9"}}, chart=EDGE_CHART, login=login)) == "unchanged, 0"
+
+
+@pytest.mark.parametrize("name", [HOME, TASKS])
+def test_a_namespace_that_is_still_being_deleted_is_waited_for(world, name):
+    """As right after an uninstall: without the wait the server forbids everything in it, which looks like a missing right."""
+    owner = {"meta.helm.sh/release-name": "fogflow", "meta.helm.sh/release-namespace": HOME}
+    ending = {"name": name, "annotations": owner, "deletionTimestamp": world.cluster.now()}
+    world.cluster.put({"kind": "Namespace", "metadata": ending})
+    world.at(7, lambda: world.cluster.remove("Namespace", name))
+    assert ended(world.deploy()) == "installed, 0"
+    assert world.passed_s >= 7
+    assert world.says(f"waiting for the end of namespace {name}, which is still being deleted")
+    assert world.object("Namespace", name, "")["metadata"].get("deletionTimestamp") is None
+
+
+def test_a_namespace_that_does_not_end_is_named(world):
+    world.cluster.put({"kind": "Namespace", "metadata": {"name": TASKS, "deletionTimestamp": world.cluster.now()}})
+    with pytest.raises(
+        OperationFailed, match=f"namespace {TASKS} is still being deleted after 60 s; nothing was changed"
+    ) as error:
+        world.deploy()
+    assert (error.value.exit_code, "fogflow-k8s doctor" in error.value.hint) == (30, True)
+    assert (world.cluster.writes, world.programs.verbs()) == ([], [])
