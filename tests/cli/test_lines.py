@@ -170,9 +170,9 @@ def test_explain_tells_meaning_range_default_and_origin(tool):
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "config.worker.capacity",
-        "  The most task containers.",
+        "  The most tasks of one worker. The master drops, for good and without a message, every task that finds all workers full.",
         "  allowed  integer from 1 to 10000",
-        "  default  10",
+        "  default  100",
         "  value    25  (--set)",
     ]
 

@@ -10,13 +10,16 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
+from fogflow_k8s.commands.status import exit_code
 from fogflow_k8s.console import bundle, doctor, documents, screens
 from fogflow_k8s.console.diff import changes_screen, diff_screen
 from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model import inventory
+from fogflow_k8s.model.assessment import Assessment, Seen
+from fogflow_k8s.model.cell import Cell
 from fogflow_k8s.model.diff import Change
-from tests.cli.shapes import BUNDLE, DIAGNOSES, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, report
+from tests.cli.shapes import BUNDLE, DIAGNOSES, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, ready, report
 
 COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
 
@@ -153,8 +156,29 @@ def test_a_narrow_terminal_leaves_names_and_ids_whole(width):
     assert "FK-4001" in row
 
 
+def test_an_edge_is_not_said_to_have_a_dashboard():
+    both = Assessment(tuple(replace(ready("master"), name=name) for name in ("edge-broker", "edge-worker")))
+    edge = replace(OUTCOMES["installed"], report=report(both, urls=(), bus_secret=""))
+    assert "Dashboard" not in drawn(screens.outcome_screen(edge, now=NOW))
+    assert "Dashboard" in drawn(screens.outcome_screen(OUTCOMES["installed"], now=NOW))
+
+
 def test_the_password_is_looked_for_in_the_releases_own_secret():
     elsewhere = replace(
         OUTCOMES["installed"], report=report(release="north", namespace="city", bus_secret="north-rabbitmq")
     )
     assert "kubectl -n city get secret north-rabbitmq" in drawn(screens.outcome_screen(elsewhere, now=NOW))
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        (None, 0),  # no keeper, or simulated nodes
+        (Cell(why="the keeper has not reported yet"), 0),
+        (Cell("working", "the keeper has not looked at these pods yet", 5.0), 30),
+        (Cell("working", "the keeper's last report is 40 s old", 40.0), 40),
+    ],
+)
+def test_what_a_keeper_should_have_verified_and_has_not_is_no_success(cell, code):
+    told = report(replace(REPORTS["unverified"].assessment, seen=Seen(cell=cell)))
+    assert (told.state, exit_code(told)) == ("unverified", code)

@@ -133,7 +133,11 @@ def test_several_come_and_go_only_by_force(site):
     """Another kind of workload loses what its pods hold: refused with what to do, and done in order when asked for."""
     site.deploy()
     before = site.get("deployment", "cloud-broker")["metadata"]["uid"]
-    site.run("deploy", "--external-ip", "192.0.2.10", "--set", "broker.shards=2,worker.replicas=2", code=10)
+    refused = ("deploy", "--external-ip", "192.0.2.10", "--set", "broker.shards=2,worker.replicas=2")
+    site.run(*refused, code=2)
+    assert "notify each other without end" in site.stderr
+    refused = (*refused, "--set", "broker.acceptNotificationLoops=true")
+    site.run(*refused, code=10)
     for words in ("cloud-broker would become a StatefulSet", "cloud-worker would become", "--force", "broker.shards"):
         assert words in site.stderr
     assert site.history() == [(1, "deployed")]
@@ -144,9 +148,10 @@ def test_several_come_and_go_only_by_force(site):
     assert (rows["cloud-broker"], rows["cloud-worker"]) == (("StatefulSet", 3, 3), ("StatefulSet", 2, 2))
     assert "ending Deployment cloud-broker" in site.stderr
     assert site.json("status")["state"] == "unverified"
-    assert site.deploy("--set", "broker.shards=3,worker.replicas=2")["result"] == "unchanged"
+    accepted = "broker.shards=3,worker.replicas=2,broker.acceptNotificationLoops=true"
+    assert site.deploy("--set", accepted)["result"] == "unchanged"
 
-    site.run("deploy", "--external-ip", "192.0.2.10", "--set", "broker.shards=2,worker.replicas=2", code=10)
+    site.run(*refused, code=10)
     assert "cloud-broker-2" in site.stderr
     old = {pod["metadata"]["uid"] for pod in site.get("pods")["items"]}
     site.run("restart", "cloud-broker", "--yes")

@@ -78,8 +78,9 @@ def test_a_bus_that_comes_back_is_heard_again_and_nothing_is_lost(rig, site):
     before = pods(site)
     rig.rabbit.kill()
     time.sleep(3)
-    # what it says when the bus is back is said once: the master must be there
-    rig.processes["worker"].send_signal(signal.SIGSTOP)
+    rig.processes["worker"].send_signal(
+        signal.SIGSTOP
+    )  # what it says when the bus is back is said once: the master must be there
     rig.rabbit.start()
     rig.master.connect()
     rig.processes["worker"].send_signal(signal.SIGCONT)

@@ -40,6 +40,9 @@ reaching a subscriber outside the cluster and coming out of its task, for eight 
 For comparison: the real programs with upstream's own chart come to 8/8 pods in 93 s and never run a task; after any restart of
 RabbitMQ they stay deaf for ever, with every pod ready.
 
+What a lost broker costs: the keeper puts back what it has seen there, and it observes every 2 s. An entity, a subscription or a new value
+that is younger than that when the broker ends is lost: the device has to publish it again.
+
 ## Recovery, in seconds, after one pod of a workload was lost
 
 *deleted*: the pod, by the API. *killed*: every process of the container, by SIGKILL. *wedged*: every process, by SIGSTOP.

@@ -15,6 +15,7 @@ TIMEOUT_S = 10.0
 """A bad link answers late; a policy that drops never does."""
 CLOCK_S = 60.0
 """More than any link needs for an answer; certificates and Leases suffer from more."""
+_PORTS = 3  # RabbitMQ, discovery, broker
 _NEW = "at the cloud: fogflow-k8s edge token create --site {site} --external-ip {host}"
 
 
@@ -61,8 +62,9 @@ def require(token: Token, now: datetime, *, ours: bool, timeout_s: float = TIMEO
     if closed:
         raise EdgeRefused(
             "FK-6105",
-            "the cloud cannot be reached from here: " + "; ".join(closed),
-            hint="nothing was changed. At the cloud, let this edge in: --set networkPolicy.edges.cidrs={ADDRESS/32}",
+            "the cloud cannot be reached from here: " + "; ".join(closed) + _local(token, len(closed)),
+            hint="nothing was changed. At the cloud, let this edge in: --set networkPolicy.edges.cidrs={ADDRESS/32}; and see on which nodes "
+            "the pods run: kubectl get pods -o wide -n NAMESPACE",
         )
     if date and abs((now - date).total_seconds()) > CLOCK_S:
         raise EdgeRefused(
@@ -99,6 +101,19 @@ def _ports(token: Token, timeout_s: float) -> tuple[list[str], datetime | None]:
         else:
             date = date or answer.date
     return closed, date.astimezone(UTC) if date else None
+
+
+def _local(token: Token, closed: int) -> str:
+    """How the cloud's Services for edges may be the reason: they keep the edge's address, and so lead to no other node."""
+    if closed == _PORTS:
+        how = "It may also be that none of them runs"
+    else:  # the policies let an edge in at all ports, or at none
+        how = "The other ports answer, so its pod most likely does not run"
+    return (
+        f". {how} on the node with address {token.rabbitmq.host}: the cloud's Services for edges have externalTrafficPolicy Local, and a "
+        "node answers only for the pods that it runs. Bring RabbitMQ, discovery and broker to that node (nodeSelector), or expose them by "
+        "expose.edge.type loadBalancer"
+    )
 
 
 def _require_free(token: Token, timeout_s: float) -> None:

@@ -28,11 +28,16 @@ _ORDER = (
     "keeper",
 )
 _FOLLOW = ("master", "cloud-worker", "designer")
+SETTLED_S = 6.0
+"""After the new pods are ready, before the keeper's "working" counts: until it has seen whom they replaced, it tells of before."""
 _AT = "kubectl.kubernetes.io/restartedAt"
 
 
-def restart(op: Operation, names: Sequence[str], *, timeout_s: float) -> tuple[Report, track.End]:
+def restart(op: Operation, names: Sequence[str], *, timeout_s: float, wait: bool = True) -> tuple[Report, track.End]:
     """Restart the named components (all when none is), one after the other, each in its own way; wait for FogFlow.
+
+    With a keeper that is until it reports, some seconds after all pods are ready, that FogFlow works: tasks run, each once.
+    Without `wait` it ends with the new pods of the named ones.
 
     Master, worker and designer hang together: after one of them the keeper restarts the others in the order that brings
     every task back, so of these only the first is restarted by us where a keeper runs. A worker that keeps its tasks is
@@ -45,8 +50,12 @@ def restart(op: Operation, names: Sequence[str], *, timeout_s: float) -> tuple[R
     _require(names, workloads)
     with held(op):
         in_order(op, names, workloads, timeout_s=timeout_s)
-        op.report.step("waiting until every component is ready")
-        tracked = track.track(op, found.expected, timeout_s=timeout_s)
+        if not wait:
+            return status.report(
+                op, found.newest, track.glance(op, found.expected, margin_s=SETTLED_S), found.objects
+            ), "advancing"
+        op.report.step("waiting until every component is ready and FogFlow works")
+        tracked = track.track(op, found.expected, timeout_s=timeout_s, margin_s=SETTLED_S)
     return status.report(op, found.newest, tracked.assessment, found.objects), tracked.end
 
 

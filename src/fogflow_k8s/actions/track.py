@@ -36,8 +36,8 @@ class Tracked:
     assessment: Assessment
 
 
-def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
-    """Everything of the release as the API server shows it now. Raises ClusterError."""
+def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Seen:
+    """Everything of the release as the API server shows it now; `margin_s` as in cell.read. Raises ClusterError."""
     kinds = {str(o["kind"]) for o in expected} | {"Deployment"}
     owned = [o for kind in sorted(kinds) for o in op.cluster.list(kind, op.namespace, op.selector)]
     sets = op.cluster.list("ReplicaSet", op.namespace, op.selector)
@@ -45,12 +45,12 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Seen:
     calm = all(condition(p, "Ready") == "True" for p in pods)
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
     nodes = _nodes(op, pods)
-    return Seen(owned, sets, pods, events, nodes, _cell(op, expected, pods), op.namespace)
+    return Seen(owned, sets, pods, events, nodes, _cell(op, expected, pods, margin_s), op.namespace)
 
 
-def glance(op: Operation, expected: Sequence[Mapping[str, Any]]) -> Assessment:
+def glance(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Assessment:
     """The state of the workloads as of now. Raises ClusterError."""
-    return _masked(op, assess(expected, look(op, expected)))
+    return _masked(op, assess(expected, look(op, expected, margin_s=margin_s)))
 
 
 def track(
@@ -59,13 +59,14 @@ def track(
     *,
     timeout_s: float,
     keep_on: Callable[[], None] = lambda: None,
+    margin_s: float = 0.0,
 ) -> Tracked:
     """Wait until every expected workload is ready and FogFlow works, a fatal cause persists, or the deadline passes.
 
     A keeper that says nothing is waited for half a minute after the pods; the state is then `unverified`.
 
     Time in which nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at
-    each look and may raise to end the wait. Ctrl-C comes through as KeyboardInterrupt.
+    each look and may raise to end the wait. The keeper's report has to be `margin_s` younger than the pods. Ctrl-C comes through as KeyboardInterrupt.
     """
     start = op.clock.now()
     pulled_s, last_look, hopeless_since = 0.0, start, None
@@ -76,7 +77,7 @@ def track(
         nonlocal pulled_s, last_look, hopeless_since, changed_at, before, ready_since
         keep_on()
         now = op.clock.now()
-        result = glance(op, expected)
+        result = glance(op, expected, margin_s=margin_s)
         if result.pulling and not result.hopeless:
             pulled_s += now - last_look
         last_look = now
@@ -119,12 +120,15 @@ def _masked(op: Operation, found: Assessment) -> Assessment:
     return replace(found, components=tuple(rows), causes=tuple(causes))
 
 
-def _cell(op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]]) -> Cell | None:
+def _cell(
+    op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]], margin_s: float
+) -> Cell | None:
     """What the keeper found out; None when the release has none, or runs on simulated nodes."""
     if not any(component_of(o) == "keeper" for o in expected) or op.simulated:
         return None
     try:
-        return cell.read(op.cluster.get("ConfigMap", cell.name_of(op.release), op.namespace), pods, op.today())
+        found = op.cluster.get("ConfigMap", cell.name_of(op.release), op.namespace)
+        return cell.read(found, pods, op.today(), margin_s=margin_s)
     except ClusterError as error:
         if error.status == 403:
             return Cell(why="ConfigMaps of the namespace may not be read: whether FogFlow works is not known")

@@ -8,7 +8,7 @@ import typer
 
 from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
-from fogflow_k8s.commands.status import EXIT
+from fogflow_k8s.commands.status import exit_code
 
 
 def restart(
@@ -18,6 +18,9 @@ def restart(
         typer.Argument(autocompletion=complete.components, help="As in the table of `status`. [default: all]"),
     ] = None,
     timeout: Timeout = "5m",
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until FogFlow works again, as the keeper sees it.")
+    ] = True,
     yes: Yes = False,
     output: Output = "table",
 ) -> None:
@@ -31,7 +34,7 @@ def restart(
     op = me.operation()
     what = ", ".join(components) if components else "every component"
     me.confirm(f"Restart {what} of {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
-    report, _ = action.restart(op, components or (), timeout_s=timeout_s)
+    report, _ = action.restart(op, components or (), timeout_s=timeout_s, wait=wait)
     me.reporter.close()
     print_json(report_document(report)) if output == "json" else me.show(status_screen(report))
-    raise typer.Exit(EXIT[report.state])
+    raise typer.Exit(exit_code(report) if wait else 0)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fogflow_k8s.commands.session import ShortOutput, Timeout, print_json, seconds, session
 
-EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
+if TYPE_CHECKING:
+    from fogflow_k8s.actions.status import Report
+
+_EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
+
+
+def exit_code(report: Report) -> int:
+    """The exit code for a state. One that a keeper should have verified, and has not, is no success.
+
+    30 while its report is older than the pods, 40 once its reports have stopped. With no keeper, or one that has never
+    reported, nothing more can be known, and ready pods are 0.
+    """
+    cell = report.assessment.cell
+    if report.state == "unverified" and cell and cell.overdue:
+        return 40 if cell.stale else 30
+    return _EXIT[report.state]
 
 
 def status(
@@ -42,7 +57,7 @@ def status(
         else:
             me.show(short_screen(report) if output == "short" else status_screen(report))
         if not watch:
-            raise typer.Exit(EXIT[report.state])
+            raise typer.Exit(exit_code(report))
         time.sleep(2)
         if output != "json" and me.out.is_terminal:
             me.out.clear()

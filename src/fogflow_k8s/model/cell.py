@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fogflow_k8s.model.catalogue import Cause, cause
@@ -54,6 +54,16 @@ class Cell:
     """Whether the report is fresh, and younger than the pods."""
 
     @property
+    def stale(self) -> bool:
+        """Whether the reports have stopped."""
+        return self.age_s is not None and self.age_s > STALE_S
+
+    @property
+    def overdue(self) -> bool:
+        """Whether there is a report, and it is no proof: it is stale, or older than the pods."""
+        return self.age_s is not None and not self.checked
+
+    @property
     def works(self) -> bool:
         """Whether FogFlow itself is known to work."""
         return self.checked and self.state == "working"
@@ -64,10 +74,11 @@ def name_of(release: str) -> str:
     return f"{release}-cell"
 
 
-def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime) -> Cell:
+def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s: float = 0.0) -> Cell:
     """What a report is worth at `now`, given the pods that it is about.
 
-    A report from before the last pod became ready is about other pods: no proof of these.
+    A report from before the last pod became ready is about other pods: no proof of these. `margin_s` is for who has just
+    replaced pods: so long after their readiness the keeper may still tell of what it saw before.
     """
     if config_map is None:
         return Cell(why="the keeper has not reported yet")
@@ -85,7 +96,7 @@ def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime) -> Cell:
         return Cell(why="the keeper has not reported yet")
     if age > STALE_S:
         return Cell(state, f"the keeper's last report is {age:.0f} s old", age, members, mends)
-    if updated < _youngest(pods):
+    if updated < _youngest(pods) + timedelta(seconds=margin_s):
         return Cell(state, "the keeper has not looked at these pods yet", age, members, mends)
     return Cell(state, why, age, members, mends, checked=True)
 
@@ -93,8 +104,7 @@ def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime) -> Cell:
 def causes(cell: Cell, namespace: str) -> list[Cause]:
     """What keeps the cell from working, by member; one cause about the keeper when its reports have stopped."""
     if not cell.checked:
-        stopped = cell.age_s is not None and cell.age_s > STALE_S
-        return [cause(_NO_KEEPER, "keeper", "deployment/keeper", cell.why, namespace=namespace)] if stopped else []
+        return [cause(_NO_KEEPER, "keeper", "deployment/keeper", cell.why, namespace=namespace)] if cell.stale else []
     if cell.works:
         return []
     sets = {_component(member.name) for member in cell.members if _component(member.name) != member.name}

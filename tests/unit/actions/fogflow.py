@@ -107,6 +107,8 @@ class FogFlow:
 
     def _broker(self, verb, body):
         if verb == "updateContext":
+            if len(body["contextElements"]) != 1:  # the real broker's goroutines share one loop variable
+                return 500, {"error": "one element per request: the real broker would end"}
             for element in body["contextElements"]:
                 id_ = element["entityId"]["id"]
                 self.entities.pop(id_, None) if body["updateAction"] == "DELETE" else self.entities.update(

@@ -15,8 +15,9 @@ from fogflow_k8s.console.edge import way_document
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import ClusterError, EdgeRefused, UsageError
 from fogflow_k8s.model.edge_sites import Live, Record, rows
-from fogflow_k8s.model.edge_token import mark_of
+from fogflow_k8s.model.edge_token import Endpoint, mark_of
 from tests.clouds import Cloud, token
+from tests.ports import free_port
 
 NOW = 1_800_000_000
 
@@ -45,6 +46,22 @@ def cloud():
     it = Cloud()
     yield it
     it.close()
+
+
+def test_ports_that_do_not_answer_name_the_policy_that_may_be_the_reason(cloud):
+    """externalTrafficPolicy Local: a node answers only for the pods that it runs, and nobody says so on the network."""
+    nowhere = Endpoint("127.0.0.1", free_port())
+    today = datetime.now(UTC)
+    with pytest.raises(
+        EdgeRefused, match="other ports answer, so its pod most likely does not run on the node with address"
+    ) as one:
+        edge_probe.require(token(cloud, discovery=nowhere), today, ours=False)
+    with pytest.raises(EdgeRefused, match="may also be that none of them runs") as every:
+        edge_probe.require(token(cloud, rabbitmq=nowhere, discovery=nowhere, broker=nowhere), today, ours=False)
+    for error in (one.value, every.value):
+        assert (error.id, "externalTrafficPolicy Local" in error.message) == ("FK-6105", True)
+        assert "nodeSelector" in error.message
+        assert "networkPolicy.edges.cidrs" in error.hint
 
 
 @pytest.mark.parametrize(

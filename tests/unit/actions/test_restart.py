@@ -1,8 +1,9 @@
-"""Whom `restart` restarts itself, and whom it leaves to the keeper."""
+"""Whom `restart` restarts itself, whom it leaves to the keeper, and when it has ended."""
 
 import pytest
 
-from fogflow_k8s.actions.restart import _chosen
+from fogflow_k8s.actions.restart import _chosen, restart
+from fogflow_k8s.commands.status import exit_code
 
 ALL = ("rabbitmq", "discovery", "master", "cloud-worker", "designer", "nginx", "keeper")
 KEEPS = {"metadata": {"annotations": {"fogflow-k8s.io/keeps-tasks": "true"}}}
@@ -32,3 +33,50 @@ def test_nobody_restarts_a_worker_that_keeps_its_tasks_but_we(names, left):
 
 def test_without_a_keeper_all_are_ours():
     assert _chosen((), workloads(KEEPS), kept=False) == list(ALL)
+
+
+# ---- the wait for FogFlow afterwards
+
+
+@pytest.fixture
+def kept(deployed):
+    """A release with a keeper that reports that FogFlow works."""
+    deployed.keeper()
+    deployed.deploy({"keeper": {"enabled": True}})
+    deployed.clock.sleep(1)
+    return deployed
+
+
+def tells(world, *states):
+    """Let the keeper report, so many seconds from now on, these states."""
+    for after_s, state in states:
+        world.at(after_s, lambda state=state: world.keeper(state))
+
+
+def test_it_ends_when_the_keeper_has_seen_what_became_of_it_not_before(kept):
+    """Measured on the real programs: its report still says "working" after the new pods are ready, and tasks run twice then."""
+    tells(kept, (4, "repairing"), (18, "working"))
+    began = kept.clock.now()
+    report, end = restart(kept.op(), ["designer"], timeout_s=60)
+    assert (report.state, end, exit_code(report)) == ("working", "ready", 0)
+    assert kept.clock.now() - began >= 18
+
+
+def test_a_report_of_before_is_no_proof(kept):
+    kept.always = []
+    report, _ = restart(kept.op(), ["designer"], timeout_s=10)
+    assert (report.state, exit_code(report)) == ("unverified", 30)
+
+
+def test_one_that_never_works_again_is_told_after_the_timeout(kept):
+    tells(kept, (2, "degraded"))
+    report, end = restart(kept.op(), ["designer"], timeout_s=20)
+    assert (report.state, end != "ready", exit_code(report)) == ("degraded", True, 40)
+
+
+@pytest.mark.parametrize(("enabled", "wait"), [(False, True), (True, False)])
+def test_without_a_keeper_or_without_waiting_it_ends_with_the_new_pods(kept, enabled, wait):
+    kept.deploy({"keeper": {"enabled": enabled}})
+    began = kept.clock.now()
+    restart(kept.op(), ["designer"], timeout_s=60, wait=wait)
+    assert kept.clock.now() - began <= 1

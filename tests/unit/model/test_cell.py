@@ -54,6 +54,25 @@ def test_what_proves_nothing_says_why(config_map, pods, word):
     assert word in told.why
 
 
+@pytest.mark.parametrize(
+    ("config_map", "pods", "overdue", "stale"),
+    [
+        (None, [pod(60)], False, False),
+        (report(age=31), [pod(60)], True, True),
+        (report(age=5), [pod(2)], True, False),
+        (report(age=5), [pod(60)], False, False),
+    ],
+)
+def test_a_report_that_is_no_proof_any_more_is_told_from_none(config_map, pods, overdue, stale):
+    told = cell.read(config_map, pods, NOW)
+    assert (told.overdue, told.stale) == (overdue, stale)
+
+
+def test_whoever_replaced_pods_believes_only_what_is_well_after_them():
+    told = [cell.read(report(age=5), [pod(10)], NOW, margin_s=margin).checked for margin in (0, 5, 6)]
+    assert told == [True, True, False]
+
+
 def test_a_member_of_several_is_told_in_the_row_of_its_component():
     told = cell.read(
         report(state="degraded", cloud_broker="ok", cloud_broker_1="down", cloud_worker="deaf"), [pod(60)], NOW

@@ -106,8 +106,11 @@ def release_works(op: Operation) -> Found:
     report = status.status(op)
     first = next(iter(report.assessment.causes), None)
     says = report.state + (f": {first.id} {first.summary}" if first else "")
-    if report.state in {"working", "unverified"}:
-        return Found(True, f"{report.state}" + (f": {report.why_unchecked}" if report.state == "unverified" else ""))
+    cell = report.assessment.cell
+    if report.state == "unverified" and not first:
+        says += f": {report.why_unchecked}"
+    if report.state == "working" or (report.state == "unverified" and not (cell and cell.overdue)):
+        return Found(True, says)
     return Found(
         False, says, first.advice[0] if first and first.advice else f"fogflow-k8s status --wait -n {op.namespace}"
     )
