@@ -3,6 +3,7 @@
 import base64
 import json
 import tarfile
+import threading
 
 import pytest
 
@@ -191,14 +192,23 @@ def test_rollback_knows_its_revisions(kept, site):
 
 
 def test_a_namespace_that_is_being_deleted(site):
+    """As after an uninstall: waited for, for the time that was given, and then FogFlow is installed."""
     site.make_namespace()
     site.kubectl("apply", "-f", "-", stdin=json.dumps({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "holds", "finalizers": ["fogflow-k8s.io/test"]}}))  # fmt: skip
     site.kubectl("delete", "namespace", site.namespace, "--wait=false")
     try:
-        site.run("deploy", "--external-ip", "192.0.2.10", code=11)
-        assert "is being deleted" in site.stderr
+        site.run("deploy", "--external-ip", "192.0.2.10", "--timeout", "3s", code=30)
+        assert "still being deleted after 3 s; nothing was changed" in site.stderr
     finally:
-        site.kubectl(
-            "patch", "configmap", "holds", "--type=merge", "-p", '{"metadata":{"finalizers":null}}', check=False
-        )
+        freed = threading.Timer(4.0, free, [site])
+        freed.start()
+    try:
+        assert site.deploy()["result"] == "installed"
+        assert "which is still being deleted" in site.stderr
+    finally:
+        freed.join()
+
+
+def free(site):
+    site.kubectl("patch", "configmap", "holds", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
