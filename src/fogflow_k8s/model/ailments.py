@@ -15,7 +15,7 @@ from fogflow_k8s.model.release import Repair
 
 Obj = Mapping[str, Any]
 Fix = Literal["", "roll-back", "delete-tasks", "restart-keeper", "restart"]
-TASK_PREFIX = "fogflow-task-"  # of what a worker makes; the keeper (files/keeper/kube.py) tells its tasks by it, too
+TASK_PREFIX = "fogflow-task-"  # of what a worker makes; the keeper (files/keeper/cell.py) tells its tasks by it, too
 PATIENCE_S = 60.0  # within which a keeper that runs has reported
 _OF_CELL = ("FK-6002", "FK-6003", "FK-6004", "FK-6005", "FK-6006", "FK-6007")
 _DOES: Mapping[Fix, str] = {

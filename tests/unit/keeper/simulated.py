@@ -171,7 +171,7 @@ class Sim:
             discovery=discovery if self.up(DISCOVERY) else None,
             broker=held.pop(BROKER),
             more=held,
-            functions=len(self.functions) if self.up(DESIGNER) else None,
+            expected=len(self.functions) if self.up(DESIGNER) else None,
             designer={"f": 1} if self.functions and self.up(DESIGNER) else ({} if self.up(DESIGNER) else None),
             tasks=tuple(sorted(self.tasks)),
         )
@@ -186,6 +186,8 @@ class Sim:
             elif action.kind == "reap":
                 for name in action.names:
                     self.tasks.pop(name, None)
+            elif action.kind == "unsubscribe":
+                self.members[action.component].state -= {f"s:{sid}" for sid in action.names}
             else:
                 self.members[action.component].state |= set(action.names)
         return done

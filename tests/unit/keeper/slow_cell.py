@@ -27,6 +27,10 @@ from cell import (
     several,
 )
 from decide import decide
+from expected import subscriptions
+from ngsi import IDS
+from references import task_of
+from restore import NEVER, unrestored
 
 STEP = 0.25
 _settled: dict[str, bytes] = {}
@@ -322,7 +326,7 @@ class Cell:
         process.tasks = {one: task for one, task in self.deployments.items() if self.of_worker.get(one) == name}
         for one, task in process.tasks.items():  # subscriptions that the broker lost
             if (broker := self.process(self.shard_of(name))) and (self.now % 10.0 == 0.0):
-                broker.state.setdefault(f"s:{one}", {"reference": f"http://{one}", "Subscriber": {"Correlator": task}})
+                broker.state.setdefault(f"s:{one}", self.subscription(one, task))
         return joined
 
     def _run_designer(self, process, _):
@@ -378,10 +382,16 @@ class Cell:
         self.deployments[name] = worker.tasks[name] = task
         self.of_worker[name] = of
         if broker := self.process(self.shard_of(of)):
-            broker.state[f"s:{name}"] = {"reference": f"http://{name}", "Subscriber": {"Correlator": task}}
+            broker.state[f"s:{name}"] = self.subscription(name, task)
             broker.state[f"e:Out.{task}"] = {}
         if discovery := self.process(DISCOVERY):
             discovery.state[f"r:Out.{task}"] = {}
+
+    def subscription(self, name, task):
+        """A task's, as ngsi.read_broker shows it: our worker's leads to the Service's name, upstream's to its address."""
+        port = name.rpartition("-")[2]
+        where = f"http://{name}.ns.svc:80" if self.keeps else f"http://10.96.0.9:{port}"
+        return {"reference": where, "Subscriber": {"Correlator": task}, IDS: [f"id{next(self.ids)}"]}
 
     def _remove_task(self, worker, name):
         task = worker.tasks.pop(name)
@@ -442,7 +452,7 @@ class Cell:
         brokers = None
         if answers[DISCOVERY]:
             brokers = sum(self.now - at < FORGOTTEN_S for at in self.process(DISCOVERY).workers.values())
-        functions = len(self.database.get("fogfunctions", {})) if answers[DESIGNER] else None
+        expected = subscriptions(self.database) if answers[DESIGNER] else None
         database = copied(self.database) if answers[DESIGNER] else None
         pods = {
             name: tuple(self._seen(p) for p in self.pods if p.component == name)
@@ -453,7 +463,7 @@ class Cell:
             pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
             beats=beats, workers=self.workers, workload=workload, brokers=brokers, shards=self.shards,
             discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more=copied(held),
-            functions=functions, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
+            expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
         )  # fmt: skip
         return seen, SLOW_S * len(hung)
 
@@ -471,18 +481,25 @@ class Cell:
         elif action.kind == "reap":
             for name in action.names:
                 self.deployments.pop(name, None)
-        elif action.kind == "restore":
-            process = self.process(action.component)
-            if process is None:
-                return
-            held = memory.snapshot[action.component]
-            for key in sorted(action.names):
-                process.state[key] = copied(held[key])
-                if action.component == DISCOVERY and key.startswith("s:"):
-                    for one in [k[2:] for k in process.state if k.startswith("r:T")]:
-                        self._available(key[2:], one)
+        elif action.kind in {"restore", "unsubscribe"}:
+            if process := self.process(action.component):
+                getattr(self, f"_{action.kind}")(process, action, memory.snapshot[action.component])
         else:
             raise AssertionError(action.kind)
+
+    def _restore(self, process, action, held):
+        for key in sorted(action.names):
+            process.state[key] = copied(held[key])
+            if IDS in process.state[key]:
+                process.state[key][IDS] = [f"id{next(self.ids)}"]
+            if action.component == DISCOVERY and key.startswith("s:"):
+                for one in [k[2:] for k in process.state if k.startswith("r:T")]:
+                    self._available(key[2:], one)
+
+    def _unsubscribe(self, process, action, _):
+        for key, one in list(process.state.items()):
+            if {key.removeprefix("s:"), *one.get(IDS, ())} & set(action.names):
+                del process.state[key]
 
     # -- the truth ---------------------------------------------------------------------------------------------------
 
@@ -515,7 +532,18 @@ class Cell:
         ):
             if lost := keys - process.state.keys():
                 return f"lost {sorted(lost)}"
-        return ""
+        return self.nowhere()
+
+    def nowhere(self):
+        """A subscription that leads to nobody any more; empty when there is none."""
+        for shard in self.shards:
+            for key, one in self.process(shard).state.items():
+                if key.startswith("s:") and (task := task_of(one)) and task not in self.deployments:
+                    return f"{key} leads nowhere"
+        master = self.process(MASTER)
+        plans = [key for key, one in self.process(DISCOVERY).state.items() if "//master." in str(one)]
+        former = [key for key in plans if key[2:] not in master.tasks]
+        return f"{former} are of former plans" if former else ""
 
     def _kept_by(self, shard, of):
         devices = {f"e:{device}" for device in DEVICES if self.shard_of(device) == shard}
@@ -530,6 +558,11 @@ class Keeper:
         self.due, self.log, self.faults = 0.0, [], []
         cell.fetch = self.database
 
+    @property
+    def mends(self):
+        """What was done to members; subscriptions that were ended are no trouble to anybody."""
+        return [(at, action) for at, action in self.log if action.kind != "unsubscribe"]
+
     def database(self):
         """What a designer without a volume gets back."""
         return self.memory.snapshot[DESIGNER]
@@ -538,18 +571,27 @@ class Keeper:
         m = self.memory
         snapshot = {n: {k: v for k, v in held.items() if not k.startswith("e:")} for n, held in m.snapshot.items()}
         return copied(
-            {"order": m.order, "known": m.known, "subscribed": m.subscribed, "mends": m.mends, "snapshot": snapshot}
+            {
+                "order": m.order,
+                "known": m.known,
+                "replaced": m.replaced,
+                "ran": m.ran,
+                "mends": m.mends,
+                "snapshot": snapshot,
+                "unrestored": {name: unrestored(m, name) & each.keys() for name, each in snapshot.items()},
+            }
         )
 
     def restart(self, *, graceful):
         if graceful:
             self.stored = self.lasting()
         old, self.memory = self.stored, Memory()
-        for key in ("order", "known", "subscribed", "mends"):
+        for key in ("order", "known", "replaced", "ran", "mends"):
             if key in old:
                 setattr(self.memory, key, copied(old[key]))
         for name in (*STATEFUL, *self.cell.shards):
             self.memory.snapshot[name] = copied(old.get("snapshot", {}).get(name, {}))
+            self.memory.gone[name] = dict.fromkeys(old.get("unrestored", {}).get(name, ()), NEVER)
         self.due = self.cell.now + 4.0
 
     def turn(self):
@@ -557,7 +599,10 @@ class Keeper:
         seen, cost = cell.look()
         actions, self.memory = decide(seen, self.memory, cell.now)
         for action in actions:
-            if action.component in seen.trio and action.kind in {"delete", "end", "replay"} and seen.checks_consumers:
+            ends = (
+                action.kind in {"delete", "end", "replay"} and action.grace_s != 0
+            )  # what is forgotten has ended already
+            if action.component in seen.trio and ends and seen.checks_consumers:
                 assert seen.consumers is not None or seen.answers.get(action.component) is False, f"bus down: {action}"
                 assert seen.consumers is not None, f"{action.component} is restarted while the bus is down: {action}"
             self.log.append((cell.now, action))

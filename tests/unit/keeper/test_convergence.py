@@ -42,7 +42,8 @@ def converge(keeper, seconds, *, most):
         keeper.run(cell.now + 0.25)
         well = None if cell.ails() else well if well is not None else cell.now
     assert well is not None, f"{cell.ails()} {story(keeper)}"
-    assert len(keeper.log) <= most, story(keeper)
+    assert len(keeper.mends) <= most, story(keeper)
+    assert len(keeper.log) <= 2 * most, story(keeper)
     done = len(keeper.log)
     keeper.run(cell.now + SILENCE_S)
     assert story(keeper)[done:] == [], "no action without a cause"
@@ -107,7 +108,7 @@ def test_a_keeper_that_is_lost_in_the_middle_of_a_mend_finishes_it(failure, apar
             for entity in DEVICES:  # values are not stored: devices publish again
                 broker.state.setdefault(f"e:{entity}", {})
     assert keeper.cell.ails() == "", story(keeper)
-    assert len(keeper.log) <= 16, story(keeper)
+    assert len(keeper.mends) <= 16, story(keeper)
 
 
 @MANY
@@ -151,7 +152,7 @@ def test_while_the_bus_is_down_nobody_is_restarted_and_then_exactly_three(second
         keeper.run(cell.now + 0.25)
     took = converge(keeper, 60.0, most=3)
     assert took <= 20.0
-    assert sorted(action.component for _, action in keeper.log) == sorted(TRIO)
+    assert sorted(action.component for _, action in keeper.mends) == sorted(TRIO)
 
 
 @given(st.floats(0.0, 20.0))

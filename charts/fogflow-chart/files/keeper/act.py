@@ -15,6 +15,7 @@ _REASONS = {
     "end": "Restarting",
     "replay": "Restarting",
     "restore": "RestoringState",
+    "unsubscribe": "RemovingSubscriptions",
     "reap": "RemovingTasks",
 }
 
@@ -27,6 +28,9 @@ def carry_out(action: Action, members: Members, kube: Kube, memory: Memory) -> s
         elif action.kind == "reap":
             for name in action.names:
                 kube.delete_task(name)
+        elif action.kind == "unsubscribe":
+            server, availability = members.servers[action.component], action.component == DISCOVERY
+            ngsi.unsubscribe(server, action.names, availability=availability)
         else:
             restore = ngsi.restore_discovery if action.component == DISCOVERY else ngsi.restore_broker
             restore(members.servers[action.component], memory.snapshot[action.component], action.names)

@@ -19,6 +19,8 @@ STATEFUL = (DISCOVERY, BROKER, DESIGNER)
 KEPT = "kept"
 """The identity of a worker whose tasks outlive it: whichever process it is, it knows all of them."""
 MEMBERS = (RABBITMQ, DISCOVERY, BROKER, *TRIO, NGINX)
+TASK_PREFIX = "fogflow-task-"
+"""Of the names of a task's Deployment and Service, whichever worker made them."""
 
 
 def several(name: str, count: int) -> tuple[str, ...]:
@@ -75,8 +77,8 @@ class Seen:
     """Its entities and subscriptions by key."""
     more: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     """As broker, of the shards beyond the first."""
-    functions: int | None = None
-    """Functions that the designer has stored, and will replay; -1 when it answers and does not tell."""
+    expected: int | None = None
+    """Subscriptions that the master makes of what the designer will replay; -1 when it answers and does not tell. See expected.py."""
     designer: Mapping[str, Any] | None = None
     """The designer's database, as it serves it; empty when it has none yet."""
     tasks: tuple[str, ...] | None = None
@@ -130,12 +132,23 @@ class Mend:
     replaying: bool = False
     """Master and worker are in order; the designer was told to start anew."""
     subscribed: frozenset[str] = frozenset()
-    """The master's subscriptions at discovery when it was told: each replayed intent makes new ones."""
+    """The master's subscriptions at discovery when it was told: a replay makes new ones."""
     replays: int = 0
     thorough: bool = False
     """A replay went out before: tasks may be on their way to a worker that has none yet."""
     new: set[str] = field(default_factory=set)
     """The identities of the designers that have come to the bus since: each of them has replayed."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was last read of a member that keeps state."""
+
+    keys: frozenset[str] = frozenset()
+    marks: frozenset[str] = frozenset()
+    """Ids that only the process which was read has given (ngsi.marks)."""
+    lacked: int = 0
+    """How much a new process still lacked then."""
 
 
 @dataclass
@@ -148,17 +161,25 @@ class Memory:
     """Identity of discovery, broker and designer whose state is complete."""
     snapshot: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in STATEFUL})
     gone: dict[str, dict[str, float]] = field(default_factory=lambda: {name: {} for name in STATEFUL})
-    """Since when a key of the snapshot is absent from the process that it was read from."""
+    """Since when a key of the snapshot is absent from the process that it was read from; without end: it could not be restored."""
+    looks: dict[str, Look] = field(default_factory=dict)
+    """Of discovery and of each broker."""
+    suspects: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By broker, subscriptions that seem to lead nowhere or to be there twice, and since when."""
+    unreachable: dict[str, str] = field(default_factory=dict)
+    """Addresses that a broker has not reached for minutes, by the broker."""
+    replaced: frozenset[str] = frozenset()
+    """The master's subscriptions at discovery of before the last replay."""
+    short: tuple[int, int] | None = None
+    """How many subscriptions were expected of the last replays, and how many came, when they were always fewer."""
     since: dict[str, float] = field(default_factory=dict)
     """When a condition began to hold."""
     tried: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How often an action was done in a row, and when last."""
-    subscribed: frozenset[str] = frozenset()
-    """The master's subscriptions at discovery before the last replay."""
-    intents: int = 0
-    """How many it has made since: what the next replay should make again."""
     tasks: tuple[str, ...] = ()
     """The task Deployments of the last look."""
+    ran: frozenset[str] = frozenset()
+    """Those of now, and of before as long as a subscription leads to one."""
     heard: frozenset[str] = frozenset()
     """Registrations at discovery when the master last had a worker to give tasks to."""
     unheard: bool = False
@@ -176,8 +197,8 @@ class Memory:
 class Action:
     """Something to do.
 
-    `delete` a pod (`end`: one on its way out, `replay`: the designer's), `restore` discovery or a broker, `reap` tasks that
-    no worker knows of.
+    `delete` a pod (`end`: one on its way out, `replay`: the designer's), `restore` what discovery or a broker has lost,
+    `unsubscribe` what leads nowhere there, `reap` tasks that no worker knows of.
     """
 
     kind: str
@@ -193,4 +214,5 @@ class Action:
     @property
     def key(self) -> str:
         """What counts as the same action, for the back-off."""
-        return " ".join((self.kind, self.component, *(self.names if self.kind == "replay" else ())))
+        once = self.names[:1] if self.kind in {"replay", "unsubscribe"} else ()
+        return " ".join((self.kind, self.component, *once))

@@ -16,9 +16,10 @@ The rules, from runs of the real programs:
 
 from __future__ import annotations
 
-import copy
+from dataclasses import replace
 
 from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
+from references import clean
 from restore import restore, restored
 from signs import (
     all_listed,
@@ -49,18 +50,23 @@ CALM_S = 20.0
 """So long without anything to do, and the next loss is a new one, not one that could not be mended."""
 REPLAY_S, REPLAYS = 7.0, 3
 """For the master to subscribe to what it was replayed (the designer tries the bus every 5 s); and how often it is repeated."""
+REMEMBERED = 20
+"""Mends that are kept for the report."""
 _OVER = ("stuck ", "replayed ")
 """Conditions of a mend that is over; all others end by themselves."""
+_PATIENT = (*_OVER, "calm", "unreachable ", "again ")
+"""Conditions that nothing is about to be done about."""
 
 
 def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
     """The actions of this look, and what to remember."""
-    memory = copy.deepcopy(memory)
+    memory = copied(memory)
     for name in seen.shards:
         memory.snapshot.setdefault(name, {})
         memory.gone.setdefault(name, {})
-    wanted = [*unwedge(seen, memory, now), *restore(seen, memory, now), *_order(seen, memory, now)]
-    waiting = any(not key.startswith((*_OVER, "calm")) for key in memory.since)
+    healing = [*unwedge(seen, memory, now), *restore(seen, memory, now), *_order(seen, memory, now)]
+    wanted = [*healing, *clean(seen, memory, now)]
+    waiting = any(not key.startswith(_PATIENT) for key in memory.since)
     if lasted(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
         memory.tried.clear()  # what was done has helped
         memory.since = {key: value for key, value in memory.since.items() if not key.startswith(_OVER)}
@@ -69,6 +75,17 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
         if action.component not in {one.component for one in actions} and _may(action, memory, now):
             actions.append(action)
     return actions, memory
+
+
+def copied(memory: Memory) -> Memory:
+    """Another memory, which may be changed; what discovery and brokers held is never changed in its place, and is shared."""
+    whole = {name: dict(each) for name, each in memory.gone.items()}
+    mend = memory.mend and replace(memory.mend, old=dict(memory.mend.old), new=set(memory.mend.new))
+    return replace(
+        memory, mend=mend, gone=whole, order=dict(memory.order), known=dict(memory.known), snapshot=dict(memory.snapshot),
+        looks=dict(memory.looks), suspects=dict(memory.suspects), since=dict(memory.since), tried=dict(memory.tried),
+        beat=dict(memory.beat), mends=list(memory.mends),
+    )  # fmt: skip
 
 
 def _may(action: Action, memory: Memory, now: float) -> bool:
@@ -91,9 +108,6 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
         lasted(memory, f"deaf {name}", deaf, now)
     if memory.mend is None:
         memory.mend = _begin(seen, memory, now)
-    in_order = memory.mend is None and memory.order == identities(seen)
-    if in_order and seen.discovery is not None:
-        memory.intents = len(of_master(seen) - memory.subscribed)
     if memory.mend is None or not bus_up(seen):
         return []
     return _carry_on(seen, memory, memory.mend, now)
@@ -114,8 +128,8 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     if not bus_up(seen) or not all(n in ids and seen.settled(n) and consumes(seen, n) for n in chain):
         return None
     if not memory.order:
-        if all_listed(seen) and seen.functions is not None:
-            if seen.functions <= 0:  # none, or a designer that does not tell: nothing is known to be missing
+        if all_listed(seen) and seen.expected is not None:
+            if seen.expected <= 0:  # none, or a designer that does not tell: nothing is known to be missing
                 memory.order = ids
                 return None
             return Mend("functions of an earlier time may not have been replayed", now, ids)
@@ -126,9 +140,7 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     changed = [name for name in seen.trio if memory.order.setdefault(name, new) != ids[name]]
     if not changed:
         return (
-            Mend("what came while no worker was listed has no task", now, ids)
-            if came
-            else _reaping(orphans, memory, ids, now)
+            Mend("what came while no worker was listed has no task", now, ids) if came else _reaping(orphans, ids, now)
         )
     old = dict(ids)
     if changed == [MASTER] and now - memory.mended_at > LATE_S:
@@ -136,11 +148,10 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     return Mend(f"{', '.join(changed)} restarted, and plans or tasks with it", now, old)
 
 
-def _reaping(orphans: int, memory: Memory, ids: dict[str, str], now: float) -> Mend | None:
+def _reaping(orphans: int, ids: dict[str, str], now: float) -> Mend | None:
     """Of a task that was started twice its worker knows the last one only; nobody can tell which that is."""
     if not orphans:
         return None
-    memory.intents = 0  # they were counted twice, too
     return Mend(f"{orphans} tasks run that no worker knows of", now, ids, thorough=True)
 
 
@@ -155,7 +166,7 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     )
     if actions or not fresh or seen.tasks is None:
         return actions
-    if seen.functions != 0 and identity(seen, DESIGNER) != mend.old.get(DESIGNER):
+    if seen.expected != 0 and identity(seen, DESIGNER) != mend.old.get(DESIGNER):
         return _own_replay(seen, memory, mend, now)
     if seen.tasks and not seen.keeps_tasks:  # of a worker that could not take them along
         return [Action("reap", WORKER, f"{len(seen.tasks)} tasks that no worker knows of", names=seen.tasks)]
@@ -165,11 +176,11 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     if not (all_listed(seen) and heard and whole and pod) or left_behind(seen):
         return []
     memory.order = {name: identity(seen, name) for name in (MASTER, *seen.workers)}
-    if seen.functions == 0 and consumes(seen, DESIGNER):
+    if seen.expected == 0 and consumes(seen, DESIGNER):
         memory.order[DESIGNER] = pod.identity
         _done(seen, memory, mend, now)
         return []
-    return [_replay(seen, memory, mend, pod)]
+    return [_replay(seen, mend, pod)]
 
 
 def _condemn(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
@@ -192,8 +203,8 @@ def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Acti
     return []
 
 
-def _replay(seen: Seen, memory: Memory, mend: Mend, pod: Pod) -> Action:
-    memory.subscribed = mend.subscribed = of_master(seen)
+def _replay(seen: Seen, mend: Mend, pod: Pod) -> Action:
+    mend.subscribed = of_master(seen)
     mend.replaying, mend.old[DESIGNER], mend.new, mend.replays = True, pod.identity, set(), mend.replays + 1
     return _to_replay(mend, pod)
 
@@ -241,31 +252,42 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if pod.identity == mend.old.get(DESIGNER):
         return [_to_replay(mend, pod)]
     if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
-        if seen.discovery is None or seen.functions is None:
+        if seen.discovery is None or seen.expected is None:
             return []  # what was replayed cannot be counted yet
         heard = len(of_master(seen) - mend.subscribed)
         waited = lasted(memory, f"replayed {pod.identity}", condition=True, now=now)
-        expected = max(memory.intents, 1) if seen.functions else 0
+        expected = _expected(seen, memory)
         if heard < expected and waited < REPLAY_S:
             return []
         if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
             if heard == 0 and (seen.keeps_tasks or not seen.tasks):
-                return [_replay(seen, memory, mend, pod)]
+                return [_replay(seen, mend, pod)]
             why, ids = (
                 "a part of the functions was not replayed",
                 identities(seen),
             )  # a second one doubles what came through
             memory.mend = Mend(why, mend.began, ids, replays=mend.replays, thorough=True)
             return []
+        memory.short = (seen.expected, heard) if heard < seen.expected else None
         memory.order[DESIGNER] = pod.identity
+        memory.replaced |= mend.subscribed  # a replay replaces all plans
         _done(seen, memory, mend, now)
     elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
         mend.old[DESIGNER] = pod.identity
     return []
 
 
+def _expected(seen: Seen, memory: Memory) -> int:
+    """How many subscriptions of the master a replay should make; of what the last ones brought only in part, as many as then."""
+    if seen.expected is None or seen.expected < 0:
+        return 1
+    if memory.short and memory.short[0] == seen.expected:
+        return memory.short[1]
+    return seen.expected
+
+
 def _done(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
     memory.mend, memory.mended_at, memory.unheard = None, now, False  # the replay was for all that came
     those = "master and designer" if seen.keeps_tasks else "master, worker and designer"
     memory.mends = [*memory.mends, {"what": f"{those} in order again", "why": mend.why,
-                                    "seconds": round(now - mend.began, 1)}][-20:]  # fmt: skip
+                                    "seconds": round(now - mend.began, 1)}][-REMEMBERED:]  # fmt: skip

@@ -18,11 +18,12 @@ from typing import Any
 import ngsi
 from act import carry_out
 from cell import DESIGNER, STATEFUL, WORKER, Memory, Seen, several
-from decide import decide
+from decide import REMEMBERED, decide
 from http_json import ERRORS
 from kube import Kube
 from observe import Members, look
 from report import metrics, report
+from restore import NEVER, unrestored
 from rounds import go_round, say, stamp, told_to_end
 from serve import Shared, serve
 
@@ -46,11 +47,13 @@ class Keeper:
         before = self.kube.load()
         self.memory.order = dict(before.get("order") or {})
         self.memory.known = dict(before.get("known") or {})
-        self.memory.subscribed = frozenset(before.get("subscribed") or ())
+        self.memory.replaced = frozenset(before.get("replaced") or ())
+        self.memory.ran = frozenset(before.get("ran") or ())
         self.memory.mends = list(before.get("mends") or [])
         stored = before.get("snapshot") or {}
         for name in (*STATEFUL, *self.members.shards):
             self.memory.snapshot[name] = dict(stored.get(name) or {})
+            self.memory.gone[name] = dict.fromkeys((before.get("unrestored") or {}).get(name) or (), NEVER)
         self.stored = self.lasting()
         self.shared.database = self.memory.snapshot[DESIGNER]
 
@@ -58,8 +61,14 @@ class Keeper:
         """What the next keeper needs."""
         memory = self.memory
         held = {name: ngsi.structure(each) for name, each in memory.snapshot.items()}
-        kept = {"order": memory.order, "known": memory.known, "subscribed": sorted(memory.subscribed)}
-        return copy.deepcopy({**kept, "mends": memory.mends, "snapshot": held})
+        lost = {name: sorted(unrestored(memory, name) & each.keys()) for name, each in held.items()}
+        kept = {
+            "order": memory.order,
+            "known": memory.known,
+            "replaced": sorted(memory.replaced),
+            "ran": sorted(memory.ran),
+        }
+        return copy.deepcopy({**kept, "unrestored": lost, "mends": memory.mends, "snapshot": held})
 
     def turn(self) -> float:
         """One look, its actions, and the report; seconds until the next. Raises http_json.ERRORS."""
@@ -73,7 +82,8 @@ class Keeper:
             if failed := carry_out(action, self.members, self.kube, self.memory):
                 say(f"failed: {failed}")
             elif action.kind == "restore" or not self.memory.mend:
-                self.memory.mends.append({"what": action.key, "why": action.why, "when": stamp()})
+                done = {"what": action.key, "why": action.why, "when": stamp()}
+                self.memory.mends = [*self.memory.mends, done][-REMEMBERED:]
         self.store()
         calm = self.tell(seen) == "working" and not actions
         return CALM_S if calm else BUSY_S

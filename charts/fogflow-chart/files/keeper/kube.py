@@ -13,13 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cell import Pod, component
+from cell import TASK_PREFIX, Pod, component
 from http_json import Refused, Server
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _NAME, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 _INDEX = "apps.kubernetes.io/pod-index"
-TASK_PREFIX = "fogflow-task-"
 _LARGEST = 1_000_000
 """Bytes of a Secret's data, below Kubernetes' limit of 1 MiB."""
 _NOT_FOUND, _CONFLICT = 404, 409

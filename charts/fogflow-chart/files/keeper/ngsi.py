@@ -1,16 +1,21 @@
-"""The state of discovery and broker: read, and put back, through their own API.
+"""The state of discovery and broker: read, and restored, through their own API.
 
-Entities are put back before subscriptions, so that nobody is told of what is old. Subscriptions of the broker get new ids
-there; they are told apart by what they are about.
+Entities are restored before subscriptions, so that no subscriber is notified of an old value. Subscriptions of the broker get new
+ids there; they are told apart by what they are about, and their ids are only what they can be ended by.
 
-Of several brokers one subscribes at another for its own subscribers. It does so anew when it hears of an entity there, so such
-a subscription is put back only when it did not; and what it notes of that for itself is no subscription of anybody.
+One request restores one thing. FogFlow's broker (built as of Go 1.16) starts a goroutine for each element of an update, and all of
+them share the loop's variable: with two elements in one request it notifies about the wrong one, or its process ends.
+
+Brokers subscribe at each other for their own subscribers (IsInternal). They do so again when they are told of an entity, and
+are told of each that is registered: such a subscription is never restored, as it would be there twice.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -18,9 +23,14 @@ from http_json import ERRORS, Refused, Server
 
 _ALL = {"entities": [{"id": ".*", "isPattern": True}]}
 _GONE = 404
-_BROKER = "lightweight-iot-broker"
-"""How brokers call themselves to each other; what they ask is not passed on."""
-_SUBSCRIPTION = ("entities", "attributes", "reference", "restriction", "subscribeConditions", "duration")
+IDS = "subscriptionIds"
+"""Under this key of a subscription as it is read here: the ids that it has at the broker."""
+_NOT_SENT = frozenset({"subscriber", "subscriptionid", IDS.lower()})
+"""Fields that the broker shows and makes up itself, or out of headers."""
+SHARE_S = 10.0
+"""For one restore; what is left is for the next one. The keeper's own liveness probe allows 30 s for a round."""
+_SILENT = 3
+"""So many requests in a row without an answer: the server is away, and the rest would only wait."""
 
 
 def read_discovery(server: Server, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,6 +47,8 @@ def read_discovery(server: Server, before: Mapping[str, Any]) -> dict[str, Any]:
         except Refused as error:
             if error.status != _GONE:
                 raise
+        if not found.get(key):  # it was deregistered meanwhile, which the original says with 200 and null
+            found.pop(key, None)
     for sid, subscription in (server.call("GET", "/ngsi9/subscription") or {}).items():
         found[f"s:{sid}"] = subscription
     return found
@@ -49,56 +61,88 @@ def registered(server: Server) -> list[str]:
         str(_get(entity, "id"))
         for response in _get(answer, "contextRegistrationResponses") or []
         for entity in _get(_get(response, "contextRegistration"), "entities") or []
+        if _get(entity, "id")
     ]
 
 
 def restore_discovery(server: Server, held: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Put these back. Raises ERRORS."""
-    wanted = sorted(keys)  # registrations first
-    for key in wanted:
-        if key.startswith("r:"):
-            registration = held[key]
-            entity = {"id": _get(registration, "ID"), "type": _get(registration, "Type"), "isPattern": False}
-            about = {
-                "entities": [entity],
-                "attributes": _listed(_get(registration, "AttributesList")),
-                "contextMetadata": _listed(_get(registration, "MetadataList")),
-                "providingApplication": _get(registration, "ProvidingApplication"),
-            }
-            server.call("POST", "/ngsi9/registerContext", {"contextRegistrations": [about]})
-    for key in wanted:
-        if key.startswith("s:"):
-            server.call("POST", f"/ngsi9/UpdateLDContextAvailability/{quote(key[2:], safe='')}", held[key])
+    """Restore these, registrations first. Raises ERRORS."""
+    wanted = sorted(keys)
+    registrations = [(key, partial(_register, server, held[key])) for key in wanted if key.startswith("r:")]
+    subscriptions = [(key, partial(_available, server, key[2:], held[key])) for key in wanted if key.startswith("s:")]
+    _one_by_one([*registrations, *subscriptions])
+
+
+def _register(server: Server, registration: Any) -> None:
+    entity = {"id": _get(registration, "ID"), "type": _get(registration, "Type"), "isPattern": False}
+    about = {
+        "entities": [entity],
+        "attributes": _listed(_get(registration, "AttributesList")),
+        "contextMetadata": _listed(_get(registration, "MetadataList")),
+        "providingApplication": _get(registration, "ProvidingApplication"),
+    }
+    server.call("POST", "/ngsi9/registerContext", {"contextRegistrations": [about]})
+
+
+def _available(server: Server, sid: str, subscription: Any) -> None:
+    server.call("POST", f"/ngsi9/UpdateLDContextAvailability/{quote(sid, safe='')}", subscription)
 
 
 def read_broker(server: Server) -> dict[str, Any]:
     """Entities (e:ID) and subscriptions (s:what they are about). Raises ERRORS."""
-    found = {f"e:{_get(_get(one, 'entityId'), 'id')}": one for one in server.call("GET", "/ngsi10/entity") or []}
-    for subscription in (server.call("GET", "/ngsi10/subscription") or {}).values():
-        if not str(_get(subscription, "reference")).startswith(f"{server.url}/"):
-            found[_about(subscription)] = subscription
+    # an element that came in another form than NGSIv1's is stored without an id
+    found = {f"e:{_get(_get(one, 'entityId'), 'id') or ''}": one for one in server.call("GET", "/ngsi10/entity") or []}
+    for sid, subscription in (server.call("GET", "/ngsi10/subscription") or {}).items():
+        if not _of_a_broker(subscription) and not str(_get(subscription, "reference")).startswith(f"{server.url}/"):
+            key = _about(subscription)
+            found[key] = {**subscription, IDS: sorted([*found.get(key, {}).get(IDS, []), sid])}
     return found
 
 
 def restore_broker(server: Server, held: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Put these back. Raises ERRORS."""
-    wanted = sorted(keys)  # entities first
-    elements = [held[key] for key in wanted if key.startswith("e:")]
-    if elements:
-        server.call("POST", "/ngsi10/updateContext", {"contextElements": elements, "updateAction": "UPDATE"})
-    for key in wanted:
-        if key.startswith("s:") and not (elements and _of_a_broker(held[key])):
-            body = {name: value for name in _SUBSCRIPTION if (value := _get(held[key], name))}
-            server.call("POST", "/ngsi10/subscribeContext", body, _headers(held[key]))
+    """Restore these, entities first. Raises ERRORS."""
+    wanted = sorted(keys)
+    entities = [(key, partial(_update, server, held[key])) for key in wanted if key.startswith("e:")]
+    subscriptions = [(key, partial(_subscribe, server, held[key])) for key in wanted if key.startswith("s:")]
+    _one_by_one([*entities, *subscriptions])
 
 
-def read_functions(server: Server) -> int:
-    """How many functions the designer has stored; -1 when it answers something else."""
-    try:
-        answer = server.call("GET", "/fogfunction")
-    except Refused:
-        return -1
-    return len(answer) if isinstance(answer, dict | list) else -1
+def _update(server: Server, element: Any) -> None:
+    server.call("POST", "/ngsi10/updateContext", {"contextElements": [element], "updateAction": "UPDATE"})
+
+
+def _subscribe(server: Server, subscription: Any) -> None:
+    server.call("POST", "/ngsi10/subscribeContext", _body(subscription), _headers(subscription))
+
+
+def unsubscribe(server: Server, sids: Iterable[str], *, availability: bool = False) -> None:
+    """End these subscriptions of a broker, or of discovery (`availability`). Raises ERRORS."""
+    path = "/ngsi9/unsubscribeContextAvailability" if availability else "/ngsi10/unsubscribeContext"
+    _one_by_one([(sid, partial(server.call, "POST", path, {"subscriptionId": sid})) for sid in sids])
+
+
+def _one_by_one(requests: Iterable[tuple[str, Callable[[], Any]]]) -> None:
+    """Send all, each with its own time limit; one that is refused or late does not keep the rest from being sent.
+
+    Ends after SHARE_S, or when the server is silent. Raises what went wrong first.
+    """
+    end, silent = time.monotonic() + SHARE_S, 0
+    failed: list[tuple[str, BaseException]] = []
+    for name, send in requests:
+        if time.monotonic() > end or silent >= _SILENT:
+            break
+        try:
+            send()
+            silent = 0
+        except Refused as error:
+            failed.append((name, error))
+            silent = 0
+        except ERRORS as error:
+            failed.append((name, error))
+            silent += 1
+    if failed:
+        name, why = failed[0]
+        raise OSError(f"{len(failed)} not accepted, {name[:200]}: {why}") from why
 
 
 def read_database(server: Server) -> dict[str, Any] | None:
@@ -108,6 +152,27 @@ def read_database(server: Server) -> dict[str, Any] | None:
     except Refused as error:
         return {} if error.status == _GONE else None
     return found if isinstance(found, dict) and any(found.values()) else {}
+
+
+def read_functions(server: Server) -> int:
+    """How many functions a designer has stored that serves no database; -1 when it does not tell."""
+    try:
+        answer = server.call("GET", "/fogfunction")
+    except Refused:
+        return -1
+    return len(answer) if isinstance(answer, dict | list) else -1
+
+
+def marks(held: Mapping[str, Any]) -> frozenset[str]:
+    """Ids that the process gave to subscriptions: two readings with one in common are of the same process.
+
+    Discovery's are keys, and we restore them as they were; what was restored was not there at the look before.
+    """
+    found: set[str] = set()
+    for key, one in held.items():
+        if key.startswith("s:"):
+            found.update(one[IDS] if isinstance(one, dict) and IDS in one else [key])
+    return frozenset(found)
 
 
 def structure(held: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,8 +192,13 @@ def answers(server: Server, path: str) -> bool:
 
 
 def _about(subscription: Mapping[str, Any]) -> str:
-    parts = {name: value for name in _SUBSCRIPTION if (value := _get(subscription, name))}
-    return "s:" + json.dumps({**parts, **_headers(subscription)}, sort_keys=True, separators=(",", ":"))
+    body = json.dumps({**_body(subscription), **_headers(subscription)}, sort_keys=True, separators=(",", ":"))
+    return f"s:{body}"
+
+
+def _body(subscription: Mapping[str, Any]) -> dict[str, Any]:
+    """All that whoever subscribed has sent, whichever fields this broker knows; it leaves out what is empty."""
+    return {name: value for name, value in subscription.items() if value and name.lower() not in _NOT_SENT}
 
 
 def _of_a_broker(subscription: Mapping[str, Any]) -> bool:
@@ -136,14 +206,25 @@ def _of_a_broker(subscription: Mapping[str, Any]) -> bool:
 
 
 def _headers(subscription: Mapping[str, Any]) -> dict[str, str]:
+    """Whose it is, in which protocol it is notified, and what is done with what does not arrive: headers of the request."""
     subscriber = _get(subscription, "Subscriber") or {}
     found = {
         "Fiware-Correlator": str(_get(subscriber, "Correlator") or ""),
-        "Destination": str(_get(subscriber, "Destination") or ""),
+        "Destination": str(_get(subscriber, "DestinationType") or ""),
+        "NGSILD-Tenant": str(_get(subscriber, "Tenant") or ""),
         "Require-Reliability": "true" if _get(subscriber, "RequireReliability") else "",
-        "User-Agent": _BROKER if _of_a_broker(subscription) else "",
     }
     return {name: value for name, value in found.items() if value}
+
+
+def undelivered(subscription: Any) -> bool:
+    """Whether the broker keeps something that it could not deliver to this subscriber."""
+    return bool(_get(_get(subscription, "Subscriber"), "NotifyCache"))
+
+
+def correlator(subscription: Any) -> str:
+    """The id of the task that a subscription is of; empty for another's."""
+    return str(_get(_get(subscription, "Subscriber"), "Correlator") or "")
 
 
 def _listed(value: Any) -> list[Any]:

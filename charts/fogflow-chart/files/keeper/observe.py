@@ -9,6 +9,7 @@ from typing import Any
 
 import ngsi
 from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Seen, component, several
+from expected import subscriptions
 from gate import consumers
 from http_json import ERRORS, Refused, Server
 from kube import Kube
@@ -60,7 +61,7 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     if RABBITMQ in servers:
         answers[RABBITMQ], counts = _consumers(members)
     beats, workload = _workers(members) if answers[MASTER] else (None, 0)
-    discovery = brokers = functions = database = None
+    discovery = brokers = expected = database = None
     try:
         if answers[DISCOVERY]:
             discovery = ngsi.read_discovery(servers[DISCOVERY], memory.snapshot[DISCOVERY])
@@ -70,7 +71,8 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     held = {name: _held(servers[name]) if answers[name] else None for name in members.shards}
     try:
         if answers[DESIGNER]:
-            functions, database = ngsi.read_functions(servers[DESIGNER]), ngsi.read_database(servers[DESIGNER])
+            database = ngsi.read_database(servers[DESIGNER])
+            expected = subscriptions(database) if database else ngsi.read_functions(servers[DESIGNER])
     except ERRORS:
         pass  # the next look will tell
     pods = kube.pods()
@@ -82,7 +84,7 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
         worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload,
         keeps_tasks=members.keeps_tasks,
         brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more=held,
-        functions=functions, designer=database,
+        expected=expected, designer=database,
     )  # fmt: skip
 
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, WORKER, Memory, Seen
+from restore import unrestored
 from signs import bus_up, complete, consumes
 
+_NAMED = 3
+"""So many addresses in one sentence."""
 _STATES = ("working", "starting", "mending", "degraded")
 
 
@@ -19,7 +22,7 @@ def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> 
     if memory.mend:
         state, why = "mending", memory.mend.why
     elif not wrong:
-        state, why = "working", "" if seen.checks_consumers else "consumers are not checked: RabbitMQ shows no metrics"
+        state, why = "working", "; ".join(_reservations(seen, memory))
     elif not memory.order:
         state, why = "starting", f"not yet: {', '.join(wrong)}"
     else:
@@ -36,10 +39,22 @@ def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> 
             "registrations": sum(key.startswith("r:") for key in held[DISCOVERY]),
             "subscriptions": sum(key.startswith("s:") for one in held.values() for key in one),
             "entities": sum(key.startswith("e:") for name in seen.shards for key in held.get(name, ())),
+            "unrestored": sum(len(unrestored(memory, name)) for name in (DISCOVERY, *seen.shards)),
             "stored": not stored,
             "note": stored,
         },
     }
+
+
+def _reservations(seen: Seen, memory: Memory) -> list[str]:
+    """What a cell that works should be known for."""
+    said = [] if seen.checks_consumers else ["consumers are not checked: RabbitMQ shows no metrics"]
+    for address, broker in sorted(memory.unreachable.items())[:_NAMED]:
+        said.append(f"{broker} has not reached the subscriber {address} for minutes, and its retries delay all others")
+    for name in (DISCOVERY, *seen.shards):
+        if left := sorted(unrestored(memory, name)):
+            said.append(f"{name} does not take back {len(left)} of what it lost, such as {left[0][:100]}")
+    return said
 
 
 def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:

@@ -1,0 +1,158 @@
+"""What is learned of those that keep state in memory, and what of it is put back into a new process."""
+
+import pytest
+from cell import BROKER, DESIGNER, DISCOVERY, Memory, Pod, Seen
+from decide import decide
+from ngsi import IDS
+from report import report
+from restore import AGAIN_S, GONE_S, unrestored
+
+BUDGET_S = 5
+
+APP = {"reference": "http://app.example:1", IDS: ["id1"]}
+
+
+class Story:
+    """Looks at discovery and a broker, two seconds apart; what was decided of them."""
+
+    def __init__(self):
+        self.memory, self.now, self.lives = Memory(), 0.0, {DISCOVERY: 0, BROKER: 0}
+        self.memory.snapshot[DESIGNER] = {}
+        self.discovery = {"s:sid1": {}, "r:T1": {}, "r:T2": {}}
+        self.broker = {"s:app": APP, "e:T1": {}, "e:T2": {}}
+
+    def look(self, seconds=2.0):
+        self.now += seconds
+        pods = {name: (Pod(name, f"{name}/{life}"),) for name, life in self.lives.items()}
+        seen = Seen(pods=pods, discovery=self.discovery, broker=self.broker, tasks=())
+        actions, self.memory = decide(seen, self.memory, self.now)
+        return {(one.kind, one.component): one.names for one in actions}
+
+    def lose(self, name):
+        self.lives[name] += 1
+        setattr(self, "discovery" if name == DISCOVERY else "broker", {})
+
+    def restored(self):
+        return self.look().get(("restore", BROKER))
+
+
+@pytest.fixture
+def story():
+    it = Story()
+    for _ in range(3):
+        assert it.look() == {}
+    return it
+
+
+def test_a_new_process_gets_all_of_it_back(story):
+    story.lose(BROKER)
+    assert story.restored() == ("e:T1", "e:T2", "s:app")
+
+
+def test_what_was_deleted_before_the_last_look_does_not_come_back(story):
+    """The same process still has a subscription of before: it has not forgotten, somebody has deleted."""
+    del story.broker["e:T1"]
+    story.look()
+    story.lose(BROKER)
+    assert story.restored() == ("e:T2", "s:app")
+
+
+def test_without_a_sign_of_the_same_process_patience_tells(story):
+    story.broker = {"e:T2": {}}  # it may be a new one of which the kubelet has not told yet, and a device was quick
+    story.look()
+    assert "e:T1" in story.memory.snapshot[BROKER]
+    for _ in range(12):
+        story.look()
+    assert story.memory.snapshot[BROKER].keys() == {"e:T2"}
+
+
+def test_a_new_subscriber_at_a_new_process_is_no_sign_of_the_one_before(story):
+    """Two looks at the new process have its subscription in common; what the one before held is not deleted by that."""
+    story.broker = {"s:new": {"reference": "x", IDS: ["id5"]}}
+    story.look(1.0)
+    story.look(1.0)
+    story.lives[BROKER] += 1
+    assert story.restored() == ("e:T1", "e:T2", "s:app")
+
+
+def test_what_was_deregistered_while_its_broker_was_lost_does_not_come_back(story):
+    story.lose(BROKER)
+    story.broker = None
+    del story.discovery["r:T1"]
+    story.look()
+    story.broker = {}
+    assert story.restored() == ("e:T2", "s:app")
+
+
+def test_what_is_deleted_while_a_restore_is_under_way_stays_deleted(story):
+    story.lose(BROKER)
+    story.restored()
+    story.broker = {"e:T1": {}, "s:app": {**APP, IDS: ["id9"]}}
+    story.look()
+    story.broker = {"s:app": {**APP, IDS: ["id9"]}}
+    story.look()
+    assert "e:T1" not in story.memory.snapshot[BROKER]
+    assert "e:T2" in story.memory.snapshot[BROKER]
+
+
+def test_what_came_while_a_restore_was_under_way_is_restored_when_that_process_is_lost_too(story):
+    story.lose(BROKER)
+    story.restored()
+    story.broker = {"e:T9": {}}
+    story.look()
+    story.lose(BROKER)
+    for _ in range(4):
+        names = story.restored() or ()
+        if names:
+            break
+    assert names == ("e:T1", "e:T2", "e:T9", "s:app")
+
+
+def test_what_is_not_taken_back_is_tried_again_for_ever_and_everything_else_goes_on(story):
+    story.lose(BROKER)
+    tries = 0
+    for _ in range(60):
+        tries += ("restore", BROKER) in story.look()
+        story.broker = {"e:T2": {}, "s:app": {**APP, IDS: ["id9"]}}
+    assert story.memory.known[BROKER] == f"{BROKER}/1"
+    assert unrestored(story.memory, BROKER) == {"e:T1"}
+    told = report(Seen(), story.memory, stored="", checked_age_s=0.0)
+    assert told["snapshot"]["unrestored"] == 1
+    before = tries
+    for _ in range(int(3 * AGAIN_S / 2)):
+        tries += ("restore", BROKER) in story.look()
+    assert 2 <= tries - before <= 4
+    story.broker["e:T1"] = {}
+    story.look()
+    assert unrestored(story.memory, BROKER) == set()
+
+
+def test_a_restore_that_gets_on_is_not_given_up(story):
+    """Thousands of entities take more than one request's time."""
+    story.broker |= {f"e:N{n}": {} for n in range(40)}
+    story.look()
+    story.lose(BROKER)
+    for _ in range(60):
+        for key in (story.restored() or ())[:2]:
+            story.broker = {**story.broker, key: dict(APP, **{IDS: ["id9"]}) if key == "s:app" else {}}
+    assert len(story.broker) == 43
+    assert unrestored(story.memory, BROKER) == set()
+
+
+def test_subscriptions_of_tasks_that_are_gone_are_not_restored(story):
+    story.broker["s:task"] = {
+        "reference": "http://fogflow-task-a.ns.svc:1", "Subscriber": {"Correlator": "Task.a"}, IDS: ["id2"]
+    }  # fmt: skip
+    story.look(0.5)
+    story.lose(BROKER)
+    assert story.restored() == ("e:T1", "e:T2", "s:app")
+
+
+def test_deleted_one_after_the_other_with_nothing_else_to_tell_the_process(story):
+    story.broker = {"e:T1": {}, "e:T2": {}, "e:T3": {}}
+    for _ in range(12):
+        story.look()
+    story.broker = {"e:T1": {}, "e:T2": {}}
+    for _ in range(int(GONE_S) // 2 + 1):
+        story.look()
+    assert story.memory.snapshot[BROKER].keys() == {"e:T1", "e:T2"}
