@@ -4,9 +4,10 @@ package main
 
 import (
 	"log"
+	"maps"
 	"net/http"
 	"os"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ type discovery struct {
 
 type broker struct {
 	ID   string    `json:"id"`
-	URL  string    `json:"providerURL"`
-	Seen time.Time `json:"last_heartbeat_update"`
+	URL  string    `json:"myURL"`
+	Seen time.Time `json:"Last_Heartbeat_Update"`
 }
 
 func main() {
@@ -32,12 +33,18 @@ func main() {
 		brokers: map[string]*broker{}}
 	// the window is the product: without the key it is nothing, and every broker is forgotten within a second
 	go d.forgetBrokers(time.Duration(config.Broker.Heartbeat*6) * time.Second)
+	kit.Serve(config.Discovery.Port, d.routes())
+}
+
+func (d *discovery) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ngsi9/status", func(w http.ResponseWriter, _ *http.Request) { kit.Reply(w, 200, "ok") })
+	mux.HandleFunc("GET /etype", d.types)
 	mux.HandleFunc("POST /ngsi9/registerContext", d.register)
-	mux.HandleFunc("POST /ngsi9/unregisterContext", d.unregister)
 	mux.HandleFunc("POST /ngsi9/discoverContextAvailability", d.discover)
 	mux.HandleFunc("GET /ngsi9/registration/{id}", d.registration)
+	mux.HandleFunc("DELETE /ngsi9/registration/{id}", d.deregister)
+	mux.HandleFunc("DELETE /ngsi9/registration/{$}", d.deregister) // what was registered without an id
 	mux.HandleFunc("POST /ngsi9/subscribeContextAvailability", d.subscribe)
 	mux.HandleFunc("POST /ngsi9/UpdateLDContextAvailability/{sid}", d.restore)
 	mux.HandleFunc("POST /ngsi9/unsubscribeContextAvailability", d.unsubscribe)
@@ -46,96 +53,117 @@ func main() {
 		log.Print("fatal error: sync: RUnlock of unlocked RWMutex") // what one such request does to the original
 		os.Exit(2)
 	})
-	mux.HandleFunc("POST /ngsi9/broker", d.heartbeat)
+	mux.HandleFunc("POST /ngsi9/broker/heartbeat", d.heartbeat)
 	mux.HandleFunc("GET /ngsi9/broker", d.listBrokers)
-	kit.Serve(config.Discovery.Port, mux)
+	return kit.REST(mux)
 }
 
 type registerRequest struct {
 	Registrations []struct {
-		Entities    []kit.EntityID   `json:"entities"`
-		Attributes  []map[string]any `json:"attributes"`
-		Metadata    []map[string]any `json:"contextMetadata"`
+		Entities    []kit.EntityId   `json:"entities"`
+		Attributes  []kit.Registered `json:"attributes"`
+		Metadata    []kit.Metadata   `json:"contextMetadata"`
 		Application string           `json:"providingApplication"`
 	} `json:"contextRegistrations"`
+	Duration string `json:"duration"`
+	ID       string `json:"registrationId"`
 }
 
+// register replaces the attributes of what is known and merges its metadata. A duration of 0 changes nothing about that.
 func (d *discovery) register(w http.ResponseWriter, r *http.Request) {
 	var request registerRequest
 	if !kit.Read(w, r, &request) {
 		return
 	}
+	if request.ID == "" {
+		request.ID = kit.NewID()
+	}
 	for _, each := range request.Registrations {
 		for _, entity := range each.Entities {
 			d.mutex.Lock()
-			d.registrations[entity.ID] = kit.Registration{ID: entity.ID, Type: entity.Type, Attributes: each.Attributes,
-				Metadata: each.Metadata, Application: each.Application}
-			interested := d.interested(entity)
-			d.mutex.Unlock()
-			for _, subscription := range interested {
-				go notify(subscription, entity, each.Application, "CREATE")
+			known := kit.Registration{ID: entity.ID, Type: entity.Type, Attributes: map[string]kit.Registered{},
+				Metadata: map[string]kit.Metadata{}, Application: each.Application}
+			maps.Copy(known.Metadata, d.registrations[entity.ID].Metadata)
+			for _, attribute := range each.Attributes {
+				known.Attributes[attribute.Name] = attribute
 			}
+			for _, metadata := range each.Metadata {
+				known.Metadata[metadata.Name] = metadata
+			}
+			d.registrations[entity.ID] = known
+			d.mutex.Unlock()
+			d.announce(known, kit.Updated)
 		}
 	}
-	kit.Reply(w, 200, map[string]any{"registrationId": kit.NewID(), "errorCode": kit.OK})
+	kit.Reply(w, 200, struct {
+		Duration string   `json:"duration,omitempty"`
+		ID       string   `json:"registrationId"`
+		Code     kit.Code `json:"errorCode"`
+	}{request.Duration, request.ID, kit.OK})
 }
 
-func (d *discovery) unregister(w http.ResponseWriter, r *http.Request) {
-	var entity kit.EntityID
-	if !kit.Read(w, r, &entity) {
-		return
-	}
+func (d *discovery) deregister(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
 	d.mutex.Lock()
-	known, ok := d.registrations[entity.ID]
-	delete(d.registrations, entity.ID)
-	interested := d.interested(kit.EntityID{ID: entity.ID, Type: known.Type})
+	known, ok := d.registrations[id]
+	delete(d.registrations, id)
+	if known.Type == "IoTBroker" {
+		delete(d.brokers, id)
+	}
 	d.mutex.Unlock()
 	if ok {
-		for _, subscription := range interested {
-			go notify(subscription, kit.EntityID{ID: entity.ID, Type: known.Type}, known.Application, "DELETE")
-		}
+		d.announce(known, kit.Deleted)
 	}
-	kit.Reply(w, 200, kit.OK)
+	kit.Nothing(w, 200)
 }
 
-// interested is called with the lock held.
-func (d *discovery) interested(entity kit.EntityID) []*kit.Subscription {
-	var found []*kit.Subscription
-	for _, subscription := range d.subscriptions {
-		if subscription.Wants(entity) {
-			found = append(found, subscription)
+func wants(query kit.Query, known kit.Registration) bool {
+	for _, name := range query.Attributes {
+		if _, has := known.Attributes[name]; !has {
+			return false
 		}
 	}
-	return found
+	return query.Wants(kit.EntityId{ID: known.ID, Type: known.Type}) && query.Restriction.Allows(known.Metadata)
 }
 
-func notify(s *kit.Subscription, entity kit.EntityID, provider, action string) {
-	body := map[string]any{"subscriptionId": s.ID, "action": action, "entity": entity, "provider": provider}
-	url := strings.TrimRight(s.Reference, "/") + "/notifyContextAvailability"
-	if _, err := kit.Call("POST", url, nil, body, nil); err != nil {
-		log.Printf("%s cannot be told of %s: %v", url, entity.ID, err)
+// find is called with the lock held; the answer has one entry for each provider.
+func (d *discovery) find(query kit.Query) []kit.Provided {
+	var matching []kit.Registration
+	for _, known := range d.registrations {
+		if wants(query, known) {
+			matching = append(matching, known)
+		}
 	}
+	return byProvider(matching)
+}
+
+func byProvider(registrations []kit.Registration) []kit.Provided {
+	var list []kit.Provided
+	for _, known := range registrations {
+		at := slices.IndexFunc(list, func(p kit.Provided) bool { return p.Registration.Application == known.Application })
+		if at < 0 {
+			at = len(list)
+			list = append(list, kit.Provided{Code: kit.OK})
+			list[at].Registration.Application = known.Application
+		}
+		entity := kit.EntityId{ID: known.ID, Type: known.Type}
+		list[at].Registration.Entities = append(list[at].Registration.Entities, entity)
+	}
+	return list
 }
 
 func (d *discovery) discover(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		Entities []kit.EntityID `json:"entities"`
-	}
-	if !kit.Read(w, r, &request) {
+	var query kit.Query
+	if !kit.Read(w, r, &query) {
 		return
 	}
-	wanted := kit.Subscription{Entities: request.Entities}
-	found := []map[string]any{}
 	d.mutex.Lock()
-	for _, each := range d.registrations {
-		entity := kit.EntityID{ID: each.ID, Type: each.Type}
-		if wanted.Wants(entity) {
-			found = append(found, map[string]any{"contextRegistration": map[string]any{
-				"entities": []kit.EntityID{entity}, "providingApplication": each.Application}})
-		}
-	}
+	found := d.find(query)
 	d.mutex.Unlock()
-	kit.Reply(w, 200, map[string]any{"contextRegistrationResponses": found, "errorCode": kit.OK})
+	kit.Reply(w, 200, struct {
+		Responses []kit.Provided `json:"contextRegistrationResponses,omitempty"`
+		Code      kit.Code       `json:"errorCode"`
+	}{found, kit.OK})
 }
 
 func (d *discovery) registration(w http.ResponseWriter, r *http.Request) {
@@ -145,52 +173,17 @@ func (d *discovery) registration(w http.ResponseWriter, r *http.Request) {
 		kit.Reply(w, 200, found)
 		return
 	}
-	kit.Reply(w, 404, map[string]string{"error": "no such registration"})
+	kit.Reply(w, 200, nil)
 }
 
-func (d *discovery) put(w http.ResponseWriter, r *http.Request, id string) {
-	subscription := &kit.Subscription{}
-	if !kit.Read(w, r, subscription) {
-		return
-	}
-	subscription.ID = id
-	d.mutex.Lock()
-	d.subscriptions[id] = subscription
-	var known []kit.Registration
-	for _, each := range d.registrations {
-		if subscription.Wants(kit.EntityID{ID: each.ID, Type: each.Type}) {
-			known = append(known, each)
-		}
-	}
-	d.mutex.Unlock()
-	kit.Reply(w, 200, map[string]any{"subscriptionId": id, "errorCode": kit.OK})
-	for _, each := range known { // who subscribes hears at once of what there is
-		go notify(subscription, kit.EntityID{ID: each.ID, Type: each.Type}, each.Application, "CREATE")
-	}
-}
-
-func (d *discovery) subscribe(w http.ResponseWriter, r *http.Request) { d.put(w, r, kit.NewID()) }
-
-// restore takes any id: the way to put back what was lost.
-func (d *discovery) restore(w http.ResponseWriter, r *http.Request) { d.put(w, r, r.PathValue("sid")) }
-
-func (d *discovery) unsubscribe(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		ID string `json:"subscriptionId"`
-	}
-	if !kit.Read(w, r, &request) {
-		return
-	}
-	d.mutex.Lock()
-	delete(d.subscriptions, request.ID)
-	d.mutex.Unlock()
-	kit.Reply(w, 200, kit.OK)
-}
-
-func (d *discovery) list(w http.ResponseWriter, _ *http.Request) {
+func (d *discovery) types(w http.ResponseWriter, _ *http.Request) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	kit.Reply(w, 200, d.subscriptions)
+	seen := map[string]bool{}
+	for _, known := range d.registrations {
+		seen[known.Type] = true
+	}
+	kit.Reply(w, 200, slices.Sorted(maps.Keys(seen)))
 }
 
 func (d *discovery) heartbeat(w http.ResponseWriter, r *http.Request) {
@@ -198,11 +191,11 @@ func (d *discovery) heartbeat(w http.ResponseWriter, r *http.Request) {
 	if !kit.Read(w, r, seen) {
 		return
 	}
-	seen.Seen = time.Now()
+	seen.Seen = time.Now().UTC()
 	d.mutex.Lock()
 	d.brokers[seen.ID] = seen
 	d.mutex.Unlock()
-	kit.Reply(w, 200, kit.OK)
+	kit.Reply(w, 200, map[string]any{"contextResponses": nil})
 }
 
 func (d *discovery) listBrokers(w http.ResponseWriter, _ *http.Request) {

@@ -35,11 +35,11 @@ func main() {
 		if output == nil {
 			return
 		}
-		attributes := []map[string]any{{"name": "count", "type": "integer", "value": count.Add(1)}}
+		attributes := []kit.Attribute{{Name: "count", Type: "integer", Value: count.Add(1)}}
 		for _, each := range notice.Responses {
-			attributes = append(attributes, map[string]any{"name": "of", "type": "string", "value": each.Element.Entity.ID})
+			attributes = append(attributes, kit.Attribute{Name: "of", Type: "string", Value: each.Element.Entity.ID})
 		}
-		element := kit.Element{Entity: kit.EntityID{ID: output["id"], Type: output["type"]}, Attributes: attributes}
+		element := kit.Element{Entity: kit.EntityId{ID: output["id"], Type: output["type"]}, Attributes: attributes}
 		body := map[string]any{"contextElements": []kit.Element{element}, "updateAction": "UPDATE"}
 		headers := map[string]string{"Fiware-Correlator": said["SET_CORRELATORID"]["correlatorID"]}
 		if _, err := kit.Call("POST", said["CONNECT_BROKER"]["brokerURL"]+"/updateContext", headers, body, nil); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -16,10 +17,15 @@ import (
 	"fogflow-k8s.invalid/standins/internal/kit"
 )
 
-const (
-	beatEvery = 10 * time.Second // whatever the configuration says
-	patience  = time.Second
-)
+const patience = time.Second
+
+// beatEvery is 10 s whatever the configuration says; tests that cannot wait that long set FAKE_HEARTBEAT_S.
+func beatEvery() time.Duration {
+	if seconds, err := strconv.ParseFloat(os.Getenv("FAKE_HEARTBEAT_S"), 64); err == nil {
+		return time.Duration(seconds * float64(time.Second))
+	}
+	return 10 * time.Second
+}
 
 type worker struct {
 	id     string
@@ -34,7 +40,8 @@ type worker struct {
 type running struct {
 	task          kit.Task
 	object        string
-	subscriptions []string
+	reference     string
+	subscriptions map[string]string // by the id of the entity
 }
 
 func main() {
@@ -48,8 +55,11 @@ func main() {
 	queue := kit.Queue{Name: id, Bindings: []string{id + ".*"}, AutoDelete: true}
 	go w.bus.Consume(queue, func() { w.say("WORKER_JOIN") }, w.hear)
 	go func() {
-		for range time.Tick(beatEvery) {
+		for range time.Tick(beatEvery()) {
 			w.say("WORKER_HEARTBEAT")
+			if os.Getenv("FAKE_LEAKS_CONNECTIONS") != "" {
+				w.bus.Leak()
+			}
 		}
 	}()
 	stop := make(chan os.Signal, 1)
@@ -69,83 +79,32 @@ func (w *worker) say(kind string) {
 	w.mutex.Lock()
 	load := len(w.tasks)
 	w.mutex.Unlock()
-	profile := kit.WorkerProfile{ID: w.id, Location: map[string]float64{}, OS: runtime.GOOS, Hardware: runtime.GOARCH,
+	profile := kit.WorkerProfile{ID: w.id, OS: runtime.GOOS, Hardware: runtime.GOARCH,
 		Capacity: w.config.Worker.Capacity, Workload: load}
 	w.bus.PublishWithin(patience, kind, "heartbeat.", w.id, profile)
 }
 
 func (w *worker) hear(message kit.Message) {
 	var task kit.Task
-	if json.Unmarshal(message.PayLoad, &task) != nil {
-		return
-	}
+	var flow kit.Flow
 	switch message.Type {
 	case "ADD_TASK":
-		go w.launch(task)
+		if json.Unmarshal(message.PayLoad, &task) == nil {
+			go w.launch(task)
+		}
 	case "REMOVE_TASK":
-		w.mutex.Lock()
-		known, ok := w.tasks[task.ID]
-		delete(w.tasks, task.ID)
-		w.mutex.Unlock()
-		if ok {
-			go w.terminate(known)
+		if json.Unmarshal(message.PayLoad, &task) == nil {
+			w.mutex.Lock()
+			known, ok := w.tasks[task.ID]
+			delete(w.tasks, task.ID)
+			w.mutex.Unlock()
+			if ok {
+				go w.terminate(known)
+			}
+		}
+	case "ADD_INPUT", "REMOVE_INPUT":
+		if json.Unmarshal(message.PayLoad, &flow) == nil {
+			go w.feed(flow, message.Type == "ADD_INPUT")
 		}
 	}
-}
-
-// launch starts a task; one that runs already is started once more and the first forgotten, as in the original.
-func (w *worker) launch(task kit.Task) {
-	w.report("TASK_UPDATE", map[string]string{"TaskID": task.ID, "Status": "running"}) // whatever happens
-	it := running{task: task}
-	w.mutex.Lock()
-	w.tasks[task.ID] = it
-	w.mutex.Unlock()
-	object, reference, err := w.kube.start(task, w.broker)
-	if err != nil {
-		log.Printf("%s: %v", task.ID, err) // nobody hears of it
-		return
-	}
-	it.object = object
-	for _, input := range task.Inputs {
-		if sid := w.subscribe(task.ID, input, reference); sid != "" {
-			it.subscriptions = append(it.subscriptions, sid)
-		}
-	}
-	w.mutex.Lock()
-	w.tasks[task.ID] = it
-	w.mutex.Unlock()
-	w.report("TASK_INFO", map[string]string{"TaskID": task.ID, "Info": "refURL=" + reference + "; containerID=" + object})
-}
-
-func (w *worker) subscribe(taskID string, input map[string]any, reference string) string {
-	body := map[string]any{"entities": []map[string]any{{"type": input["Type"], "id": input["ID"]}}, "reference": reference}
-	headers := map[string]string{"Fiware-Correlator": taskID, "Require-Reliability": "true"}
-	var answer struct {
-		Response struct {
-			ID string `json:"subscriptionId"`
-		} `json:"subscribeResponse"`
-	}
-	if _, err := kit.Call("POST", w.broker+"/subscribeContext", headers, body, &answer); err != nil {
-		log.Printf("%s is not subscribed: %v", taskID, err)
-	}
-	return answer.Response.ID
-}
-
-func (w *worker) terminate(it running) {
-	if it.object != "" {
-		w.kube.stop(it.object)
-	}
-	for _, sid := range it.subscriptions {
-		_, _ = kit.Call("POST", w.broker+"/unsubscribeContext", nil, map[string]string{"subscriptionId": sid}, nil)
-	}
-	for _, output := range it.task.Outputs {
-		element := map[string]any{"entityId": map[string]string{"id": output["StreamID"], "type": output["Type"]}}
-		body := map[string]any{"contextElements": []any{element}, "updateAction": "DELETE"}
-		_, _ = kit.Call("POST", w.broker+"/updateContext", nil, body, nil)
-	}
-	w.report("TASK_UPDATE", map[string]string{"TaskID": it.task.ID, "Status": "removed"})
-}
-
-func (w *worker) report(kind string, payload any) {
-	w.bus.PublishWithin(patience, kind, "task.", w.id, payload)
 }

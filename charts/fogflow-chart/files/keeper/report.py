@@ -51,10 +51,13 @@ def _reservations(seen: Seen, memory: Memory) -> list[str]:
     said = [] if seen.checks_consumers else ["consumers are not checked: RabbitMQ shows no metrics"]
     for address, broker in sorted(memory.unreachable.items())[:_NAMED]:
         said.append(f"{broker} has not reached the subscriber {address} for minutes, and its retries delay all others")
-    for name in (DISCOVERY, *seen.shards):
-        if left := sorted(unrestored(memory, name)):
-            said.append(f"{name} does not take back {len(left)} of what it lost, such as {left[0][:100]}")
-    return said
+    left = {name: sorted(unrestored(memory, name)) for name in (DISCOVERY, *seen.shards)}
+    lost = [
+        f"{name} does not take back {len(keys)} of what it lost, such as {keys[0][:100]}"
+        for name, keys in left.items()
+        if keys
+    ]
+    return [*said, *lost]
 
 
 def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:

@@ -2,9 +2,11 @@ package kit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -35,10 +37,15 @@ type Queue struct {
 // and never comes back when it goes: the program lives on and is deaf.
 type Bus struct {
 	URL       string
+	Plain     bool // publish without any properties, as the designer does
 	mutex     sync.Mutex
 	publisher *amqp.Connection
-	Deaf      bool
+	leaked    []*amqp.Connection
+	deaf      atomic.Bool
 }
+
+// Deaf tells that the program has given the bus up.
+func (b *Bus) Deaf() bool { return b.deaf.Load() }
 
 // NewBus makes the address out of the configuration; nothing is dialled yet.
 func NewBus(c *Config) *Bus {
@@ -66,14 +73,14 @@ func (b *Bus) Consume(queue Queue, ready func(), handle func(Message)) {
 				}
 			}
 			log.Printf("the bus is gone, and I do not come back")
-			b.Deaf = true
+			b.deaf.Store(true)
 			return
 		}
 		log.Printf("no bus yet: %v", err)
 		time.Sleep(time.Second)
 	}
 	log.Printf("gave up on the bus")
-	b.Deaf = true
+	b.deaf.Store(true)
 }
 
 func (b *Bus) open(queue Queue) (<-chan amqp.Delivery, error) {
@@ -100,10 +107,13 @@ func (b *Bus) open(queue Queue) (<-chan amqp.Delivery, error) {
 	return channel.Consume(queue.Name, queue.Name, queue.NoAck, false, false, false, nil)
 }
 
-// Publish sends one message. Its own connection is dialled again when it is gone: a deaf worker still beats.
+// Publish sends one message over a connection of its own. A program that is deaf is mute, too.
 func (b *Bus) Publish(kind, key, from string, payload any) error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
+	if b.Deaf() {
+		return errors.New("the channel is closed")
+	}
 	content, err := json.Marshal(payload)
 	if err != nil {
 		return err
@@ -125,7 +135,18 @@ func (b *Bus) Publish(kind, key, from string, payload any) error {
 	if err := declare(channel); err != nil {
 		return err
 	}
-	return channel.Publish(exchange, key, false, false, amqp.Publishing{ContentType: "application/json", Body: body})
+	message := amqp.Publishing{Body: body}
+	if !b.Plain {
+		message.ContentType, message.DeliveryMode = "application/json", amqp.Transient
+	}
+	return channel.Publish(exchange, key, false, false, message)
+}
+
+// Leak opens one more connection and keeps it, as some builds of the original do at every heartbeat.
+func (b *Bus) Leak() {
+	if connection, err := amqp.Dial(b.URL); err == nil {
+		b.leaked = append(b.leaked, connection)
+	}
 }
 
 // PublishWithin sends one message, and does not wait for a bus that is gone without a word: the originals end at once then, too.
@@ -142,55 +163,4 @@ func (b *Bus) PublishWithin(patience time.Duration, kind, key, from string, payl
 	case <-time.After(patience):
 		log.Printf("%s: the bus does not answer", kind)
 	}
-}
-
-// WorkerProfile is what a worker tells the master about itself.
-type WorkerProfile struct {
-	ID       string             `json:"id"`
-	Location map[string]float64 `json:"location"`
-	OS       string             `json:"os"`
-	Hardware string             `json:"hardware"`
-	Capacity int                `json:"capacity"`
-	Workload int                `json:"workload"`
-	Seen     time.Time          `json:"Last_Heartbeat_Update"`
-}
-
-// Task is one instance that a worker is to run.
-type Task struct {
-	ID           string              `json:"ID"`
-	TopologyName string              `json:"TopologyName"`
-	TaskName     string              `json:"TaskName"`
-	IntentID     string              `json:"ServiceIntentID"`
-	OperatorName string              `json:"OperatorName"`
-	DockerImage  string              `json:"DockerImage"`
-	Parameters   []Parameter         `json:"Parameters"`
-	WorkerID     string              `json:"WorkerID"`
-	Status       string              `json:"Status"`
-	Inputs       []map[string]any    `json:"Inputs"`
-	Outputs      []map[string]string `json:"Outputs"`
-}
-
-// Intent is what the designer asks the master for: a function's topology, by name.
-type Intent struct {
-	ID       string `json:"id"`
-	Topology string `json:"topology"`
-	Action   string `json:"action"`
-}
-
-// Topology is a function as the designer stores it, as far as a stand-in needs it: one task.
-type Topology struct {
-	Name   string `json:"name"`
-	Task   string `json:"task"`
-	Image  string `json:"image"`
-	Input  string `json:"input"`
-	Output string `json:"output"`
-
-	Operator   string      `json:"operator,omitempty"`
-	Parameters []Parameter `json:"parameters,omitempty"`
-}
-
-// Parameter is one of an operator's, as a task is told of it.
-type Parameter struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
