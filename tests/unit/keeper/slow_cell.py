@@ -145,7 +145,7 @@ class Cell:
         return self.shards[known.index(name) % len(self.shards)]
 
     def delete(self, name, grace=None):
-        """What `kubectl delete pod` does; a second time only shortens it."""
+        """What `kubectl delete pod` does; a second time it does something only by force."""
         pod = next((p for p in self.pods if p.name == name), None)
         if pod is None:
             return
@@ -157,8 +157,8 @@ class Cell:
         if grace == 0:
             self.pods.remove(pod)  # forgotten, whatever it does
         elif pod.lost_at is None:
-            end = self.now + grace
-            pod.gone_at = end if pod.gone_at is None else min(pod.gone_at, end)
+            # the kubelet of the measurements does not shorten a grace that has begun
+            pod.gone_at = self.now + grace if pod.gone_at is None else pod.gone_at
 
     def kill(self, name):
         """SIGKILL: the container starts anew in its pod, without its gate."""

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.scope import examples
+from tests.unit.keeper import slow_cell
 from tests.unit.keeper.slow_cell import DEVICES, NODE_S, TOLERATION_S, Cell, Keeper, settled
 
 BUDGET_S = 80
@@ -203,3 +204,13 @@ def test_wedged_again_and_again_it_is_forgotten_in_between():
         keeper.run(keeper.cell.now + 120.0)
         assert keeper.memory.tried == {}, "what was done has helped"
     assert not [key for key in keeper.memory.since if key.startswith("silent")]
+
+
+@pytest.mark.parametrize("dropped", [8.0, 20.0, 60.0])
+@pytest.mark.parametrize("tasks", [1, 4])
+def test_a_hung_worker_is_told_from_one_that_needs_its_time_before_it_is_asked_to_end(dropped, tasks, monkeypatch):
+    """RabbitMQ gives its connection up before or after its heartbeats are missed; a grace that has begun cannot be shortened."""
+    monkeypatch.setattr(slow_cell, "AMQP_DEAD_S", dropped)
+    keeper = settled(functions=tasks)
+    hit(keeper, "wedged", WORKER)
+    assert converge(keeper, 60.0, most=6) <= BOUND_S["wedged"]

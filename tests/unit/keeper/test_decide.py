@@ -70,7 +70,7 @@ def test_any_two_losses_however_far_apart(first, second, apart):
 def test_while_the_bus_is_down_nobody_is_restarted_and_then_exactly_three(seconds):
     sim = settled()
     bus = sim.members[RABBITMQ]
-    bus.starts_at, sim.bus_life = sim.now + seconds, sim.bus_life + 1
+    bus.starts_at, bus.restarts, sim.bus_life = sim.now + seconds, 1, sim.bus_life + 1
     sim.run(MENDED_S + seconds)
     assert sim.works()
     assert all(life is not None for _, action, life in sim.actions if action.component in TRIO)

@@ -1,4 +1,4 @@
-"""What the keeper knows and does: observations, memory, actions. No behaviour.
+"""What the keeper knows and does: observations, memory, actions. No rules.
 
 The cell is FogFlow's control plane as one stateful thing: discovery, broker, master, worker and designer keep their state
 in memory, the bus carries what they say to each other. Names of components are those of the chart's workloads.
@@ -6,8 +6,9 @@ in memory, the bus carries what they say to each other. Names of components are 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 RABBITMQ, DISCOVERY, BROKER = "rabbitmq", "discovery", "cloud-broker"
@@ -191,6 +192,14 @@ class Memory:
     """What was done, for the report; newest last."""
     beat: dict[str, tuple[str, str, float, int]] = field(default_factory=dict)
     """By worker: master and worker; its last heartbeat there; when it was seen to change, and how often."""
+    connected: dict[str, str] = field(default_factory=dict)
+    """By member of the trio, while it consumed: which process of it, and which RabbitMQ."""
+
+    def copy(self) -> Memory:
+        """Another one, which may be changed; what members held is never changed in its place, and is shared."""
+        same = {one.name: copy.copy(getattr(self, one.name)) for one in fields(self)}
+        mend = self.mend and replace(self.mend, old=dict(self.mend.old), new=set(self.mend.new))
+        return Memory(**{**same, "mend": mend})
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ The rules, from runs of the real programs:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from backoff import may
 from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
 from references import clean
 from restore import restore, restored
@@ -25,6 +24,7 @@ from signs import (
     all_listed,
     all_run,
     bus_up,
+    connection,
     consumes,
     hears_alone,
     identities,
@@ -44,8 +44,6 @@ LATE_S = 10.0
 """So soon after a replay, a new master may have heard a part of it before anybody saw that it is new."""
 HOPELESS_S = 20.0
 """Deaf for so long, it is not asked to end in peace any more."""
-SOON_S, FREE, BACK_OFF_S, LONGEST_S = 5.0, 3, 15.0, 300.0
-"""The same action again after 5 s; from the third time on after 15 s, 30 s, and so on up to 5 min."""
 CALM_S = 20.0
 """So long without anything to do, and the next loss is a new one, not one that could not be mended."""
 REPLAY_S, REPLAYS = 7.0, 3
@@ -60,7 +58,7 @@ _PATIENT = (*_OVER, "calm", "unreachable ", "again ")
 
 def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
     """The actions of this look, and what to remember."""
-    memory = copied(memory)
+    memory = memory.copy()
     for name in seen.shards:
         memory.snapshot.setdefault(name, {})
         memory.gone.setdefault(name, {})
@@ -72,40 +70,23 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
         memory.since = {key: value for key, value in memory.since.items() if not key.startswith(_OVER)}
     actions: list[Action] = []
     for action in wanted:
-        if action.component not in {one.component for one in actions} and _may(action, memory, now):
+        if action.component not in {one.component for one in actions} and may(action, memory, now):
             actions.append(action)
     return actions, memory
-
-
-def copied(memory: Memory) -> Memory:
-    """Another memory, which may be changed; what discovery and brokers held is never changed in its place, and is shared."""
-    whole = {name: dict(each) for name, each in memory.gone.items()}
-    mend = memory.mend and replace(memory.mend, old=dict(memory.mend.old), new=set(memory.mend.new))
-    return replace(
-        memory, mend=mend, gone=whole, order=dict(memory.order), known=dict(memory.known), snapshot=dict(memory.snapshot),
-        looks=dict(memory.looks), suspects=dict(memory.suspects), since=dict(memory.since), tried=dict(memory.tried),
-        beat=dict(memory.beat), mends=list(memory.mends),
-    )  # fmt: skip
-
-
-def _may(action: Action, memory: Memory, now: float) -> bool:
-    """Whether the back-off lets an action through; counts it when it does."""
-    times, last = memory.tried.get(action.key, (0, 0.0))
-    pause = SOON_S if times < FREE else BACK_OFF_S * 2 ** (times - FREE)
-    if times and now - last < min(pause, LONGEST_S):
-        return False
-    memory.tried[action.key] = (times + 1, now)
-    return True
 
 
 # -- master, worker, designer --------------------------------------------------------------------------------------------
 
 
 def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    if not bus_up(seen):
+        memory.connected.clear()  # it may have dropped everybody
     for name in seen.chain:
         pod = seen.pod(name)
         deaf = bus_up(seen) and seen.checks_consumers and pod is not None and pod.started and not consumes(seen, name)
         lasted(memory, f"deaf {name}", deaf, now)
+        if consumes(seen, name) and pod is not None:
+            memory.connected[name] = connection(seen, pod)
     if memory.mend is None:
         memory.mend = _begin(seen, memory, now)
     if memory.mend is None or not bus_up(seen):
@@ -225,6 +206,8 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
         return []
     stuck = lasted(memory, f"stuck {pod.identity}", condition=True, now=now) > 60.0
     stuck |= now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S
+    # RabbitMQ is the same and has given it up: it does not answer, and would use all of its grace
+    stuck |= f"deaf {name}" in memory.since and memory.connected.get(name) == connection(seen, pod) != ""
     return [Action("delete", name, mend.why, pod.name, grace_s=1 if stuck else None)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cell import KEPT, Memory, Seen
+from cell import KEPT, RABBITMQ, Memory, Pod, Seen
 
 
 def bus_up(seen: Seen) -> bool:
@@ -17,6 +17,12 @@ def consumes(seen: Seen, name: str) -> bool:
     if not seen.checks_consumers:
         return name not in seen.workers or bool(seen.beat(name))
     return seen.consumers is not None and seen.consumers.get(name, 0) > 0
+
+
+def connection(seen: Seen, pod: Pod) -> str:
+    """Which process would be connected to which RabbitMQ; empty where RabbitMQ is somebody else's, and its restarts are not seen."""
+    bus = seen.pod(RABBITMQ)
+    return f"{pod.identity} {bus.identity}" if bus else ""
 
 
 def hears_alone(seen: Seen, name: str) -> bool:

@@ -63,9 +63,9 @@ def _unwedge_ending(seen: Seen, memory: Memory, now: float) -> list[Action]:
     keys = {f"ending {pod.name} {len(seen.tasks or ())}": (name, pod) for name, pod in slow if told}
     for old in [one for one in memory.since if one.startswith("ending ") and one not in keys]:
         del memory.since[old]  # it has ended one more, or itself
-    why = f"it has not ended any task for {ENDING_S:.0f} s"
-    return [
-        Action("end", name, why, pod.name, grace_s=1)
+    why = f"it was told to end, and has not ended any task for {ENDING_S:.0f} s"
+    return [  # not every kubelet shortens a grace that has begun: its place is given free, and its process ends when that is over
+        Action("end", name, why, pod.name, grace_s=0)
         for key, (name, pod) in keys.items()
         if lasted(memory, key, condition=True, now=now) >= ENDING_S
     ]
