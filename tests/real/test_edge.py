@@ -272,7 +272,8 @@ def test_leave_and_remove(pair):
         p for p in pair.edge.get("pods", "-n", NAMESPACE)["items"] if "deletionTimestamp" not in p["metadata"]
     ] == []
     pair.cloud.tool("edge", "remove", SITE, "--yes")
-    assert pair.listed() is None or pair.listed()["token"] == "unknown"
+    listed = pair.listed()  # discovery forgets its broker at some time, and then it is not listed
+    assert listed is None or listed["token"] == "unknown"
 
 
 @only_all
