@@ -93,13 +93,26 @@ class SimPod:
 class Cell:
     """All members and their tasks."""
 
-    def __init__(self, *, functions=1, volatile=False, keeps=False, metrics=True, shards=1, workers=1):
+    def __init__(
+        self,
+        *,
+        functions=1,
+        intents=0,
+        disabled=0,
+        volatile=False,
+        keeps=False,
+        metrics=True,
+        shards=1,
+        workers=1,
+        capacity=100,
+    ):
         self.shards, self.workers = several(BROKER, shards), several(WORKER, workers)
         self.trio = (MASTER, *self.workers, DESIGNER)
         self.names = (*(n for n in MEMBERS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
         self.sets = {n for members in (self.shards, self.workers) for n in members if len(members) > 1}
         self.now, self.ids = 0.0, itertools.count(1)
-        self.functions, self.volatile, self.keeps, self.metrics = functions, volatile, keeps, metrics
+        self.functions, self.intents, self.disabled, self.capacity = functions, intents, disabled, capacity
+        self.volatile, self.keeps, self.metrics = volatile, keeps, metrics
         self.pods: list[SimPod] = []
         self.deployments: dict[str, str] = {}  # name: task id
         self.of_worker: dict[str, str] = {}  # name: the worker that its label tells, of one that keeps its tasks
@@ -109,11 +122,14 @@ class Cell:
         self.epoch, self.bus_process, self.bus_back = 0, None, 0.0
         self.fetch = dict
         self.scaled: dict[str, int] = {}
+        self.told: list[str] = []
         for name in self.names:
             self.make(name)
 
     # -- pods ------------------------------------------------------------------------------------------------------
 
+    leaked = 0
+    """Connections to the bus that nobody closes."""
     too_early = 0
     """Intents that the master will not find the topology of."""
 
@@ -334,8 +350,8 @@ class Cell:
             self._connect(process, patience=1e9)
         if process.epoch is not None and not process.replayed:
             process.replayed = True
-            for function in self.database.get("fogfunctions", {}):
-                self._intent(function)
+            for topology in published(self.database):
+                self._intent(topology)
 
     def _intent(self, function):
         """The master hears of an intent: it subscribes at discovery, which tells it of what there is."""
@@ -361,7 +377,8 @@ class Cell:
         if entity in plan:
             return
         plan[entity] = f"Task.{function}.{entity}"
-        name = min(master.workers, key=lambda one: (self.load(one), one), default="")  # deaf or not
+        free = [one for one in master.workers if self.load(one) < self.capacity]  # deaf or not
+        name = min(free, key=lambda one: (self.load(one), one), default="")
         worker = self.process(name)
         if name and self._hears(master) and worker and self._hears(worker):
             self._launch(worker, name, plan[entity])
@@ -409,16 +426,21 @@ class Cell:
         if broker is None or discovery is None:
             return False
         broker.state[f"e:{entity}"] = {}
-        discovery.state[f"r:{entity}"] = {}
+        discovery.state[f"r:{entity}"] = {"Type": "Device"}
         for sid in [k[2:] for k in discovery.state if k.startswith("s:")]:
             self._available(sid, entity)
         return True
 
     def post(self):
         """Somebody adds the functions through the designer's API."""
-        self.database = {"fogfunctions": {f"f{i}": {} for i in range(self.functions)}}
-        for function in self.database["fogfunctions"]:
-            self._intent(function)
+        topology = {"tasks": [{"operator": "o", "input_streams": [{"selected_type": "Device", "groupby": "EntityID"}]}]}
+        functions = {f"f{i}": {"topology": topology} for i in range(self.functions)}
+        functions |= {f"off{i}": {"topology": topology, "status": "disabled"} for i in range(self.disabled)}
+        intents = {f"i{i}": {"topology": f"x{i}"} for i in range(self.intents)}
+        topologies = {f"x{i}": topology for i in range(self.intents)}
+        self.database = {"fogfunctions": functions, "serviceintents": intents, "topologies": topologies}
+        for topology in published(self.database):
+            self._intent(topology)
 
     # -- what can be seen, and done ----------------------------------------------------------------------------------
 
@@ -442,10 +464,15 @@ class Cell:
             and any(p.component == n and p.process and p.process.stopped is not None for p in self.pods)
         ]
         held = {name: self.process(name).state if answers[name] else None for name in (DISCOVERY, *self.shards)}
-        beats, workload = {}, 0
+        beats, workload, room = {}, 0, None
         if answers[MASTER]:
             listed = {name: self.process(MASTER).workers.get(name, ("", 0)) for name in self.workers}
             beats, workload = {name: str(at) for name, (at, _) in listed.items()}, sum(n for _, n in listed.values())
+            room = (
+                sum(max(0, self.capacity - n) for at, n in listed.values() if at)
+                if any(at for at, _ in listed.values())
+                else None
+            )
         counts = None
         if self.metrics and answers[RABBITMQ]:
             counts = {name: self.consuming(name) for name in self.trio}
@@ -460,12 +487,16 @@ class Cell:
             if any(p.component == name for p in self.pods)
         }
         seen = Seen(
-            pods=pods, answers=answers, consumers=counts, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
-            beats=beats, workers=self.workers, workload=workload, brokers=brokers, shards=self.shards,
+            pods=pods, answers=answers, consumers=counts, connections=self.leaked, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
+            beats=beats, workers=self.workers, workload=workload, room=room, topologies=self._topologies(), brokers=brokers, shards=self.shards,
             discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more=copied(held),
             expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
         )  # fmt: skip
         return seen, SLOW_S * len(hung)
+
+    def _topologies(self):
+        """Of which topology each task is, as a worker that keeps them notes."""
+        return {name: task.split(".")[1] for name, task in self.deployments.items()} if self.keeps else {}
 
     def _seen(self, pod):
         noticed = pod.lost_at is not None and self.now - pod.lost_at > NODE_S
@@ -481,6 +512,11 @@ class Cell:
         elif action.kind == "reap":
             for name in action.names:
                 self.deployments.pop(name, None)
+        elif action.kind == "remove":
+            for name in action.names:
+                self._remove_task(self.process(self.of_worker[name]), name)
+        elif action.kind == "tell":
+            self.told.append(action.why)
         elif action.kind in {"restore", "unsubscribe"}:
             if process := self.process(action.component):
                 getattr(self, f"_{action.kind}")(process, action, memory.snapshot[action.component])
@@ -517,7 +553,7 @@ class Cell:
         for name in (DISCOVERY, *self.shards, NGINX):
             if not self.answers(name):
                 return f"{name} does not answer"
-        wanted = sorted(f"Task.f{i}.{d}" for i in range(self.functions) for d in DEVICES)
+        wanted = sorted(f"Task.{topology}.{d}" for topology in published(self.database) for d in DEVICES)
         if sorted(self.deployments.values()) != wanted:
             return f"tasks {sorted(self.deployments.values())}"
         of = {task: name for name in self.workers for task in self.process(name).tasks}
@@ -624,6 +660,13 @@ class Keeper:
             if self.cell.now >= self.due:
                 self.turn()
         return self
+
+
+def published(database):
+    """The topologies that a designer publishes at its start."""
+    functions = database.get("fogfunctions", {}).items()
+    enabled = [name for name, one in functions if one.get("status") != "disabled"]
+    return [*(one["topology"] for one in database.get("serviceintents", {}).values()), *enabled]
 
 
 def copied(what):

@@ -54,9 +54,9 @@ def converge(keeper, seconds, *, most):
 
 @pytest.mark.parametrize("name", MEMBERS)
 @pytest.mark.parametrize("kind", ["deleted", "killed", "wedged", "node"])
-@pytest.mark.parametrize("volatile", [False, True])
-def test_any_one_failure_heals_in_its_time(kind, name, volatile):
-    keeper = settled(volatile=volatile)
+@pytest.mark.parametrize("how", [{}, {"volatile": True}, {"functions": 0, "intents": 2}, {"disabled": 2}], ids=str)
+def test_any_one_failure_heals_in_its_time(kind, name, how):
+    keeper = settled(**how)
     hit(keeper, kind, name)
     took = converge(keeper, 130.0, most=8)
     assert took <= KUBELETS.get(name, BOUND_S[kind]), story(keeper)
@@ -77,6 +77,15 @@ def test_a_loss_of_a_bus_that_nobody_can_ask_heals_too(kind):
     converge(keeper, 130.0 + NODE_S + TOLERATION_S, most=8)
 
 
+KINDS = st.sampled_from(
+    [
+        {},
+        {"volatile": True},
+        {"functions": 2},
+        {"functions": 0, "intents": 2},
+        {"functions": 1, "disabled": 2, "intents": 1},
+    ]
+)
 FAILURES = st.tuples(st.sampled_from(["deleted", "killed", "wedged", "node"]), st.sampled_from(MEMBERS))
 
 
@@ -86,7 +95,7 @@ FAILURES = st.tuples(st.sampled_from(["deleted", "killed", "wedged", "node"]), s
 @example(("wedged", "designer"), ("killed", BROKER), 16.0, {})  # tasks of a replay on its way were taken for orphans
 @example(("wedged", MASTER), ("node", DISCOVERY), 16.0, {})  # subscriptions put back were taken for new ones
 @example(("wedged", MASTER), ("deleted", "designer"), 18.0, {})  # a designer replayed, and was gone before it was alone
-@given(FAILURES, FAILURES, st.floats(0.0, 60.0), st.sampled_from([{}, {"volatile": True}, {"functions": 2}]))
+@given(FAILURES, FAILURES, st.floats(0.0, 60.0), KINDS)
 def test_any_two_failures_however_far_apart(first, second, apart, how):
     keeper = settled(**how)
     hit(keeper, *first)
@@ -214,3 +223,29 @@ def test_a_hung_worker_is_told_from_one_that_needs_its_time_before_it_is_asked_t
     keeper = settled(functions=tasks)
     hit(keeper, "wedged", WORKER)
     assert converge(keeper, 60.0, most=6) <= BOUND_S["wedged"]
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_what_was_dropped_as_all_workers_were_full_is_planned_when_there_is_room(keeps, monkeypatch):
+    keeper = settled(keeps=keeps, capacity=3)
+    cell = keeper.cell
+    monkeypatch.setattr(slow_cell, "DEVICES", (*slow_cell.DEVICES, "T4"))
+    cell.appear("T4")
+    keeper.run(cell.now + 300.0)
+    assert len(cell.told) == 1, "said once"
+    assert keeper.mends == [(at, action) for at, action in keeper.mends if action.kind == "tell"], "and nothing is done"
+    cell.capacity = 4
+    converge(keeper, 200.0, most=6)
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+@pytest.mark.parametrize("after", [0.5, 2.0])
+def test_a_function_that_is_deleted_while_the_master_is_away_leaves_no_task(keeps, after):
+    """The designer has forgotten it, and nobody heard that."""
+    keeper = settled(keeps=keeps, functions=2)
+    cell = keeper.cell
+    hit(keeper, "deleted", MASTER)
+    keeper.run(cell.now + after)
+    del cell.database["fogfunctions"]["f1"]
+    converge(keeper, 120.0, most=6)
+    assert {task.split(".")[1] for task in cell.deployments.values()} == {"f0"}

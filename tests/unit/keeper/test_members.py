@@ -29,7 +29,7 @@ FOUND = {"contextRegistrationResponses": [{"contextRegistration": {"entities": [
 METRICS = "\n".join(
     f'rabbitmq_detailed_queue_consumers{{vhost="/",queue="{queue}"}} 1'
     for queue in ("Master.001", "Worker.001", "fogflow-designer")
-)
+) + "".join(f'\nrabbitmq_detailed_connection_incoming_bytes_total{{channel="<0.{n}.0>"}} 144' for n in (877, 887))
 
 
 @pytest.fixture(autouse=True)
@@ -234,12 +234,15 @@ def test_a_designer_without_a_database_is_told_from_one_that_fails(answer, datab
 # -- one look ----------------------------------------------------------------------------------------------------------
 
 
+METRICS_AT = "GET /metrics/detailed?family=queue_consumer_count&family=connection_coarse_metrics"
+
+
 class NoKube:
     def pods(self):
         return {}
 
     def tasks(self):
-        return ("fogflow-task-1",)
+        return {"fogflow-task-1": "f1"}
 
 
 def urls(**others):
@@ -250,18 +253,18 @@ def test_a_look_at_a_cell_of_which_nobody_answers():
     seen = look(Members("001", urls()), NoKube(), Memory())
     assert set(seen.answers.values()) == {False}
     assert (seen.consumers, seen.worker_beat, seen.discovery, seen.broker, seen.expected) == (None,) * 5
-    assert seen.tasks == ("fogflow-task-1",)
+    assert (seen.tasks, seen.topologies) == (("fogflow-task-1",), {"fogflow-task-1": "f1"})
 
 
 @pytest.mark.parametrize("key", ["Last_Heartbeat_Update", "last_heartbeat_update"])
 def test_a_look_at_a_cell_that_works(discovery, broker, key):
     master = {"GET /status": "ok", "GET /workers": {"Worker.001": {key: "2026", "workload": 3}}}
-    with stub(master) as m, stub({"GET /metrics/detailed?family=queue_consumer_count": METRICS}) as bus:
+    with stub(master) as m, stub({METRICS_AT: METRICS}) as bus:
         members = Members(
             "001", urls(**{DISCOVERY: discovery.url, BROKER: broker.stub.url, MASTER: m.url, RABBITMQ: bus.url})
         )
         seen = look(members, NoKube(), Memory())
-    assert seen.consumers == dict.fromkeys(TRIO, 1)
+    assert (seen.consumers, seen.connections) == (dict.fromkeys(TRIO, 1), 2)
     assert (seen.worker_beat, seen.workload, seen.brokers) == ("2026", 3, 1)
     assert seen.discovery.keys() == {"r:urn:T 1/a", "s:sid1"}
     assert seen.broker == {}
@@ -275,7 +278,7 @@ def test_a_look_at_several(discovery, broker):
     metrics = METRICS + '\nrabbitmq_detailed_queue_consumers{vhost="/",queue="Worker.001.1"} 1'
     with (
         stub({"GET /status": "ok", "GET /workers": workers}) as master,
-        stub({"GET /metrics/detailed?family=queue_consumer_count": metrics}) as bus,
+        stub({METRICS_AT: metrics}) as bus,
         stub(other.answers) as second,
     ):
         known = {DISCOVERY: discovery.url, BROKER: broker.stub.url, MASTER: master.url, RABBITMQ: bus.url}
@@ -298,7 +301,7 @@ def test_queues_of_other_names_are_watched_and_the_master_still_knows_workers_by
     workers = {"Worker.001": {"workload": 3}, "Worker.001.1": {"Last_Heartbeat_Update": "2027", "workload": 2}}
     with (
         stub({"GET /status": "ok", "GET /workers": workers}) as master,
-        stub({"GET /metrics/detailed?family=queue_consumer_count": metrics}) as bus,
+        stub({METRICS_AT: metrics}) as bus,
     ):
         members = Members(
             "001", urls(**{MASTER: master.url, RABBITMQ: bus.url}), workers=several(WORKER, 2), keeps_tasks=True,

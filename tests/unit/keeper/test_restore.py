@@ -148,6 +148,19 @@ def test_subscriptions_of_tasks_that_are_gone_are_not_restored(story):
     assert story.restored() == ("e:T1", "e:T2", "s:app")
 
 
+def test_what_a_broker_had_subscribed_at_discovery_is_ended_when_its_next_process_is_complete(story):
+    """It subscribes anew for each subscription that it gets back, and nobody would end those of before."""
+    at = {"reference": "http://cloud-broker.ns.svc:8070/ngsi10/notifyContextAvailability"}
+    story.discovery |= {"s:old": at, "s:other": {"reference": "http://other.ns.svc"}}
+    story.look()
+    story.look()
+    story.lose(BROKER)
+    assert story.restored()
+    story.discovery |= {"s:new": at}
+    story.broker = {"e:T1": {}, "e:T2": {}, "s:app": {**APP, IDS: ["id9"]}}
+    assert story.look() == {("unsubscribe", DISCOVERY): ("old",)}
+
+
 def test_deleted_one_after_the_other_with_nothing_else_to_tell_the_process(story):
     story.broker = {"e:T1": {}, "e:T2": {}, "e:T3": {}}
     for _ in range(12):

@@ -12,6 +12,7 @@ import yaml
 from http_json import Server
 from kube import Kube, api_server
 
+from fogflow_k8s.model.tasks import DESIRED, TASK
 from tests.unit.keeper.stub import stub
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "charts/fogflow-chart/templates"
@@ -109,7 +110,7 @@ def generalized(calls, named):
 
 def test_the_keepers_roles_allow_what_its_code_calls_and_nothing_else(kube, api):
     """Every method of Kube that the keeper uses; a new one must be added here, and then to the Role."""
-    unused = {"scale"}  # of `leave`
+    unused = {"scale", "ask_to_remove"}  # of `leave`, and where a worker keeps its tasks
     arguments = {
         "delete_pod": ("p", 1), "delete_task": ("fogflow-task-1",), "write_report": ({},), "store": ({},),
         "event": ("c", "p", "r", "m"),
@@ -122,8 +123,9 @@ def test_the_keepers_roles_allow_what_its_code_calls_and_nothing_else(kube, api)
     assert generalized(asked(api), {"configmaps", "secrets"}) == granted
 
 
-def test_where_tasks_outlive_their_worker_the_keeper_may_only_count_them(kube, api):
+def test_where_tasks_outlive_their_worker_the_keeper_may_only_count_them_and_ask_for_their_end(kube, api):
     kube.tasks()
+    kube.ask_to_remove("fogflow-task-1")
     assert generalized(asked(api), set()) == allowed(task_rules("keeper.keptTaskRules"), "ns-tasks")
 
 
@@ -218,7 +220,23 @@ def test_only_upstreams_tasks_are_tasks(kube, api):
         {"name": "fogflow-task-1", "deletionTimestamp": "now"},
     ]
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": each} for each in names]}
-    assert kube.tasks() == ("fogflow-task-2",)
+    assert kube.tasks() == {"fogflow-task-2": ""}
+
+
+@pytest.mark.parametrize(
+    ("note", "topology"), [('{"TopologyName": "f1"}', "f1"), ("{}", ""), ("no json", ""), ("[1]", "")]
+)  # fmt: skip
+def test_a_task_tells_its_topology_where_its_worker_noted_it(kube, api, note, topology):
+    metadata = {"name": "fogflow-task-a", "annotations": {TASK: note}}
+    api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": metadata}]}
+    assert kube.tasks() == {"fogflow-task-a": topology}
+
+
+def test_a_task_is_asked_to_go_by_the_note_that_its_worker_reads(kube, api):
+    kube.ask_to_remove("fogflow-task-a")
+    key, body, _ = api.asked[-1]
+    assert key == f"PATCH {DEPLOYMENTS.format('ns-tasks')}/fogflow-task-a"
+    assert body == {"metadata": {"annotations": {DESIRED: "removed"}}}
 
 
 def test_what_is_gone_already_is_deleted_but_a_refusal_is_told(kube, api):

@@ -17,6 +17,8 @@ _REASONS = {
     "restore": "RestoringState",
     "unsubscribe": "RemovingSubscriptions",
     "reap": "RemovingTasks",
+    "remove": "RemovingTasks",
+    "tell": "WorkersFull",
 }
 
 
@@ -28,10 +30,13 @@ def carry_out(action: Action, members: Members, kube: Kube, memory: Memory) -> s
         elif action.kind == "reap":
             for name in action.names:
                 kube.delete_task(name)
+        elif action.kind == "remove":
+            for name in action.names:
+                kube.ask_to_remove(name)
         elif action.kind == "unsubscribe":
             server, availability = members.servers[action.component], action.component == DISCOVERY
             ngsi.unsubscribe(server, action.names, availability=availability)
-        else:
+        elif action.kind == "restore":
             restore = ngsi.restore_discovery if action.component == DISCOVERY else ngsi.restore_broker
             restore(members.servers[action.component], memory.snapshot[action.component], action.names)
     except ERRORS as error:

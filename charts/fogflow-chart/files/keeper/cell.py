@@ -56,6 +56,8 @@ class Seen:
     """Whether a component answered over HTTP; those that are not asked are absent."""
     consumers: Mapping[str, int] | None = None
     """Consumers by component of the trio, when RabbitMQ told; None when it did not answer, or nobody can ask it."""
+    connections: int | None = None
+    """All that RabbitMQ has, as far as it tells."""
     checks_consumers: bool = True
     """False with a RabbitMQ of the user's own that shows no metrics: only the master's list of workers can be believed."""
     worker_beat: str | None = None
@@ -84,6 +86,10 @@ class Seen:
     """The designer's database, as it serves it; empty when it has none yet."""
     tasks: tuple[str, ...] | None = None
     """Names of the task Deployments."""
+    topologies: Mapping[str, str] = field(default_factory=dict)
+    """By Deployment, the topology that its task is of; of a worker that keeps its tasks."""
+    room: int | None = None
+    """For how many more tasks the workers that the master lists have room; None when they do not tell."""
 
     @property
     def trio(self) -> tuple[str, ...]:
@@ -169,8 +175,10 @@ class Memory:
     """By broker, subscriptions that seem to lead nowhere or to be there twice, and since when."""
     unreachable: dict[str, str] = field(default_factory=dict)
     """Addresses that a broker has not reached for minutes, by the broker."""
+    made: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By broker, the subscriptions that its process has at discovery."""
     replaced: frozenset[str] = frozenset()
-    """The master's subscriptions at discovery of before the last replay."""
+    """Subscriptions at discovery of a master before the last replay, and of brokers before their last restart."""
     short: tuple[int, int] | None = None
     """How many subscriptions were expected of the last replays, and how many came, when they were always fewer."""
     since: dict[str, float] = field(default_factory=dict)
@@ -185,6 +193,14 @@ class Memory:
     """Registrations at discovery when the master last had a worker to give tasks to."""
     unheard: bool = False
     """Whether it has had none since; of workers that keep their tasks."""
+    dropped: int = 0
+    """Tasks that the master has dropped, as all workers were full."""
+    told_full: bool = False
+    """Whether that was said."""
+    asked: frozenset[str] = frozenset()
+    """Topologies that are asked for, and that were while tasks of them run."""
+    relieved_at: float = float("-inf")
+    """When members were last restarted because RabbitMQ had too many connections."""
     mend: Mend | None = None
     mended_at: float = float("-inf")
     """When the last one was over."""
@@ -207,7 +223,7 @@ class Action:
     """Something to do.
 
     `delete` a pod (`end`: one on its way out, `replay`: the designer's), `restore` what discovery or a broker has lost,
-    `unsubscribe` what leads nowhere there, `reap` tasks that no worker knows of.
+    `unsubscribe` what leads nowhere there, `reap` tasks that no worker knows of, have a worker `remove` tasks, `tell` something.
     """
 
     kind: str

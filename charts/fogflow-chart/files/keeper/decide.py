@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from backoff import may
 from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
+from demand import demand, room_again
+from leaks import too_many
 from references import clean
 from restore import restore, restored
 from signs import (
@@ -52,7 +54,7 @@ REMEMBERED = 20
 """Mends that are kept for the report."""
 _OVER = ("stuck ", "replayed ")
 """Conditions of a mend that is over; all others end by themselves."""
-_PATIENT = (*_OVER, "calm", "unreachable ", "again ")
+_PATIENT = (*_OVER, "calm", "unreachable ", "again ", "full", "room", "unasked", "leak")
 """Conditions that nothing is about to be done about."""
 
 
@@ -63,7 +65,7 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
         memory.snapshot.setdefault(name, {})
         memory.gone.setdefault(name, {})
     healing = [*unwedge(seen, memory, now), *restore(seen, memory, now), *_order(seen, memory, now)]
-    wanted = [*healing, *clean(seen, memory, now)]
+    wanted = [*healing, *clean(seen, memory, now), *demand(seen, memory, now)]
     waiting = any(not key.startswith(_PATIENT) for key in memory.since)
     if lasted(memory, "calm", not (wanted or waiting or memory.mend) and bus_up(seen), now) >= CALM_S:
         memory.tried.clear()  # what was done has helped
@@ -97,8 +99,7 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
 def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     """The mend that is needed, if one is. Also learns the first order of a new cell."""
     chain, ids = seen.chain, {name: found for name, found in identities(seen).items() if found}
-    orphans = 0 if seen.keeps_tasks else orphaned(seen, memory, now)
-    came = overlooked(seen, memory)
+    amiss = _amiss(seen, memory, ids, now)
     deaf = [name for name in chain if name in ids and now - memory.since.get(f"deaf {name}", now) >= DEAF_S]
     if deaf:
         return Mend(f"{', '.join(deaf)} {'is' if len(deaf) == 1 else 'are'} deaf on the bus", now, ids)
@@ -120,20 +121,26 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     new = KEPT if seen.keeps_tasks else ""  # one more worker lacks nothing, where those of before go on
     changed = [name for name in seen.trio if memory.order.setdefault(name, new) != ids[name]]
     if not changed:
-        return (
-            Mend("what came while no worker was listed has no task", now, ids) if came else _reaping(orphans, ids, now)
-        )
+        return amiss
     old = dict(ids)
     if changed == [MASTER] and now - memory.mended_at > LATE_S:
         del old[MASTER]  # it is new and has no plans
     return Mend(f"{', '.join(changed)} restarted, and plans or tasks with it", now, old)
 
 
-def _reaping(orphans: int, ids: dict[str, str], now: float) -> Mend | None:
-    """Of a task that was started twice its worker knows the last one only; nobody can tell which that is."""
-    if not orphans:
-        return None
-    return Mend(f"{orphans} tasks run that no worker knows of", now, ids, thorough=True)
+def _amiss(seen: Seen, memory: Memory, ids: dict[str, str], now: float) -> Mend | None:
+    """What is missing or too much, though nobody of the chain was lost."""
+    orphans = 0 if seen.keeps_tasks else orphaned(seen, memory, now)
+    came, roomy = overlooked(seen, memory), room_again(seen, memory, now)
+    if too_many(seen, memory, now):
+        return Mend(f"RabbitMQ holds {seen.connections} connections that nobody closes", now, ids)
+    if came:
+        return Mend("what came while no worker was listed has no task", now, ids)
+    if roomy:
+        return Mend(f"{memory.dropped} tasks were dropped while all workers were full, and now there is room", now, ids)
+    if orphans:  # of a task that was started twice its worker knows the last one only; nobody can tell which that is
+        return Mend(f"{orphans} tasks run that no worker knows of", now, ids, thorough=True)
+    return None
 
 
 def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:

@@ -6,6 +6,7 @@ subscribes at discovery for each input stream of each of its tasks; an intent wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,37 @@ def subscriptions(database: Mapping[str, Any]) -> int:
     return sum(_of_topology(database, name) for name in _published(database))
 
 
+def tasks(database: Mapping[str, Any], discovery: Mapping[str, Any]) -> int:
+    """How many tasks the master will have of all that is stored and registered, or fewer where that cannot be told.
+
+    A type is an unanchored regular expression. Which of several groups an entity belongs to is in values that are not looked at.
+    """
+    if any(_is_exclusive(intent) for intent in _intents(database)):
+        return 0  # tasks of others pause
+    types = [str(one.get("Type") or one.get("type") or "") for key, one in discovery.items() if key.startswith("r:")]
+    streams = [
+        [one for one in task.get("input_streams") or [] if isinstance(one, Mapping)]
+        for name in topologies(database)
+        for task in _tasks(database, name) or []
+    ]
+    return sum(_instances(each, types) for each in streams)
+
+
+def _instances(streams: list[Mapping[str, Any]], types: list[str]) -> int:
+    found = [sum(_matches(str(one.get("selected_type") or ""), each) for each in types) for one in streams]
+    if not found or not all(found):
+        return 0
+    by_entity = all(one.get("groupby") in {None, "", "EntityID"} and not one.get("scoped") for one in streams)
+    return found[0] if by_entity and len(found) == 1 else 1
+
+
+def _matches(pattern: str, of: str) -> bool:
+    try:
+        return bool(pattern) and re.search(pattern, of) is not None
+    except re.error:
+        return pattern == of
+
+
 def topologies(database: Mapping[str, Any]) -> frozenset[str]:
     """The names of the topologies whose tasks are asked for."""
     return frozenset(_published(database))
@@ -22,23 +54,39 @@ def topologies(database: Mapping[str, Any]) -> frozenset[str]:
 
 def _published(database: Mapping[str, Any]) -> Iterator[str]:
     """The topology's name of everything that the designer publishes at its start."""
-    for intent in _each(database, "serviceintents").values():
+    for intent in _intents(database):
         yield str(intent.get("topology") or "")
+
+
+def _intents(database: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield from _each(database, "serviceintents").values()
     for name, function in _each(database, "fogfunctions").items():
         if function.get("status", "enabled") == "enabled":
-            yield str((function.get("intent") or {}).get("topology") or name)
+            intent = function.get("intent")
+            yield {"topology": name, **(intent if isinstance(intent, Mapping) else {})}
+
+
+def _is_exclusive(intent: Mapping[str, Any]) -> bool:
+    priority = intent.get("priority")
+    return isinstance(priority, Mapping) and bool(priority.get("exclusive"))
 
 
 def _of_topology(database: Mapping[str, Any], name: str) -> int:
-    function = _each(database, "fogfunctions").get(name)
-    topology = _each(database, "topologies").get(name) or (function or {}).get("topology")
+    found = _tasks(database, name)
+    if found is None:
+        return int(name in _each(database, "fogfunctions"))  # stored in a form that is not FogFlow's own
+    return sum(len(task.get("input_streams") or []) for task in found)
+
+
+def _tasks(database: Mapping[str, Any], name: str) -> list[Mapping[str, Any]] | None:
+    """The tasks of a topology, none when the master cannot read it; None when there is no such topology."""
+    function = _each(database, "fogfunctions").get(name) or {}
+    topology = _each(database, "topologies").get(name) or function.get("topology")
     if not isinstance(topology, Mapping):
-        return int(function is not None)  # stored in a form that is not FogFlow's own
+        return None
     operators = {str(one.get("name")): one for one in _each(database, "operators").values()}
-    tasks = [one for one in topology.get("tasks") or [] if isinstance(one, Mapping)]
-    if any(_unreadable(operators.get(str(task.get("operator")), {})) for task in tasks):
-        return 0
-    return sum(len(task.get("input_streams") or []) for task in tasks)
+    found = [one for one in topology.get("tasks") or [] if isinstance(one, Mapping)]
+    return [] if any(_unreadable(operators.get(str(task.get("operator")), {})) for task in found) else found
 
 
 def _unreadable(operator: Mapping[str, Any]) -> bool:

@@ -81,7 +81,7 @@ class Keeper:
             say(f"{action.kind} {action.target or action.component}: {action.why}")
             if failed := carry_out(action, self.members, self.kube, self.memory):
                 say(f"failed: {failed}")
-            elif action.kind == "restore" or not self.memory.mend:
+            elif action.kind == "restore" or (action.kind != "tell" and not self.memory.mend):
                 done = {"what": action.key, "why": action.why, "when": stamp()}
                 self.memory.mends = [*self.memory.mends, done][-REMEMBERED:]
         self.store()

@@ -19,6 +19,8 @@ from http_json import Refused, Server
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _NAME, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 _INDEX = "apps.kubernetes.io/pod-index"
+_TASK, _DESIRED = "fogflow-k8s.io/task", "fogflow-k8s.io/desired"
+"""Annotations of a worker that keeps its tasks: the task as the master sent it, and whether it is to be there."""
 _LARGEST = 1_000_000
 """Bytes of a Secret's data, below Kubernetes' limit of 1 MiB."""
 _NOT_FOUND, _CONFLICT = 404, 409
@@ -74,13 +76,24 @@ class Kube:
             body["preconditions"] = {"uid": uid}
         self._delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", body)
 
-    def tasks(self) -> tuple[str, ...]:
-        """The names of the task Deployments. Raises http_json.ERRORS."""
+    def tasks(self) -> dict[str, str]:
+        """The names of the task Deployments, each with the topology of its task where its worker noted it. Raises http_json.ERRORS."""
         items = self._call("GET", f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments?resourceVersion=0")[
             "items"
         ]
-        names = (item["metadata"] for item in items if not item["metadata"].get("deletionTimestamp"))
-        return tuple(sorted(each["name"] for each in names if each["name"].startswith(TASK_PREFIX)))
+        found = (item["metadata"] for item in items if not item["metadata"].get("deletionTimestamp"))
+        return {each["name"]: _topology(each) for each in found if each["name"].startswith(TASK_PREFIX)}
+
+    def ask_to_remove(self, name: str) -> None:
+        """Note at a task's Deployment that it is to go: its worker, who keeps it, removes it with all that belongs to it. Raises http_json.ERRORS."""
+        path = f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments/{name}"
+        try:
+            self._call(
+                "PATCH", path, {"metadata": {"annotations": {_DESIRED: "removed"}}}, "application/merge-patch+json"
+            )
+        except Refused as error:
+            if error.status != _NOT_FOUND:
+                raise
 
     def delete_task(self, name: str, *, more: bool = False) -> None:
         """Delete a task's Deployment and Service; `more`: its ConfigMap, too. Raises http_json.ERRORS."""
@@ -147,6 +160,13 @@ def _member(labels: Mapping[str, str]) -> str:
     """The component; of several, with its number, but the first."""
     name, index = labels.get(_NAME, ""), labels.get(_INDEX, "0")
     return name if index == "0" else f"{name}-{index}"
+
+
+def _topology(metadata: Mapping[str, Any]) -> str:
+    try:
+        return str(json.loads((metadata.get("annotations") or {}).get(_TASK) or "{}").get("TopologyName") or "")
+    except (ValueError, AttributeError):
+        return ""
 
 
 def _pod(pod: Mapping[str, Any]) -> Pod:

@@ -15,7 +15,8 @@ from http_json import ERRORS, Refused, Server
 from kube import Kube
 
 _HEALTH = {DISCOVERY: "/ngsi9/status", BROKER: "/version", MASTER: "/status", DESIGNER: "/config.js", NGINX: "/healthz"}
-_METRICS = "/metrics/detailed?family=queue_consumer_count"
+_METRICS = "/metrics/detailed?family=queue_consumer_count&family=connection_coarse_metrics"
+_PER_CONNECTION = "\nrabbitmq_detailed_connection_incoming_bytes_total{"
 
 
 @dataclass
@@ -57,10 +58,10 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     servers = members.servers
     before = kube.pods()
     answers = _answers(servers)
-    counts = None
+    counts = connections = None
     if RABBITMQ in servers:
-        answers[RABBITMQ], counts = _consumers(members)
-    beats, workload = _workers(members) if answers[MASTER] else (None, 0)
+        answers[RABBITMQ], counts, connections = _consumers(members)
+    beats, workload, room = _workers(members) if answers[MASTER] else (None, 0, None)
     discovery = brokers = expected = database = None
     try:
         if answers[DISCOVERY]:
@@ -75,13 +76,13 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
             expected = subscriptions(database) if database else ngsi.read_functions(servers[DESIGNER])
     except ERRORS:
         pass  # the next look will tell
-    pods = kube.pods()
+    pods, tasks = kube.pods(), kube.tasks()
     if pods.get(DISCOVERY) != before.get(DISCOVERY):
         discovery = None  # of which process it is cannot be told
     held = {name: one if pods.get(name) == before.get(name) else None for name, one in held.items()}
     return Seen(
-        pods=pods, tasks=kube.tasks(), answers=answers, consumers=counts, checks_consumers=RABBITMQ in servers,
-        worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload,
+        pods=pods, tasks=tuple(sorted(tasks)), topologies={name: of for name, of in tasks.items() if of}, answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
+        worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload, room=room,
         keeps_tasks=members.keeps_tasks,
         brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more=held,
         expected=expected, designer=database,
@@ -102,28 +103,30 @@ def _held(broker: Server) -> dict[str, Any] | None:
         return None  # the next look will tell
 
 
-def _consumers(members: Members) -> tuple[bool, dict[str, int] | None]:
-    """Whether RabbitMQ answers at all, and the consumers that it counts."""
+def _consumers(members: Members) -> tuple[bool, dict[str, int] | None, int | None]:
+    """Whether RabbitMQ answers at all, and the consumers and connections that it counts."""
     try:
         text = str(members.servers[RABBITMQ].call("GET", _METRICS) or "")
     except Refused:
-        return True, None
+        return True, None, None
     except ERRORS:
-        return False, None
+        return False, None, None
     by_queue = consumers(text)
-    return True, {name: by_queue.get(queue, 0) for name, queue in members.queues.items()}
+    return True, {name: by_queue.get(queue, 0) for name, queue in members.queues.items()}, text.count(_PER_CONNECTION)
 
 
-def _workers(members: Members) -> tuple[dict[str, str] | None, int]:
-    """What changes with each heartbeat of each worker (empty when it is not listed), and the tasks of all."""
+def _workers(members: Members) -> tuple[dict[str, str] | None, int, int | None]:
+    """What changes with each heartbeat of each worker (empty when it is not listed), the tasks of all, and room for how many more."""
     try:
         listed = members.servers[MASTER].call("GET", "/workers") or {}
     except ERRORS:
-        return None, 0
+        return None, 0, None
     profiles: dict[str, Mapping[str, Any]] = {name: listed.get(id_) or {} for name, id_ in members.ids.items()}
-    return {name: _beat(one) for name, one in profiles.items()}, sum(
-        int(p.get("workload") or 0) for p in profiles.values()
+    loads = [(int(one.get("capacity") or 0), int(one.get("workload") or 0)) for one in profiles.values() if one]
+    room = (
+        sum(max(0, capacity - load) for capacity, load in loads) if loads and all(each[0] for each in loads) else None
     )
+    return {name: _beat(one) for name, one in profiles.items()}, sum(load for _, load in loads), room
 
 
 def _beat(profile: Mapping[str, Any]) -> str:

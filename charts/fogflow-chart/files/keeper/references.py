@@ -80,13 +80,13 @@ def _clean(seen: Seen, memory: Memory, shard: str, page: set[tuple[str, ...]], n
 
 
 def _replaced(seen: Seen, memory: Memory) -> list[Action]:
-    """Of a master's earlier plans, at discovery: it is told of them for nothing, and discovery tries each for ever."""
+    """Of a master's earlier plans and of a broker's earlier process, at discovery: they are told for nothing, and pile up."""
     if seen.discovery is None or memory.mend:
         return []
     memory.replaced &= memory.snapshot[DISCOVERY].keys()
     still = tuple(sorted(key.removeprefix("s:") for key in memory.replaced & seen.discovery.keys()))
     return (
-        [Action("unsubscribe", DISCOVERY, f"{len(still)} are of the master's earlier plans", names=still)]
+        [Action("unsubscribe", DISCOVERY, f"{len(still)} are of a master or a broker of before", names=still)]
         if still
         else []
     )

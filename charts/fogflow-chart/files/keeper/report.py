@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, WORKER, Memory, Seen
+from demand import too_full
+from leaks import leak
 from restore import unrestored
 from signs import bus_up, complete, consumes
 
@@ -49,6 +51,7 @@ def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> 
 def _reservations(seen: Seen, memory: Memory) -> list[str]:
     """What a cell that works should be known for."""
     said = [] if seen.checks_consumers else ["consumers are not checked: RabbitMQ shows no metrics"]
+    said += [sentence for sentence in (too_full(memory), leak(seen)) if sentence]
     for address, broker in sorted(memory.unreachable.items())[:_NAMED]:
         said.append(f"{broker} has not reached the subscriber {address} for minutes, and its retries delay all others")
     left = {name: sorted(unrestored(memory, name)) for name in (DISCOVERY, *seen.shards)}

@@ -9,7 +9,7 @@ from typing import Any
 import ngsi
 from cell import DESIGNER, DISCOVERY, Action, Look, Memory, Seen
 from references import dead
-from signs import complete, lasted
+from signs import complete, lasted, subscribed_by
 
 EXIT_S = 4.0
 """Those that keep state end well within this, or are wedged and silent."""
@@ -43,6 +43,10 @@ def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
         keep = _without(memory.snapshot[name], ended)
         if memory.known.get(name) == pod.identity:
             memory.snapshot[name], memory.gone[name] = learned(keep, held, memory.gone[name], now)
+            if name != DISCOVERY and last.marks & ngsi.marks(
+                held
+            ):  # else it may be a new process that is not told of yet
+                memory.made[name] = subscribed_by(seen, name)
             memory.looks[name] = look(held)
             actions += _try_again(seen, memory, name, now)
         elif name == DISCOVERY or complete(seen, memory, DISCOVERY):  # the broker registers what it gets back there
@@ -95,6 +99,7 @@ def _put_back(
     memory.known[name], memory.gone[name] = identity, dict.fromkeys(missing, NEVER)
     memory.tried.pop(f"restore {name}", None)
     memory.since.pop(f"again {name}", None)
+    memory.replaced |= memory.made.pop(name, frozenset())  # a new process subscribes anew
     return []
 
 

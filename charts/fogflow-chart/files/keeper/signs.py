@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from cell import KEPT, RABBITMQ, Memory, Pod, Seen
+from cell import KEPT, MASTER, RABBITMQ, Memory, Pod, Seen
 
 
 def bus_up(seen: Seen) -> bool:
@@ -43,9 +43,14 @@ def complete(seen: Seen, memory: Memory, name: str) -> bool:
 
 
 def of_master(seen: Seen) -> frozenset[str]:
-    """The master's subscriptions at discovery: by their reference, which ends in its agent's port or path."""
+    """The master's subscriptions at discovery."""
+    return subscribed_by(seen, MASTER)
+
+
+def subscribed_by(seen: Seen, name: str) -> frozenset[str]:
+    """The subscriptions at discovery of a master or a broker: by their reference, which begins with its Service's name."""
     held = seen.discovery or {}
-    return frozenset(key for key, one in held.items() if key.startswith("s:") and "//master." in json.dumps(one))
+    return frozenset(key for key, one in held.items() if key.startswith("s:") and f"//{name}." in json.dumps(one))
 
 
 def lasted(memory: Memory, key: str, condition: object, now: float) -> float:

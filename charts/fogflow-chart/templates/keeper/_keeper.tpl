@@ -60,7 +60,7 @@
 {{- define "fogflow.keeper.keptTaskRules" -}}
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [list]
+  verbs: [list, patch]
 {{- end }}
 
 {{- define "fogflow.leave.keptTaskRules" -}}

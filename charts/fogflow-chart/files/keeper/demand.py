@@ -1,0 +1,78 @@
+"""Tasks that should run and do not, as all workers were full, and tasks that run and that nobody asks for any more. Pure.
+
+The master gives a task to a worker that has room. When none has, it drops the task for good and says nothing, and a place that
+becomes free changes nothing: only a replay brings the task. And a function that is deleted while the master is away leaves its
+tasks to a worker that keeps them, which nobody ever tells to remove them.
+"""
+
+from __future__ import annotations
+
+from cell import DESIGNER, WORKER, Action, Memory, Seen
+from expected import tasks, topologies
+from signs import complete, lasted
+
+FULL_S = 15.0
+"""Workers tell every 10 s how many tasks they have: a burst of devices is not what remains after so long."""
+REST_S = 120.0
+"""Between a mend and a replay because there is room again."""
+UNASKED_S = 30.0
+"""For whoever has deleted a function to see its tasks go by themselves."""
+
+
+def without_task(seen: Seen) -> int:
+    """How many tasks too few run, as far as that can be counted."""
+    if seen.designer is None or seen.discovery is None or seen.tasks is None:
+        return 0
+    return max(0, tasks(seen.designer, seen.discovery) - len(seen.tasks))
+
+
+def room_again(seen: Seen, memory: Memory, now: float) -> bool:
+    """Whether a worker has had room for some time for what was dropped because all were full."""
+    missing = without_task(seen)
+    if lasted(memory, "full", missing and seen.room == 0, now) >= FULL_S:
+        memory.dropped = missing
+    if not missing:
+        memory.dropped = 0
+    waits = memory.dropped and seen.room and now - memory.mended_at > REST_S
+    return lasted(memory, "room", waits, now) >= FULL_S
+
+
+def demand(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    """Say once that devices are without a task; have tasks removed that nobody asks for."""
+    return [*_say(memory), *_remove(seen, memory, now)]
+
+
+def too_full(memory: Memory) -> str:
+    """The sentence about devices without a task; empty when there is none."""
+    if not memory.dropped:
+        return ""
+    return (
+        f"{memory.dropped} tasks were dropped by the master, as all workers were full: raise config.worker.capacity or add workers; "
+        "the keeper has them planned again when there is room"
+    )
+
+
+def _say(memory: Memory) -> list[Action]:
+    new, memory.told_full = bool(memory.dropped) and not memory.told_full, bool(memory.dropped)
+    return [Action("tell", WORKER, too_full(memory))] if new else []
+
+
+def _remove(seen: Seen, memory: Memory, now: float) -> list[Action]:
+    """Only what was asked for before, by a database that is known to be whole: an empty one may have been lost."""
+    if seen.designer is None or not complete(seen, memory, DESIGNER):
+        return []
+    asked = topologies(seen.designer)
+    before = memory.asked | topologies(memory.snapshot[DESIGNER])
+    memory.asked = asked | (before & frozenset(seen.topologies.values()))
+    unasked = {name for name, topology in seen.topologies.items() if topology in memory.asked - asked}
+    if lasted(memory, "unasked", unasked and not memory.mend, now) < UNASKED_S:
+        return []
+    memory.since.pop("unasked")
+    return [
+        Action(
+            "remove",
+            WORKER,
+            f"no function or intent asks for {len(unasked)} tasks any more",
+            names=tuple(sorted(unasked)),
+        )
+    ]
