@@ -100,7 +100,7 @@ def test_what_it_makes_is_owned_by_something_that_goes_with_the_engine_and_the_r
     assert name not in of_kind(upstreams, "ConfigMap")
 
 
-def test_the_keeper_knows_that_tasks_are_kept_and_may_not_remove_any(render):
+def test_the_keeper_knows_that_tasks_are_kept_and_may_only_ask_for_their_end(render):
     upstreams, ours = render(), render("--set", OURS)
     of = {"upstream": upstreams, "ours": ours}
     arguments = {
@@ -112,7 +112,7 @@ def test_the_keeper_knows_that_tasks_are_kept_and_may_not_remove_any(render):
         "--worker-queues=fogflow-k8s.Worker.001",
     }
     rules = of_kind(ours, "Role")["fogflow-keeper"]["rules"]
-    assert rules == [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list"]}]
+    assert rules == [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list", "patch"]}]
     leave = of_kind(ours, "Job")["fogflow-leave"]["spec"]["template"]["spec"]["containers"][0]["args"]
     assert "--worker-keeps-tasks" in leave
     removed = {

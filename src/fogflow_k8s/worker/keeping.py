@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from fogflow_k8s.model.task_objects import Site, config_map, deployment, service
-from fogflow_k8s.model.tasks import TASK, Record, became, notes, read, selector
+from fogflow_k8s.model.tasks import DESIRED, ORDER, TASK, Record, became, notes, read, selector
 from fogflow_k8s.worker.judge import failed
 from fogflow_k8s.worker.kube import Refused
 from fogflow_k8s.worker.observed import Observed
@@ -74,9 +74,22 @@ class Keeping:
         """Have the cluster keep what became of it, and nothing of what is wanted. Raises kube.ERRORS."""
         await self._note(record, became(record))
 
+    def is_to_go(self, record: Record) -> bool:
+        """Whether somebody else has noted at its Deployment that it is not wanted any more: the keeper, or a person.
+
+        What we noted ourselves was of a task of this id that came before, with another order.
+        """
+        seen = self._observed.get("deployments", record.name) or {"metadata": {}}
+        said = seen["metadata"].get("annotations") or {}
+        return said.get(DESIRED) == "removed" and said.get(ORDER) == str(record.order)
+
     async def mark_removed(self, record: Record) -> None:
-        """Have the cluster keep that it is to go. Raises kube.ERRORS."""
-        await self._note(record, notes(record))
+        """Have the cluster keep that it is to go, unless somebody has deleted it already. Raises kube.ERRORS."""
+        try:
+            await self._note(record, notes(record))
+        except Refused as error:
+            if error.status != 404:
+                raise
 
     async def _note(self, record: Record, said: dict[str, str]) -> None:
         kind = "configmaps" if record.name in self._refused else "deployments"
@@ -113,6 +126,8 @@ class Keeping:
             here.get(DIGEST) != said[DIGEST] or (seen.get("spec") or {}).get("replicas") != wanted["spec"]["replicas"]
         )
         if spec or any(here.get(key) != said[key] for key in said.keys() - became(record).keys()):
+            # what is as it should be is not said again: somebody may just have noted there that the task is to go
+            wanted["metadata"]["annotations"] = {key: text for key, text in said.items() if here.get(key) != text}
             made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=spec))
             self._observed.put("deployments", made)
 

@@ -7,7 +7,8 @@ what was not acknowledged. So whatever overtakes an ADD_TASK is remembered for a
 - ADD_INPUT and REMOVE_INPUT of a task that is not known are parked, and count when it comes.
 
 What the bus delivers again comes to the same as the first time: a REMOVE_TASK of a task that was just removed leaves no
-tombstone for the next ADD_TASK, and an ADD_TASK that fell to one falls once more.
+tombstone for the next ADD_TASK, and an ADD_TASK that fell to one falls once more. And what the master says twice makes a
+tombstone last no longer: the second may be of a task that follows, but more likely that task is still to come, and to stay.
 
 A repeated ADD_TASK changes nothing: inputs are added to those that are there, and what it leaves empty stays.
 """
@@ -26,7 +27,11 @@ Note = Literal["new", "changed", "same", "removed", "overtaken", "parked", "igno
 
 TOMBSTONE_S = 10.0
 """How long an ADD_TASK may come after its REMOVE_TASK. Longer, and a task that is wanted again would fall to it."""
+AGAIN_S = 1.0
+"""The same for a REMOVE_TASK of what was removed before: the master says that twice, by the entity and by the intent."""
 PARKED_S = 60.0
+REMEMBERED_S = 3600.0
+"""How long after its removal a task counts as removed before: a device may have left long before its function goes."""
 RUN = Status("running")
 PAUSED = Status("paused", "an exclusive task has the worker")
 NO_IMAGE = Status("failed", "no image of the operator is for this worker's machine")
@@ -50,7 +55,7 @@ class Ledger:
     worker: str
     records: dict[str, Record] = field(default_factory=dict)
     _tombstones: dict[str, float] = field(default_factory=dict)
-    _removed: dict[str, float] = field(default_factory=dict)
+    _removed: dict[str, float] = field(default_factory=dict)  # since when; the others: until when
     _fallen: dict[str, float] = field(default_factory=dict)
     _parked: dict[str, list[tuple[float, AddInput | RemoveInput]]] = field(default_factory=dict)
     _exclusive: set[str] = field(default_factory=set)
@@ -99,17 +104,20 @@ class Ledger:
         if task == old.task and not old.removed:
             return Outcome("same", old)
         status = STARTING if old.removed else old.status
-        return Outcome("changed", replace(old, task=task, removed=False, status=status), message.code)
+        came = order if old.removed else old.order  # one that is made anew is not the one that somebody noted is to go
+        return Outcome("changed", replace(old, task=task, order=came, removed=False, status=status), message.code)
 
     def _remove(self, message: RemoveTask, now_s: float, *, again: bool) -> Outcome:
         old = self.records.get(message.id)
         self._parked.pop(message.id, None)
         if old is not None and not old.removed:
-            self._removed[message.id] = now_s + PARKED_S
+            self._removed[message.id] = now_s
             return Outcome("removed", replace(old, removed=True))
-        if again and message.id in self._removed:
+        since_s = self._removed.get(message.id)
+        if again and since_s is not None and now_s - since_s < PARKED_S:
             return Outcome("ignored")
-        self._tombstones[message.id] = now_s + TOMBSTONE_S
+        if self._tombstones.get(message.id, now_s) <= now_s:
+            self._tombstones[message.id] = now_s + (TOMBSTONE_S if since_s is None else AGAIN_S)
         return Outcome("parked")
 
     def _input(self, message: AddInput | RemoveInput, now_s: float) -> Outcome:
@@ -127,7 +135,7 @@ class Ledger:
             return
         self._forgot_s = now_s
         self._tombstones = {k: end for k, end in self._tombstones.items() if end > now_s}
-        self._removed = {k: end for k, end in self._removed.items() if end > now_s}
+        self._removed = {k: since for k, since in self._removed.items() if now_s - since < REMEMBERED_S}
         self._fallen = {k: end for k, end in self._fallen.items() if end > now_s}
         for task_id in [k for k, late in self._parked.items() if late[-1][0] <= now_s]:
             del self._parked[task_id]

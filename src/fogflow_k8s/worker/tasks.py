@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -24,8 +23,9 @@ from fogflow_k8s.worker.ledger import RUN, Ledger, claim, plan
 from fogflow_k8s.worker.line import Line
 from fogflow_k8s.worker.logs import say, warn
 from fogflow_k8s.worker.observed import Observed
-from fogflow_k8s.worker.protocol import Garbage, Message, task_info, task_update
+from fogflow_k8s.worker.protocol import Garbage, Message, RemoveTask, task_info, task_update
 from fogflow_k8s.worker.subscriptions import Incomplete, Subscriptions
+from fogflow_k8s.worker.turns import Turns
 
 Obj = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ class Tasks:
         self.ledger = Ledger(site.worker)
         self.line = Line(self.look, LOOKERS)
         self.writing, self._write_s = Line(self._write, WRITERS), write_s
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # with how many hold or want it
+        self._turns = Turns()
         self._ids: dict[str, str] = {}  # by hash
         self._plan: dict[str, Status] = {}
         self._since: dict[str, float] = {}  # when an ADD_TASK came that is not served yet
@@ -75,7 +75,9 @@ class Tasks:
 
         Raises Garbage for what no object could carry; the task stays as it was.
         """
-        async with self._alone(message.id):
+        async with self._turns.of(message.id):
+            if self._heed(message.id):
+                self.line.add(message.id)
             self._order = max(time.time_ns(), self._order + 1)
             outcome = self.ledger.outcome(message, time.monotonic(), self._order, again=again)
             metrics.MESSAGES.labels(type(message).__name__, outcome.note).inc()
@@ -99,7 +101,8 @@ class Tasks:
 
     async def look(self, task_id: str) -> None:
         """Do what is next for a task. Raises what is to be tried again."""
-        async with self._alone(task_id):
+        async with self._turns.of(task_id):
+            self._heed(task_id)
             record = self.ledger.records.get(task_id)
             if record is None:
                 return
@@ -129,7 +132,7 @@ class Tasks:
         """Compare the broker's subscriptions with ours; what it lost is made anew. Raises BrokerAway."""
         listed = await self._subscriptions.listed()
         for task_id in list(self.ledger.records):
-            if task_id not in self._locks:  # one that is being changed is compared in the next round
+            if task_id not in self._turns:  # one that is being changed is compared in the next round
                 await self._verify(task_id, listed)
 
     @property
@@ -157,6 +160,16 @@ class Tasks:
             if not self.ledger.records:
                 return
             await asyncio.sleep(0.2)
+
+    def _heed(self, task_id: str) -> bool:
+        """Whether somebody else has noted in the cluster that it is to go: that comes to the same as a REMOVE_TASK."""
+        record = self.ledger.records.get(task_id)
+        if record is None or record.removed or not self._keeping.is_to_go(record):
+            return False
+        if removed := self.ledger.outcome(RemoveTask(task_id), time.monotonic(), record.order).record:
+            self._store(removed)  # the cluster keeps it already
+            say("removed", task=task_id, why="its Deployment says so")
+        return True
 
     async def _persist(self, record: Record, code: str) -> None:
         wait_s = 0.2
@@ -237,7 +250,7 @@ class Tasks:
         say("gone", task=record.id)
 
     async def _verify(self, task_id: str, listed: Listed) -> None:
-        async with self._alone(task_id):
+        async with self._turns.of(task_id):
             record = self.ledger.records.get(task_id)  # as it is now: ends of others' subscriptions were waited for
             if record is None or record.removed:
                 return
@@ -285,16 +298,3 @@ class Tasks:
     def _tell(self, kind: str, payload: Obj) -> None:
         if self.bus:
             self.bus.report(kind, payload)
-
-    @asynccontextmanager
-    async def _alone(self, task_id: str) -> AsyncIterator[None]:
-        """One at a time for each task, in the order of asking; the lock goes with its last user."""
-        lock, users = self._locks.get(task_id, (asyncio.Lock(), 0))
-        self._locks[task_id] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks.pop(task_id)
-            if users > 1:
-                self._locks[task_id] = lock, users - 1

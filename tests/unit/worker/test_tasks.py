@@ -25,7 +25,7 @@ def message(kind, payload):
 
 
 def played(*messages, world=None):
-    """The world after these messages and all that follows from them."""
+    """The world after these messages, or what others do to it, and all that follows from them."""
 
     async def play():
         it = world or World()
@@ -33,13 +33,19 @@ def played(*messages, world=None):
         try:
             await it.settled()
             for each in messages:
-                await it.tasks.hear(message(*each))
+                await (each(it) if callable(each) else it.tasks.hear(message(*each)))
                 await it.settled()
         finally:
             await it.stop()
         return it
 
     return asyncio.run(play())
+
+
+async def asked_to_go(world):
+    """What the keeper does about a task that nobody asks for, and what a person may do; the watch shows it."""
+    note = {"metadata": {"annotations": {DESIRED: "removed"}}}
+    world.observed.put("deployments", await world.cluster.patch("deployments", only(world)["metadata"]["name"], note))
 
 
 def only(world, kind="deployments"):
@@ -167,6 +173,33 @@ def test_a_removal_that_was_kept_is_done_by_the_next_process():
     played(world=world)
     assert world.cluster.objects["deployments"] == {}
     assert world.broker.held == {}
+
+
+def test_a_task_whose_deployment_says_that_it_is_to_go_is_removed_with_all_that_belongs_to_it():
+    world = played(("ADD_TASK", task()), asked_to_go)
+    assert (world.cluster.objects["deployments"], world.cluster.objects["services"], world.broker.held) == ({}, {}, {})
+    assert world.bus.of("Task.t.n.1")[-1] == "removed"
+    assert world.tasks.workload == 0
+    played(world=world)
+    assert world.tasks.workload == 0
+
+
+def test_one_that_is_asked_for_again_is_made_again():
+    world = played(("ADD_TASK", task()), asked_to_go, ("ADD_TASK", task()))
+    assert world.running() == {"Task.t.n.1": ["Device.1"]}
+
+
+def test_a_removal_that_is_said_twice_takes_no_later_task(monkeypatch):
+    """The master says it by the entity and by the intent; an ADD_TASK of some seconds later is a new one."""
+    clock = [100.0]
+    monkeypatch.setattr("fogflow_k8s.worker.tasks.time.monotonic", lambda: clock[0])
+    removed = ("REMOVE_TASK", {"ID": "Task.t.n.1"})
+
+    async def later(_):
+        clock[0] += 2.0
+
+    world = played(("ADD_TASK", task()), removed, removed, later, ("ADD_TASK", task()))
+    assert world.running() == {"Task.t.n.1": ["Device.1"]}
 
 
 def test_what_overtakes_an_add_task_counts():

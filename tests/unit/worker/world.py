@@ -63,6 +63,14 @@ class Cluster:
         if gone and kind in self.observed._objects:
             self.observed._remove(kind, gone)
 
+    def annotate(self, name, notes, *, seen=True):
+        """As somebody else does it. The watch tells of it soon, if it is to be `seen`."""
+        obj = copy.deepcopy(self.objects["deployments"][name])
+        obj["metadata"]["annotations"].update(notes)
+        written = self._put("deployments", obj)
+        if seen:
+            asyncio.get_running_loop().call_soon(self.observed.put, "deployments", written)
+
     def _meet(self, verb, kind):
         self.calls.append((verb, kind))
         fault = next(self.faults, None)
@@ -190,7 +198,7 @@ class World:
         quiet = 0
         while quiet < 5:
             await asyncio.sleep(0)
-            busy = line.unfinished or (written and writing.unfinished) or self.tasks._locks
+            busy = line.unfinished or (written and writing.unfinished) or self.tasks._turns
             quiet = 0 if busy else quiet + 1
             if line._failures or writing._failures:
                 await asyncio.sleep(0.001)
