@@ -28,7 +28,7 @@ def played(play, world=None):
             if world is None:
                 await hear(it, "ADD_TASK", task())
                 await it.settled()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await play(it)
                 await it.settled()
         finally:
@@ -104,7 +104,7 @@ def test_a_removal_that_fails_halfway_is_gone_on_with_by_the_next_process():
 
     async def cut_short():
         await world.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await play(world)
         await world.stop()
 

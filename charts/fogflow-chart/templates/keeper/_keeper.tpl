@@ -60,7 +60,12 @@
 {{- define "fogflow.keeper.keptTaskRules" -}}
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [list, patch]
+  verbs: [list]
+{{- if ne (include "fogflow.isEdge" .) "true" }}
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [patch]
+{{- end }}
 {{- end }}
 
 {{- define "fogflow.leave.keptTaskRules" -}}
