@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ from fogflow_k8s.actions import lock, preflight, rotation, status, track
 from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model import ailments, manifests
+from fogflow_k8s.model import ailments, cell, manifests
 from fogflow_k8s.model.ailments import Finding
 from fogflow_k8s.model.catalogue import cause
 from fogflow_k8s.model.release import repair
@@ -96,6 +96,8 @@ def _stuck(op: Operation, installed: status.Installed | None) -> Iterator[Findin
 def _rollout(op: Operation, installed: status.Installed) -> Iterator[Finding]:
     seen = track.glance(op, installed.expected)
     yield from (ailments.of_cause(c, seen.cell) for c in seen.causes if c.kind != "dependent")
+    for stray in cell.astray(seen.cell, op.namespace):
+        yield Finding(replace(stray, evidence=tuple(map(op.mask, stray.evidence))))
     if found := ailments.silent(seen.cell, seen.seen.pods, op.today(), op.namespace):
         yield found
     if not any(manifests.component_of(o) == "keeper" for o in installed.expected):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,10 @@ class Cell:
     age_s: float | None = None
     members: tuple[Member, ...] = ()
     mends: tuple[Mapping[str, Any], ...] = ()
+    dead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a fresh report: by broker, addresses of tasks that do not exist, of which it keeps subscriptions though the keeper tries to end them."""
+    unreachable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a fresh report: by broker, subscribers that it has not reached for minutes."""
     checked: bool = False
     """Whether the report is fresh, and younger than the pods."""
 
@@ -92,13 +96,14 @@ def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s
         )
         mends = tuple(told.get("mends") or ())
         age = (now - updated).total_seconds()
+        dead, away = (_addresses(told, name) for name in ("dead", "unreachable"))
     except (KeyError, TypeError, ValueError, AttributeError):
         return Cell(why="the keeper has not reported yet")
     if age > STALE_S:
         return Cell(state, f"the keeper's last report is {age:.0f} s old", age, members, mends)
     if updated < _youngest(pods) + timedelta(seconds=margin_s):
         return Cell(state, "the keeper has not looked at these pods yet", age, members, mends)
-    return Cell(state, why, age, members, mends, checked=True)
+    return Cell(state, why, age, members, mends, dead, away, checked=True)
 
 
 def causes(cell: Cell, namespace: str) -> list[Cause]:
@@ -120,6 +125,27 @@ def causes(cell: Cell, namespace: str) -> list[Cause]:
         if member.state not in {"ok", "unchecked", "disabled"}
         for component in (_component(member.name),)
     ]
+
+
+def astray(cell: Cell | None, namespace: str) -> list[Cause]:
+    """Subscriptions that make a broker wait in vain. FogFlow works all the same: `doctor` alone tells them."""
+    if cell is None:
+        return []
+    found = (
+        ("FK-6014", cell.dead, "{} keeps subscriptions of tasks that do not exist"),
+        ("FK-6015", cell.unreachable, "{} has not reached subscribers for minutes"),
+    )
+    return [
+        cause(id_, _component(broker), f"broker/{broker}", says.format(broker), evidence=addresses, namespace=namespace)
+        for id_, brokers, says in found
+        for broker, addresses in brokers.items()
+    ]
+
+
+def _addresses(told: Mapping[str, Any], name: str) -> dict[str, tuple[str, ...]]:
+    """By broker; keepers of before told none."""
+    brokers = (told.get("references") or {}).get(name) or {}
+    return {str(broker): tuple(map(str, addresses)) for broker, addresses in sorted(brokers.items())}
 
 
 def _component(member: str) -> str:

@@ -67,6 +67,8 @@ WHY: dict[str, str] = {
     "FK-6011": "The summary says why. The function stays, so that it can be looked at; `task stop` removes it.",
     "FK-6012": "The summary says what it waits for. Nothing is removed: it may still come up, and `task list` shows when.",
     "FK-6013": "The designer told the master, and the master tells the worker, which removes them. It cannot when it is away, and a master that was restarted since knows nothing of earlier tasks.",
+    "FK-6014": "A broker never gives a subscriber up, and what it cannot deliver it tries again from where its heartbeat is sent: each connection to a Service that is gone takes 30 s to fail, and after a few discovery forgets the broker. The keeper ends such subscriptions within seconds; these were still there half a minute later. Most likely the broker does not answer in time, because of them. A restart takes all of them at once.",
+    "FK-6015": "Something has been waiting for this subscriber for two minutes. The broker tries again for ever, from where its heartbeat is sent: one that refuses the connection costs little, one whose address swallows everything costs 30 s each time. Whether it comes back only its owner knows, so the keeper leaves its subscription alone.",
     "FK-6101": "A token is good for as long as `--ttl` said, by the cloud's clock. An edge that has joined needs it no more.",
     "FK-6102": "The token has a checksum over all of it: a character was changed, added or lost on the way. Nothing was asked of the cloud.",
     "FK-6103": "Tokens end in a checksum of 16 digits, and this one does not: chats and terminals cut long lines.",

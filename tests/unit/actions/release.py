@@ -118,9 +118,10 @@ class World:
         (thread,) = [each for each in threading.enumerate() if each.name == "lease"]
         renew(thread._target.__self__)
 
-    def keeper(self, state="working", **members):
+    def keeper(self, state="working", references=None, **members):
         """Let the keeper report that whenever time passes."""
-        report = {"state": state, "components": {k: {"state": v} for k, v in members.items()}}
+        components = {k: {"state": v} for k, v in members.items()}
+        report = {"state": state, "components": components, "references": references or {}}
         meta = {"name": cell.name_of(RELEASE), "namespace": HOME}
 
         def publish():

@@ -292,3 +292,15 @@ def test_a_server_that_does_not_answer_is_an_error(kept):
     with pytest.raises(ClusterError):
         examine(kept.op())
     assert kept.object("Lease", OWN)
+
+
+def test_subscriptions_that_lead_nowhere_are_found_with_their_addresses_and_left(kept):
+    away = {"cloud-broker": ["http://ann:secret@app.example:1"]}
+    kept.keeper(references={"dead": {"cloud-broker": ["http://fogflow-task-ab.t.svc:8080"]}, "unreachable": away})
+    kept.clock.sleep(1)
+    found, asked = fix(kept)
+    assert (ids(found), asked, found.exit_code) == (["FK-6014", "FK-6015"], [], 40)
+    dead, unreachable = (f.cause.evidence for f in found.findings)
+    assert dead == ("http://fogflow-task-ab.t.svc:8080",)
+    assert "app.example" in unreachable[0]
+    assert "secret" not in unreachable[0]

@@ -1,12 +1,25 @@
 """What the edge's keeper does about each loss, and what it leaves alone."""
 
+from argparse import Namespace
+from types import SimpleNamespace
+
+import edge
 import pytest
 from cell import Pod
-from edge_rules import BROKER, WORKER, EdgeMemory, EdgeSeen, decide, report
-from restore import RESTORE_TRIES, SHRUNK_S
+from edge_rules import BROKER, CALM_S, WORKER, EdgeMemory, EdgeSeen, decide, report
+from http_json import Server
+from ngsi import IDS
+from references import UNENDED_S, UNREACHABLE_S
+from restore import AGAIN_S, RESTORE_TRIES, SHRUNK_S
+from serve import LIVE, Shared
+
+from tests.unit.keeper.stub import stub
 
 ENTITY, SUBSCRIPTION = "e:Room1", "s:{}"
 HELD = {ENTITY: {"entityId": {"id": "Room1"}}, SUBSCRIPTION: {}}
+APP = {"s:app": {"reference": "http://app.example:1", IDS: ["id1"]}}
+"""By its id two looks are seen to be of the same process."""
+GONE = "http://fogflow-task-ab.tasks.svc:8080"
 
 
 def pods(broker="b/0", worker="w/0", *, started=True):
@@ -23,6 +36,11 @@ def seen(**other):
         "consumers": 1,
     }
     return EdgeSeen(**{**well, **other})
+
+
+def task(*sids, reference=GONE):
+    """A task's subscription, with the ids that it has at the broker."""
+    return {"s:task": {"reference": reference, "Subscriber": {"Correlator": "Task.f.t.1"}, IDS: list(sids)}}
 
 
 def over(memory, look, seconds, start=0.0):
@@ -68,13 +86,86 @@ def test_a_broker_that_restarted_gets_back_what_it_held():
     assert decide(seen(pods=pods(broker="b/1")), memory, 6) == []
 
 
-def test_what_could_not_be_put_back_is_tried_again_and_not_for_ever():
+def test_what_could_not_be_put_back_is_kept_and_told_and_tried_again_every_minute():
     memory = EdgeMemory()
     decide(seen(), memory, 0)
     empty = seen(pods=pods(broker="b/1"), held={})
-    assert [mend[:2] for mend in over(memory, empty, 60, 3)] == [("restore", [ENTITY, SUBSCRIPTION])] * RESTORE_TRIES
-    assert decide(seen(pods=pods(broker="b/2")), memory, 70) == [], "the next process has its own tries"
-    assert memory.tries == 0
+    all_of_it = ("restore", [ENTITY, SUBSCRIPTION])
+    assert [mend[:2] for mend in over(memory, empty, 60, 3)] == [all_of_it] * RESTORE_TRIES
+    assert [mend[:2] for mend in over(memory, empty, 2 * AGAIN_S + 5, 64)] == [all_of_it] * 2
+    told = report(empty, memory)
+    assert (told["snapshot"]["unrestored"], told["snapshot"]["entities"]) == (2, 1)
+    assert "edge-broker does not take back 2 of what it lost" in told["why"]
+    decide(seen(pods=pods(broker="b/1")), memory, 300)
+    assert report(seen(), memory)["snapshot"]["unrestored"] == 0
+
+
+def test_a_restore_that_gets_on_is_not_given_up():
+    memory = EdgeMemory()
+    many = {f"e:N{n}": {} for n in range(30)}
+    decide(seen(held=many), memory, 0)
+    held, now = {}, 0
+    while held != many and now < 1000:
+        now += 3
+        for mend in decide(seen(pods=pods(broker="b/1"), held=dict(held), registered=None), memory, now):
+            held.update({key: {} for key in mend[1][:2]})  # a bad link: so many in the time of one request
+    assert held == many
+
+
+def test_what_was_deleted_does_not_come_back_even_when_its_broker_is_lost_right_after():
+    memory = EdgeMemory()
+    decide(seen(held={**HELD, **APP}), memory, 0)
+    decide(seen(held=APP), memory, 3)
+    (mend,) = decide(seen(pods=pods(broker="b/1"), held={}), memory, 6)
+    assert mend[:2] == ("restore", ["s:app"])
+
+
+def test_subscriptions_of_tasks_that_are_gone_are_ended_and_not_restored():
+    memory, look = EdgeMemory(), seen(held={**HELD, **task("id7", "id8")}, tasks=())
+    assert decide(look, memory, 0) == [], "its Deployment may come"
+    assert [mend[:2] for mend in decide(look, memory, 3)] == [("unsubscribe", ["id7", "id8"])]
+    (mend,) = decide(seen(pods=pods(broker="b/1"), held={}, tasks=()), memory, 6)
+    assert mend[:2] == ("restore", [ENTITY, SUBSCRIPTION])
+
+
+def test_of_a_tasks_subscription_that_is_there_twice_the_second_is_ended():
+    memory, look = EdgeMemory(), seen(held={**HELD, **task("id7", "id8")}, tasks=("fogflow-task-ab",))
+    decide(look, memory, 0)
+    assert [mend[:2] for mend in decide(look, memory, 3)] == [("unsubscribe", ["id8"])]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "reference"),
+    [(None, GONE), (("fogflow-task-ab",), GONE), ((), "http://10.96.3.4:43210")],
+    ids=["tasks are not known", "the task is there", "a task that was never seen here, by its port alone"],
+)
+def test_subscriptions_that_may_be_alive_are_left(tasks, reference):
+    held = {**HELD, **task("id7", reference=reference)}
+    assert over(EdgeMemory(), seen(held=held, tasks=tasks), 60) == []
+
+
+def test_what_the_broker_does_not_end_is_asked_of_it_with_growing_pauses_and_told():
+    memory, look = EdgeMemory(), seen(held={**HELD, **task("id7")}, tasks=())
+    assert 3 <= len(over(memory, look, UNENDED_S)) <= 5
+    told = report(look, memory)
+    assert (told["state"], told["references"]["dead"]) == ("working", {BROKER: [GONE]})
+    assert f"keeps subscriptions of a task that is gone, {GONE}" in told["why"]
+
+
+def test_what_was_tried_in_vain_is_forgotten_when_all_has_been_well_for_some_time():
+    memory, look = EdgeMemory(), seen(held={**HELD, **task("id7")}, tasks=())
+    over(memory, look, 70)
+    assert over(memory, seen(tasks=()), CALM_S, 71) == []
+    assert len(over(memory, look, 3, 100)) == 1
+
+
+def test_a_subscriber_that_is_away_for_minutes_is_told_and_left():
+    away = {"s:app": {**APP["s:app"], "Subscriber": {"NotifyCache": [{}]}}}
+    memory, look = EdgeMemory(), seen(held={**HELD, **away}, tasks=())
+    assert over(memory, look, UNREACHABLE_S) == []
+    told = report(look, memory)
+    assert told["references"]["unreachable"] == {BROKER: ["http://app.example:1"]}
+    assert "edge-broker has not reached the subscriber http://app.example:1" in told["why"]
 
 
 def test_a_restart_that_the_kubelet_tells_of_late_loses_nothing():
@@ -92,7 +183,8 @@ def test_a_broker_on_its_way_out_does_not_answer_for_the_next_one():
     assert decide(seen(pods=both), memory, 3) == []
     (mend,) = decide(seen(pods=pods(broker="b2/0"), held={}), memory, 6)
     assert mend[0] == "restore"
-    stuck = EdgeMemory(snapshot=dict(HELD), known="b/0")
+    stuck = EdgeMemory()
+    decide(seen(), stuck, -10)
     assert {mend[0] for mend in over(stuck, seen(pods=both, held={}), 30)} == {"restore"}, (
         "one that never ends holds up nothing"
     )
@@ -129,3 +221,62 @@ def test_the_report_names_what_is_wrong(look, member, state):
     told = report(look, memory)
     assert (told["state"], told["components"][member]["state"]) == ("degraded", state)
     assert member in told["why"]
+
+
+# -- the program -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broker():
+    """It holds the subscription of a task."""
+    one = task()["s:task"]
+    del one[IDS]
+    answers = {
+        "GET /version": {}, "GET /ngsi10/entity": [], "GET /ngsi10/subscription": {"id7": one},
+        "GET /ngsi9/broker": {"Broker.002": {}}, "POST /ngsi9/discoverContextAvailability": {},
+        "POST /ngsi10/unsubscribeContext": {},
+    }  # fmt: skip
+    with stub(answers) as it:
+        yield it
+
+
+@pytest.fixture
+def program(broker, tmp_path):
+    made = []
+    yield lambda tasks: made.append(_program(broker, tmp_path, tasks)) or made[-1]
+    for each in made:
+        each.broker.close()
+        each.discovery.close()
+
+
+def _program(broker, tmp_path, tasks):
+    options = Namespace(site="002", engine="upstream", bus="127.0.0.1:1", user="u", password_file=tmp_path / "none")
+    kube = SimpleNamespace(pods=pods, tasks=tasks, write_report=lambda _: None)
+    shared = Shared(SimpleNamespace(urls={}), "")
+    return edge.Edge(options, kube, shared, Server(broker.url), Server(broker.url))
+
+
+def test_it_asks_for_the_tasks_and_ends_at_its_broker_what_leads_to_none(program, broker, monkeypatch):
+    now = iter(range(0, 1000, 10))
+    monkeypatch.setattr(edge, "time", SimpleNamespace(monotonic=lambda: next(now), time=lambda: 0.0))
+    it = program(dict)
+    it.turn()
+    it.turn()
+    ended = [body for key, body, _ in broker.asked if key == "POST /ngsi10/unsubscribeContext"]
+    assert ended == [{"subscriptionId": "id7"}]
+    assert it.memory.mends[-1]["why"] == "1 subscriptions of tasks that are gone"
+
+
+def test_without_a_right_to_list_tasks_none_is_gone(program):
+    def refused():
+        raise OSError
+
+    assert program(refused).look().tasks is None
+
+
+def test_its_proof_names_what_it_could_not_end(program):
+    it = program(dict)
+    it.options.cloud = "127.0.0.1:1"
+    it.shared.state = lambda: {"references": {"dead": {BROKER: [GONE]}}}
+    (step,) = [one for one in it.prove(it.shared)["steps"] if one["name"] == LIVE]
+    assert (step["ok"], step["why"]) == (False, f"{BROKER} keeps those of {GONE}")

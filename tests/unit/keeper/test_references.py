@@ -3,10 +3,12 @@
 import dataclasses
 
 import pytest
-from cell import BROKER, DISCOVERY, Memory, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, NGINX, Memory, Seen
 from ngsi import IDS
-from references import UNREACHABLE_S, clean, dead, task_of
-from report import _reservations
+from observe import Members
+from references import UNENDED_S, UNREACHABLE_S, clean, dead, task_of
+from report import _reservations, references, report
+from serve import LIVE, Shared, verify
 
 BUDGET_S = 5
 
@@ -116,3 +118,38 @@ def test_a_subscriber_that_is_away_for_minutes_is_told_and_left():
 
 def test_an_entity_is_never_dead():
     assert not dead(Seen(tasks=()), Memory(), "e:x", {"entityId": {"id": "x"}})
+
+
+def test_what_a_broker_keeps_though_it_was_told_to_end_it_is_named_until_it_is_gone():
+    memory, seen = Memory(), Seen(broker={"s:x": subscription(OURS)}, tasks=())
+    clean(seen, memory, 0.0)
+    clean(seen, memory, UNENDED_S - 1)
+    assert references(memory) == {"dead": {}, "unreachable": {}}
+    clean(seen, memory, UNENDED_S)
+    told = report(seen, memory, stored="", checked_age_s=0.0)
+    assert told["references"] == {"dead": {BROKER: [OURS]}, "unreachable": {}}
+    assert f"keeps subscriptions of a task that is gone, {OURS}" in _reservations(seen, memory)[0]
+    clean(dataclasses.replace(seen, broker={}), memory, UNENDED_S + 2)
+    assert references(memory)["dead"] == {}
+
+
+def test_one_that_is_there_twice_leads_to_a_task_that_exists():
+    memory = Memory()
+    seen = Seen(broker={"s:x": subscription(OURS, "id1", "id2")}, tasks=("fogflow-task-ab",))
+    for at in (0.0, UNENDED_S):
+        clean(seen, memory, at)
+    assert references(memory)["dead"] == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"state": "starting"}, ""),
+        ({"state": "working", "references": {"dead": {BROKER: [OURS, UPSTREAMS]}}}, f"{BROKER} keeps those of {OURS}, {UPSTREAMS}"),
+    ],
+)  # fmt: skip
+def test_a_proof_names_where_subscriptions_lead_to_no_task(told, why):
+    its = Shared(Members("001", dict.fromkeys((BROKER, DESIGNER, NGINX), "http://127.0.0.1:9")), "")
+    its.state = lambda: {"why": "", **told}
+    (step,) = [one for one in verify(its)["steps"] if one["name"] == LIVE]
+    assert (step["ok"], step["why"]) == (not why, why)

@@ -104,3 +104,32 @@ def test_each_member_that_is_not_well_is_named():
         "nginx": "FK-6007",
     }
     assert set(found) <= set(NAMES)
+
+
+REFERENCES = {"dead": {"cloud-broker-1": ["http://10.96.3.4:43210"]}, "unreachable": {"cloud-broker": ["http://app:1"]}}
+
+
+def referring(age=5.0, references=REFERENCES):
+    told = json.loads(report(age=age, cloud_broker="ok")["data"][cell.FILE])
+    return cell.read({"data": {cell.FILE: json.dumps({**told, "references": references})}}, [pod(60)], NOW)
+
+
+def test_subscriptions_that_lead_nowhere_are_no_cause_of_a_failed_rollout_and_named_all_the_same():
+    told = referring()
+    assert (told.works, cell.causes(told, "city")) == (True, [])
+    dead, away = cell.astray(told, "city")
+    assert (dead.id, dead.component, dead.object) == ("FK-6014", "cloud-broker", "broker/cloud-broker-1")
+    assert dead.evidence == ("http://10.96.3.4:43210",)
+    assert dead.advice[0].startswith("fogflow-k8s restart cloud-broker -n city")
+    assert (away.id, away.object, away.evidence) == ("FK-6015", "broker/cloud-broker", ("http://app:1",))
+
+
+@pytest.mark.parametrize(
+    "told", [None, referring(age=31), referring(references={}), cell.read(report(), [pod(60)], NOW)]
+)
+def test_without_a_report_that_says_so_no_subscription_leads_nowhere(told):
+    assert cell.astray(told, "city") == []
+
+
+def test_a_report_that_says_nonsense_of_subscriptions_is_none():
+    assert not referring(references={"dead": ["x"]}).checked

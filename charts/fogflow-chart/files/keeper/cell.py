@@ -175,6 +175,8 @@ class Memory:
     """By broker, subscriptions that seem to lead nowhere or to be there twice, and since when."""
     unreachable: dict[str, str] = field(default_factory=dict)
     """Addresses that a broker has not reached for minutes, by the broker."""
+    unended: dict[str, str] = field(default_factory=dict)
+    """Addresses of tasks that are gone, whose subscriptions a broker keeps though it was told to end them; each with its broker."""
     made: dict[str, frozenset[str]] = field(default_factory=dict)
     """By broker, the subscriptions that its process has at discovery."""
     replaced: frozenset[str] = frozenset()

@@ -23,6 +23,8 @@ from signs import lasted
 
 UNREACHABLE_S = 120.0
 """So long without a delivery, a subscriber of somebody else is reported; ending its subscription is its owner's business."""
+UNENDED_S = 30.0
+"""So long after it was suspected, a subscription that is still there is reported: within this it was ended several times in vain."""
 SURE_S = 1.5
 """What is suspected is ended when it still is after so long; two looks at a calm cell are 2 s apart."""
 _OF_TASKS = "Task."
@@ -56,6 +58,7 @@ def clean(seen: Seen, memory: Memory, now: float) -> list[Action]:
     page = _of_the_page(seen.designer or {})
     actions = [action for shard in seen.shards for action in _clean(seen, memory, shard, page, now)]
     memory.unreachable = _unreachable(seen, memory, now)
+    memory.unended = _unended(seen, memory, now)
     return [*actions, *_replaced(seen, memory)]
 
 
@@ -113,6 +116,17 @@ def _unreachable(seen: Seen, memory: Memory, now: float) -> dict[str, str]:
                     found[address] = shard
     for key in [one for one in memory.since if one.startswith("unreachable ") and not _is_held(seen, one)]:
         del memory.since[key]
+    return found
+
+
+def _unended(seen: Seen, memory: Memory, now: float) -> dict[str, str]:
+    """Addresses of tasks that are gone, of which a broker still has subscriptions after all that was tried; each with its broker."""
+    found = {}
+    for shard in seen.shards:
+        late = {sid for sid, since in memory.suspects.get(shard, {}).items() if now - since >= UNENDED_S}
+        for key, one in (seen.held(shard) or {}).items():
+            if late.intersection(_ids(one)) and dead(seen, memory, key, one):
+                found[str(one.get("reference"))] = shard
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, WORKER, Memory, Seen
@@ -11,8 +11,8 @@ from leaks import leak
 from restore import unrestored
 from signs import bus_up, complete, consumes
 
-_NAMED = 3
-"""So many addresses in one sentence."""
+_NAMED, _LISTED = 3, 50
+"""So many addresses in one sentence, and of one broker in the report."""
 _STATES = ("working", "starting", "mending", "degraded")
 
 
@@ -45,6 +45,7 @@ def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> 
             "stored": not stored,
             "note": stored,
         },
+        "references": references(memory),
     }
 
 
@@ -52,15 +53,38 @@ def _reservations(seen: Seen, memory: Memory) -> list[str]:
     """What a cell that works should be known for."""
     said = [] if seen.checks_consumers else ["consumers are not checked: RabbitMQ shows no metrics"]
     said += [sentence for sentence in (too_full(memory), leak(seen)) if sentence]
-    for address, broker in sorted(memory.unreachable.items())[:_NAMED]:
-        said.append(f"{broker} has not reached the subscriber {address} for minutes, and its retries delay all others")
-    left = {name: sorted(unrestored(memory, name)) for name in (DISCOVERY, *seen.shards)}
-    lost = [
+    return [*said, *loose_ends(memory, (DISCOVERY, *seen.shards))]
+
+
+def loose_ends(memory: Memory, names: Iterable[str]) -> list[str]:
+    """Of those that keep state, a cell's or an edge's: what leads nowhere and stays, and what was not restored."""
+    said = [
+        f"{broker} has not reached the subscriber {address} for minutes, and its retries delay all others"
+        for address, broker in sorted(memory.unreachable.items())[:_NAMED]
+    ]
+    said += [
+        f"{broker} keeps subscriptions of a task that is gone, {address}, though it was told to end them"
+        for address, broker in sorted(memory.unended.items())[:_NAMED]
+    ]
+    left = {name: sorted(unrestored(memory, name)) for name in names}
+    said += [
         f"{name} does not take back {len(keys)} of what it lost, such as {keys[0][:100]}"
         for name, keys in left.items()
         if keys
     ]
-    return [*said, *lost]
+    return said
+
+
+def references(memory: Memory) -> dict[str, dict[str, list[str]]]:
+    """For `doctor` and `verify`: by broker, addresses of tasks that are gone and of subscribers that are away."""
+    return {"dead": _by_broker(memory.unended), "unreachable": _by_broker(memory.unreachable)}
+
+
+def _by_broker(addresses: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for address, broker in sorted(addresses.items()):
+        found.setdefault(broker, []).append(address)
+    return {broker: each[:_LISTED] for broker, each in found.items()}
 
 
 def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:

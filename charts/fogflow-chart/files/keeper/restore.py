@@ -30,28 +30,30 @@ def restored(seen: Seen, memory: Memory) -> bool:
 
 def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
     """Learn what each holds; what a new process lacks is put back."""
-    actions: list[Action] = []
     _keep_database(seen, memory, now)
-    for name in (DISCOVERY, *seen.shards):
-        pod, held = seen.pod(name), seen.held(name)
-        if pod is None or held is None or not _speaks(seen, memory, name, now):
-            continue
-        last = memory.looks.get(name, Look())
-        ended = deleted(last, held)
-        if name == DISCOVERY:
-            _forget_entities(seen, memory, ended)
-        keep = _without(memory.snapshot[name], ended)
-        if memory.known.get(name) == pod.identity:
-            memory.snapshot[name], memory.gone[name] = learned(keep, held, memory.gone[name], now)
-            if name != DISCOVERY and last.marks & ngsi.marks(
-                held
-            ):  # else it may be a new process that is not told of yet
-                memory.made[name] = subscribed_by(seen, name)
-            memory.looks[name] = look(held)
-            actions += _try_again(seen, memory, name, now)
-        elif name == DISCOVERY or complete(seen, memory, DISCOVERY):  # the broker registers what it gets back there
-            actions += _put_back(seen, memory, name, keep, last.lacked, pod.identity)
+    actions = restore_one(seen, memory, DISCOVERY, now)
+    for name in seen.shards:  # a broker registers what it gets back at discovery
+        actions += restore_one(seen, memory, name, now, wait=not complete(seen, memory, DISCOVERY))
     return actions
+
+
+def restore_one(seen: Seen, memory: Memory, name: str, now: float, *, wait: bool = False) -> list[Action]:
+    """Of discovery or of one broker, a cell's or an edge's. With `wait`, nothing is put back yet."""
+    pod, held = seen.pod(name), seen.held(name)
+    if pod is None or held is None or not _speaks(seen, memory, name, now):
+        return []
+    last = memory.looks.get(name, Look())
+    ended = deleted(last, held)
+    if name == DISCOVERY:
+        _forget_entities(seen, memory, ended)
+    keep = _without(memory.snapshot[name], ended)
+    if memory.known.get(name) != pod.identity:
+        return [] if wait else _put_back(seen, memory, name, keep, last.lacked, pod.identity)
+    memory.snapshot[name], memory.gone[name] = learned(keep, held, memory.gone[name], now)
+    if name != DISCOVERY and last.marks & ngsi.marks(held):  # else it may be a new process that is not told of yet
+        memory.made[name] = subscribed_by(seen, name)
+    memory.looks[name] = look(held)
+    return _try_again(seen, memory, name, now)
 
 
 def _forget_entities(seen: Seen, memory: Memory, deregistered: frozenset[str]) -> None:

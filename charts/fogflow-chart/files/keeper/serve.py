@@ -19,7 +19,11 @@ PORT = 8095
 ALIVE_S = 30.0
 """The loop has to come round that often, or the kubelet starts us anew."""
 VERIFY_EVERY_S = 2.0
+_NAMED = 5
+"""So many addresses in one sentence."""
 _CALLBACK_S = 5.0
+LIVE = "subscriptions lead to tasks that exist"
+"""The name of a proof's step, a cell's or an edge's."""
 
 
 class Shared:
@@ -111,6 +115,7 @@ def verify(its: Shared) -> dict[str, Any]:
     """The proof that the cell works, step by step; every step is tried. Connections of its own: the loop has the others."""
     servers = {name: Server(url) for name, url in its.members.urls.items() if url}
     steps = [step("the cell, as last seen", lambda: _cell(its))]
+    steps.append(step(LIVE, lambda: gone(its)))
     steps.append(step("front door", lambda: _page(servers[NGINX], "/index.html")))
     steps.append(step("dashboard", lambda: _page(servers[DESIGNER], "/config.js")))
     steps.append(step("publish and subscribe", lambda: round_trip(servers[BROKER], servers[BROKER], its)))
@@ -135,6 +140,12 @@ def step(name: str, run: Callable[[], str]) -> dict[str, Any]:
 def _cell(its: Shared) -> str:
     document = its.state()
     return "" if document["state"] == "working" else f"{document['state']}: {document['why']}"
+
+
+def gone(its: Shared) -> str:
+    """Where subscriptions still lead to tasks that do not exist, by the last report."""
+    dead = (its.state().get("references") or {}).get("dead") or {}
+    return "; ".join(f"{broker} keeps those of {', '.join(found[:_NAMED])}" for broker, found in dead.items())
 
 
 def _page(server: Server, path: str) -> str:

@@ -4,7 +4,7 @@
 
 Three losses need somebody. A worker of upstream's that lost its bus stays deaf for ever: it is restarted, and only when the
 cloud is there again, as a restart costs its tasks and without a bus brings nothing. A broker that restarted has forgotten its
-entities and subscriptions: they are put back. And what devices published while the cloud was away was never registered at the
+entities and subscriptions: they are put back, and those of tasks that are gone are ended, as at the cloud. And what devices published while the cloud was away was never registered at the
 cloud's discovery, which nobody would try again: it is registered.
 
 Standard library only: it runs in a stock Python image, mounted from a ConfigMap.
@@ -23,15 +23,17 @@ from typing import Any
 
 import ngsi
 from amqp import Session
-from edge_rules import BROKER, WORKER, EdgeMemory, EdgeSeen, decide, report
+from edge_rules import BROKER, REMEMBERED, WORKER, EdgeMemory, EdgeSeen, decide, report
 from http_json import ERRORS, Server
 from kube import Kube
 from observe import Members
 from report import metrics
 from rounds import go_round, say, stamp, told_to_end
-from serve import Shared, round_trip, serve, step
+from serve import LIVE, Shared, gone, round_trip, serve, step
 
 CALM_S, REPORT_S, TIMEOUT_S = 3.0, 10.0, 5.0
+_SAID = 300
+"""So much of what is restored in one line of the log: a broker may have lost thousands."""
 
 
 @dataclass
@@ -64,12 +66,13 @@ class Edge:
         if brokers is not None:
             listed = f"Broker.{self.options.site}" in json.dumps(brokers)
             registered = _asked(lambda: frozenset(ngsi.registered(self.discovery)))
+        tasks = _asked(self.kube.tasks)  # after the subscriptions: a task that has just come is among them
         after = self.kube.pods()
         if after.get(BROKER) != pods.get(BROKER):
             held = None  # of which process it is cannot be told
         return EdgeSeen(
             pods=after, answers=answers, listed=listed, registered=registered, held=held, consumers=self.consumers(),
-            engine=self.options.engine,
+            engine=self.options.engine, tasks=None if tasks is None else tuple(sorted(tasks)),
         )  # fmt: skip
 
     def consumers(self) -> int | None:
@@ -88,6 +91,8 @@ class Edge:
             self.kube.delete_pod(target, None)
         elif kind == "restore":
             ngsi.restore_broker(self.broker, self.memory.snapshot, target)
+        elif kind == "unsubscribe":
+            ngsi.unsubscribe(self.broker, target)
         else:
             for key in target:
                 entity = self.memory.snapshot[key]["entityId"]
@@ -107,6 +112,7 @@ class Edge:
         )
         steps = [
             step("the edge's broker", lambda: _heard(own, "/version")),
+            step(LIVE, lambda: gone(its)),
             step("edge -> cloud: discovery", lambda: _heard(discovery, "/ngsi9/status")),
             step("edge -> cloud: broker", lambda: _heard(cloud, "/version")),
             step("edge -> cloud: message bus, as this edge's user", self._bus),
@@ -123,13 +129,13 @@ class Edge:
         """One look, its mends, and the report; seconds until the next. Raises http_json.ERRORS as `look` does."""
         seen = self.look()
         for kind, target, why in decide(seen, self.memory, time.monotonic()):
-            say(f"{kind} {target}: {why}")
+            say(f"{kind} {str(target)[:_SAID]}: {why}")
             try:
                 self.act(kind, target)
             except ERRORS as error:
                 say(f"failed: {error}")
             else:
-                self.memory.mends.append({"what": kind, "why": why, "when": stamp()})
+                self.memory.mends = [*self.memory.mends, {"what": kind, "why": why, "when": stamp()}][-REMEMBERED:]
         document = report(seen, self.memory)
         self.shared.state = lambda: document
         self.shared.metrics = metrics(document, time.time())

@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cell import Pod
-from restore import EXIT_S, RESTORE_TRIES, learned
+from backoff import may
+from cell import Memory, Pod, Seen
+from references import clean
+from report import loose_ends, references
+from restore import restore_one, unrestored
 
 BROKER, WORKER = "edge-broker", "edge-worker"
 DEAF_S = 15.0
 """More than a worker takes to come to the bus after its start."""
 UNREGISTERED_S = 10.0
 """A registration that is on its way is not lost."""
+CALM_S = 20.0
+"""So long without anything to do at the broker, and its next loss is a new one."""
+REMEMBERED = 20
+"""Mends that are kept for the report."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,13 @@ class EdgeSeen:
     consumers: int | None = None
     """Of the worker's queue; None when the bus cannot be asked."""
     engine: str = "upstream"
+    tasks: tuple[str, ...] | None = None
+    """Names of the task Deployments."""
+
+    @property
+    def cell(self) -> Seen:
+        """As much of it as the rules that are the cloud's, too, need."""
+        return Seen(pods=self.pods, shards=(BROKER,), more={BROKER: self.held}, tasks=self.tasks)
 
     def identity(self, name: str) -> str:
         """Of the one pod that runs; empty when there is none, or more than one."""
@@ -43,23 +57,22 @@ class EdgeSeen:
 class EdgeMemory:
     """What is carried from one look to the next."""
 
-    snapshot: dict[str, Any] = field(default_factory=dict)
-    """What the broker held when it was last complete."""
-    known: str = ""
-    """The broker's identity then."""
-    gone: dict[str, float] = field(default_factory=dict)
-    """What it seems to have lost since, and since when."""
-    tries: int = 0
-    """How often its state was put back into the process that is there now."""
+    cell: Memory = field(default_factory=lambda: Memory(snapshot={BROKER: {}}, gone={BROKER: {}}))
+    """Of the broker: what the cloud's keeper remembers of each of its own."""
     worked: bool = False
     """Everything was well once."""
     since: dict[str, float] = field(default_factory=dict)
     """Since when a condition has held; by the pod that it is about, too."""
     mends: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def snapshot(self) -> dict[str, Any]:
+        """What the broker held when it was last complete, and has learned since."""
+        return self.cell.snapshot[BROKER]
+
 
 Mend = tuple[str, Any, str]
-"""restart (a pod's name), restore or register (keys of the snapshot); and why."""
+"""restart (a pod's name), restore or register (keys of the snapshot), unsubscribe (ids at the broker); and why."""
 
 
 def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
@@ -68,22 +81,13 @@ def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
 
 
 def _broker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
-    """What a new process lacks is put back, until it is there; a kubelet may tell of the new process after it was heard."""
-    identity = seen.identity(BROKER)
-    ending = any(pod.deleting for pod in seen.pods.get(BROKER, ()))
-    ended = _lasted(memory, "overlap", ending, now, EXIT_S)
-    if seen.held is None or not identity or (ending and not ended):  # the one that ends may be who answers
-        return []
-    if memory.known in {"", identity}:
-        memory.known = identity
-        memory.snapshot, memory.gone = learned(memory.snapshot, seen.held, memory.gone, now)
-        return []
-    missing = sorted(memory.snapshot.keys() - seen.held.keys())
-    if not missing or memory.tries >= RESTORE_TRIES:
-        memory.known, memory.tries, memory.gone = identity, 0, {}
-        return []
-    memory.tries += 1
-    return [("restore", missing, f"the broker restarted without {len(missing)} entities and subscriptions")]
+    """What a new process lacks is put back, and what leads nowhere is ended: by the cloud's own rules, one thing at a time."""
+    cell, known = seen.cell, memory.cell
+    wanted = [*restore_one(cell, known, BROKER, now), *clean(cell, known, now)]
+    if _lasted(memory, "calm", seen.held is not None and not wanted, now, CALM_S):
+        known.tried.clear()
+    first = next((one for one in wanted if may(one, known, now)), None)
+    return [(first.kind, list(first.names), first.why)] if first else []
 
 
 def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
@@ -94,7 +98,7 @@ def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     missing = sorted(key for key in seen.held if key.startswith("e:") and key[2:] not in seen.registered)
     if not _lasted(memory, "unregistered", missing, now, UNREGISTERED_S):
         return []
-    memory.snapshot = {**memory.snapshot, **seen.held}
+    memory.cell.snapshot[BROKER] = {**memory.snapshot, **seen.held}
     memory.since.pop("unregistered")
     return [("register", missing, f"the cloud's discovery does not know {len(missing)} entities of this edge")]
 
@@ -127,12 +131,13 @@ def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
         WORKER: _state(*_of_worker(seen), {"consumers": seen.consumers}),
     }
     wrong = [f"{name}: {one['why']}" for name, one in components.items() if one["state"] != "ok"]
+    why = [*wrong, *loose_ends(memory.cell, (BROKER,))]
     memory.worked = memory.worked or not wrong
     state = "working" if not wrong else "degraded" if memory.worked else "starting"
     return {
         "v": 1,
         "state": state,
-        "why": "; ".join(wrong),
+        "why": "; ".join(why),
         "components": components,
         "mends": memory.mends[-10:],
         "snapshot": {
@@ -140,9 +145,11 @@ def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
             "registrations": 0,
             "subscriptions": sum(key.startswith("s:") for key in memory.snapshot),
             "entities": sum(key.startswith("e:") for key in memory.snapshot),
+            "unrestored": len(unrestored(memory.cell, BROKER)),
             "stored": False,
             "note": "kept in memory only",
         },
+        "references": references(memory.cell),
     }
 
 
