@@ -364,6 +364,7 @@ class Cell:
             self.too_early -= 1
             return  # and so are those that came before the nodes knew the designer's address
         sid = f"sid{next(self.ids)}"
+        master.tasks = {of: plan for of, plan in master.tasks.items() if plan[0] != function}  # its subscription stays
         master.tasks[sid] = (function, {})
         discovery.state[f"s:{sid}"] = {"reference": "http://master.ns.svc.cluster.local:1060"}
         for key in [k for k in discovery.state if k.startswith("r:T")]:
@@ -612,6 +613,7 @@ class Keeper:
                 "known": m.known,
                 "replaced": m.replaced,
                 "ran": m.ran,
+                "short": m.short,
                 "mends": m.mends,
                 "snapshot": snapshot,
                 "unrestored": {name: unrestored(m, name) & each.keys() for name, each in snapshot.items()},
@@ -622,7 +624,7 @@ class Keeper:
         if graceful:
             self.stored = self.lasting()
         old, self.memory = self.stored, Memory()
-        for key in ("order", "known", "replaced", "ran", "mends"):
+        for key in ("order", "known", "replaced", "ran", "short", "mends"):
             if key in old:
                 setattr(self.memory, key, copied(old[key]))
         for name in (*STATEFUL, *self.cell.shards):

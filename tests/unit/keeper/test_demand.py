@@ -3,8 +3,20 @@
 import dataclasses
 
 import pytest
-from cell import DESIGNER, WORKER, Memory, Pod, Seen
-from demand import FULL_S, REST_S, UNASKED_S, demand, room_again, too_full, without_task
+from cell import BROKER, DESIGNER, DISCOVERY, WORKER, Memory, Pod, Seen
+from demand import (
+    FULL_S,
+    REST_S,
+    UNASKED_S,
+    UNFED_S,
+    UNTAKEN_S,
+    demand,
+    not_taken_up,
+    room_again,
+    too_full,
+    unfed,
+    without_task,
+)
 from expected import tasks
 
 BUDGET_S = 5
@@ -143,3 +155,76 @@ def test_one_that_is_asked_for_again_stays():
     assert removed(seen, memory, UNASKED_S) == []
     again = dataclasses.replace(seen, designer={"fogfunctions": {"f": {}, "g": {}}})
     assert removed(again, memory) == []
+
+
+# -- what was never taken up, and what is told nothing -----------------------------------------------------------------
+
+
+def taking_up(have, expected=2):
+    subscriptions = {f"s:{n}": {"reference": "http://master.ns.svc:1060"} for n in range(have)}
+    pods = {DISCOVERY: (Pod("x", "x/0"),), BROKER: (Pod("b", "b/0"),)}
+    memory = Memory(known={DISCOVERY: "x/0", BROKER: "b/0"})
+    return Seen(pods=pods, discovery=subscriptions, broker={}, tasks=(), expected=expected), memory
+
+
+def first(rule, seen, memory, seconds=400):
+    return next((now for now in range(0, seconds, 2) if rule(seen, memory, float(now))), None)
+
+
+def test_what_the_master_did_not_take_up_is_replayed():
+    """It was away when a function was stored, or discovery was when it wanted to subscribe."""
+    assert first(not_taken_up, *taking_up(2)) is None
+    assert first(not_taken_up, *taking_up(1)) == UNTAKEN_S
+
+
+def test_what_several_replays_did_not_bring_is_not_replayed_again():
+    seen, memory = taking_up(1)
+    memory.short = 1
+    assert first(not_taken_up, seen, memory) is None
+    assert first(not_taken_up, dataclasses.replace(seen, expected=3), memory) == UNTAKEN_S, "one more was stored"
+
+
+def test_former_plans_do_not_stand_for_those_that_are_missing():
+    seen, memory = taking_up(2)
+    memory.replaced = frozenset({"s:0"})
+    assert first(not_taken_up, seen, memory) == UNTAKEN_S
+
+
+@pytest.mark.parametrize("unknown", [{"discovery": None}, {"expected": None}, {"expected": -1}, {"expected": 0}])
+def test_nothing_is_missing_where_it_cannot_be_told(unknown):
+    seen, memory = taking_up(0)
+    assert first(not_taken_up, dataclasses.replace(seen, **unknown), memory) is None
+
+
+def feeding(*fed, tasks=("fogflow-task-1", "fogflow-task-2"), **more):
+    seen, memory = taking_up(2)
+    held = {
+        f"s:{task}": {"reference": f"http://10.0.0.1:{task}", "Subscriber": {"Correlator": "Task.f.t.1"}}
+        for task in fed
+    }
+    return dataclasses.replace(seen, broker=held, tasks=tasks, **more), memory
+
+
+def test_a_task_that_no_broker_tells_anything_is_started_anew_more_and_more_rarely():
+    seen, memory = feeding(1)
+    assert first(unfed, seen, memory) == UNFED_S + 1.0
+    memory.mended_at = 100.0
+    assert not unfed(seen, memory, 100.0 + REST_S - 1.0)
+    assert unfed(seen, memory, 100.0 + REST_S) == 1
+    unfed(feeding(1, 2)[0], memory, 300.0)
+    assert memory.fed == 0
+
+
+def test_a_worker_that_keeps_its_tasks_sees_to_it_itself():
+    assert first(unfed, *feeding(1, keeps_tasks=True)) is None
+
+
+@pytest.mark.parametrize(("fed", "brokers", "told"), [((), 1, True), ((), 2, False), ((1,), 2, True)])
+def test_a_worker_that_uses_the_broker_of_an_edge_is_left_alone(fed, brokers, told):
+    seen, memory = feeding(*fed, brokers=brokers)
+    memory.feeds = True
+    assert (first(unfed, seen, memory) is not None) == told
+
+
+def test_where_no_tasks_subscription_was_ever_recognised_nobody_lacks_one():
+    assert first(unfed, *feeding()) is None

@@ -181,8 +181,8 @@ class Memory:
     """By broker, the subscriptions that its process has at discovery."""
     replaced: frozenset[str] = frozenset()
     """Subscriptions at discovery of a master before the last replay, and of brokers before their last restart."""
-    short: tuple[int, int] | None = None
-    """How many subscriptions were expected of the last replays, and how many came, when they were always fewer."""
+    short: int = 0
+    """How many subscriptions the last replay brought less than expected, however often it was repeated: nobody knows why."""
     since: dict[str, float] = field(default_factory=dict)
     """When a condition began to hold."""
     tried: dict[str, tuple[int, float]] = field(default_factory=dict)
@@ -192,13 +192,17 @@ class Memory:
     ran: frozenset[str] = frozenset()
     """Those of now, and of before as long as a subscription leads to one."""
     heard: frozenset[str] = frozenset()
-    """Registrations at discovery when the master last had a worker to give tasks to."""
+    """Registrations and subscriptions of the master at discovery when it last had a worker to give tasks to."""
     unheard: bool = False
     """Whether it has had none since; of workers that keep their tasks."""
     dropped: int = 0
     """Tasks that the master has dropped, as all workers were full."""
     told_full: bool = False
     """Whether that was said."""
+    feeds: bool = False
+    """Whether a subscription of a task was ever seen: else its form is not known here."""
+    fed: int = 0
+    """How often something was done about tasks without a subscription, for nothing so far."""
     asked: frozenset[str] = frozenset()
     """Topologies that are asked for, and that were while tasks of them run."""
     relieved_at: float = float("-inf")

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from backoff import may
 from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
-from demand import demand, room_again
+from demand import demand, due, not_taken_up, room_again, unfed
 from leaks import too_many
 from references import clean
 from restore import restore, restored
@@ -54,7 +54,7 @@ REMEMBERED = 20
 """Mends that are kept for the report."""
 _OVER = ("stuck ", "replayed ")
 """Conditions of a mend that is over; all others end by themselves."""
-_PATIENT = (*_OVER, "calm", "unreachable ", "again ", "full", "room", "unasked", "leak")
+_PATIENT = (*_OVER, "calm", "unreachable ", "again ", "full", "room", "unasked", "unfed", "leak", "untaken")
 """Conditions that nothing is about to be done about."""
 
 
@@ -131,13 +131,17 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
 def _amiss(seen: Seen, memory: Memory, ids: dict[str, str], now: float) -> Mend | None:
     """What is missing or too much, though nobody of the chain was lost."""
     orphans = 0 if seen.keeps_tasks else orphaned(seen, memory, now)
-    came, roomy = overlooked(seen, memory), room_again(seen, memory, now)
+    came, roomy, alone = overlooked(seen, memory), room_again(seen, memory, now), unfed(seen, memory, now)
     if too_many(seen, memory, now):
         return Mend(f"RabbitMQ holds {seen.connections} connections that nobody closes", now, ids)
     if came:
         return Mend("what came while no worker was listed has no task", now, ids)
     if roomy:
         return Mend(f"{memory.dropped} tasks were dropped while all workers were full, and now there is room", now, ids)
+    if not_taken_up(seen, memory, now):
+        return Mend("not all that the designer has stored was taken up by the master", now, ids)
+    if alone:
+        return Mend(f"{alone} tasks were started while their broker was away, and are told nothing", now, ids)
     if orphans:  # of a task that was started twice its worker knows the last one only; nobody can tell which that is
         return Mend(f"{orphans} tasks run that no worker knows of", now, ids, thorough=True)
     return None
@@ -246,7 +250,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
             return []  # what was replayed cannot be counted yet
         heard = len(of_master(seen) - mend.subscribed)
         waited = lasted(memory, f"replayed {pod.identity}", condition=True, now=now)
-        expected = _expected(seen, memory)
+        expected = due(seen, memory)
         if heard < expected and waited < REPLAY_S:
             return []
         if heard < expected and mend.replays < REPLAYS:  # the master drops an intent whose topology it cannot fetch
@@ -258,22 +262,13 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
             )  # a second one doubles what came through
             memory.mend = Mend(why, mend.began, ids, replays=mend.replays, thorough=True)
             return []
-        memory.short = (seen.expected, heard) if heard < seen.expected else None
+        memory.short = max(0, seen.expected - heard)
         memory.order[DESIGNER] = pod.identity
         memory.replaced |= mend.subscribed  # a replay replaces all plans
         _done(seen, memory, mend, now)
     elif now - memory.since.get(f"deaf {DESIGNER}", now) >= DEAF_S:
         mend.old[DESIGNER] = pod.identity
     return []
-
-
-def _expected(seen: Seen, memory: Memory) -> int:
-    """How many subscriptions of the master a replay should make; of what the last ones brought only in part, as many as then."""
-    if seen.expected is None or seen.expected < 0:
-        return 1
-    if memory.short and memory.short[0] == seen.expected:
-        return memory.short[1]
-    return seen.expected
 
 
 def _done(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:

@@ -49,6 +49,7 @@ class Keeper:
         self.memory.known = dict(before.get("known") or {})
         self.memory.replaced = frozenset(before.get("replaced") or ())
         self.memory.ran = frozenset(before.get("ran") or ())
+        self.memory.short = int(before.get("short") or 0)
         self.memory.mends = list(before.get("mends") or [])
         stored = before.get("snapshot") or {}
         for name in (*STATEFUL, *self.members.shards):
@@ -67,6 +68,7 @@ class Keeper:
             "known": memory.known,
             "replaced": sorted(memory.replaced),
             "ran": sorted(memory.ran),
+            "short": memory.short,
         }
         return copy.deepcopy({**kept, "unrestored": lost, "mends": memory.mends, "snapshot": held})
 

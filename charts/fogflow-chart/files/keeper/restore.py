@@ -137,7 +137,8 @@ def _speaks(seen: Seen, memory: Memory, name: str, now: float) -> bool:
     """Whether what was heard is of the new pod: the one of before answers, with its own state, until it has ended."""
     pod = seen.pod(name)
     ending = pod is not None and pod.started and not seen.settled(name)
-    return seen.settled(name) or lasted(memory, f"overlap {name}", ending, now) >= EXIT_S
+    overlaps_s = lasted(memory, f"overlap {name}", ending, now)
+    return seen.settled(name) or overlaps_s >= EXIT_S
 
 
 def _keep_database(seen: Seen, memory: Memory, now: float) -> None:

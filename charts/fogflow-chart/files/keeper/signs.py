@@ -87,8 +87,8 @@ def overlooked(seen: Seen, memory: Memory) -> bool:
     if not any(seen.beat(name) for name in seen.workers):
         memory.unheard = True
         return False
-    registered = frozenset(key for key in seen.discovery if key.startswith("r:"))
-    came, memory.heard = memory.unheard and bool(registered - memory.heard), registered
+    known = of_master(seen) | {key for key in seen.discovery if key.startswith("r:")}
+    came, memory.heard = memory.unheard and bool(known - memory.heard), known
     memory.unheard = False
     return came
 
