@@ -8,7 +8,7 @@ ALL := FOGFLOW_K8S_TEST_ALL=1
 DURATIONS := $(BIN)/python -m tests.durations
 
 .NOTPARALLEL:
-.PHONY: demo quick test all begin check unit chart cluster engine real rest reliability wheel bench diagnosis kills search generate lock dist clean
+.PHONY: demo quick test all begin check unit chart cluster engine real rest reliability soak wheel bench diagnosis kills search generate lock dist clean
 
 demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
 	bash scripts/demo.sh
@@ -19,7 +19,7 @@ quick: begin check unit chart  ## for every change: style, types, layers, rules,
 test: begin check unit chart cluster wheel real engine  ## the gate
 	@$(DURATIONS) told test
 
-all: test rest kills diagnosis search reliability bench  ## everything there is, for every night (hours)
+all: test rest kills diagnosis search reliability soak bench  ## everything there is, for every night (hours)
 	@$(DURATIONS) told all
 	@$(DURATIONS) times
 	@$(DURATIONS) judge
@@ -64,6 +64,9 @@ wheel: .venv/ready .work/programs  ## what people install, in an empty environme
 
 bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run
+
+soak: .venv/ready .work/programs  ## an hour of losses and of what users do, at random, on real nodes: both workers, three seeds
+	$(ALL) FOGFLOW_K8S_SOAK_S=600 FOGFLOW_K8S_SOAK_SEEDS=1,2,3 $(BIN)/pytest -p no:randomly -n 0 -s tests/real/test_soak.py
 
 diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of it, and write docs/diagnosis.md
 	$(ALL) $(PYTEST) tests/cluster/test_diagnosis.py
