@@ -1,4 +1,4 @@
-"""A stub API server that does as it is told, and a stand-in helm that records what it is given."""
+"""A stub API server that does as it is told, a stand-in helm that records what it is given, and FogFlow's stand-ins on a real RabbitMQ."""
 
 import json
 import stat
@@ -11,6 +11,7 @@ import pytest
 
 from fogflow_k8s.adapters.cluster import KubeCluster
 from fogflow_k8s.adapters.kubeconfig import Access
+from tests.contract.recorded_bus import listening, on_a_bus
 
 
 class Stub(ThreadingHTTPServer):
@@ -102,3 +103,15 @@ def helm_script(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """FogFlow's stand-ins, which share a RabbitMQ."""
+    yield from on_a_bus(tmp_path)
+
+
+@pytest.fixture
+def bus():
+    """What is said on it."""
+    yield from listening()

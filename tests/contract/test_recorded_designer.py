@@ -3,22 +3,12 @@
 import pytest
 
 from tests.contract.recorded import Replay, recording
-from tests.contract.recorded_bus import STEPS, alike, designer_listens, listening, on_a_bus, ready
+from tests.contract.recorded_bus import STEPS, alike, designer_listens, ready
 from tests.waiting import until
 
 BUDGET_S = 30
 
 DESIGNER = recording("designer")
-
-
-@pytest.fixture
-def programs(tmp_path):
-    yield from on_a_bus(tmp_path)
-
-
-@pytest.fixture
-def bus():
-    yield from listening()
 
 
 def test_the_designer_answers_and_says_what_was_recorded(programs, bus):

@@ -5,25 +5,14 @@ import json
 import time
 
 import aio_pika
-import pytest
 
 from tests.contract.recorded import Replay, recording
-from tests.contract.recorded_bus import BUS, HEARTBEAT, STEPS, alike, listening, on_a_bus, ready, running_rabbit
+from tests.contract.recorded_bus import BUS, HEARTBEAT, STEPS, alike, ready, running_rabbit
 from tests.waiting import until
 
 BUDGET_S = 30
 
 DESIGNER, MASTER = recording("designer"), recording("master")
-
-
-@pytest.fixture
-def programs(tmp_path):
-    yield from on_a_bus(tmp_path)
-
-
-@pytest.fixture
-def bus():
-    yield from listening()
 
 
 def test_the_master_answers_as_recorded(programs, bus):

@@ -9,20 +9,10 @@ from threading import Thread
 import pytest
 
 from tests.contract.recorded import plain
-from tests.contract.recorded_bus import BUS, STEPS, WORKER_JOIN, alike, listening, on_a_bus
+from tests.contract.recorded_bus import BUS, STEPS, WORKER_JOIN, alike
 from tests.waiting import until
 
 BUDGET_S = 30
-
-
-@pytest.fixture
-def programs(tmp_path):
-    yield from on_a_bus(tmp_path)
-
-
-@pytest.fixture
-def bus():
-    yield from listening()
 
 
 class Kubernetes(ThreadingHTTPServer):
