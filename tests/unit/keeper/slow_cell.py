@@ -515,7 +515,8 @@ class Cell:
                 self.deployments.pop(name, None)
         elif action.kind == "remove":
             for name in action.names:
-                self._remove_task(self.process(self.of_worker[name]), name)
+                if worker := self.process(self.of_worker[name]):  # else it finds the note when it is back
+                    self._remove_task(worker, name)
         elif action.kind == "tell":
             self.told.append(action.why)
         elif action.kind in {"restore", "unsubscribe"}:
@@ -529,6 +530,9 @@ class Cell:
             process.state[key] = copied(held[key])
             if IDS in process.state[key]:
                 process.state[key][IDS] = [f"id{next(self.ids)}"]
+            if action.component == DISCOVERY and key.startswith("r:T"):  # whoever has subscribed meanwhile is told
+                for sid in [one[2:] for one in process.state if one.startswith("s:")]:
+                    self._available(sid, key[2:])
             if action.component == DISCOVERY and key.startswith("s:"):
                 for one in [k[2:] for k in process.state if k.startswith("r:T")]:
                     self._available(key[2:], one)

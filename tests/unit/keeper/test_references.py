@@ -77,6 +77,13 @@ def test_it_is_known_to_have_run_here_as_long_as_something_leads_to_it():
     assert memory.ran == set()
 
 
+def test_it_is_remembered_while_a_new_process_holds_a_little_and_the_rest_is_still_to_be_restored():
+    memory = Memory(ran=frozenset({"fogflow-task-43210"}))
+    memory.snapshot[BROKER] = {"s:x": subscription(UPSTREAMS)}
+    clean(Seen(broker={"e:T1": {}}, tasks=()), memory, 0.0)
+    assert memory.ran == {"fogflow-task-43210"}
+
+
 def test_of_one_that_is_there_twice_the_second_is_ended():
     held = [subscription(OURS, "id7", "id8", "id9")]
     assert looks(held, held, tasks=("fogflow-task-ab",)) == [(2.0, BROKER, ("id8", "id9"))]

@@ -99,7 +99,8 @@ def _remember(seen: Seen, memory: Memory) -> None:
     """The tasks that were seen here, as long as anything leads to them."""
     if seen.tasks is None:
         return
-    held = [seen.held(shard) or memory.snapshot.get(shard, {}) for shard in seen.shards]
+    # a new process holds a little already while its restore has still to come
+    held = [{**memory.snapshot.get(shard, {}), **(seen.held(shard) or {})} for shard in seen.shards]
     referred = {task_of(one) for each in held for key, one in each.items() if key.startswith("s:")}
     memory.ran = frozenset((memory.ran & referred) | set(seen.tasks))
 
