@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from cell import DESIGNER, DISCOVERY, WORKER, Action, Memory, Seen
 from expected import tasks, topologies
-from references import task_of
+from references import tasks_of
 from signs import complete, lasted, of_master
 
 FULL_S = 15.0
@@ -73,9 +73,9 @@ def unfed(seen: Seen, memory: Memory, now: float) -> int:
     held = [seen.held(shard) for shard in seen.shards]
     if seen.keeps_tasks or seen.tasks is None or not all(complete(seen, memory, shard) for shard in seen.shards):
         return 0
-    fed = {task_of(one) for each in held for key, one in (each or {}).items() if key.startswith("s:")}
+    fed = tasks_of(held)
     alone = frozenset(seen.tasks) - fed
-    memory.feeds |= bool(fed - {""})
+    memory.feeds |= bool(fed)
     ours = seen.brokers == len(seen.shards) or fed & set(seen.tasks)  # else the worker may use the broker of an edge
     waits = None not in held and memory.feeds and ours and alone
     if not alone:

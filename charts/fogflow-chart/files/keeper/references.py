@@ -12,7 +12,7 @@ reference, too: by its port alone, only a task that has been seen here is told t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +42,12 @@ def task_of(subscription: Any) -> str:
     if (name := host.split(".")[0]).startswith(TASK_PREFIX):
         return name
     return f"{TASK_PREFIX}{port}" if port and _is_address(host) else ""
+
+
+def tasks_of(held: Iterable[Mapping[str, Any] | None]) -> set[str]:
+    """The Deployments that any subscription of these brokers leads to."""
+    found = {task_of(one) for each in held for key, one in (each or {}).items() if key.startswith("s:")}
+    return found - {""}
 
 
 def dead(seen: Seen, memory: Memory, key: str, subscription: Any) -> bool:
@@ -100,9 +106,8 @@ def _remember(seen: Seen, memory: Memory) -> None:
     if seen.tasks is None:
         return
     # a new process holds a little already while its restore has still to come
-    held = [{**memory.snapshot.get(shard, {}), **(seen.held(shard) or {})} for shard in seen.shards]
-    referred = {task_of(one) for each in held for key, one in each.items() if key.startswith("s:")}
-    memory.ran = frozenset((memory.ran & referred) | set(seen.tasks))
+    held = [each for shard in seen.shards for each in (memory.snapshot.get(shard), seen.held(shard))]
+    memory.ran = frozenset((memory.ran & tasks_of(held)) | set(seen.tasks))
 
 
 def _unreachable(seen: Seen, memory: Memory, now: float) -> dict[str, str]:
