@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from fogflow_k8s.adapters.cluster import KubeCluster
-from fogflow_k8s.adapters.kubeconfig import Access
+from fogflow_k8s.adapters.kubeconfig import Chosen
 from tests.contract.recorded_bus import listening, on_a_bus
 
 
@@ -70,24 +70,11 @@ def stub():
     server.server_close()
 
 
-def configuration(**more):
-    plain = {
-        "verify_ssl": True,
-        "ssl_ca_cert": None,
-        "cert_file": None,
-        "key_file": None,
-        "proxy": None,
-        "api_key": {},
-        "username": None,
-    }
-    return SimpleNamespace(**plain, refresh_api_key_hook=None, **more)
-
-
 @pytest.fixture
 def cluster(stub):
-    made = KubeCluster(Access("stub", f"http://127.0.0.1:{stub.server_port}", configuration()), timeout_s=0.5)
+    made = KubeCluster(Chosen("stub", f"http://127.0.0.1:{stub.server_port}"), timeout_s=0.5)
     yield made
-    made._pool.clear()
+    made.close()
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import pytest
 
-from fogflow_k8s.adapters.cluster import Conflict, Invalid, KubeCluster, NotFound, path_of
-from fogflow_k8s.adapters.kubeconfig import Access, load
-from fogflow_k8s.errors import ClusterError, UsageError
+from fogflow_k8s.adapters.api_http import wait_of
+from fogflow_k8s.adapters.cluster import Conflict, Gone, Invalid, KubeCluster, NotFound, path_of
+from fogflow_k8s.adapters.kubeconfig import Chosen
+from fogflow_k8s.errors import ClusterError
 from tests.ports import free_port
-
-from .conftest import configuration
 
 
 def status(code, message="no"):
@@ -66,18 +65,52 @@ def test_a_slow_server_ends_in_a_typed_error(stub, cluster):
 
 def test_nobody_listening():
     with pytest.raises(ClusterError, match="cannot be reached") as caught:
-        _ = KubeCluster(Access("x", f"http://127.0.0.1:{free_port()}", configuration())).version
+        _ = KubeCluster(Chosen("x", f"http://127.0.0.1:{free_port()}")).version
     assert "kubectl" in caught.value.hint
 
 
-def test_a_list_follows_its_pages_and_starts_anew_when_they_expire(stub, cluster):
+def test_a_list_follows_its_pages(stub, cluster):
     def page(name, token=""):
         return (200, {"items": [{"metadata": {"name": name}}], "metadata": {"continue": token}})
 
-    stub.script = [page("a", "t1"), status(410, "expired"), page("a", "t2"), page("b")]
+    stub.script = [page("a", "t1"), page("b")]
     assert [o["metadata"]["name"] for o in cluster.list("Pod", "n", "a=b")] == ["a", "b"]
     assert "labelSelector=a%3Db" in stub.asked[0].path
     assert stub.asked[0].headers["User-Agent"] == "fogflow-k8s"
+
+
+def test_a_list_whose_pages_expire_is_read_at_once_and_not_for_ever(stub, cluster):
+    first = (200, {"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "t"}})
+    whole = (200, {"items": [{"metadata": {"name": name}} for name in "ab"]})
+    stub.script = [first, status(410, "expired"), whole]
+    assert [o["metadata"]["name"] for o in cluster.list("Pod", "n")] == ["a", "b"]
+    assert ["limit" in asked.path for asked in stub.asked] == [True, True, False]
+    stub.script = [first, *[status(410, "expired")] * 9]
+    with pytest.raises(Gone, match="expired"):
+        cluster.list("Pod", "n")
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2", 2.0),
+        ("0.25", 0.25),
+        ("9999", 5.0),
+        ("-3", 0.0),
+        ("nan", 0.5),
+        ("soon", 0.5),
+        ("", 0.5),
+        ("Fri, 27 Nov 2026 10:00:03 GMT", 3.0),
+        ("Fri, 27 Nov 2026 11:00:00 GMT", 5.0),
+        ("Fri, 27 Nov 2026 09:00:00 GMT", 0.0),
+    ],
+)
+def test_how_long_a_server_asks_to_wait_by_its_own_clock(said, seconds):
+    assert wait_of({"Retry-After": said, "Date": "Fri, 27 Nov 2026 10:00:00 GMT"}) == seconds
+
+
+def test_a_date_without_a_clock_to_compare_it_with():
+    assert wait_of({"Retry-After": "Fri, 27 Nov 2026 10:00:03 GMT"}) == 0.5
 
 
 def test_tables(stub, cluster):
@@ -90,59 +123,7 @@ def test_tables(stub, cluster):
         cluster.table("Pod", "n")
 
 
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [({"BearerToken": "Bearer abc"}, "Bearer abc"), ({"authorization": "abc"}, "Bearer abc"), ({}, None)],
-)
-def test_tokens_of_every_client_release_are_sent(stub, key, expected):
-    made = KubeCluster(Access("x", f"http://127.0.0.1:{stub.server_port}", configuration()))
-    made._configuration.api_key = key
-    made.get("Pod", "p", "n")
-    made._pool.clear()
-    assert stub.asked[0].headers.get("authorization") == expected
-
-
 def test_paths():
     assert path_of("Deployment", "n", "a") == "/apis/apps/v1/namespaces/n/deployments/a"
     assert path_of("Namespace", "ignored", "a") == "/api/v1/namespaces/a"
     assert path_of("Pod") == "/api/v1/pods"
-
-
-CONFIG = """{apiVersion: v1, kind: Config, current-context: a,
- clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}], users: [{name: u, user: {token: t}}],
- contexts: [{name: a, context: {cluster: c, user: u}}, {name: b, context: {cluster: c, user: u}}]}"""
-
-
-def test_the_kubeconfig_of_kubectl_is_understood(tmp_path, monkeypatch):
-    file = tmp_path / "config"
-    file.write_text(CONFIG)
-    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/absent:{file}")
-    access = load()
-    assert (access.context, access.server) == ("a", "https://127.0.0.1:1")
-    assert load(str(file), "b").context == "b"
-
-
-@pytest.mark.parametrize(
-    ("text", "context", "kind", "words"),
-    [
-        (CONFIG, "nope", UsageError, "context nope is not in"),
-        (CONFIG.replace("current-context: a,", ""), "", ClusterError, "no current context"),
-        ("", "", UsageError, "empty"),
-        ("{", "", UsageError, "not a kubeconfig"),
-        ("kind: Config", "", ClusterError, "no current context"),
-    ],
-)
-def test_bad_kubeconfigs(tmp_path, text, context, kind, words):
-    file = tmp_path / "config"
-    file.write_text(text)
-    with pytest.raises(kind, match=words):
-        load(str(file), context)
-
-
-def test_no_kubeconfig_at_all(tmp_path, monkeypatch):
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
-    with pytest.raises(ClusterError, match="no cluster") as caught:
-        load()
-    assert "sandbox up" in caught.value.hint
-    with pytest.raises(UsageError, match="does not exist"):
-        load(str(tmp_path / "absent"))

@@ -43,7 +43,7 @@ def argv_of(tmp_path):
         ("v4.3.1", lambda h, _: h.start_rollback(2, timeout_s=60),
          "rollback fogflow 2 --timeout 60s --namespace city --kubeconfig k --kube-context x --wait=hookOnly"),
         ("v3.19.0", lambda h, _: h.start_rollback(2, timeout_s=60), "rollback fogflow 2 --timeout 60s --namespace city --kubeconfig k --kube-context x"),
-        ("v4.3.1", lambda h, _: h.start_history(), "history fogflow --output json --max 256 --namespace city --kubeconfig k --kube-context x"),
+        ("v4.3.1", lambda h, _: h.start_history(), "history fogflow --output json --max 1000000 --namespace city --kubeconfig k --kube-context x"),
         ("v4.3.1", lambda h, _: h.start_manifest(3), "get manifest fogflow --revision 3 --namespace city --kubeconfig k --kube-context x"),
         ("v4.3.1", lambda h, _: h.start_uninstall(timeout_s=60, keep_history=True),
          "uninstall fogflow --timeout 60s --ignore-not-found --namespace city --kubeconfig k --kube-context x --keep-history"),

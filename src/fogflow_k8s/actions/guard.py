@@ -55,24 +55,33 @@ def require_no_loss(found: Sequence[Loss], *, force: bool) -> None:
 
 
 def remember(op: Operation, *, config: Path | None) -> None:
-    """Note that this configuration lives on this cluster from now on."""
+    """Note that this configuration lives on this cluster from now on; where that cannot be written, say so and go on."""
     if not op.cluster.uid:
         return
     known = known_clusters.load()
     known[_key(op, config)] = {"uid": op.cluster.uid, "context": op.cluster.context, "server": op.cluster.server}
-    known_clusters.save(known)
+    _save(op, known)
 
 
 def forget(op: Operation) -> None:
     """Forget every configuration of this release on this cluster: it was uninstalled."""
-    known_clusters.save(
-        {
-            k: v
-            for k, v in known_clusters.load().items()
-            if not (k.endswith(f"|{op.namespace}|{op.release}") and v.get("uid") == op.cluster.uid)
-        }
-    )
+    known = known_clusters.load()
+    ours = f"|{op.namespace}|{op.release}"
+    kept = {k: v for k, v in known.items() if not (k.endswith(ours) and v.get("uid") == op.cluster.uid)}
+    if kept != known:
+        _save(op, kept)
+
+
+def _save(op: Operation, known: known_clusters.Known) -> None:
+    try:
+        known_clusters.save(known)
+    except OSError as error:
+        op.report.warn(
+            f"{known_clusters.where()} cannot be written ({error.strerror}): a deploy to another cluster by mistake will not"
+            " be noticed; set FOGFLOW_K8S_STATE to a folder of yours"
+        )
 
 
 def _key(op: Operation, config: Path | None) -> str:
-    return f"{config.resolve() if config else '-'}|{op.namespace}|{op.release}"
+    """Of a configuration file: it belongs to one cluster. Without one only the context can be told: it may be made anew."""
+    return f"{config.resolve() if config else f'context {op.cluster.context}'}|{op.namespace}|{op.release}"

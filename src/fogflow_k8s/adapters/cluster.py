@@ -1,23 +1,21 @@
 """The Kubernetes API on plain dicts: every call has a timeout, every failure is typed.
 
-The official client does what is hard (kubeconfig, tokens, exec plug-ins, proxies); the requests themselves are urllib3's.
-Its typed models cost 0.4-0.8 s to import and 0.7 ms a pod to fill, for objects that we want as dicts anyway.
+The requests are urllib3's. The official client's typed models cost 0.4-0.8 s to import and 0.7 ms a pod to fill, for objects that we want as dicts anyway.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from fogflow_k8s.adapters.kubeconfig import Access, load
+from fogflow_k8s.adapters.api_http import Answer, ApiHttp
+from fogflow_k8s.adapters.kubeconfig import Chosen, resolve
 from fogflow_k8s.adapters.paths import path_of
-from fogflow_k8s.adapters.refusals import Conflict, Gone, Invalid, NotFound, refused, unreachable
+from fogflow_k8s.adapters.refusals import Conflict, Gone, Invalid, NotFound
 from fogflow_k8s.errors import ClusterError
 
 Objects = list[dict[str, Any]]
@@ -31,8 +29,6 @@ TIMEOUT_S = 15.0
 FIELD_MANAGER = "fogflow-k8s"
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 _METADATA = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
-_TRIES = 4
-_TRANSIENT = (429, 500, 502, 503, 504)
 
 
 class Cluster(Protocol):
@@ -87,32 +83,17 @@ class Cluster(Protocol):
         """The tail of a container's log, each line with its time; of the last `since_s` seconds, at most `limit` bytes (0: all)."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A successful HTTP answer."""
-
-    status: int
-    body: bytes
-    date: str  # when, by the server's clock, as HTTP writes it
-
-    def json(self) -> dict[str, Any]:
-        """The body as an object."""
-        return dict(json.loads(self.body))
-
-
 class KubeCluster:
     """A real API server."""
 
-    def __init__(self, access: Access, *, timeout_s: float = TIMEOUT_S) -> None:
-        self.context = access.context
-        self.server = access.server
-        self._configuration = access.configuration
-        self._timeout_s = timeout_s
+    def __init__(self, chosen: Chosen, *, timeout_s: float = TIMEOUT_S) -> None:
+        self.context, self.server = chosen.context, chosen.server
+        self._http = ApiHttp(chosen, timeout_s=timeout_s, agent=FIELD_MANAGER)
 
     @classmethod
     def connect(cls, kubeconfig: str = "", context: str = "", *, timeout_s: float = TIMEOUT_S) -> KubeCluster:
         """The cluster that kubectl would use; nothing is sent yet. Raises UsageError, ClusterError."""
-        return cls(load(kubeconfig, context), timeout_s=timeout_s)
+        return cls(resolve(kubeconfig, context), timeout_s=timeout_s)
 
     @cached_property
     def uid(self) -> str:
@@ -138,16 +119,17 @@ class KubeCluster:
             return None
 
     def list(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> Objects:
-        """All objects of a kind that match; when a page expired meanwhile, the list is read anew."""
-        while True:
-            try:
-                return [obj for page in self.pages(kind, namespace, selector, fields) for obj in page]
-            except Gone:
-                continue
+        """All objects of a kind that match; when a page expired meanwhile, the list is read anew. Raises Gone."""
+        try:
+            return [obj for page in self.pages(kind, namespace, selector, fields) for obj in page]
+        except Gone:  # as kubectl does: all at once, of which nothing can expire in between
+            return next(self.pages(kind, namespace, selector, fields, limit=0))
 
-    def pages(self, kind: str, namespace: str = "", selector: str = "", fields: str = "") -> Iterator[Objects]:
-        """All objects of a kind that match, in pages of 500."""
-        query = {"labelSelector": selector, "fieldSelector": fields, "limit": "500"}
+    def pages(
+        self, kind: str, namespace: str = "", selector: str = "", fields: str = "", *, limit: int = 500
+    ) -> Iterator[Objects]:
+        """All objects of a kind that match, in pages of `limit` (0: one page)."""
+        query = {"labelSelector": selector, "fieldSelector": fields, "limit": str(limit or "")}
         token = ""
         while True:
             page = self.request("GET", path_of(kind, namespace), query={**query, "continue": token}).json()
@@ -228,63 +210,12 @@ class KubeCluster:
         content_type: str = "application/json",
         accept: str = "application/json",
     ) -> Answer:
-        """One call. Reads are tried again when the server is busy or the connection breaks; writes only when refused with 429."""
+        """One call; tried again as `ApiHttp.request` says."""
         wanted = urlencode({k: v for k, v in (query or {}).items() if v})
-        url = f"{self.server.rstrip('/')}{path}" + (f"?{wanted}" if wanted else "")
-        headers = {
-            "Accept": accept,
-            "Content-Type": content_type,
-            "User-Agent": FIELD_MANAGER,
-            "Accept-Encoding": "gzip",
-            **self._login(),
-        }
+        url = f"{self.server}{path}" + (f"?{wanted}" if wanted else "")
         data = json.dumps(body).encode() if body is not None else None
-        for attempt in range(1, _TRIES + 1):
-            answer, again = self._once(method, url, headers, data, last=attempt == _TRIES)
-            if answer is not None:
-                return answer
-            time.sleep(again)
-        raise AssertionError  # pragma: no cover - the last attempt answers or raises
+        return self._http.request(method, url, {"Accept": accept, "Content-Type": content_type}, data)
 
-    def _once(
-        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, *, last: bool
-    ) -> tuple[Answer | None, float]:
-        """An answer, or None and the seconds to wait before the next attempt."""
-        import urllib3
-
-        try:
-            got = self._pool.request(
-                method, url, headers=headers, body=data, timeout=urllib3.Timeout(connect=5, read=self._timeout_s), retries=False, redirect=False
-            )  # fmt: skip
-        except urllib3.exceptions.HTTPError as error:
-            if method == "GET" and not last and not isinstance(error, urllib3.exceptions.TimeoutError):
-                return None, 0.3
-            raise unreachable(self.server, error) from error
-        if got.status < 300:
-            return Answer(got.status, got.data, got.headers.get("Date", "")), 0
-        if not last and (got.status == 429 or (got.status in _TRANSIENT and method == "GET")):
-            return None, min(float(got.headers.get("Retry-After") or 0.5), 5.0)
-        raise refused(got.status, got.data, self.server)
-
-    @cached_property
-    def _pool(self) -> Any:
-        import urllib3
-
-        c = self._configuration
-        tls: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED" if c.verify_ssl else "CERT_NONE", "ca_certs": c.ssl_ca_cert}
-        tls |= {"cert_file": c.cert_file, "key_file": c.key_file, "maxsize": 32}
-        if getattr(c, "tls_server_name", None):
-            tls["server_hostname"] = c.tls_server_name
-            tls["assert_hostname"] = c.tls_server_name
-        if not c.verify_ssl:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        return urllib3.ProxyManager(c.proxy, **tls) if c.proxy else urllib3.PoolManager(**tls)
-
-    def _login(self) -> dict[str, str]:
-        c = self._configuration
-        if c.refresh_api_key_hook:
-            c.refresh_api_key_hook(c)
-        key = c.api_key.get("BearerToken") or c.api_key.get("authorization")  # the name changed in release 36
-        if key:
-            return {"authorization": key if " " in key else f"Bearer {key}"}
-        return {"authorization": c.get_basic_auth_token()} if c.username else {}
+    def close(self) -> None:
+        """End all connections."""
+        self._http.close()

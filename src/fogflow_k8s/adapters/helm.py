@@ -20,6 +20,7 @@ from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed, Tool
 from fogflow_k8s.model.redact import redact
 
 OLDEST = (3, 19, 0)
+_ALL = "1000000"  # revisions: for `helm history` 0 means none, and its default is 256
 BROKEN = {(4, 2, 1): "every wait for a hook or deletion blocks for the whole timeout (helm issue 32214)"}
 _UNREACHABLE = re.compile(
     r"cluster unreachable|connection refused|no such host|i/o timeout|deadline exceeded|EOF|Client\.Timeout"
@@ -107,9 +108,7 @@ class Helm:
     def start_history(self) -> Child:
         """`helm history` under way; hand it to read_history."""
         begun = self._begun("history")
-        return begun or self.runner.start(
-            self._argv("history", self.target.release, "--output", "json", "--max", "256")
-        )
+        return begun or self.runner.start(self._argv("history", self.target.release, "--output", "json", "--max", _ALL))
 
     def read_history(self, child: Child) -> list[dict[str, Any]]:
         """What start_history's child has to say."""

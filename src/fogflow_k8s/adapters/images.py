@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.adapters.engine_words import mend_of
+from fogflow_k8s.adapters.places import home
 from fogflow_k8s.errors import PreflightFailed
 
 SOCKET = "/var/run/docker.sock"
@@ -206,7 +207,7 @@ def _place() -> Place:
 
 
 def _config_file() -> bool:
-    folder = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    folder = os.environ.get("DOCKER_CONFIG") or home() / ".docker"
     return Path(folder, "config.json").exists()
 
 

@@ -15,9 +15,10 @@ Known = dict[str, dict[str, str]]  # a configuration's key -> uid, context and s
 def load() -> Known:
     """What is known; nothing when the file is absent or damaged, for then the next deploy writes it anew."""
     try:
-        return dict(json.loads(_file().read_text(encoding="utf-8")))
+        found = json.loads(where().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return {k: v for k, v in found.items() if isinstance(v, dict)} if isinstance(found, dict) else {}
 
 
 def sandboxes(*contexts: str) -> bool:
@@ -27,8 +28,8 @@ def sandboxes(*contexts: str) -> bool:
 
 def save(known: Known) -> None:
     """Write it. Raises OSError."""
-    _file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_private(_file(), json.dumps(known, indent=1, sort_keys=True))
+    where().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_private(where(), json.dumps(known, indent=1, sort_keys=True))
 
 
 def forget_server(server: str) -> None:
@@ -39,5 +40,6 @@ def forget_server(server: str) -> None:
         save(kept)
 
 
-def _file() -> Path:
+def where() -> Path:
+    """The file."""
     return state_home() / "clusters.json"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from fogflow_k8s.adapters.process import Runner, SystemRunner, lines_of
+from fogflow_k8s.adapters.process import Runner, SystemRunner
 from fogflow_k8s.errors import ClusterError, FogflowError
 
 SKEW = 1  # minor versions, older or newer: https://kubernetes.io/releases/version-skew-policy/#kubectl
@@ -41,7 +41,7 @@ class Kubectl:
     namespace: str
     kubeconfig: str = ""
     context: str = ""
-    runner: Runner = field(default_factory=SystemRunner)
+    runner: SystemRunner = field(default_factory=SystemRunner)
 
     def argv(self, *words: str) -> list[str]:
         """The command line of one call."""
@@ -63,7 +63,9 @@ class Kubectl:
 
         It enters the pod's own network, so no policy and no missing route stands in its way. Raises ClusterError.
         """
-        with lines_of(self.argv("port-forward", target, f"{local or ''}:{port}", "--address=127.0.0.1")) as lines:
+        with self.runner.lines(
+            self.argv("port-forward", target, f"{local or ''}:{port}", "--address=127.0.0.1")
+        ) as lines:
             said = []
             for line in lines:
                 if found := re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", line):
@@ -75,5 +77,5 @@ class Kubectl:
     @contextmanager
     def logs(self, *words: str) -> Iterator[Iterator[str]]:
         """Lines of logs as they come; `words` are kubectl's own."""
-        with lines_of(self.argv("logs", *words)) as lines:
+        with self.runner.lines(self.argv("logs", *words)) as lines:
             yield lines

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 _APP = "fogflow-k8s"
+_NOWHERE = Path("/dev/null")  # nothing can be in it, and nobody can make it a folder
 
 
 def cache_home() -> Path:
@@ -24,7 +25,16 @@ def _home(own: str, xdg: str, default: str) -> Path:
         return Path(given).absolute()
     base = os.environ.get(xdg, "")
     # the XDG rules say that a relative path is to be ignored
-    return (Path(base) if Path(base).is_absolute() else Path.home() / default) / _APP
+    return (Path(base) if Path(base).is_absolute() else home() / default) / _APP
+
+
+def home() -> Path:
+    """The user's own folder; for a user who has none one in which nothing can be found or written."""
+    try:
+        found = Path.home()
+    except RuntimeError:  # neither $HOME nor an entry in passwd, as in many containers
+        return _NOWHERE
+    return found if found.is_absolute() and os.environ.get("HOME") != "" else _NOWHERE  # for "" Python says /
 
 
 def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:

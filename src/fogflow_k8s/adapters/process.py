@@ -184,6 +184,10 @@ class SystemRunner:
         self._env = dict(os.environ if env is None else env)
         self._echo = echo
 
+    def lines(self, argv: Sequence[str]) -> contextlib.AbstractContextManager[Iterator[str]]:
+        """The lines that a program prints, as they come; see lines_of."""
+        return lines_of(argv, env=self._env)
+
     def start(self, argv: Sequence[str], *, stdin: str | None = None) -> RunningChild:
         """Start a program and return at once. Raises ToolMissing."""
         self._echo(shlex.join(argv))
@@ -208,7 +212,7 @@ class SystemRunner:
 
 
 @contextlib.contextmanager
-def lines_of(argv: Sequence[str]) -> Iterator[Iterator[str]]:
+def lines_of(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Iterator[str]]:
     """The lines that a program prints on stdout and stderr, as they come; it ends with the block. Raises ToolMissing.
 
     It is in our process group, so that a Ctrl-C reaches it too.
@@ -221,6 +225,7 @@ def lines_of(argv: Sequence[str]) -> Iterator[Iterator[str]]:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            env=None if env is None else dict(env),
             preexec_fn=die_with_parent(),  # noqa: PLW1509 - single-threaded, and only async-safe calls
         )
     except (FileNotFoundError, PermissionError) as error:

@@ -37,7 +37,7 @@ def logs(
     words = [f"--selector={selector}", "--all-containers", "--prefix", f"--tail={tail}", "--max-log-requests=50"]
     words += ["--follow"] * follow + ["--previous"] * previous + ([f"--since={since}"] if since else [])
     namespace = me.namespace or DEFAULT_NAMESPACE
-    known = secrecy.known(KubeCluster.connect(me.kubeconfig, me.context), me.release, (namespace,))
+    known = secrecy.known(KubeCluster(me.chosen), me.release, (namespace,))
     if known.why:
         me.reporter.warn(f"only what looks like a password is masked: {known.why}")
     with me.kubectl().logs(*words) as lines:

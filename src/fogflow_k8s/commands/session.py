@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.errors import Refused, ToolMissing, UsageError
+from fogflow_k8s.errors import ClusterError, Refused, ToolMissing, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fogflow_k8s.actions.operation import Operation
     from fogflow_k8s.actions.outcome import Outcome
     from fogflow_k8s.adapters.helm import Helm
+    from fogflow_k8s.adapters.kubeconfig import Chosen
     from fogflow_k8s.adapters.kubectl import Kubectl
     from fogflow_k8s.console.jsonl import JsonLinesReporter
     from fogflow_k8s.console.live import LiveReporter
@@ -94,6 +95,18 @@ class Session:
 
         return PlainReporter(sys.stderr, quiet=self.quiet)
 
+    @cached_property
+    def chosen(self) -> Chosen:
+        """The cluster that is meant, found once: we, helm and kubectl are all told this one. Raises UsageError, ClusterError."""
+        from fogflow_k8s.adapters.kubeconfig import misleading, resolve
+
+        found = resolve(self.kubeconfig, self.context)
+        for name in misleading(os.environ):
+            self.reporter.warn(
+                f"{name} is set and not used, nor by helm: what counts is --context, --kubeconfig, KUBECONFIG and --namespace"
+            )
+        return found
+
     def operation(self, namespace: str = "", *, helm_needed: bool = True) -> Operation:
         """The release on its cluster. Raises UsageError, ClusterError, ToolMissing; nothing is sent yet.
 
@@ -103,22 +116,25 @@ class Session:
         from fogflow_k8s.adapters.cluster import KubeCluster
 
         helm = self._helm(namespace, needed=helm_needed)
-        cluster = KubeCluster.connect(self.kubeconfig, self.context)
+        cluster = KubeCluster(self.chosen)
         return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
 
     def kubectl(self) -> Kubectl:
         """Kubectl on the release's namespace: $KUBECTL, the one on PATH, or the sandbox's. Raises ToolMissing."""
         from fogflow_k8s.adapters.kubectl import Kubectl
+        from fogflow_k8s.adapters.process import SystemRunner
         from fogflow_k8s.sandbox import programs
 
         binary = os.environ.get("KUBECTL") or shutil.which("kubectl") or programs.built("kubectl")
         if not binary:
             raise ToolMissing("kubectl is not on PATH", hint="https://kubernetes.io/docs/tasks/tools/#kubectl")
-        return Kubectl(str(binary), self.namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
+        kubeconfig, context = self.chosen.flags
+        runner = SystemRunner(env=self.chosen.environment(os.environ))
+        return Kubectl(str(binary), self.namespace or DEFAULT_NAMESPACE, kubeconfig, context, runner)
 
     def begin(self, ctx: typer.Context) -> None:
         """Let Helm read the release while the rest of the program loads; what is not asked for ends with the verb."""
-        with suppress(ToolMissing):  # said later, after what is wrong with the settings
+        with suppress(ToolMissing, UsageError, ClusterError):  # said later, after what is wrong with the settings
             helm = self._helm()
             helm.begin()
             ctx.call_on_close(helm.abandon)
@@ -127,9 +143,9 @@ class Session:
         from fogflow_k8s.adapters.helm import Helm, Target
         from fogflow_k8s.adapters.process import SystemRunner
 
-        target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, self.kubeconfig, self.context)
+        target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, *self.chosen.flags)
         if self._begun is None or self._begun.target != target:
-            runner = SystemRunner(echo=self.echo)
+            runner = SystemRunner(env=self.chosen.environment(os.environ), echo=self.echo)
             try:
                 self._begun = Helm(runner, target, helm_binary(), version=_known_version())
             except ToolMissing:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fogflow_k8s.adapters.places import write_private
+from fogflow_k8s.adapters.places import home, write_private
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ConfigError, FogflowError
 from fogflow_k8s.sandbox.state import Entry
@@ -21,7 +21,7 @@ _LOCK_S = 10.0
 def file_in_force() -> Path:
     """The kubeconfig that kubectl would write to: the first file of $KUBECONFIG, else ~/.kube/config."""
     named = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
-    return Path(named[0]).absolute() if named else Path.home() / ".kube" / "config"
+    return Path(named[0]).absolute() if named else home() / ".kube" / "config"
 
 
 def check(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a deploy refuses without a word of the user: another cluster, another kind of release, a loss."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -55,15 +56,46 @@ def test_the_other_cluster_is_refused_before_anything_is_asked_of_helm(deployed)
         ("fogflow-sandboxes", "fogflow-sandbox", True),
     ],
 )
-def test_a_second_sandbox_of_this_machine_is_not_refused(world, last, context, refused):
+def test_a_second_sandbox_of_this_machine_is_not_refused(world, last, context, refused, tmp_path):
+    config = tmp_path / "config.json"
     world.cluster.context = last
-    world.deploy()
+    world.deploy(config=config)
     world.cluster.uid, world.cluster.context = OTHER, context
     if refused:
         with pytest.raises(Refused, match=f"context {last}.* context {context} is {OTHER}"):
-            world.deploy()
+            world.deploy(config=config)
     else:
+        world.deploy(config=config)
+
+
+def test_without_a_configuration_two_contexts_do_not_refuse_each_other(world, known):
+    clusters = {"staging": "uid-1", "production": "uid-2"}
+    for replicas, context in enumerate(("staging", "production") * 2, 1):
+        world.cluster.context, world.cluster.uid = context, clusters[context]
+        world.deploy({"replicaCount": replicas})
+    assert sorted(each["uid"] for each in known().values()) == ["uid-1", "uid-2"]
+    world.cluster.uid = "uid-3"  # what production leads to is another one now
+    with pytest.raises(Refused, match=r"last deployed to cluster uid-2 \(context production\)"):
         world.deploy()
+
+
+@pytest.mark.parametrize("home", [None, "", "file", "readonly"])
+def test_a_machine_that_can_remember_nothing_says_so_and_works(world, home, tmp_path, monkeypatch):
+    monkeypatch.delenv("FOGFLOW_K8S_STATE")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    (tmp_path / "file").write_text("")
+    if home is None:
+        monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    elif home == "readonly":
+        monkeypatch.setenv("HOME", "/proc/self")  # root may write everywhere but here
+    else:
+        monkeypatch.setenv("HOME", str(tmp_path / home) if home else "")
+    assert world.deploy().result == "installed"
+    (said,) = [line for line in world.told.lines if "will not be noticed" in line]
+    assert "clusters.json cannot be written" in said
+    assert "set FOGFLOW_K8S_STATE" in said
+    assert world.deploy().result == "unchanged"
+    guard.forget(world.op())
 
 
 def test_the_other_cluster_is_taken_and_noted_when_the_user_says_so(deployed, known):
@@ -131,15 +163,7 @@ def test_forgetting_a_release_forgets_all_its_configurations_on_this_cluster_onl
     guard.remember(op, config=tmp_path / "b.json")
     deployed.cluster.uid = "uid-of-kube-system"
     guard.forget(op)
-    assert set(known()) == {f"-|{HOME}|second", f"{tmp_path / 'b.json'}|{HOME}|fogflow"}
-
-
-def test_a_state_folder_that_cannot_be_written_ends_a_deploy_before_helm_begins(world, monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("FOGFLOW_K8S_STATE", str(tmp_path / "file" / "state"))
-    with pytest.raises(OSError, match=str(tmp_path)):
-        world.deploy()
-    assert (world.programs.verbs(), world.holder) == ([], "")
+    assert set(known()) == {f"context test|{HOME}|second", f"{tmp_path / 'b.json'}|{HOME}|fogflow"}
 
 
 def test_an_edge_does_not_become_a_cloud(world):

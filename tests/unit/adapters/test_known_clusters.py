@@ -1,5 +1,7 @@
 """What this machine remembers about clusters."""
 
+import pytest
+
 from fogflow_k8s.adapters import known_clusters
 
 
@@ -11,7 +13,8 @@ def test_a_cluster_that_is_gone_is_forgotten_and_no_other(tmp_path, monkeypatch)
     assert known_clusters.load() == {"b": there}
 
 
-def test_a_damaged_memory_is_an_empty_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize("text", ["{", "[1]", "3", "null", '{"a": 1}', ""])
+def test_a_damaged_memory_is_an_empty_one(tmp_path, monkeypatch, text):
     monkeypatch.setenv("FOGFLOW_K8S_STATE", str(tmp_path))
-    (tmp_path / "clusters.json").write_text("{")
+    (tmp_path / "clusters.json").write_text(text)
     assert known_clusters.load() == {}
