@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from fogflow_k8s.model.values_base import local_only
+
 # What YAML readers disagree about, first: it must come out as the text that went in.
 # fmt: off
 TRICKY = (
@@ -67,7 +69,9 @@ def settings(draw: st.DrawFn) -> dict[str, Any]:
                 "global": st.fixed_dictionaries({"nodeSelector": label_map}),
                 "broker": component,
                 "nginx": component,
-                "externalIPs": st.lists(st.ip_addresses().map(str), max_size=3),
+                "externalIPs": st.lists(
+                    st.ip_addresses().map(str).filter(lambda each: not local_only(each)), max_size=3
+                ),
             },
         )
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
+
+import pytest
 
 from tests.chart.shapes import of_kind, pods
 
@@ -50,6 +53,13 @@ def test_the_password_is_in_no_configmap_argument_or_variable(helm_template):
     text = helm_template("--set", f"rabbitmq.auth.password={password}").stdout
     assert password not in text
     assert "stringData" not in text
+
+
+@pytest.mark.parametrize("password", ["S3cret!/@%", "mypass", "kJ8/+mPq2x@Zr7%Lw4=="])
+def test_any_printable_password_is_in_the_secret_as_it_is(render, password):
+    """The bootstrap container encodes it for the URL; RabbitMQ and the keeper take it as it is."""
+    manifests = render("--set-string", f"rabbitmq.auth.password={password}")
+    assert base64.b64decode(of_kind(manifests, "Secret")["fogflow-rabbitmq"]["data"]["password"]).decode() == password
 
 
 def test_a_named_secret_is_used_and_none_is_made(render):

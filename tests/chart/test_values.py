@@ -15,7 +15,8 @@ from hypothesis import settings as hypothesis_settings
 
 from fogflow_k8s.adapters.render import render_values
 from fogflow_k8s.model.components import COMPONENTS
-from fogflow_k8s.model.config import FogflowConfig, adopt
+from fogflow_k8s.model.config import FogflowConfig
+from fogflow_k8s.model.config_upstream import adopt
 from fogflow_k8s.model.values import Values, defaults
 from fogflow_k8s.model.values_base import difference
 from tests.chart.conftest import CHART, EXAMPLES, ROOT
@@ -102,7 +103,7 @@ def test_every_example_is_valid_for_the_model(path):
 def test_the_example_config_is_valid_and_upstream_like():
     data = json.loads((ROOT / "examples/config.json").read_text(encoding="utf-8"))
     assert "external_ip" in data
-    FogflowConfig.model_validate(adopt(data)["config"])
+    FogflowConfig.model_validate(adopt(data).values["config"])
 
 
 def test_every_chart_default_agrees_with_the_table_of_components(every_render):

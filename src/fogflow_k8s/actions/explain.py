@@ -3,46 +3,113 @@
 from __future__ import annotations
 
 import json
+import re
+from functools import cache
 from typing import Any
 
+from fogflow_k8s.adapters.documents import KeyPath, dotted
 from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.config_keys import REPLACED, meaning, place
 from fogflow_k8s.model.nearest import nearest
+from fogflow_k8s.model.patterns import in_words
 from fogflow_k8s.model.redact import Redactor
 from fogflow_k8s.model.values import Values
 from fogflow_k8s.model.values_base import schema_of
 
 
 def explain(key: str, values: Values, origin: str) -> list[str]:
-    """The lines to print; `origin` is where the value was given, if it was. Raises UsageError, naming the nearest key, for one that does not exist."""
-    schema = schema_of(Values)
-    node: dict[str, Any] = schema
-    seen: list[str] = []
-    for part in key.split("."):
-        known = _properties(node, schema)
-        if part not in known:
-            close = nearest(part, known)
-            where = ".".join(seen) or "the top level"
-            hint = f"did you mean {'.'.join([*seen, close])}?" if close else f"keys here: {', '.join(sorted(known))}"
-            raise UsageError(f"{key}: there is no key {part} at {where}", hint=hint)
-        node = known[part]
-        seen.append(part)
+    """The lines to print; `origin` is where the value was given, if it was.
+
+    `key` is a key of values.yaml, or one of config.json as errors and notes name it: of any generation of FogFlow.
+    Raises UsageError, naming the nearest key, for one that does not exist.
+    """
+    schema = _schema()
+    path = settings_path(key)
+    own = tuple(part for part in path if isinstance(part, str))
+    if path and not _exists(path, schema) and (unused := meaning(_in_config_json(own))):
+        return [key, *(f"  {line}" for line in unused)]
+    node = _node(key, path, schema)
     target = _resolve(node, schema)
     current, default = (
-        _at(values.model_dump(mode="json", by_alias=True), seen),
-        _at(Values().model_dump(mode="json", by_alias=True), seen),
+        _at(values.model_dump(mode="json", by_alias=True), path),
+        _at(Values().model_dump(mode="json", by_alias=True), path),
     )
     lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
+    if dotted(path) != key:
+        lines.append(f"  key      {dotted(path)} in values.yaml")
     lines.append(f"  allowed  {_allowed(target, schema)}")
+    if known := REPLACED.get(own[1:]):
+        listed = ", ".join(json.dumps(each) for each in known.values)
+        lines.append(f"           in config.json also {listed}, read as {known.by}: {known.reason}")
     lines.append(f"  default  {json.dumps(default, ensure_ascii=False)}")
     from_ = origin or ("derived from what was given" if current != default else "default")
-    shown = json.dumps(Redactor().object({seen[-1]: current})[seen[-1]], ensure_ascii=False)
+    shown = json.dumps(Redactor().object({own[-1]: current})[own[-1]], ensure_ascii=False)
     lines.append(f"  value    {shown}  ({from_})")
     return lines
 
 
+@cache
+def _schema() -> dict[str, Any]:
+    """The schema of values.yaml. Not to be changed by the caller."""
+    return schema_of(Values)
+
+
+def settings_path(key: str) -> KeyPath:
+    """The path in values.yaml of a dotted key. One that values.yaml does not have is taken for a key of config.json."""
+    path: KeyPath = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
+    schema = _schema()
+    if not path or _exists(path, schema):
+        return path
+    moved = place(_in_config_json(tuple(map(str, path))))
+    return moved if _exists(moved, schema) else path
+
+
+def _in_config_json(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of the same key in a config.json, which is the section `config` of values.yaml."""
+    return path[1:] if path[0] == "config" and len(path) > 1 else path
+
+
+def _exists(path: KeyPath, schema: dict[str, Any]) -> bool:
+    node: dict[str, Any] | None = schema
+    for part in path:
+        node = _child(node, part, schema) if node is not None else None
+    return node is not None
+
+
+def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema at `path`. Raises UsageError where it ends."""
+    if not path:
+        raise UsageError("the key is empty", hint="fogflow-k8s config explain config.worker.capacity")
+    node: dict[str, Any] = schema
+    for depth, part in enumerate(path):
+        below = _child(node, part, schema)
+        if below is None:
+            known = _properties(node, schema)
+            close = nearest(str(part), known)
+            where = dotted(path[:depth]) or "the top level"
+            hint = (
+                f"did you mean {dotted((*path[:depth], close))}?" if close else f"keys here: {', '.join(sorted(known))}"
+            )
+            raise UsageError(f"{key}: there is no key {part} at {where}", hint=hint)
+        node = below
+    return node
+
+
+def _child(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """What the schema says about a key, or an item of a list, below `node`; None when there can be no such thing."""
+    resolved = _resolve(node, schema)
+    if isinstance(part, int):
+        items = resolved.get("items")
+        return dict(items) if isinstance(items, dict) else None
+    found = (resolved.get("properties") or {}).get(part)
+    if found is None and isinstance(more := resolved.get("additionalProperties"), dict | bool) and more:
+        found = more if isinstance(more, dict) else {}
+    return None if found is None else dict(found)
+
+
 def keys_below(started: str) -> list[str]:
     """The keys that a dotted key as far as it was typed can go on with; a section ends with its dot."""
-    schema: dict[str, Any] = schema_of(Values)
+    schema: dict[str, Any] = _schema()
     node = schema
     *above, last = started.split(".")
     for part in above:
@@ -72,23 +139,25 @@ def _allowed(target: dict[str, Any], schema: dict[str, Any]) -> str:
     if "enum" in target:
         return ", ".join(map(str, target["enum"]))
     if "const" in target:
-        return f"only {target['const']}"
+        return f"only {json.dumps(target['const'])}".replace('"', "")
     kind = str(target.get("type", "any"))
     if kind == "object" and target.get("properties"):
         return "keys " + ", ".join(_properties(target, schema))
     words = {
         "minimum": "from {}",
         "maximum": "to {}",
-        "pattern": "like {}",
         "exclusiveMinimum": "more than {}",
         "minLength": "at least {} characters",
     }
-    return " ".join([kind, *(text.format(target[word]) for word, text in words.items() if word in target)])
+    told = [kind, *(text.format(target[word]) for word, text in words.items() if word in target)]
+    pattern = f": {in_words(target['pattern'])}" if "pattern" in target else ""
+    return f"{' '.join(told)}{pattern}"
 
 
-def _at(document: Any, path: list[str]) -> Any:
+def _at(document: Any, path: KeyPath) -> Any:
     for part in path:
-        if not isinstance(document, dict) or part not in document:
-            return None
-        document = document[part]
+        if isinstance(part, int):
+            document = document[part] if isinstance(document, list) and part < len(document) else None
+        else:
+            document = document.get(part) if isinstance(document, dict) else None
     return document

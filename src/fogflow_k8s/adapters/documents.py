@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ class Document:
     data: dict[str, Any]
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     is_config: bool = False  # a config.json: its data is the `config` section of values.yaml
+    places: Mapping[KeyPath, KeyPath] = field(default_factory=dict)  # of a config.json: place in values.yaml -> here
 
     def line_of(self, path: KeyPath) -> int | None:
         """Line of the key at `path` in this file, counted from 1; None when it is not here."""
@@ -33,22 +34,24 @@ class Document:
 
     def own(self, path: KeyPath) -> KeyPath:
         """The place in values.yaml `path` in this file's own terms."""
-        if not self.is_config:
-            return path
-        from fogflow_k8s.model.config import ALIASES, MOVED
-
-        within: KeyPath = MOVED.get(path) or path[1:]
-        other = {name: alias for alias, name in ALIASES.items()}.get(str(within[-1])) if within else None
-        return (other,) if other and within not in self.lines and (other,) in self.lines else within
+        return self.places.get(path) or (path[1:] if self.is_config else path)
 
     def has(self, path: KeyPath) -> bool:
         """Whether the place in values.yaml `path`, or something below it, was written here."""
-        from fogflow_k8s.model.config import MOVED
-
-        if self.is_config and path[:1] != ("config",) and path not in MOVED:
+        if self.is_config and path[:1] != ("config",) and path not in self.places:
             return False
         own = self.own(path)
         return any(place[: len(own)] == own for place in self.lines)
+
+    def where(self, own: KeyPath) -> str:
+        """FILE:LINE: KEY of the key that stands at `own` in this file; without what is not known or empty."""
+        line = self.line_of(own)
+        return ": ".join(part for part in (f"{self.name}:{line}" if line else self.name, dotted(own)) if part)
+
+
+def source_of(path: KeyPath, documents: Sequence[Document]) -> Document | None:
+    """Which of the documents, the last word last, gave the place in values.yaml `path`."""
+    return next((document for document in reversed(documents) if document.has(path)), None)
 
 
 def load(path: Path) -> Document:

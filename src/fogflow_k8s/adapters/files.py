@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fogflow_k8s.adapters.assignments import Assignment, assign, parse_set
-from fogflow_k8s.adapters.documents import Document, KeyPath, dotted, load
+from fogflow_k8s.adapters.documents import Document, KeyPath, load, source_of
+from fogflow_k8s.adapters.setting_errors import problems
 from fogflow_k8s.errors import ConfigError
-from fogflow_k8s.model.nearest import nearest
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-    from pydantic_core import ErrorDetails
+    from pydantic import BaseModel
 
+    from fogflow_k8s.model.config_upstream import Note
     from fogflow_k8s.model.values import Values
 
-__all__ = ["Document", "load", "merge", "parse_set", "problems", "settings"]
+__all__ = ["Document", "load", "merge", "parse_set", "settings"]
 
 M = TypeVar("M", bound="BaseModel")
-_SECRET_KEYS = {"password"}
-_KINDS = {
-    "string": "text: put it in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "list": "a list",
-    "dict": "a mapping of keys",
-    "model": "a mapping of keys",
-}
+
+
+class Settings(NamedTuple):
+    """Validated values, and a line for everything that was ignored, read as something else, or is weak."""
+
+    values: Values
+    notes: tuple[str, ...]
+
+
+class _Given(NamedTuple):
+    """All sources laid upon each other; the documents they came from, the last word last; and what there is to say."""
+
+    data: dict[str, Any]
+    documents: list[Document]
+    assignments: list[Assignment]
+    notes: list[str]
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +54,7 @@ def settings(
     external_ips: Sequence[str] = (),
     *,
     force: bool = False,
-) -> Values:
+) -> Settings:
     """The values that all of it makes; later ones win: config.json, values files, --set, --external-ip.
 
     With `force` several shards of the broker are accepted, as if the values said so.
@@ -57,16 +64,17 @@ def settings(
 
     from fogflow_k8s.model.values import Values
 
-    data, documents, assignments = _gathered(config_path, values_paths, sets, external_ips)
+    data, documents, assignments, notes = _gathered(config_path, values_paths, sets, external_ips)
     if force and isinstance(broker := data.get("broker"), dict) and broker.get("shards", 1) != 1:
         broker["acceptNotificationLoops"] = True
     try:
-        return _validated(data, assignments, Values)
+        values = _validated(data, assignments, Values)
     except ValidationError as error:
         found = problems(error, documents)
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         hint = "every key with its meaning: fogflow-k8s config explain KEY"
         raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
+    return Settings(values, (*notes, *_weak(values, documents)))
 
 
 def edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +83,7 @@ def edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mappi
 
     from fogflow_k8s.model.values_edge import EdgeValues
 
-    data, documents, assignments = _gathered(None, values_paths, sets, ())
+    data, documents, assignments, _ = _gathered(None, values_paths, sets, (), edge=True)
     try:
         _validated(merge(base, data), assignments, EdgeValues)
     except ValidationError as error:
@@ -87,37 +95,46 @@ def edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mappi
 
 
 def origin(
-    key: str,
+    path: KeyPath,
     config_path: Path | None = None,
     values_paths: Sequence[Path] = (),
     sets: Sequence[str] = (),
     external_ips: Sequence[str] = (),
 ) -> str:
-    """Which of the sources has the last word on a dotted key, as FILE:LINE or a flag's name; "" when none has."""
-    path = tuple(key.split("."))
-    _, documents, _ = _gathered(config_path, values_paths, sets, external_ips)
-    source = next((document for document in reversed(documents) if document.has(path)), None)
-    if source is None:
+    """Which of the sources has the last word on a key of values.yaml, as FILE:LINE or a flag's name; "" when none has."""
+    documents = _gathered(config_path, values_paths, sets, external_ips).documents
+    if (source := source_of(path, documents)) is None:
         return ""
     line = source.line_of(source.own(path))
     return f"{source.name}:{line}" if line else source.name
 
 
 def _gathered(
-    config_path: Path | None, values_paths: Sequence[Path], sets: Sequence[str], external_ips: Sequence[str]
-) -> tuple[dict[str, Any], list[Document], list[Assignment]]:
-    """Everything that was given laid upon each other, and the documents that it came from, the last word last."""
-    from fogflow_k8s.model.config import adopt
+    config_path: Path | None,
+    values_paths: Sequence[Path],
+    sets: Sequence[str],
+    external_ips: Sequence[str],
+    *,
+    edge: bool = False,
+) -> _Given:
+    """Everything that was given; of an edge's values, keys of upstream's chart stay, and are refused."""
+    from fogflow_k8s.model.config_upstream import adopt, adopt_values
 
     documents: list[Document] = []
     data: dict[str, Any] = {}
+    notes: list[str] = []
     if config_path:
         document = load(config_path)
-        documents.append(Document(document.name, document.data, document.lines, is_config=True))
-        data = adopt(document.data)
+        adopted = adopt(document.data)
+        documents.append(replace(document, is_config=True, places=adopted.places))
+        data = adopted.values
+        notes += [_noted(note, document) for note in adopted.notes]
     for path in values_paths:
-        documents.append(load(path))
-        data = merge(data, documents[-1].data)
+        document = load(path)
+        documents.append(document)
+        known, more = (document.data, ()) if edge else adopt_values(document.data)
+        data = merge(data, known)
+        notes += [_noted(note, document) for note in more]
     data = json.loads(json.dumps(data, default=str))  # our own copy: YAML can make one object stand in two places
     assignments = [each for text in sets for each in parse_set(text)]
     for assignment in assignments:
@@ -125,31 +142,24 @@ def _gathered(
         documents.append(Document("--set", {}, {assignment.path: 0}))
     if external_ips:
         documents.append(_expose(data, external_ips))
-    return data, documents, assignments
+    return _Given(data, documents, assignments, notes)
 
 
-def problems(
-    error: ValidationError, documents: Document | Sequence[Document], model: type[BaseModel] | None = None
-) -> list[str]:
-    """A line per problem: where it stands, which key, what is wrong, and what is allowed or was probably meant."""
-    if model is None:
-        from fogflow_k8s.model.values import Values
-
-        model = Values
-    sources = [documents] if isinstance(documents, Document) else list(documents)
-    return [_problem(each, sources, model) for found in error.errors(include_url=False) for each in _each_key(found)]
+def _noted(note: Note, document: Document) -> str:
+    """A note with its file, line and key."""
+    return f"{document.where(note.path)}: {note.text}"
 
 
-def _each_key(error: ErrorDetails) -> list[ErrorDetails]:
-    """One error per key that upstream knows and we refuse, where pydantic gives one for the whole section."""
-    from fogflow_k8s.model.config import WHY_NOT
+def _weak(values: Values, documents: Sequence[Document]) -> list[str]:
+    """A warning when the password that the settings give is easy to guess."""
+    from fogflow_k8s.model.secret_values import weakness
 
-    path = tuple(map(str, error["loc"]))
-    if error["type"] != "extra_forbidden" or path[:1] != ("config",) or not isinstance(error["input"], Mapping):
-        return [error]
-    below = [key for key in error["input"] if (*path[1:], key) in WHY_NOT]
-    split: list[ErrorDetails] = [{**error, "loc": (*error["loc"], key), "input": error["input"][key]} for key in below]
-    return split or [error]
+    path = ("rabbitmq", "auth", "password")
+    source = source_of(path, documents)
+    why = weakness(values.rabbitmq.auth.password) if source else ""
+    if source is None or not why:
+        return []
+    return [f"{source.where(source.own(path))}: {why}; leave it out, and deploy makes a random one"]
 
 
 def _expose(data: dict[str, Any], addresses: Sequence[str]) -> Document:
@@ -201,62 +211,3 @@ def _as_wanted(kind: str, raw: str) -> str | float | None:
         except ValueError:
             return None
     return None
-
-
-def _problem(each: ErrorDetails, documents: Sequence[Document], model: type[BaseModel]) -> str:
-    path: KeyPath = each["loc"]
-    source = next((document for document in reversed(documents) if document.has(path)), None)
-    shown = dotted(source.own(path) if source else path)
-    if source is None:
-        where = ""
-    else:
-        line = source.line_of(source.own(path))
-        where = f"{source.name}:{line}" if line else source.name
-    return ": ".join(part for part in (where, shown, _says(each, path, model)) if part)
-
-
-def _says(each: ErrorDetails, path: KeyPath, model: type[BaseModel]) -> str:
-    kind, context = each["type"], each.get("ctx") or {}
-    if kind == "extra_forbidden":
-        return _unknown(path, model)
-    if kind == "literal_error":
-        allowed = str(context.get("expected", "")).replace("'", "")
-        return f"must be {allowed}{_found(each, path)}"
-    if kind == "string_pattern_mismatch":
-        return f"must look like {context.get('pattern')}{_found(each, path)}"
-    for prefix, name in _KINDS.items():
-        if kind in {f"{prefix}_type", f"{prefix}_parsing", f"{prefix}_from_float"}:
-            return f"must be {name}{_found(each, path)}"
-    message = each["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"must be {message}{_found(each, path)}" if each["msg"].startswith("Input") else message
-
-
-def _unknown(path: KeyPath, model: type[BaseModel]) -> str:
-    from fogflow_k8s.model.config import WHY_NOT
-
-    if path[0] == "config" and (why := WHY_NOT.get(tuple(map(str, path[1:])))):
-        return f"not used here: {why}"
-    known = _keys_at(model, path[:-1])
-    if guess := nearest(str(path[-1]), known):
-        return f"unknown key; did you mean {guess}?"
-    return f"unknown key; allowed here: {', '.join(sorted(known))}"
-
-
-def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
-    from pydantic import BaseModel
-
-    at: type[BaseModel] = model
-    for part in path:
-        fields = {field.alias or name: field for name, field in at.model_fields.items()}
-        inner = fields[str(part)].annotation if str(part) in fields else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        at = inner
-    return [field.alias or name for name, field in at.model_fields.items()]
-
-
-def _found(each: ErrorDetails, path: KeyPath) -> str:
-    if str(path[-1] if path else "") in _SECRET_KEYS:
-        return ""
-    text = json.dumps(each["input"], ensure_ascii=False, default=str)
-    return f" (found {text if len(text) <= 60 else text[:57] + '...'})"

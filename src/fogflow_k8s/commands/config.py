@@ -43,8 +43,9 @@ def explain(
 ) -> None:
     """Print what a key means, what is allowed, its default, its value in these settings, and which of them gave it."""
     from fogflow_k8s.actions.explain import explain as action
+    from fogflow_k8s.actions.explain import settings_path
     from fogflow_k8s.adapters.files import origin
 
     given = (existing(config, "--config"), values, set_, external_ip)
-    for line in action(key, settings.load(*given), origin(key, *given)):
+    for line in action(key, settings.load(*given), origin(settings_path(key), *given)):
         typer.echo(line)

@@ -101,4 +101,7 @@ def load(
         if external_ips and expose != "external-ip":
             raise UsageError(f"--external-ip and --expose {expose} contradict each other", hint="drop one of them")
         sets = [*sets, f"expose.type={_EXPOSE[expose]}"]
-    return settings(config, values, sets, external_ips, force=force)
+    given = settings(config, values, sets, external_ips, force=force)
+    for note in given.notes:
+        sys.stderr.write(f"  ! {note}\n")
+    return given.values

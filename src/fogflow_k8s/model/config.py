@@ -1,7 +1,7 @@
 """FogFlow's config.json as a person knows it: upstream's keys, our rules.
 
-The chart splits it into one file per component (the programs disagree about what a key means), so keys that name hosts
-or choose how upstream's Docker set-up works have no place here; `WHY_NOT` says why, `adopt` takes over the rest.
+The chart splits it into one file per component, as the programs disagree about what a key means. Keys that name hosts or
+belong to FogFlow's Docker set-up have no place in this model: `config_upstream.adopt` takes them out of a config.json.
 """
 
 from __future__ import annotations
@@ -10,53 +10,19 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from fogflow_k8s.model.values_base import Closed
+from fogflow_k8s.model.values_base import Closed, local_only, reachable
 
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$", max_length=253)]
+ExternalAddress = Annotated[Address, AfterValidator(reachable)]
+"""An address at which other machines reach this one; empty when it is not given."""
 Port = Annotated[int, Field(ge=1024, le=65535)]  # below 1024 a process without root may not listen
 Sink = Literal["stdout", "stderr", "discard"]
 
 ALIASES = {"external_ip": "external_hostip", "my_hostip": "internal_hostip"}
 """Upstream's real keys and the names that its guide gives them; both are accepted."""
-
-_OWN_NAMES = "remove it: inside the cluster components find each other by their Services' names"
-WHY_NOT: dict[tuple[str, ...], str] = {
-    ("discovery", "host_ip"): _OWN_NAMES,
-    ("broker", "host_ip"): f"{_OWN_NAMES} (and in the broker's own file this key makes it call itself without end)",
-    ("master", "host_ip"): _OWN_NAMES,
-    ("designer", "host_ip"): _OWN_NAMES,
-    ("rabbitmq", "host_ip"): "for a RabbitMQ of your own set rabbitmq.external.host in values.yaml; else remove it",
-    (
-        "rabbitmq",
-        "port",
-    ): "RabbitMQ of the chart listens on 5672; for one of your own set rabbitmq.external.port in values.yaml",
-    ("rabbitmq",): "its place in values.yaml is rabbitmq.auth (username, existingSecret)",
-}
-"""Keys of upstream that are refused, and what to do instead."""
-
-UNUSED: frozenset[tuple[str, ...]] = frozenset(
-    {
-        ("$schema",),  # a hint for editors
-        ("prometheus",),
-        ("persistent_storage",),  # dgraph's; not read since 3.2.8
-        ("datastore",),
-        ("designer", "ldAgentPort"),  # read, never listened on
-        ("discovery", "https_port"),
-        ("broker", "https_port"),
-        ("https", "my_certificate"),
-        ("https", "my_key"),
-        ("https", "my_ca"),
-    }
-)
-"""Keys of upstream's own samples that change nothing here: accepted and left out."""
-
-MOVED: dict[tuple[str | int, ...], tuple[str | int, ...]] = {
-    ("rabbitmq", "auth", key): ("rabbitmq", key) for key in ("username", "password")
-}
-"""Place in values.yaml -> place in upstream's config.json."""
 
 
 class PhysicalLocation(Closed):
@@ -165,9 +131,9 @@ class FogflowConfig(Closed):
         )
     )
 
-    coreservice_ip: Address = ""
+    coreservice_ip: ExternalAddress = ""
     """How edges and browsers reach this FogFlow; empty = the first external IP."""
-    external_hostip: Address = ""
+    external_hostip: ExternalAddress = ""
     """The node's address for others; default and, on the cloud node, always coreservice_ip (also external_ip)."""
     internal_hostip: Address = ""
     """Upstream: the node's cni0 address (also my_hostip). Not needed: components find each other by Service."""
@@ -217,29 +183,7 @@ def canonical(data: Mapping[str, Any]) -> dict[str, Any]:
                 "alias", "{alias} and {name} are two names of one key and differ", {"alias": alias, "name": name}
             )
         data[name] = given
-    if not data.get("external_hostip") and isinstance(data.get("coreservice_ip"), str):
-        data["external_hostip"] = data["coreservice_ip"]
+    core = data.get("coreservice_ip")
+    if not data.get("external_hostip") and isinstance(core, str) and not local_only(core):  # one error is enough
+        data["external_hostip"] = core
     return data
-
-
-def adopt(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Values out of a config.json of upstream: `config` without what changes nothing, the RabbitMQ login in its place.
-
-    Keys that are refused stay, so that validation names them with their line.
-    """
-    config = {key: dict(value) if isinstance(value, Mapping) else value for key, value in data.items()}
-    for path in UNUSED:
-        holder = config if len(path) == 1 else config.get(path[0])
-        if isinstance(holder, dict):
-            holder.pop(path[-1], None)
-    values: dict[str, Any] = {"config": config}
-    rabbitmq = config.get("rabbitmq")
-    if isinstance(rabbitmq, dict):
-        login = {key: rabbitmq.pop(key) for key in ("username", "password") if key in rabbitmq}
-        if rabbitmq.get("port") == 5672:
-            del rabbitmq["port"]
-        if login:
-            values["rabbitmq"] = {"auth": login}
-        if not rabbitmq:
-            del config["rabbitmq"]
-    return values

@@ -15,6 +15,12 @@ from fogflow_k8s.model.redact import names_secret
 
 Obj = Mapping[str, Any]
 SHORTEST = 6  # characters; masking every "true" and "80" would leave nothing to read
+_LONG_ENOUGH = 16  # characters of a password: below that a dictionary may find it
+_PUBLIC = frozenset(
+    {"admin", "changeme", "default", "fogflow", "guest", "mypass", "mypassword", "passw0rd", "password", "postgres"}
+    | {"qwerty", "rabbit", "rabbitmq", "root", "secret", "test", "123456", "12345678", "123456789"}
+)
+"""Passwords that samples and first guesses of attackers have; FogFlow's own samples have mypass."""
 _LINE = 12  # of a file in a Secret (htpasswd, a key): a line that long is a secret of its own
 
 
@@ -27,6 +33,19 @@ def forms_of(objects: Iterable[Obj], public: Iterable[str] = ()) -> frozenset[st
     open_ = {*NAMES, "fogflow", *public}
     known = {v for obj in objects for v in _values(obj) if len(v) >= SHORTEST and v not in open_}
     return frozenset(form for value in known for form in _forms(value))
+
+
+def weakness(password: str) -> str:
+    """Why a password is easy to guess, in a few words; "" when it is none of the known ones and long enough."""
+    if not password:
+        return ""
+    if password.lower() in _PUBLIC:
+        return "the password is a well-known default, which anyone who reaches RabbitMQ can guess"
+    if len(password) < SHORTEST:
+        return f"the password is shorter than {SHORTEST} characters: easy to guess, and not masked in logs"
+    if len(password) < _LONG_ENOUGH or len(set(password)) < SHORTEST:
+        return f"the password is easy to guess: use {_LONG_ENOUGH} characters or more, of many kinds"
+    return ""
 
 
 def _values(obj: Obj) -> Iterator[str]:

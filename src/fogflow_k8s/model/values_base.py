@@ -24,12 +24,40 @@ Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
 """A range of addresses."""
 
 
+def local_only(host: str) -> str:
+    """Why no other machine can reach `host`, in a few words; "" when it may be reachable, as every other name may be."""
+    if host.lower().rstrip(".") in {"localhost", "localhost.localdomain"}:
+        return "a loopback name"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    address = getattr(address, "ipv4_mapped", None) or address
+    kinds = {
+        "a loopback address": address.is_loopback,
+        "a link-local address": address.is_link_local,
+        "no address of a machine": address.is_unspecified or address.is_multicast,
+    }
+    return next((kind for kind, applies in kinds.items() if applies), "")
+
+
+def reachable(host: str) -> str:
+    """`host` itself. Raises PydanticCustomError when no other machine can reach it."""
+    if why := local_only(host):
+        raise PydanticCustomError(
+            "local_only",
+            "{host} is {why}, which no other machine can reach: use an address of a node, or one that is routed to a node",
+            {"host": host, "why": why},
+        )
+    return host
+
+
 def _real_address(text: str) -> str:
     try:
         ipaddress.ip_address(text)
     except ValueError:
         raise PydanticCustomError("ip_address", "{text} is not an IP address", {"text": repr(text)}) from None
-    return text
+    return reachable(text)
 
 
 IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]

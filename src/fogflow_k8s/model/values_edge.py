@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
-from fogflow_k8s.model.config import Address, Logging, PhysicalLocation, Port, canonical
+from fogflow_k8s.model.config import Address, ExternalAddress, Logging, PhysicalLocation, Port, canonical
 from fogflow_k8s.model.config import Broker as BrokerConfig
 from fogflow_k8s.model.config import Worker as WorkerConfig
 from fogflow_k8s.model.values import Release, fogflow_part, made
@@ -60,7 +60,7 @@ class EdgeConfig(Closed):
 
     site_id: str = Field("", pattern=r"^[A-Za-z0-9]*$", max_length=32)
     """Unique among the cloud and all of its edges; part of the names of broker, worker and queue."""
-    external_hostip: Address = ""
+    external_hostip: ExternalAddress = ""
     """The address at which the cloud reaches this edge's broker."""
     physical_location: PhysicalLocation = PhysicalLocation()
     logging: Logging = Logging()

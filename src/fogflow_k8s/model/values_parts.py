@@ -127,8 +127,8 @@ class Auth(Part):
     """Never guest, which every scanner tries."""
     existing_secret: Name = ""
     """A Secret with key `password`; empty = the chart makes <release>-rabbitmq."""
-    password: str = Field("", pattern=r"^([A-Za-z0-9_-]{16,})?$")
-    """For the chart's Secret: 16 or more of A-Z a-z 0-9 _ - (FogFlow puts it into a URL as it is). Empty = random."""
+    password: str = Field("", pattern=r"^([!-~]([ -~]*[!-~])?)?$")
+    """For the chart's Secret: any printable ASCII text, at best 16 characters or more. Empty = random."""
 
     @model_validator(mode="after")
     def _not_guest(self) -> Self:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fogflow_k8s.model.tasks import label_value
 
@@ -58,7 +58,7 @@ def settings(config: Obj, instance: str = "0") -> Settings:
     site = _needed(config, "", "site_id")
     tasks = _section(worker, "tasks")
     location = config.get("physical_location")
-    user, password = (quote(str(bus.get(key) or "guest"), safe="") for key in ("username", "password"))
+    user, password = (_in_url(str(bus.get(key) or "guest")) for key in ("username", "password"))
     host = _needed(bus, "rabbitmq.", "host_ip")
     broker_host = _needed(broker, "broker.", "host_ip")
     return Settings(
@@ -70,6 +70,11 @@ def settings(config: Obj, instance: str = "0") -> Settings:
         location=location if isinstance(location, Mapping) else {},
         tasks=tasks,
     )
+
+
+def _in_url(text: str) -> str:
+    """As it may stand in a URL. FogFlow's config.json has it percent-encoded already, as upstream's programs paste it as it is."""
+    return quote(unquote(text), safe="")
 
 
 def _section(config: Obj, key: str) -> Obj:

@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogflow_k8s.adapters.assignments import Assignment, assign
-from fogflow_k8s.adapters.files import load, parse_set, settings
+from fogflow_k8s.adapters.files import edge_settings, load, parse_set
+from fogflow_k8s.adapters.files import settings as read
 from fogflow_k8s.errors import ConfigError
 from tests.strategies import text
+
+
+def settings(*args, **named):
+    """The values alone."""
+    return read(*args, **named).values
 
 
 def _file(folder, name, content):
@@ -204,31 +210,30 @@ def test_every_problem_at_once_with_file_line_and_key(tmp_path):
     config = _file(
         tmp_path,
         "config.json",
-        '{\n "site_id": "a-b",\n "my_hostip": "x y",\n "broker": {"host_ip": "1", "http_prt": 3},\n'
-        ' "rabbitmq": {"password": "sesame", "host_ip": "z"},\n "worker": {"container_management": "docker"}\n}',
+        '{\n "site_id": "---",\n "my_hostip": "x y",\n "broker": {"host_ip": "1", "http_prt": 3},\n'
+        ' "rabbitmq": {"password": "s\u00e9same", "vhost": "z"},\n "worker": {"container_management": "podman"}\n}',
     )
     values = _file(tmp_path, "values.yaml", "broker:\n  image:\n    tgo: x\n    tag: 1\nnoodle: 1\n")
     with pytest.raises(ConfigError) as caught:
         settings(config, [values], ["replicaCount=0", "nonsense.key=1"], ["192.0.2.x"])
     message = caught.value.message
     for expected in (
-        f"{config}:2: site_id: must look like",
-        f"{config}:3: my_hostip: must look like",
-        f"{config}:4: broker.host_ip: not used here: remove it",
+        f'{config}:2: site_id: must be letters and digits only (found "---")',
+        f"{config}:3: my_hostip: must be a host name or IP address",
         f"{config}:4: broker.http_prt: unknown key; did you mean http_port?",
-        f"{config}:5: rabbitmq.password: must look like",
-        f"{config}:5: rabbitmq.host_ip: not used here: for a RabbitMQ of your own",
-        f'{config}:6: worker.container_management: must be kubernetes (found "docker")',
+        f"{config}:5: rabbitmq.password: must be printable ASCII characters",
+        f"{config}:5: rabbitmq.vhost: unknown key; allowed here: password, username",
+        f'{config}:6: worker.container_management: must be kubernetes (found "podman")',
         f"{values}:3: broker.image.tgo: unknown key; did you mean tag?",
         f"{values}:4: broker.image.tag: must be text: put it in quotes (found 1)",
         f"{values}:5: noodle: unknown key; allowed here: Service, broker",
         "--set: replicaCount: must be greater than or equal to 1 (found 0)",
         "--set: nonsense: unknown key",
-        "--external-ip: externalIPs[0]: must look like",
+        "--external-ip: externalIPs[0]: must be an IP address",
     ):
         assert expected in message
-    assert message.startswith("the settings have 13 problems:")
-    assert "sesame" not in message, "a password is never shown"
+    assert message.startswith("the settings have 12 problems:")
+    assert "s\u00e9same" not in message, "a password is never shown"
 
 
 def test_rules_between_keys_name_their_section(tmp_path):
@@ -242,3 +247,84 @@ def test_keys_that_are_no_text_are_unknown_keys(tmp_path, content):
     assert not isinstance(next(iter(yaml.safe_load(content))), str) or content.startswith("y")
     with pytest.raises(ConfigError, match="unknown key"):
         settings(None, [_file(tmp_path, "a.yaml", content)])
+
+
+def test_a_config_json_of_upstream_is_accepted_with_a_line_for_what_became_of_each_key(tmp_path):
+    config = _file(
+        tmp_path,
+        "config.json",
+        '{\n "my_ip": "192.0.2.1",\n "my_role": "core",\n "worker": {"container_autoremove": true,\n'
+        ' "container_management": "docker"},\n "rabbitmq": {"host_ip": "mq",\n "password": "mypass"}\n}',
+    )
+    given = read(config)
+    assert given.values.config.coreservice_ip == given.values.config.external_hostip == "192.0.2.1"
+    assert given.values.rabbitmq.auth.password == "mypass"
+    placed = [note.removeprefix(str(config)) for note in given.notes]
+    assert [note.partition(": ")[0] for note in placed] == [":2", ":5", "", ":7"]
+    assert placed[0] == ":2: my_ip: older name of coreservice_ip, and read as that"
+    assert placed[1].startswith(":5: worker.container_management: docker is read as kubernetes")
+    for key in ("worker.container_autoremove", "my_role", "rabbitmq.host_ip"):
+        assert key in placed[2]
+    assert placed[3].startswith(":7: rabbitmq.password: the password is a well-known default")
+    assert "mypass" not in " ".join(given.notes)
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("worker.container_autoremove", "not used here: remove it (Kubernetes removes ended tasks)"),
+        ("broker.host_ip", "not used here: remove it"),
+        ("broker.port", "older name of config.broker.http_port: use that"),
+        ("rabbitmq.username", "its place in values.yaml is rabbitmq.auth.username"),
+        ("worker.registry", "not used here: create a pull secret"),
+    ],
+)
+def test_in_values_yaml_which_helm_reads_too_the_same_keys_are_refused_with_their_successor(key, says):
+    with pytest.raises(ConfigError) as caught:
+        read(sets=[f"config.{key}=x"])
+    assert f"--set: config.{key}: {says}" in caught.value.message
+
+
+def test_a_values_yaml_of_upstreams_own_chart_is_accepted(tmp_path):
+    probes = "".join(f"{kind}Probe:\n  initialDelaySeconds: 40\n" for kind in ("readiness", "liveness"))
+    values = _file(tmp_path, "values.yaml", f"namespace: fogflow\nreplicaCount: 1\n{probes}")
+    given = read(values_paths=[values])
+    assert given.values.given() == {"namespace": "fogflow", "replicaCount": 1}
+    assert [note.partition(" (")[0] for note in given.notes] == [
+        f"{values}: no effect on Kubernetes, ignored: readinessProbe, livenessProbe"
+    ]
+
+
+@pytest.mark.parametrize("key", ["readinessProbe", "replicaCount", "namespace", "Service"])
+def test_those_of_an_edge_are_refused_with_their_successor(tmp_path, key):
+    values = _file(tmp_path, "values.yaml", f"{key}: 1\n")
+    with pytest.raises(ConfigError, match=rf":1: {key}: no effect here: remove it \("):
+        edge_settings([values], [], {})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "169.254.7.7", "fe80::1", "0.0.0.0", "localhost"])
+def test_an_address_that_no_other_machine_can_reach_is_refused(tmp_path, address):
+    for key in ("coreservice_ip", "external_hostip", "external_ip", "my_ip"):
+        config = _file(tmp_path, "config.json", f'{{\n "{key}": "{address}"\n}}')
+        with pytest.raises(ConfigError) as caught:
+            read(config)
+        assert f"{config}:2: {key}: {address} is " in caught.value.message
+        assert "no other machine can reach" in caught.value.message
+        assert caught.value.message.startswith("the settings have a problem")
+    if address != "localhost":
+        with pytest.raises(ConfigError, match="no other machine can reach"):
+            read(external_ips=[address])
+        with pytest.raises(ConfigError, match="no other machine can reach"):
+            read(sets=[f"Service.spec.externalIPs={{{address}}}"])
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "10.0.0.1", "172.17.0.1", "cloud.example.org", ""])
+def test_an_address_that_may_be_reachable_is_accepted(address):
+    assert read(sets=[f"config.coreservice_ip={address}"]).values.config.coreservice_ip == address
+
+
+def test_the_url_of_a_message_bus_that_cannot_be_read_is_not_shown(tmp_path):
+    config = _file(tmp_path, "config.json", '{"message_bus": "amqp://admin:pass/word@mq:5672/"}')
+    with pytest.raises(ConfigError, match="message_bus: must be amqp://USER:PASSWORD@HOST:PORT/") as caught:
+        read(config)
+    assert "word@" not in caught.value.message

@@ -15,7 +15,8 @@ from fogflow_k8s.adapters.assets import asset
 from fogflow_k8s.adapters.files import load
 from fogflow_k8s.adapters.render import as_yaml, render_config, render_values, yaml_key
 from fogflow_k8s.errors import FogflowError
-from fogflow_k8s.model.config import FogflowConfig, adopt
+from fogflow_k8s.model.config import FogflowConfig
+from fogflow_k8s.model.config_upstream import adopt
 from fogflow_k8s.model.values import Values
 from tests.scope import examples
 from tests.strategies import TRICKY, configs, settings, text
@@ -25,7 +26,7 @@ from tests.strategies import TRICKY, configs, settings, text
 def test_config_json_says_what_the_model_says(data):
     config = FogflowConfig.model_validate(data)
     rendered = render_config(config)
-    assert FogflowConfig.model_validate(adopt(json.loads(rendered))["config"]) == config
+    assert FogflowConfig.model_validate(adopt(json.loads(rendered)).values["config"]) == config
     assert render_config(config) == rendered
     jsonschema.Draft7Validator(json.loads(asset("templates/config.schema.json").read_text())).validate(
         json.loads(rendered)

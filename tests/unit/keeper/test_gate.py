@@ -14,6 +14,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import designers
 import pytest
@@ -100,6 +101,24 @@ def test_the_password_joins_the_other_keys_of_the_section():
     config = {"site_id": "001", "rabbitmq": {"port": 5672}}
     assert gate.filled(config, "p") == {"site_id": "001", "rabbitmq": {"port": 5672, "password": "p"}}
     assert config["rabbitmq"] == {"port": 5672}
+
+
+@pytest.mark.parametrize("password", ["S3cret!/@%", "a:b?c#d e", "kJ8/+mPq2x==", "100%25", "[x]\"\\<>^`{|}'"])
+def test_any_password_survives_the_url_into_which_fogflow_pastes_it(password):
+    pasted = "amqp://fogflow:{}@rabbitmq.fogflow:5672/".format(gate.filled({}, password)["rabbitmq"]["password"])
+    parts = urlsplit(pasted)
+    assert (parts.hostname, parts.port, unquote(parts.password)) == ("rabbitmq.fogflow", 5672, password)
+
+
+@pytest.mark.parametrize("password", ["pass\u00e9", "\u5bc6\u7801", "tab\tinside", "nul\0"])
+def test_a_password_that_the_designer_cannot_send_is_refused_and_not_shown(tmp_path, capsys, password):
+    (tmp_path / "password").write_text(password)
+    (tmp_path / "in.json").write_text("{}")
+    files = [f"--config={tmp_path}/in.json", f"--out={tmp_path}/out.json", f"--password-file={tmp_path}/password"]
+    assert gate.main(files) == 1
+    out = capsys.readouterr().out
+    assert "characters other than printable ASCII" in out
+    assert password not in out
 
 
 def test_the_hash_is_rabbitmqs_salted_sha256():

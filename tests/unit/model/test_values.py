@@ -84,7 +84,7 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
             "expose.ingress.host is empty",
         ),
         ({"rabbitmq": {"auth": {"username": "guest"}}}, "must not be guest"),
-        ({"rabbitmq": {"auth": {"password": "short"}}}, "pattern"),
+        ({"rabbitmq": {"auth": {"password": "sésame"}}}, "pattern"),
         ({"rabbitmq": {"auth": {"password": "x" * 16, "existingSecret": "y"}}}, "exclude each other"),
         ({"rabbitmq": {"external": {"host": "x"}}}, "needs a login"),
         ({"networkPolicy": {"edges": {"cidrs": ["anywhere"]}}}, "pattern"),

@@ -55,8 +55,16 @@ class Need:
 
 
 def filled(config: dict[str, Any], password: str) -> dict[str, Any]:
-    """`config` with the password in its rabbitmq section."""
-    return config | {"rabbitmq": config.get("rabbitmq", {}) | {"password": password}}
+    """`config` with the password in its rabbitmq section, percent-encoded: FogFlow's programs paste it into an amqp:// URL as it is.
+
+    Raises ValueError for a character that does not survive this: the AMQP client of the designer decodes each byte of UTF-8
+    as a character of its own.
+    """
+    if not (password.isascii() and password.isprintable()):
+        msg = "the Secret's key `password` has characters other than printable ASCII, with which the designer cannot log in"
+        raise ValueError(msg)
+    encoded = urllib.parse.quote(password, safe="")
+    return config | {"rabbitmq": config.get("rabbitmq", {}) | {"password": encoded}}
 
 
 def pick(values: str, index: int) -> str:

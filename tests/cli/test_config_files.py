@@ -1,0 +1,149 @@
+"""`config` with the files that real installations have: accepted with a line for each key, which `config explain` explains."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from fogflow_k8s.actions.explain import explain
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.config import ALIASES, FogflowConfig
+from fogflow_k8s.model.config_keys import MOVED, RENAMED, REPLACED, UNUSED, UPSTREAM_VALUES
+from fogflow_k8s.model.values import Values
+
+BUDGET_S = 30
+
+REAL = {
+    "cloud": (
+        {
+            "coreservice_ip": "192.0.2.10",
+            "worker": {"container_autoremove": False, "start_actual_task": True, "capacity": 8},
+            "rabbitmq": {"port": 5672, "username": "admin", "password": "mypass"},
+        },
+        ["ignored: worker.container_autoremove", "rabbitmq.password: the password is a well-known default"],
+    ),
+    "edge": (
+        {
+            "coreservice_ip": "192.0.2.10",
+            "my_hostip": "203.0.113.7",
+            "physical_location": {
+                "longitude": 139.7,
+                "latitude": 35.6,
+                "city": "Example",
+                "district": "N",
+                "section": "4",
+            },
+            "site_id": "edge-7",
+            "worker": {"container_management": "docker", "heartbeat_interval": 10, "detection_duration": 3},
+            "rabbitmq": {"username": "admin", "password": "S3cret!/@%"},
+        },
+        ["docker is read as kubernetes", "site_id: only letters", "physical_location.district", "easy to guess"],
+    ),
+    "https": (
+        {
+            "broker": {"http_port": 8070, "https_port": 443},
+            "designer": {"webSrvPort": 8080, "https_webSrvPort": 8443},
+            "worker": {
+                "edge_controller_port": 1992,
+                "registry": {"username": "me", "password": "S3cret!/@%", "server_address": "registry.example"},
+            },
+            "https": {"enabled": True, "my_certificate": "cert.pem"},
+        },
+        [
+            "true is read as false",
+            "worker.edge_controller_port",
+            "docker login --username me registry.example && kubectl",
+        ],
+    ),
+    "first generation": (
+        {
+            "my_ip": "192.0.2.10",
+            "my_role": "core",
+            "message_bus": "amqp://admin:S3cret!%2F%40%25@192.0.2.10:5672/",
+            "logical_location": {"layer_no": 1},
+            "broker": {"port": 8070, "websocket": 8080},
+            "my_capacity": {"cpu": 2, "memory": 4, "tasks": 10},
+        },
+        [
+            "my_ip: older name of coreservice_ip",
+            "message_bus: its username is read as rabbitmq.username",
+            "broker.port: older name of broker.http_port",
+            "logical_location (site_id)",
+            "my_capacity.tasks: older name of worker.capacity",
+        ],
+    ),
+}
+
+
+def run(*words, **more):
+    """The tool; nothing of this machine's settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("FOGFLOW_K8S_", "HELM", "KUBE"))}
+    return subprocess.run(
+        [sys.executable, "-m", "fogflow_k8s", *map(str, words)],
+        env=kept, stdin=subprocess.DEVNULL, text=True, timeout=120, check=False, **(more or {"capture_output": True}),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("config", "lines"), REAL.values(), ids=REAL)
+def test_a_real_file_is_accepted_with_a_line_for_what_became_of_each_key(tmp_path, config, lines):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    done = run("config", "validate", "-c", path)
+    assert done.returncode == 0, done.stderr
+    for line in lines:
+        assert line in done.stderr
+    assert done.stderr.count("no effect on Kubernetes") <= 1, "one line for all that is ignored"
+    for secret in ("S3cret", "mypass"):
+        assert secret not in done.stderr + done.stdout
+
+
+NAMED = sorted(
+    {
+        *(".".join(path) for table in (UNUSED, RENAMED, MOVED, REPLACED, UPSTREAM_VALUES) for path in table),
+        *ALIASES,
+        *(field.alias or name for name, field in FogflowConfig.model_fields.items()),
+        "message_bus", "worker.registry", "worker.capacity", "designer.webSrvPort", "config.broker.host_ip",
+        "externalIPs[0]", "global.tolerations[1]", "broker.resources.limits.cpu", "rabbitmq.auth.password",
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", NAMED)
+def test_each_key_that_validate_names_is_explained_without_a_regular_expression(key):
+    lines = explain(key, Values(), "")
+    assert lines[0] == key
+    assert len(lines) > 2
+    assert not re.search(r"[\^$]|\[A-Za-z]", "\n".join(lines).removeprefix(key)), lines
+
+
+@pytest.mark.parametrize(
+    "key", ["worker.capcity", "config.worker.capcity", "nonsense", "externalIPs.first", "", "replicaCount.x"]
+)
+def test_a_key_that_does_not_exist_is_an_error(key):
+    with pytest.raises(UsageError):
+        explain(key, Values(), "")
+
+
+def test_explain_names_the_line_of_a_key_in_its_own_words(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{\n "rabbitmq": {\n  "username": "bob"\n },\n "broker": {\n  "port": 8071}\n}')
+    for key, value, line in (("rabbitmq.username", '"bob"', 3), ("broker.port", "8071", 6)):
+        assert f"value    {value}  ({path}:{line})" in run("config", "explain", key, "-c", path).stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("config", "explain", "expose.type"), ("explain", "FK-1203"), ("version",), ("--help",)]
+)
+def test_a_closed_stdout_is_no_failure_and_no_word(words):
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = run(*words, stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,27 @@
+"""Every pattern of the settings has words, so no error and no explanation shows a regular expression."""
+
+from __future__ import annotations
+
+from fogflow_k8s.model.patterns import WORDS, in_words
+from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.values_base import schema_of
+from fogflow_k8s.model.values_edge import EdgeValues
+
+BUDGET_S = 10
+
+
+def patterns(node):
+    """Every pattern in a schema."""
+    if isinstance(node, dict):
+        found = {node["pattern"]} if isinstance(node.get("pattern"), str) else set()
+        return found.union(*map(patterns, node.values()))
+    return set().union(*map(patterns, node)) if isinstance(node, list) else set()
+
+
+def test_the_words_are_those_of_the_patterns_that_there_are():
+    assert patterns(schema_of(Values)) | patterns(schema_of(EdgeValues)) == WORDS.keys()
+
+
+def test_that_empty_is_allowed_is_said():
+    assert in_words("^[A-Za-z0-9]+$") == "letters and digits only"
+    assert in_words("^[A-Za-z0-9]*$") == "letters and digits only; or empty"
