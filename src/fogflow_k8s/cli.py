@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import re
-import shlex
 import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -38,7 +37,7 @@ from fogflow_k8s.commands import (
     verify,
     version,
 )
-from fogflow_k8s.errors import FogflowError, Forbidden, UsageError
+from fogflow_k8s.errors import FogflowError, Forbidden
 
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
 GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
@@ -122,11 +121,26 @@ app.add_typer(edge.app)
 app.add_typer(sandbox.app)
 
 
+class _Words(NamedTuple):
+    """A command line with its global options set apart."""
+
+    front: list[str]  # the global options
+    rest: list[str]  # the verb and what belongs to it
+    dangling: str = ""  # a global option at the end, without its value
+
+
 def hoist(argv: list[str]) -> list[str]:
     """The same command line with the global options in front of the verb, where the parser wants them.
 
-    Raises UsageError when the last word is a global option without its value.
+    They may be written as kubectl takes them: -n NAME, -nNAME, -n=NAME, --namespace NAME, --namespace=NAME, -qv. What
+    follows `--` stays as it is. An option at the end without its value is left alone, so that the parser refuses it: in
+    front of the verb it would take the verb as its value.
     """
+    front, rest, dangling = _set_apart(argv)
+    return [*front, dangling] if dangling else front + rest
+
+
+def _set_apart(argv: list[str]) -> _Words:
     front: list[str] = []
     rest: list[str] = []
     words = iter(argv)
@@ -135,15 +149,16 @@ def hoist(argv: list[str]) -> list[str]:
             rest += [word, *words]
         elif word in GLOBAL_FLAGS or word.startswith(tuple(f"{o}=" for o in GLOBAL_WITH_VALUE if o.startswith("--"))):
             front.append(word)
-        elif joined := re.fullmatch(r"-n=?([^=].*)", word):  # as kubectl takes it: -nfoo, -n=foo
-            front += ["-n", joined[1]]
-        elif word in GLOBAL_WITH_VALUE:
+        elif word in GLOBAL_WITH_VALUE or re.fullmatch("-[qv]+n", word):
             if (value := next(words, None)) is None:
-                raise UsageError(f"option {word} requires a value", hint=f"fogflow-k8s {shlex.join(argv)} VALUE")
+                return _Words(front, rest, word)
             front += [word, value]
+        elif word != "-" and (short := re.fullmatch(r"-([qv]*)(?:n=?(.*))?", word, re.DOTALL)):
+            flags, name = short.groups()
+            front += [f"-{flags}"] * bool(flags) + ([] if name is None else ["-n", name])
         else:
             rest.append(word)
-    return front + rest
+    return _Words(front, rest)
 
 
 def main() -> None:
@@ -152,19 +167,29 @@ def main() -> None:
     argv = sys.argv[1:]
     try:
         code = app(hoist(argv), standalone_mode=False, prog_name="fogflow-k8s")
+        sys.stdout.flush()  # here, where a closed pipe is expected, and not when the interpreter ends
     except FogflowError as error:
         code = _tell(error, argv)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         code = 130
-    except BrokenPipeError:  # `fogflow-k8s status | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except BrokenPipeError:
+        code = _output_closed()
+    except SystemExit as error:  # the parser's own answer to a closed pipe: exit code 1 without a word
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = _output_closed()
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a sentence and not a wall
         code = _tell_unexpected(error, argv)
     _on_signals(signal.SIG_IGN)  # how it ended is settled: a signal in the last milliseconds changes nothing
     gc.freeze()  # else the interpreter searches every object for cycles once more before it goes: 25 ms
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _output_closed() -> int:
+    """The reader went away, as in `fogflow-k8s status | head`: it has what it wanted, so this is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _on_signals(handler: Any) -> None:
@@ -228,11 +253,22 @@ def _tell_unexpected(error: Exception, argv: list[str]) -> int:
 
 
 def _wanted_json(argv: list[str]) -> str:
-    """Json or jsonl when one of them was asked for, else ""."""
-    if "render" in argv:  # its -o is a folder
+    """What -o of the verb says, if that is json or jsonl, else ""; for a line that the parser refused, too.
+
+    The parser knows which word is the value of which option.
+    """
+    command, name, words = typer.main.get_command(app), "fogflow-k8s", _set_apart(argv).rest
+    how: dict[str, Any] = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
+    while isinstance(command, typer.core.TyperGroup):
+        at = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
+        name = words[at] if at < len(words) else ""
+        if name not in command.commands:
+            return ""
+        command, words = command.commands[name], words[at + 1 :]
+    if not any(one.name == "output" and one.type.name != "path" for one in command.params):  # of render
         return ""
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
-        joined = f"{word} {following}" if word in ("-o", "--output") else word
-        if asked := re.fullmatch(r"(?:-o[ =]?|--output[ =])(jsonl?)", joined):
-            return asked[1]
-    return ""
+    try:
+        asked = command.make_context(name, words, **how).params.get("output")
+    except Exception:  # noqa: BLE001 - the error that is being told is another one
+        return ""
+    return asked if asked in ("json", "jsonl") else ""

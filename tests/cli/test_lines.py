@@ -97,7 +97,7 @@ def test_an_unknown_option_is_a_usage_error_on_stderr(tool, words):
 def test_an_unknown_format_names_the_allowed_ones(tool, verb):
     done = tool(verb, "-o", "yaml")
     assert (done.returncode, done.stdout) == (2, "")
-    more = {"status": "short, json", "deploy": "json, jsonl", "rollback": "json, jsonl"}
+    more = {"status": "short, json, jsonl", "deploy": "json, jsonl", "rollback": "json, jsonl"}
     assert f"not one of table, {more.get(verb, 'json')}\n" in done.stderr
 
 

@@ -4,11 +4,18 @@ import subprocess
 import sys
 
 import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from fogflow_k8s.cli import hoist
+from fogflow_k8s.cli import _wanted_json, app, hoist
 from fogflow_k8s.commands.session import seconds
 from fogflow_k8s.errors import UsageError
+from tests import scope
 
+BUDGET_S = 10
+ROOT = typer.main.get_command(app)
+VERBS = sorted(ROOT.commands)
 HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptography", "urllib3")
 
 
@@ -21,6 +28,11 @@ HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptogr
         (["status", "-ncity"], ["-n", "city", "status"]),
         (["status", "-n=city", "-o=json"], ["-n", "city", "status", "-o=json"]),
         (["status", "-n", "-o"], ["-n", "-o", "status"]),  # as kubectl does: whatever follows is the value
+        (["status", "-qvncity", "-qv"], ["-qv", "-n", "city", "-qv", "status"]),
+        (["status", "-qn", "city"], ["-qn", "city", "status"]),
+        (["status", "-n=", "-n==x"], ["-n", "", "-n", "=x", "status"]),
+        (["edge", "join", "-", "-n", "x"], ["-n", "x", "edge", "join", "-"]),  # - is stdin, no option
+        (["deploy", "-yq"], ["deploy", "-yq"]),
         ([], []),
     ],
 )
@@ -28,10 +40,90 @@ def test_global_options_may_stand_anywhere(given, expected):
     assert hoist(given) == expected
 
 
-@pytest.mark.parametrize("given", [["status", "-n"], ["-n"], ["deploy", "--external-ip", "1.2.3.4", "--context"]])
-def test_a_global_option_without_its_value_swallows_nothing(given):
-    with pytest.raises(UsageError, match=f"option {given[-1]} requires a value"):
-        hoist(given)
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (["status", "-n"], ["-n"]),
+        (["-n"], ["-n"]),
+        (["-q", "status", "-qn"], ["-q", "-qn"]),
+        (["deploy", "--external-ip", "1.2.3.4", "--context"], ["--context"]),
+    ],
+)
+def test_a_global_option_without_its_value_is_left_to_the_parser_and_swallows_nothing(given, left):
+    assert hoist(given) == left
+    with pytest.raises(Exception, match=rf"Option '{given[-1][:1]}.*' requires an argument"):
+        app(hoist(given), standalone_mode=False)
+
+
+# How one value of one global option can be written.
+VALUES = st.sampled_from([*VERBS, "city", "-o", "json", "a=b", "=x"])
+FORMS = st.one_of(
+    st.tuples(
+        st.sampled_from(["-n {}", "-n={}", "-n{}", "--namespace {}", "--namespace={}", "-qn {}", "-vqn{}"]),
+        st.just("namespace"),
+    ),
+    st.tuples(st.sampled_from(["--release {}", "--release={}"]), st.just("release")),
+    st.tuples(st.sampled_from(["--context {}", "--context={}"]), st.just("context")),
+    st.tuples(st.sampled_from(["--kubeconfig {}", "--kubeconfig={}"]), st.just("kubeconfig")),
+)
+
+
+def parsed(argv):
+    """The global options as the parser understands them, and the words that it leaves to the verb."""
+    ctx = ROOT.make_context("fogflow-k8s", list(argv))
+    return ctx.params, [*ctx._protected_args, *ctx.args]
+
+
+@settings(max_examples=scope.examples(300))
+@given(
+    verb=st.sampled_from(VERBS),
+    written=st.lists(st.tuples(FORMS, VALUES, st.integers(0, 2)), max_size=3),
+    after=st.sampled_from([[], ["-o", "json"], ["--", "-n", "other", "-q"], ["--set", "a=render"]]),
+)
+def test_every_verb_gets_the_same_words_wherever_and_however_global_options_are_written(verb, written, after):
+    split = after.index("--") if "--" in after else len(after)
+    places: list[list[str]] = [[], [], []]  # before the verb, after it, after its own options
+    wanted = {}
+    for (form, name), value, place in written:
+        if form[-2:] == "{}" and form[-3] not in " =" and value.startswith("="):
+            continue  # -n=x: the sign belongs to the option
+        head, _, tail = form.partition(" ")
+        places[place] += [head, tail.format(value)] if tail else [form.format(value)]
+        wanted.setdefault(place, {})[name] = value
+    argv = [*places[0], verb, *places[1], *after[:split], *places[2], *after[split:]]
+    params, rest = parsed(hoist(argv))
+    assert rest == [verb, *after]
+    expected = {name: value for place in sorted(wanted) for name, value in wanted[place].items()}
+    assert {name: params[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("argv", "wanted"),
+    [
+        ("status -o json", "json"),
+        ("status -ojsonl", "jsonl"),
+        ("status --output=json --frobnicate", "json"),
+        ("status -wo json", "json"),
+        ("status -o json -n", "json"),
+        ("status -o json --timeout", "json"),
+        ("status -n render -o json", "json"),
+        ("--release render status -o jsonl", "jsonl"),
+        ("-n render deploy -o json", "json"),
+        ("deploy --set render -o json", "json"),
+        ("edge list -n render -o json", "json"),
+        ("render -o json", ""),  # a folder
+        ("-n status render -o json", ""),
+        ("deploy --set -o json", ""),
+        ("status -n -o json", ""),
+        ("status -- -o json", ""),
+        ("logs -o json", ""),
+        ("frobnicate -o json", ""),
+        ("-o json", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_told_as_json_is_what_the_verb_itself_was_told(argv, wanted):
+    assert _wanted_json(argv.split()) == wanted
 
 
 @pytest.mark.parametrize(

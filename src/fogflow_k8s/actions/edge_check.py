@@ -50,7 +50,7 @@ class Way:
 
 def check(op: Operation, kubectl: Kubectl) -> Way:
     """Ask the edge's keeper to prove the way. Raises NotInstalled, UsageError, ClusterError, FogflowError."""
-    found = status.installed(op)
+    found = status.stored(op)
     if found is None:
         raise status.absent(op)
     config = config_of(found.objects, "edge-broker")

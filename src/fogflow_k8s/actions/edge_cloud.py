@@ -102,7 +102,7 @@ def remove(op: Operation, kubectl: Kubectl, site: str) -> None:
 
 def _installed(op: Operation) -> tuple[Sequence[Mapping[str, Any]], str]:
     """The release's objects and the cloud's own site id. Raises NotInstalled, UsageError."""
-    found = status.installed(op)
+    found = status.stored(op)
     if found is None:
         raise status.absent(op)
     broker = config_of(found.objects, "cloud-broker")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from fogflow_k8s.actions import record, status
+from fogflow_k8s.actions import status
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.model.release import Revision, revisions
+from fogflow_k8s.model.release import Revision
 
 
 def history(op: Operation) -> list[Revision]:
     """The revisions, oldest first. Raises NotInstalled."""
-    child = op.helm.start_history()
-    known = record.load(op)
-    found = revisions(op.helm.read_history(child), known)
-    if not found:
+    found = status.stored(op)
+    if found is None:
         raise status.absent(op)
-    return found
+    return list(found.history)

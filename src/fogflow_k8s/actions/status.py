@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fogflow_k8s.actions import record, track
+from fogflow_k8s.actions.addresses import addresses
 from fogflow_k8s.actions.diagnose import diagnosed
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters import helm_storage
+from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
@@ -79,18 +82,35 @@ def installed(op: Operation) -> Installed | None:
     return Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))), known)
 
 
-def reread(op: Operation, known: Installed | None) -> Installed | None:
-    """What Helm has now: `known`, when its storage holds exactly those revisions in those states, else read anew."""
+def stored(op: Operation) -> Installed | None:
+    """The same, read from Helm's own objects in the cluster: for verbs that only read, which need no helm program.
+
+    Only where Helm keeps releases outside the cluster (HELM_DRIVER=sql) is helm asked. Raises ClusterError, FogflowError.
+    """
+    kind = helm_storage.kind_of(os.environ)
+    if kind is None:
+        return installed(op)
+    found = helm_storage.read(op.cluster, op.release, op.namespace, kind)
+    if found is None:
+        return None
+    known = record.load(op)
+    return Installed(tuple(revisions(found.history, known)), tuple(manifests.split(found.manifest)), known)
+
+
+def reread(
+    op: Operation, known: Installed | None, read: Callable[[Operation], Installed | None] = installed
+) -> Installed | None:
+    """What Helm has now: `known`, when its storage holds exactly those revisions in those states, else what `read` finds."""
     has = {(r.number, r.status) for r in known.history} if known else set()
-    return known if has == _stored(op) else installed(op)
+    return known if has == _labelled(op) else read(op)
 
 
-def _stored(op: Operation) -> set[tuple[int, str]] | None:
+def _labelled(op: Operation) -> set[tuple[int, str]] | None:
     """Number and status of every revision, by the labels of Helm's Secrets; None when they are kept elsewhere or hidden."""
-    if os.environ.get("HELM_DRIVER", "secret") not in {"secret", "secrets"}:
+    if helm_storage.kind_of(os.environ) != "Secret":
         return None
     try:
-        found = op.cluster.labels("Secret", op.namespace, f"owner=helm,name={op.release}")
+        found = op.cluster.labels("Secret", op.namespace, helm_storage.selector(op.release))
         return {(int(each["version"]), each["status"]) for each in found}
     except (ClusterError, KeyError, ValueError):
         return None  # Helm itself will say it, or knows better
@@ -99,13 +119,7 @@ def _stored(op: Operation) -> set[tuple[int, str]] | None:
 def made(op: Operation, before: Installed | None, printed: str, objects: Sequence[dict[str, Any]]) -> Installed | None:
     """What Helm has after an upgrade to `objects`, by the release it printed itself (`--output json`)."""
     try:
-        release = json.loads(printed)
-        info, chart = release["info"], release["chart"]["metadata"]
-        line = {
-            "revision": release["version"], "status": info["status"], "updated": info.get("last_deployed"),
-            "chart": f"{chart['name']}-{chart['version']}", "app_version": chart.get("appVersion"),
-            "description": info.get("description"),
-        }  # fmt: skip
+        line = helm_storage.history_line(json.loads(printed))
     except (ValueError, KeyError, TypeError):
         return installed(op)
     history = (*(before.history if before else ()), *revisions([line], {}))
@@ -114,7 +128,41 @@ def made(op: Operation, before: Installed | None, printed: str, objects: Sequenc
 
 def status(op: Operation) -> Report:
     """The release's state. Raises NotInstalled."""
-    found = _require(op)
+    return _seen(op, _require(op))
+
+
+def watch(op: Operation, tell: Reporter, *, every_s: float) -> Iterator[Report]:
+    """The release's state every `every_s` seconds, without end.
+
+    An API server that does not answer, or cannot for the moment, is told once, and is asked again until it answers.
+    Raises NotInstalled, and ClusterError when it refuses: the same question would be refused again.
+    """
+    known: Installed | None = None
+    since: float | None = None  # op.clock's seconds when the API server did not answer for the first time
+    while True:
+        try:
+            known = reread(op, known, stored)
+            if known is None:
+                raise absent(op)
+            now = _seen(op, known)
+        except ClusterError as error:
+            if not error.passing:
+                raise
+            if since is None:
+                since = op.clock.now()
+                when = f"{op.today():%H:%M:%S} UTC"
+                tell.warn(
+                    f"no answer of the API server since {when}: {error.message}; asking again every {every_s:g} s"
+                )
+        else:
+            if since is not None:
+                tell.step(f"the API server answers again, after {op.clock.now() - since:.0f} s")
+                since = None
+            yield now
+        op.clock.sleep(every_s)
+
+
+def _seen(op: Operation, found: Installed) -> Report:
     assessment = diagnosed(op, track.glance(op, found.expected))
     op.report.verdicts(assessment.verdicts(), assessment.causes)
     return report(op, found.newest, assessment, found.objects)
@@ -124,7 +172,7 @@ def wait(op: Operation, *, timeout_s: float) -> tuple[Report, track.End]:
     """The state once the newest revision is ready, hopeless, or time is up; and which of these. Raises NotInstalled."""
     found = _require(op)
     tracked = track.track(op, found.expected, timeout_s=timeout_s)
-    newest = (installed(op) or found).newest  # a pending revision may have come to its end meanwhile
+    newest = (reread(op, found, stored) or found).newest  # a pending revision may have come to its end meanwhile
     return report(op, newest, tracked.assessment, found.objects), tracked.end
 
 
@@ -136,7 +184,7 @@ def absent(op: Operation) -> NotInstalled:
 
 
 def _require(op: Operation) -> Installed:
-    found = installed(op)
+    found = stored(op)
     if found is None:
         raise absent(op)
     return found
@@ -160,7 +208,7 @@ def report(
         state=state_of(revision, assessment),
         assessment=assessment,
         tasks=count_tasks(op),
-        urls=urls(objects),
+        urls=tuple(a.url for a in addresses(op, objects)),
         bus_secret=bus_secret(objects),
     )
 
@@ -184,22 +232,6 @@ def _state_of_cell(cell: Cell | None) -> State:
     if cell.works:
         return "working"
     return "progressing" if cell.state == "starting" else "degraded"
-
-
-def urls(objects: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Where the dashboard answers, as far as the manifests alone can tell."""
-    found = []
-    for obj in objects:
-        if obj.get("kind") == "Service" and manifests.component_of(obj) == "nginx":
-            found += [f"http://{ip}/index.html" for ip in (obj.get("spec") or {}).get("externalIPs") or []]
-        if obj.get("kind") == "Ingress":
-            scheme = "https" if (obj.get("spec") or {}).get("tls") else "http"
-            found += [
-                f"{scheme}://{r['host']}/index.html"
-                for r in (obj.get("spec") or {}).get("rules") or []
-                if r.get("host")
-            ]
-    return tuple(dict.fromkeys(found))
 
 
 def bus_secret(objects: Sequence[Mapping[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fogflow_k8s.actions import status
+from fogflow_k8s.actions.addresses import addresses
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.kubectl import Kubectl
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
@@ -47,7 +48,7 @@ def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
 
     `inside` leaves the second out. Raises NotInstalled, ClusterError, FogflowError.
     """
-    found = status.installed(op)
+    found = status.stored(op)
     if found is None:
         raise status.absent(op)
     if op.simulated:
@@ -56,7 +57,8 @@ def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
         raise FogflowError(status.WHY_UNVERIFIED, hint="fogflow-k8s deploy --set keeper.enabled=true", exit_code=40)
     with kubectl.forward("deployment/keeper", PORT) as port:
         steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in ask(port)["steps"])
-    outside = () if inside else tuple(_from_here(op, url) for url in status.urls(found.objects))
+    urls = [] if inside else [each.url for each in addresses(op, found.objects) if not each.inside]
+    outside = tuple(_from_here(op, url) for url in urls)
     return Proof(steps + outside)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from fogflow_k8s.adapters.lines import Lines
+from fogflow_k8s.adapters.port_forward import Forward
 from fogflow_k8s.adapters.process import Runner, SystemRunner
 from fogflow_k8s.errors import ClusterError, FogflowError
 
@@ -61,21 +63,20 @@ class Kubectl:
     def forward(self, target: str, port: int | str, local: int = 0) -> Iterator[int]:
         """The local port (a free one for 0) that leads to a port of `target` (a Service's by name, too), for the time of the block.
 
-        It enters the pod's own network, so no policy and no missing route stands in its way. Raises ClusterError.
+        It enters the pod's own network, so no policy and no missing route stands in its way. Raises ForwardFailed.
         """
-        with self.runner.lines(
-            self.argv("port-forward", target, f"{local or ''}:{port}", "--address=127.0.0.1")
-        ) as lines:
-            said = []
-            for line in lines:
-                if found := re.search(r"Forwarding from 127\.0\.0\.1:(\d+)", line):
-                    yield int(found[1])
-                    return
-                said.append(line.strip())
-            raise ClusterError(f"{target} cannot be reached: {' '.join(said)[-300:]}", hint="fogflow-k8s status")
+        with self.forwarding(target, port, local) as found:
+            yield found.port
 
     @contextmanager
-    def logs(self, *words: str) -> Iterator[Iterator[str]]:
-        """Lines of logs as they come; `words` are kubectl's own."""
-        with self.runner.lines(self.argv("logs", *words)) as lines:
+    def forwarding(self, target: str, port: int | str, local: int = 0) -> Iterator[Forward]:
+        """The same for a long time: a Forward, which notices when it leads nowhere any more. Raises ForwardFailed."""
+        argv = self.argv("port-forward", target, f"{local or ''}:{port}", "--address=127.0.0.1")
+        with self.runner.lines(argv) as lines:
+            yield Forward(target, lines)
+
+    @contextmanager
+    def logs(self, *words: str) -> Iterator[Lines]:
+        """Lines of logs as they come, and kubectl's exit status; `words` are kubectl's own. What it says itself goes to stderr."""
+        with self.runner.lines(self.argv("logs", *words), errors_apart=True) as lines:
             yield lines

@@ -9,6 +9,7 @@ from fogflow_k8s.model.manifests import RESOURCES
 _OTHERS = {
     "Node": ("v1", "nodes", False),
     "PersistentVolume": ("v1", "persistentvolumes", False),
+    "Gateway": ("gateway.networking.k8s.io/v1", "gateways", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "Event": ("v1", "events", True),
     "SelfSubjectAccessReview": ("authorization.k8s.io/v1", "selfsubjectaccessreviews", False),

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol, cast
 
+from fogflow_k8s.adapters.lines import Lines
 from fogflow_k8s.errors import FogflowError, ToolMissing
 
 INTERRUPT_GRACE_S = 20.0  # helm records a release as failed when interrupted; that takes an API call or two
@@ -184,9 +185,9 @@ class SystemRunner:
         self._env = dict(os.environ if env is None else env)
         self._echo = echo
 
-    def lines(self, argv: Sequence[str]) -> contextlib.AbstractContextManager[Iterator[str]]:
+    def lines(self, argv: Sequence[str], *, errors_apart: bool = False) -> contextlib.AbstractContextManager[Lines]:
         """The lines that a program prints, as they come; see lines_of."""
-        return lines_of(argv, env=self._env)
+        return lines_of(argv, env=self._env, errors_apart=errors_apart)
 
     def start(self, argv: Sequence[str], *, stdin: str | None = None) -> RunningChild:
         """Start a program and return at once. Raises ToolMissing."""
@@ -212,32 +213,32 @@ class SystemRunner:
 
 
 @contextlib.contextmanager
-def lines_of(argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Iterator[Iterator[str]]:
-    """The lines that a program prints on stdout and stderr, as they come; it ends with the block. Raises ToolMissing.
+def lines_of(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, errors_apart: bool = False
+) -> Iterator[Lines]:
+    """The lines that a program prints, as they come; it ends with the block. Raises ToolMissing.
 
-    It is in our process group, so that a Ctrl-C reaches it too.
+    They are those on stdout and stderr, or with `errors_apart` those on stdout alone: stderr is ours then. The program is in
+    our process group, so that a Ctrl-C reaches it too.
     """
     try:
         process = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+            stderr=None if errors_apart else subprocess.STDOUT,
             env=None if env is None else dict(env),
             preexec_fn=die_with_parent(),  # noqa: PLW1509 - single-threaded, and only async-safe calls
         )
     except (FileNotFoundError, PermissionError) as error:
         raise ToolMissing(f"cannot run {argv[0]}: {error.strerror}", hint=f"install {Path(argv[0]).name}") from error
-    try:
-        yield iter(process.stdout or ())
-    finally:
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(INTERRUPT_GRACE_S)
-        if process.stdout:
-            process.stdout.close()
+    with cast("IO[bytes]", process.stdout) as out:
+        try:
+            yield Lines(out.fileno(), process.wait)
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(INTERRUPT_GRACE_S)
 
 
 def spawn_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path) -> int:

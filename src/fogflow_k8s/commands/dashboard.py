@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-from typing import Annotated
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fogflow_k8s.commands.session import session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fogflow_k8s.adapters.kubectl import Kubectl
+
+LASTING_S = 10.0  # a connection that held that long worked: the next loss is a new one
+PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # before each try to forward again; a lost node's pod takes longer, and is told as lost
+_PATH = "/healthz"  # of nginx; not in its access log
 
 
 def dashboard(
@@ -15,9 +25,13 @@ def dashboard(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for a free one.")] = 8080,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
 ) -> None:
-    """Open the dashboard through a forwarded port, without exposing anything; ends with Ctrl-C."""
+    """Open the dashboard through a forwarded port, without exposing anything; ends with Ctrl-C.
+
+    When the pod behind it goes, the port is forwarded to another one. If that fails, the exit code is kubectl's.
+    """
     me = session(ctx)
-    with me.kubectl().forward("service/nginx", 80, port) as local:
+
+    def begun(local: int) -> None:
         url = f"http://127.0.0.1:{local}/index.html"
         typer.echo(url)
         typer.echo("forwarded until Ctrl-C", err=True)
@@ -25,4 +39,33 @@ def dashboard(
             import webbrowser
 
             webbrowser.open(url)
-        signal.pause()
+
+    keep(me.kubectl(), port, begun)
+
+
+def keep(kubectl: Kubectl, port: int, begun: Callable[[int], None]) -> None:
+    """Forward a local port to nginx until Ctrl-C, and again when the connection is lost; `begun` gets the port, once.
+
+    Raises ForwardFailed, with kubectl's exit status as its exit code: at once when the first try fails, else after the last.
+    """
+    from fogflow_k8s.adapters.port_forward import ForwardFailed
+
+    local, losses = 0, 0
+    while True:
+        since = time.monotonic()
+        try:
+            with kubectl.forwarding("service/nginx", 80, local or port) as forward:
+                if local:
+                    typer.echo("forwarded again", err=True)
+                else:
+                    begun(forward.port)
+                local = forward.port  # kept: a page in the browser goes on with it
+                lost = forward.broken(_PATH, sys.stderr.write)
+        except ForwardFailed as error:
+            lost = error
+        losses = 1 if time.monotonic() - since >= LASTING_S else losses + 1
+        if not local or losses > len(PAUSES_S):
+            lost.exit_code = lost.code or lost.exit_code
+            raise lost
+        typer.echo(f"{lost.message}; forwarding again", err=True)
+        time.sleep(PAUSES_S[losses - 1])

@@ -27,7 +27,7 @@ def doctor(
 
     me = session(ctx)
     timeout_s = seconds(timeout)
-    op = me.operation()
+    op = me.operation(helm_needed=fix)
     found = action.mend(op, lambda one: _agree(me, one, yes=yes), timeout_s=timeout_s) if fix else action.examine(op)
     me.reporter.close()
     print_json(doctor_document(found)) if output == "json" else me.show(doctor_screen(found))

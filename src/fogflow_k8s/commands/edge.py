@@ -47,7 +47,7 @@ def create(
 
     me = session(ctx)
     wanted = Wanted(site, seconds(ttl), external_ip, tuple(edge_cidr))
-    token = action(me.operation(), me.kubectl(), wanted)
+    token = action(me.operation(helm_needed=False), me.kubectl(), wanted)
     text = encode(token)
     if output == "json":
         print_json(token_document(token, text))
@@ -118,7 +118,7 @@ def check_(ctx: typer.Context, output: Output = "table") -> None:
     from fogflow_k8s.console.edge import way_document, way_screen
 
     me = session(ctx)
-    way = check(me.operation(), me.kubectl())
+    way = check(me.operation(helm_needed=False), me.kubectl())
     print_json(way_document(way)) if output == "json" else me.show(way_screen(way))
     raise typer.Exit(0 if way.proof.ok else 40)
 
@@ -134,7 +134,7 @@ def list_(
     from fogflow_k8s.console.edge import list_document, list_screen
 
     me = session(ctx)
-    listing = edges(me.operation(), me.kubectl(), prune=prune)
+    listing = edges(me.operation(helm_needed=False), me.kubectl(), prune=prune)
     for site in listing.pruned:
         me.reporter.step(f"the token for site {site} expired unused: its login is removed")
     print_json(list_document(listing)) if output == "json" else me.show(list_screen(listing))
@@ -180,7 +180,7 @@ def remove(ctx: typer.Context, site: Annotated[str, typer.Argument(metavar="SITE
 def _remove(me: Session, site: str) -> None:
     from fogflow_k8s.actions.edge_cloud import remove as action
 
-    action(me.operation(), me.kubectl(), site)
+    action(me.operation(helm_needed=False), me.kubectl(), site)
     me.reporter.step(f"site {site}: its login and its queues at the cloud are removed")
 
 

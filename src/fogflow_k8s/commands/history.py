@@ -14,5 +14,5 @@ def history(ctx: typer.Context, output: Output = "table") -> None:
     from fogflow_k8s.console.screens import history_screen
 
     me = session(ctx)
-    revisions = action(me.operation())
+    revisions = action(me.operation(helm_needed=False))
     print_json(history_document(revisions)) if output == "json" else me.show(history_screen(revisions))

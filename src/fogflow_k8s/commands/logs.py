@@ -24,7 +24,7 @@ def logs(
     tail: Annotated[int, typer.Option(min=-1, help="Lines of each container; -1 for all.")] = 50,
     since: Annotated[str, typer.Option(help="Only newer ones, like 10m.")] = "",
 ) -> None:
-    """Show the logs of a component's pods, each line with its pod; passwords are masked."""
+    """Show the logs of a component's pods, each line with its pod; passwords are masked. The exit code is kubectl's."""
     from fogflow_k8s.actions import secrecy
     from fogflow_k8s.adapters.cluster import KubeCluster
     from fogflow_k8s.model.components import NAMES
@@ -44,3 +44,4 @@ def logs(
         for line in lines:
             sys.stdout.write(known.redactor.text(line))
             sys.stdout.flush()
+        raise typer.Exit(lines.status())

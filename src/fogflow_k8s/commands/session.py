@@ -57,6 +57,10 @@ def _output(*forms: str, says: str = "") -> Any:
 Output = Annotated[str, _output("table", "json")]
 WideOutput = Annotated[str, _output("table", "wide", "json")]
 ShortOutput = Annotated[str, _output("table", "short", "json")]
+StatusOutput = Annotated[
+    str,
+    _output("table", "short", "json", "jsonl", says="table, short, json, or jsonl: one JSON document per line."),
+]
 Told = Annotated[
     str, _output("table", "json", "jsonl", says="table, json, or jsonl: one event per line as it happens.")
 ]
@@ -167,7 +171,6 @@ class Session:
 
     def tell(self, outcome: Outcome, output: str) -> None:
         """Print how an operation ended, in the form that was asked for."""
-        self.reporter.close()
         if output == "table":
             from fogflow_k8s.console.screens import outcome_screen
 
@@ -175,7 +178,11 @@ class Session:
             return
         from fogflow_k8s.console.documents import outcome_document
 
-        document = outcome_document(outcome)
+        self.document(outcome_document(outcome), output)
+
+    def document(self, document: dict[str, Any], output: str) -> None:
+        """Print a document as `output` says: json, or jsonl for a line among the events."""
+        self.reporter.close()
         if output == "jsonl":
             cast("JsonLinesReporter", self.reporter).result(document)
         else:

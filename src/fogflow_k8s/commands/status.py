@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import ShortOutput, Timeout, print_json, seconds, session
+from fogflow_k8s.commands.session import StatusOutput, Timeout, seconds, session
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.status import Report
+    from fogflow_k8s.commands.session import Session
 
+EVERY_S = 2.0  # between two looks of --watch
 _EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
 
 
@@ -31,34 +32,42 @@ def status(
     ctx: typer.Context,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until every component is ready.")] = False,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Show it again every two seconds, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--watch", "-w", help="Show it again every two seconds, until Ctrl-C; also when the API server is away."
+        ),
     ] = False,
     timeout: Timeout = "5m",
-    output: ShortOutput = "table",
+    output: StatusOutput = "table",
 ) -> None:
     """Show one row per component, the root cause of what is wrong, and what could not be checked."""
     from fogflow_k8s.actions import status as action
-    from fogflow_k8s.console.documents import report_document
-    from fogflow_k8s.console.screens import short_screen, status_screen
     from fogflow_k8s.engine.reporter import Silent
 
     me = session(ctx)
     timeout_s = seconds(timeout)
-    op = me.operation()
-    if wait:
-        report, _ = action.wait(op, timeout_s=timeout_s)
-    else:
-        op.report = Silent()
-        report = action.status(op)
-    while True:
+    if output == "jsonl":
+        me.in_events()
+    op = me.operation(helm_needed=False)
+    report = action.wait(op, timeout_s=timeout_s)[0] if wait else None
+    op.report = Silent()
+    if not watch:
+        report = report or action.status(op)
+        _show(me, report, output)
+        raise typer.Exit(exit_code(report))
+    for turn, report in enumerate(action.watch(op, me.reporter, every_s=EVERY_S)):
         me.reporter.close()
-        if output == "json":
-            print_json(report_document(report))
-        else:
-            me.show(short_screen(report) if output == "short" else status_screen(report))
-        if not watch:
-            raise typer.Exit(exit_code(report))
-        time.sleep(2)
-        if output != "json" and me.out.is_terminal:
+        if turn and output in {"table", "short"} and me.out.is_terminal:
             me.out.clear()
-        report = action.status(op)
+        _show(me, report, output)
+
+
+def _show(me: Session, report: Report, output: str) -> None:
+    if output in {"json", "jsonl"}:
+        from fogflow_k8s.console.documents import report_document
+
+        me.document(report_document(report), output)
+        return
+    from fogflow_k8s.console.screens import short_screen, status_screen
+
+    me.show(short_screen(report) if output == "short" else status_screen(report))

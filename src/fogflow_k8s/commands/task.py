@@ -116,6 +116,7 @@ def logs(
         for line in lines:
             sys.stdout.write(op.mask(line))
             sys.stdout.flush()
+        raise typer.Exit(lines.status())
 
 
 @app.command()

@@ -29,7 +29,7 @@ def verify(
     from fogflow_k8s.console import documents, screens
 
     me = session(ctx)
-    op, kubectl = me.operation(), me.kubectl()
+    op, kubectl = me.operation(helm_needed=False), me.kubectl()
     ok, turn = True, 0
     while True:
         turn += 1

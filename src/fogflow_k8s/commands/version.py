@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from fogflow_k8s import __version__
@@ -24,14 +26,22 @@ def version(ctx: typer.Context, output: Output = "table") -> None:
         "helm": "",
         "kubernetes": "",
     }
+    problems: list[str] = []
+
+    def ask(name: str, answer: Callable[[], str]) -> None:
+        try:
+            found[name] = answer()
+        except FogflowError as error:  # the other one can be asked all the same
+            problems.append(error.message)
+
     try:
-        op = me.operation()
-        found["helm"] = ".".join(map(str, op.helm.version))
-        found["kubernetes"] = op.cluster.version
+        op = me.operation(helm_needed=False)
     except FogflowError as error:
-        op_error = error.message
+        problems.append(error.message)
     else:
-        op_error = ""
+        ask("helm", lambda: ".".join(map(str, op.helm.version)))
+        ask("kubernetes", lambda: op.cluster.version)
+    op_error = "; ".join(problems)
     if output == "json":
         print_json({"v": 1, **found, "error": op_error})
         return

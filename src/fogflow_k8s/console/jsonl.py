@@ -1,7 +1,8 @@
 """Progress as JSON lines on stdout, one event each, for programs that follow a deploy: `-o jsonl`.
 
 Every line has `v`, `ts` (UTC), `type` and `step`, the number of the stage it belongs to. Types: step, log, warning, progress,
-component (state changed), cause (first seen), result (the last line: the document that `-o json` prints, or the error).
+component (state changed), cause (first seen), result (the document that `-o json` prints, or the error: the last line, and with
+`status --watch` one line for each look).
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ OBJECTS = [
 
 @pytest.fixture
 def op(monkeypatch):
-    monkeypatch.setattr(edge_cloud.status, "installed", lambda _: SimpleNamespace(objects=OBJECTS))
+    monkeypatch.setattr(edge_cloud.status, "stored", lambda _: SimpleNamespace(objects=OBJECTS))
     today = {"at": NOW}
     return SimpleNamespace(
         cluster=Store(), simulated=False, namespace="fogflow", release="fogflow", at=today, report=Silent(),
