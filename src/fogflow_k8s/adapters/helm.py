@@ -14,30 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from fogflow_k8s.adapters.helm_errors import classify
 from fogflow_k8s.adapters.process import Child, Completed, Runner
-from fogflow_k8s.adapters.refusals import TERMINATING, terminating
-from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed, ToolMissing
-from fogflow_k8s.model.redact import redact
+from fogflow_k8s.errors import ClusterError, ToolMissing
 
 OLDEST = (3, 19, 0)
 _ALL = "1000000"  # revisions: for `helm history` 0 means none, and its default is 256
 BROKEN = {(4, 2, 1): "every wait for a hook or deletion blocks for the whole timeout (helm issue 32214)"}
-_UNREACHABLE = re.compile(
-    r"cluster unreachable|connection refused|no such host|i/o timeout|deadline exceeded|EOF|Client\.Timeout"
-)
-_FORBIDDEN = re.compile(r"is forbidden|Unauthorized|cannot (get|list|create|patch|update|delete) resource")
-
-
-class ReleaseNotFound(FogflowError):
-    """Helm knows no release of that name here."""
-
-
-class ReleaseLocked(FogflowError):
-    """Helm believes that another operation is in progress."""
-
-
-class HelmConflict(OperationFailed):
-    """Another field manager owns a field that the release sets."""
 
 
 class StartingRunner(Runner, Protocol):
@@ -231,40 +214,6 @@ def check_version(text: str) -> tuple[int, int, int]:
             f"helm {'.'.join(map(str, version))} is refused: {BROKEN[version]}", hint="use 4.2.2 or newer"
         )
     return version
-
-
-def classify(done: Completed, target: Target) -> FogflowError:  # noqa: PLR0911 - one line per reaction of the user
-    """The typed error behind a failed helm; its own words, shortened to those that matter."""
-    said = "\n".join(
-        line for line in done.stderr.splitlines() if line and not line.startswith(("WARNING", "level=", "I1", "W1"))
-    )
-    said = (
-        (said or done.stdout or f"helm ended with exit code {done.code} and said nothing")
-        .strip()
-        .removeprefix("Error: ")
-    )
-    said = redact(said)  # it repeats values that the chart or the server refuse
-    if re.search(r"release: not found|has no deployed releases", said):
-        return ReleaseNotFound(f"release {target.release} does not exist in namespace {target.namespace}", exit_code=41)
-    if "another operation" in said and "in progress" in said:
-        return ReleaseLocked(
-            f"helm says another operation on {target.release} is in progress",
-            hint="fogflow-k8s deploy repairs it",
-            exit_code=50,
-        )
-    if "conflict" in said and ("Apply failed" in said or "field manager" in said or "conflicts with" in said):
-        return HelmConflict(said, hint="take the fields over: fogflow-k8s deploy --force-conflicts")
-    if found := TERMINATING.search(said):
-        return terminating(found[1])
-    if _FORBIDDEN.search(said):
-        return ClusterError(f"not allowed: {said}", hint="ask for a Role that permits it in this namespace", status=403)
-    if _UNREACHABLE.search(said):
-        return ClusterError(f"helm cannot reach the cluster: {said}", hint="kubectl cluster-info")
-    if "values don't meet the specifications" in said:
-        return FogflowError(f"the chart refuses the values: {said}", hint="fogflow-k8s config validate", exit_code=2)
-    if done.code < 0:
-        said = f"helm was killed by signal {-done.code}" + (f": {said}" if done.stderr else "")
-    return OperationFailed(said, hint="fogflow-k8s history")
 
 
 def _finished(child: Child, timeout_s: float = 60.0) -> Completed:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 
 from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model import admission_words
+from fogflow_k8s.model.admission_words import Refusal
+from fogflow_k8s.model.catalogue import cause
 
 
 class NotFound(ClusterError):
@@ -24,6 +26,17 @@ class Invalid(ClusterError):
     """HTTP 422 or 400: the server understood and will not have it."""
 
 
+class Refused(ClusterError):
+    """Admission does not let an object in: a quota, a LimitRange, a policy or a webhook. No right is missing."""
+
+    def __init__(self, refusal: Refusal, status: int) -> None:
+        advice = cause(refusal.id, "release", refusal.object, "").advice
+        super().__init__(
+            f"{refusal.about(refusal.object or 'the object')}: {refusal.words}", hint=advice[0], status=422
+        )
+        self.id, self.answered = refusal.id, status
+
+
 def unreachable(server: str, error: Exception) -> ClusterError:
     """The error for a connection that did not come about, or broke."""
     text = str(getattr(error, "reason", None) or error)
@@ -40,10 +53,6 @@ def unreachable(server: str, error: Exception) -> ClusterError:
         f"the API server {server} {what}: {text}",
         hint="kubectl cluster-info; is it the right context? kubectl config get-contexts",
     )
-
-
-TERMINATING = re.compile(r"in namespace (\S+) because it is being terminated")
-"""What the API server says, as Forbidden, of whatever is to be made in a namespace that is being deleted."""
 
 
 def terminating(namespace: str) -> ClusterError:
@@ -65,8 +74,10 @@ def refused(status: int, body: bytes, server: str) -> ClusterError:
     if status == 401:
         return ClusterError(f"{server} does not accept our credentials (401): expired, or of another cluster",
                             hint="log in again, or: kubectl config get-contexts", status=status)  # fmt: skip
-    if status == 403 and (found := TERMINATING.search(message)):
-        return terminating(found[1])
+    if namespace := admission_words.ending_namespace(message):
+        return terminating(namespace)
+    if found := admission_words.refusal(message):
+        return Refused(found, status)
     if status == 403:
         return ClusterError(
             f"not allowed: {message}", hint="ask for a Role that permits it: kubectl auth can-i --list", status=status

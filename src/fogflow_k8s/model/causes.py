@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fogflow_k8s.model import admission_words
 from fogflow_k8s.model.catalogue import Cause, Kind, cause
 from fogflow_k8s.model.components import BY_NAME, NAMES, upstream_of
 from fogflow_k8s.model.events import about, last, message
@@ -13,17 +13,6 @@ from fogflow_k8s.model.events import about, last, message
 Obj = Mapping[str, Any]
 
 _MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-5011", "FK-5014")
-
-
-# What a controller is told when the API server does not let it make a pod, the most telling first.
-_REFUSALS = (
-    (r"(exceeded|failed) quota", "FK-3010", "a ResourceQuota does not allow the pod"),
-    (r"(maximum|minimum) \S+ usage per|limit to request ratio", "FK-3013", "a LimitRange does not allow the pod"),
-    (r"failed calling webhook", "FK-3014", "an admission webhook does not answer"),
-    (r"serviceaccount .* not found|error looking up service account", "FK-1207", "its ServiceAccount does not exist"),
-    (r"no PriorityClass with name", "FK-1205", "its PriorityClass does not exist"),
-    (r"", "FK-3011", "admission refuses the pod"),
-)
 
 
 def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
@@ -42,10 +31,17 @@ def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Caus
     if not told and int(status.get("replicas") or 0) < int(spec.get("replicas", 1)):
         told = [message(last(about(owner, events), "FailedCreate"))]
     for words in filter(None, told):
-        id_, what = next((id_, what) for pattern, id_, what in _REFUSALS if re.search(pattern, words))
+        id_, what = _refused(words)
         says = f"{component}: {what}"
         return [cause(id_, component, name, says, evidence=(words,), namespace=namespace, plural="priorityclasses")]
     return []
+
+
+def _refused(words: str) -> tuple[str, str]:
+    """The id and the phrase for what a controller was told when it was not let make a pod."""
+    said = admission_words.from_first(words)
+    found = admission_words.refusal(said)
+    return (found.id, found.about("the pod")) if found else ("FK-3011", "admission refuses the pod")
 
 
 def root_first(causes: Iterable[Cause], not_ready: Iterable[str]) -> list[Cause]:

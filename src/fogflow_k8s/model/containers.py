@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fogflow_k8s.model import kubelet_words
 from fogflow_k8s.model.catalogue import Cause, Kind
 from fogflow_k8s.model.events import last, message
 from fogflow_k8s.model.podfacts import container_spec, pod_cause
@@ -24,13 +25,6 @@ _PULL_REASONS = (
 )
 _CONFIG_REASONS = ("CreateContainerConfigError", "CreateContainerError")
 _START_REASONS = ("RunContainerError", "ContainerCannotRun", "StartError")
-# containerd ends many of these with "not found", so what is more telling comes first
-_PULL_PROBLEMS = (
-    (r"no match for platform|exec format", "FK-4004", "is for another platform"),
-    (r"toomanyrequests|429|rate limit", "FK-4003", "is rate-limited by its registry"),
-    (r"unauthorized|Unauthorized|authorization failed|denied|403|401|no basic auth", "FK-4002", "is not handed out: credentials are missing or wrong"),
-    (r"not found|manifest unknown|does not exist|NotFound", "FK-4001", "does not exist"),
-)  # fmt: skip
 _ABSENT = re.compile(r'(?P<noun>secret|configmap)s? "(?P<name>[^"]+)" not found')
 _LACKS_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<noun>Secret|ConfigMap) (?:[^/\s]+/)?(?P<name>\S+)")
 
@@ -86,16 +80,12 @@ def _pull_cause(pod: Obj, container: Obj, reason: str, words: str, events: Seque
     if reason == "InvalidImageName":
         return pod_cause("FK-4006", pod, component, f"image name {image} is not valid", container=name, evidence=(words,))  # fmt: skip
     # ImagePullBackOff hides the registry's words; the kubelet's Failed event keeps them.
-    said = [words, *(message(e) for e in events if e.get("reason") == "Failed" and image in message(e))]
-    for pattern, id_, what in _PULL_PROBLEMS:
-        if line := next((s for s in said if re.search(pattern, _without(image, s))), None):
-            return pod_cause(id_, pod, component, f"image {image} {what}", container=name, evidence=(line,))
-    return pod_cause("FK-4009", pod, component, f"image {image} cannot be pulled", container=name, evidence=(said[-1],))
-
-
-def _without(image: str, words: str) -> str:
-    """The words without the image's name, which may well contain "denied" or "429"."""
-    return words.replace(image, "IMAGE")
+    failed = [message(e) for e in events if e.get("reason") == "Failed" and image in message(e)]
+    said = [words, *reversed(failed)]
+    told = [(kubelet_words.pull(line, image), line) for line in said]
+    trouble, line = next((each for each in told if each[0] != kubelet_words.UNKNOWN), told[-1])
+    what = f"image {image} {trouble.says}"
+    return pod_cause(trouble.id, pod, component, what, container=name, evidence=(line,))
 
 
 def _crash_cause(pod: Obj, container: Obj, ended: Obj, events: Sequence[Obj], component: str, *, init: bool) -> Cause:

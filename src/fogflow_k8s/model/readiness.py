@@ -31,7 +31,10 @@ def judge(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
-    """Generation seen, all replicas of the new template, all available, none of the old left."""
+    """Generation seen, all replicas of the new template, all available, none of the old left.
+
+    Failed when it is not, and the controller has given the rollout up (ProgressDeadlineExceeded, of this generation).
+    """
     spec, status = obj.get("spec") or {}, obj.get("status") or {}
     desired = int(spec.get("replicas", 1))
     updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
@@ -40,12 +43,22 @@ def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
     if not _observed(obj):
         return Verdict("waiting", "the controller has not seen the new version yet", **numbers)
     if updated < desired:
-        return Verdict("waiting", f"{updated} of {desired} replicas are of the new version", **numbers)
-    if total > updated:
-        return Verdict("waiting", f"{total - updated} old replicas still run", **numbers)
-    if available < desired:
-        return Verdict("waiting", f"{available} of {desired} replicas are available", **numbers)
-    return Verdict("ready", "", **numbers)
+        why = f"{updated} of {desired} replicas are of the new version"
+    elif total > updated:
+        why = f"{total - updated} old replicas still run"
+    elif available < desired:
+        why = f"{available} of {desired} replicas are available"
+    else:
+        return Verdict("ready", "", **numbers)
+    if _given_up(status):
+        limit_s = int(spec.get("progressDeadlineSeconds") or 600)
+        return Verdict("failed", f"{why}, and there was no progress for {limit_s} s", **numbers)
+    return Verdict("waiting", why, **numbers)
+
+
+def _given_up(status: Mapping[str, Any]) -> bool:
+    given_up = ("Progressing", "False", "ProgressDeadlineExceeded")
+    return any((c.get("type"), c.get("status"), c.get("reason")) == given_up for c in status.get("conditions") or [])
 
 
 def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:

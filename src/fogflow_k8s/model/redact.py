@@ -39,6 +39,9 @@ _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _ABOUT = re.compile(
     r"(?i)(?:names?|namespace|ref|file|path|dir|seconds|ttl|type|mode|policy|ur[il]|endpoint|count|length|size)$|^existing|^.*\.existing[^.]*$"
 )
+# as a quota counts them
+_COUNTED = re.compile(r"(?:count/)?secrets(?:\.[a-z.]+)?")
+_NUMBER = re.compile(r"\d{1,6}")
 _PLAIN_IN_SECRETS = (("metadata", "labels"), ("type",), ("immutable",))
 _NOTHING = ("", "true", "false", "null", "none", "yes", "no", MASK)
 
@@ -208,6 +211,15 @@ def _outline(secret: Mapping[str, Any], found: Counter[str]) -> dict[str, Any]:
     return {**kept, "keys": [{"name": k, "bytes": len(str(v))} for k, v in values.items()]}
 
 
+def _of_resource(whole: str, ahead: str, head: str, value: str) -> bool:
+    """Whether a secret's name is a resource's here: `secrets=8` of a quota, `.../secrets": EOF`, `Secret: secrets "x" not found`."""
+    if _COUNTED.fullmatch(whole) and _NUMBER.fullmatch(value.strip("\\\"'")):
+        return True
+    if '"' in head and re.search(r"://[^\s\"]*/[\w.-]*$", ahead):  # the end of a URL in quotes
+        return True
+    return whole == "Secret" and head.startswith("Secret:") and value.startswith(("secrets", '"', "'"))
+
+
 def _headless_key(text: str, found: Counter[str]) -> str:
     """The text without the lines of a private key whose beginning was cut off."""
     if not _KEY_END.search(text):
@@ -244,7 +256,8 @@ def _masked(match: re.Match[str], name: str, found: Counter[str]) -> str:
     if "rest" in parts:
         before = re.search(r"[\w.-]*$", match.string[max(0, match.start() - 60) : match.start()])
         whole = (before[0] if before else "") + match.string[match.start() : match.end("rest")]
-        if _ABOUT.search(whole):
+        ahead = match.string[max(0, match.start("rest") - 400) : match.start("rest")]
+        if _ABOUT.search(whole) or _of_resource(whole, ahead, match["head"], value):
             return match[0]
     quote = re.match(r"\\*[\"']", value)
     inner = value.strip("\\\"'")

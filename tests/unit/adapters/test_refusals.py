@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from fogflow_k8s.adapters.helm import Target, classify
+from fogflow_k8s.adapters.helm import Target
+from fogflow_k8s.adapters.helm_errors import classify
 from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.adapters.refusals import refused
 

@@ -59,6 +59,7 @@ def unscheduled(message):
         (pod(status=waiting("ErrImagePull", "no match for platform in manifest")), [], "FK-4004"),
         (pod(status=waiting("ErrImagePull", "no match for platform in manifest sha256:1: not found")), [], "FK-4004"),
         (pod(status=waiting("ErrImagePull", "dial tcp: i/o timeout")), [], "FK-4009"),
+        (pod(status=waiting("ErrImagePull", "tls: failed to verify certificate: x509: certificate signed by unknown authority")), [], "FK-4010"),
         (pod(status=waiting("ErrImageNeverPull")), [], "FK-4005"),
         (pod(status=waiting("InvalidImageName", "bad")), [], "FK-4006"),
         (pod(status=waiting("CreateContainerConfigError", 'secret "x" not found')), [], "FK-1201"),

@@ -133,3 +133,42 @@ def test_without_a_report_that_says_so_no_subscription_leads_nowhere(told):
 
 def test_a_report_that_says_nonsense_of_subscriptions_is_none():
     assert not referring(references={"dead": ["x"]}).checked
+
+
+def stamped(obj, seconds_ago, *path):
+    """The same as the API server keeps it: something below that path was written so long ago, by its clock."""
+    fields = {}
+    for name in reversed(path):
+        fields = {name: fields}
+    at = (NOW - timedelta(seconds=seconds_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    old = {"time": "2020-01-01T00:00:00Z", "fieldsV1": {"f:metadata": {}}}
+    return {**obj, "metadata": {"managedFields": [old, {"time": at, "fieldsV1": fields}, {"fieldsV1": None}]}}
+
+
+@pytest.mark.parametrize(
+    ("age", "written", "fresh"),
+    [
+        (5, 5, True),
+        (3605, 5, True),
+        (-3595, 5, True),
+        (5, 31, False),
+        (-3595, 540, False),
+        (5, -6, False),
+        (5, -4, True),
+    ],
+)
+def test_when_a_report_was_written_is_told_by_the_api_server(age, written, fresh):
+    assert cell.read(stamped(report(age=age), written, "f:data", "f:cell.json"), [pod(60)], NOW).checked is fresh
+
+
+@pytest.mark.parametrize(("ready_for", "written", "believed"), [(60, 60, True), (-3600, 60, True), (3600, 2, False)])
+def test_when_a_pod_became_ready_is_told_by_the_api_server(ready_for, written, believed):
+    """Whatever the clock of its node says."""
+    seen = stamped(pod(ready_for), written, "f:status", "f:conditions")
+    assert cell.read(report(age=5), [seen], NOW).checked is believed
+
+
+@pytest.mark.parametrize(("ahead", "fresh"), [(0, True), (5, True), (6, False), (3600, False)])
+def test_a_report_from_the_future_is_not_fresh(ahead, fresh):
+    told = cell.read(report(age=-ahead), [pod(60)], NOW)
+    assert (told.checked, told.overdue) == (fresh, not fresh)

@@ -85,3 +85,27 @@ def test_each_kind_is_judged_by_its_own_status(obj, state, reason):
     verdict = judge(obj)
     assert verdict.state == state
     assert reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ({}, "failed"),
+        ({"observedGeneration": 1}, "waiting"),  # what it says is about the version before
+        ({"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}, "ready"),
+        ({"conditions": [{"type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated"}]}, "waiting"),
+        ({"conditions": [{"type": "Available", "status": "False", "reason": "ProgressDeadlineExceeded"}]}, "waiting"),
+    ],
+)
+def test_a_rollout_that_the_controller_has_given_up_has_failed(change, state):
+    given_up = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]
+    status = {"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2, "conditions": given_up, **change}
+    obj = {
+        "kind": "Deployment",
+        "metadata": {"generation": 2},
+        "spec": {"replicas": 1, "progressDeadlineSeconds": 120},
+        "status": status,
+    }
+    found = judge(obj)
+    assert found.state == state
+    assert ("no progress for 120 s" in found.reason) is (state == "failed")

@@ -83,6 +83,12 @@ def test_secrets_are_masked(text):
         "password = null",
         "http://10.0.0.1:8080/ngsi10/notify",
         "the basic idea",
+        "exceeded quota: objects, requested: secrets=1, used: secrets=8, limited: secrets=8",
+        "requested: count/secrets=1, used: count/secrets=10",
+        'Get "https://127.0.0.1:6443/api/v1/namespaces/fogflow/secrets": EOF',
+        'Post "https://10.0.0.1:6443/api/v1/namespaces/a/serviceaccounts/default/token": dial tcp: i/o timeout',
+        'could not get information about the resource Secret: secrets "x" is forbidden',
+        'Secret: "fogflow-rabbitmq" not found',
     ],
 )
 def test_other_text_is_left_alone(text):
