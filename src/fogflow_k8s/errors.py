@@ -95,6 +95,11 @@ class ClusterError(FogflowError):
         super().__init__(message, hint=hint)
         self.status = status  # HTTP status; 0 when there was no answer
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may succeed in a while: nothing was answered, or that the server cannot do it now."""
+        return self.status in (0, 408, 429) or self.status >= 500
+
 
 class Forbidden(ClusterError):
     """Rights are missing. `manifest` is what an administrator applies to give them, as YAML."""

@@ -23,7 +23,7 @@ class Fault:
     before: Callable = lambda _: None
     installed: bool = False
     by_hand: bool = False  # installed by Helm alone, then asked with `status`: `deploy` would not have begun
-    timeout: str = "60s"
+    timeout: str = "300s"
     exit: int = 21
     hopeless: bool = True  # waiting cannot help, so it must not be waited for
 
@@ -71,7 +71,7 @@ def check(fault, found, screen):
     if fault.component:
         assert headline["component"] == fault.component
     if fault.hopeless:
-        assert found.seconds < 45, "it waited for what cannot come"
+        assert found.seconds < 240, "it waited for what cannot come"  # a slow machine takes its time, and not 300 s
     # those that wait for the culprit are not to blame
     culprits = {c["component"] for c in found.document["causes"] if c["class"] != "dependent"}
     assert not culprits & {c["component"] for c in found.document["causes"] if c["class"] == "dependent"}

@@ -92,7 +92,7 @@ def _carry_out(work: Work) -> Outcome:
         work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         if not work.installed:
             record.forget(op)  # what an uninstall that was killed did not get to
-        _repair(work)
+        _repair(work, lease)
         work.rotation = rotation(work)
         if work.secret and (work.password or not work.secret_exists):
             preflight.ensure_bus_secret(op, work.secret, work.password)
@@ -115,13 +115,13 @@ def _absent(work: Work) -> tuple[Cause, ...]:
     return tuple(preflight.missing(work.op, work.objects, making=work.making))
 
 
-def _repair(work: Work) -> None:
+def _repair(work: Work, lease: Held) -> None:
     """Make a release usable that a dead operation left pending: we hold its Lease, so nobody is at it."""
     op = work.op
     if not work.installed or not (plan := repair(work.installed.history)):
         return
     op.report.warn(f"{plan.reason}; rolling back to revision {plan.revision} to repair it (history is kept)")
-    rollout.roll_back(op, plan.revision, work.watch)
+    rollout.roll_back(op, plan.revision, work.watch, lease=lease, installed=work.installed.objects)
     work.installed = status.installed(op)
 
 
@@ -170,6 +170,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     made: Result = "upgraded" if work.installed else "installed"
     for loss in work.losses:
         if loss.replaced:
+            lease.check()
             rollout.clear(op, loss.kind, loss.component, timeout_s=request.timeout_s)
     op.report.step("helm upgrade" if work.installed else "helm install")
     advise = (lambda: None) if work.installed else partial(check.advise, op)  # once is enough
@@ -178,13 +179,11 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
         force_conflicts=request.force_conflicts or work.agreed or bool(drifted),
     )  # fmt: skip
     try:
-        done = rollout.run_helm(op, child, work.watch, meanwhile=advise)
-    except ClusterError:
-        raise
+        done = rollout.run_helm(op, child, work.watch, meanwhile=advise, lease=lease)
+        work.installed = status.made(op, work.installed, done.stdout, work.objects)
+        _note_password(work)
     except FogflowError as error:
-        return recovery.failed(work, lease, now(work), recovery.helm_cause(work, error), error=op.mask(error.message))
-    work.installed = status.made(op, work.installed, done.stdout, work.objects)
-    _note_password(work)
+        return recovery.broken(work, lease, error)
     return _rotate(work, lease, made=made) if work.rotation.changed else _wait(work, lease, made=made)
 
 
@@ -200,10 +199,14 @@ def _note_password(work: Work) -> None:
 def _rotate(work: Work, lease: Held, *, made: Result) -> Outcome:
     """Put the changed password into force, then wait."""
     try:
-        carry_out(work.op, work.rotation, work.objects, timeout_s=work.request.timeout_s)
+        carry_out(work.op, work.rotation, work.objects, timeout_s=work.request.timeout_s, keep_on=lease.check)
     except OperationFailed as error:
         seen = now(work)
         return _failed(work, lease, seen, made=made, error=error.message)
+    except ClusterError as error:
+        if made == "rotated":  # a password is not taken back; the next deploy goes on
+            raise
+        return recovery.broken(work, lease, error)
     return _wait(work, lease, made=made)
 
 
@@ -221,7 +224,12 @@ def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
     if not request.wait:
         return outcome(work, made, 0, now(work), says="not waited for (--no-wait)")
     op.report.step("waiting until every component is ready")
-    tracked = rollout.follow(op, work.expected, work.watch, timeout_s=request.timeout_s, lease=lease)
+    try:
+        tracked = rollout.follow(op, work.expected, work.watch, timeout_s=request.timeout_s, lease=lease)
+    except ClusterError as error:
+        if made not in ("installed", "upgraded"):  # nothing was made that could be taken back
+            raise
+        return recovery.broken(work, lease, error)
     if tracked.end == "ready":
         if work.installed:
             record.note_worked(op, work.installed.newest.number, digest=work.digest)

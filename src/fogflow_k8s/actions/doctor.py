@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from fogflow_k8s.actions import rollout, status, track
@@ -79,17 +80,19 @@ def _roll_back(op: Operation, timeout_s: float) -> None:
     with held(op) as lease:
         found = status.installed(op)  # again, now that nobody else is at it
         if found and (plan := repair(found.history)):
-            rollout.go_back(op, plan.revision, rollout.Stopwatch(op), timeout_s=timeout_s, lease=lease)
+            watch = rollout.Stopwatch(op)
+            rollout.go_back(op, plan.revision, watch, timeout_s=timeout_s, lease=lease, installed=found.objects)
 
 
 def _delete_tasks(op: Operation, timeout_s: float) -> None:
-    objects = task_objects(op)  # again: a worker may have come
-    for obj in objects:
-        op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.tasks_namespace)
-    try:
-        wait_for("the tasks' end", lambda: task_objects(op), lambda left: not left, timeout_s=timeout_s, every_s=0.5, clock=op.clock)  # fmt: skip
-    except WaitTimeout as error:
-        raise FogflowError(str(error)) from error
+    with held(op) if status.installed(op) else nullcontext():  # a deploy may be bringing the worker back
+        objects = task_objects(op)  # again: a worker may have come
+        for obj in objects:
+            op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.tasks_namespace)
+        try:
+            wait_for("the tasks' end", lambda: task_objects(op), lambda left: not left, timeout_s=timeout_s, every_s=0.5, clock=op.clock)  # fmt: skip
+        except WaitTimeout as error:
+            raise FogflowError(str(error)) from error
 
 
 def _restart_keeper(op: Operation, timeout_s: float) -> None:

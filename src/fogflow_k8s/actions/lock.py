@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
@@ -17,19 +18,39 @@ from fogflow_k8s.model import lease
 
 
 class Held:
-    """A Lease that is ours. `lost` is set when somebody else took it over, or it could not be renewed in time."""
+    """A Lease that is ours, renewed by a thread until it is released or somebody else has it.
 
-    def __init__(self, op: Operation, holder: str) -> None:
+    It counts as lost as soon as the last renewal that succeeded was begun GIVE_UP_S ago, whatever hinders the next one: a
+    server that hangs, a thread that died. A renewal that succeeds later makes it ours again, as nobody took it meanwhile.
+    """
+
+    def __init__(self, op: Operation, holder: str, since: float) -> None:
+        """`since`: when the request that made it ours was begun, by time.monotonic."""
         self._op = op
         self._holder = holder
+        self._renewed = since
+        self._taken = threading.Event()
         self._stop = threading.Event()
-        self.lost = threading.Event()
-        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
 
+    @property
+    def lost(self) -> bool:
+        """Whether somebody else has it, or may have it any moment."""
+        return self._taken.is_set() or time.monotonic() - self._renewed >= lease.GIVE_UP_S
+
     def check(self) -> None:
-        """Raises Busy when the Lease is no longer ours: what we would do next, somebody else may be doing."""
-        if self.lost.is_set():
+        """Nothing, when it is still ours, if need be after one more renewal: what we would do next, others may be doing.
+
+        Raises Busy when somebody else has it, ClusterError when the API server does not say.
+        """
+        if self.lost and not self._taken.is_set():
+            try:
+                self._renew()
+            except ClusterError:
+                if self.lost and not self._taken.is_set():  # the thread may have been faster
+                    raise
+        if self._taken.is_set():
             raise Busy(f"another operation took over release {self._op.release}", hint="fogflow-k8s status --watch")
 
     def release(self) -> None:
@@ -44,28 +65,27 @@ class Held:
         except ClusterError:
             return  # it goes stale by itself
 
+    def _keep(self) -> None:
+        while not self._stop.wait(lease.RENEW_EVERY_S) and not self._taken.is_set():
+            with suppress(ClusterError):  # the next time, perhaps; until then time counts
+                self._renew()
+
     def _renew(self) -> None:
-        failures = 0
-        while not self._stop.wait(lease.RENEW_EVERY_S):
-            try:
-                found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
-                if not found or (found.get("spec") or {}).get("holderIdentity") != self._holder:
-                    self.lost.set()
-                    return
-                found["spec"]["renewTime"] = now()
-                self._op.cluster.replace(found)
-                failures = 0
-            except ClusterError:
-                failures += 1
-                if failures * lease.RENEW_EVERY_S >= lease.DURATION_S:
-                    self.lost.set()
-                    return
+        """One renewal. Raises ClusterError when it did not come about."""
+        begun = time.monotonic()
+        found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
+        if not found or (found.get("spec") or {}).get("holderIdentity") != self._holder:
+            self._taken.set()
+            return
+        found["spec"]["renewTime"] = now()
+        self._op.cluster.replace(found)
+        self._renewed = begun
 
 
 @contextmanager
 def held(op: Operation) -> Iterator[Held]:
     """The release's Lease, for the length of a `with` block. Raises Busy, naming the holder, after watching it for 15 s."""
-    mine = Held(op, _acquire(op))
+    mine = Held(op, *_acquire(op))
     try:
         yield mine
     finally:
@@ -92,14 +112,17 @@ def living(op: Operation) -> lease.Hold | None:
         return None
 
 
-def _acquire(op: Operation) -> str:
+def _acquire(op: Operation) -> tuple[str, float]:
+    """Our name on the Lease, and when the request that wrote it was begun."""
     holder = f"{user()} {uuid.uuid4().hex[:8]}"
     memory: lease.Watch | None = None
     told = False
+    begun = 0.0
 
     def attempt() -> lease.Hold | None:
         """None when the Lease is ours now, else who holds it."""
-        nonlocal memory, told
+        nonlocal memory, told, begun
+        begun = time.monotonic()
         found = op.cluster.get("Lease", op.own_name, op.namespace)
         hold = lease.read(found) if found else None
         if hold is None:
@@ -125,7 +148,7 @@ def _acquire(op: Operation) -> str:
         hold = error.last if isinstance(error.last, lease.Hold) else None
         who = f"{hold.holder} since {hold.acquired}: {hold.command}" if hold else "somebody else"
         raise Busy(f"release {op.release} is being worked on by {who}", hint="fogflow-k8s status --watch") from error
-    return holder
+    return holder, begun
 
 
 def _write(op: Operation, found: dict[str, Any] | None, holder: str) -> lease.Hold | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.cluster import Conflict
+from fogflow_k8s.errors import ClusterError
 
 KEEP = 20  # Helm keeps 10 revisions
 
@@ -41,18 +42,24 @@ def note_password(op: Operation, mark: dict[str, str]) -> None:
 
 
 def _edit(op: Operation, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change the record. It is a note beside the release: what cannot be noted is said, and ends nothing."""
+    why = "somebody else changes it all the time"
     for _ in range(5):  # somebody's annotation may race with us
-        found = op.cluster.get("ConfigMap", op.own_name, op.namespace)
-        record = _parse(found) if found else {}
-        data = {"record.json": json.dumps({"v": 1, **record, **change(record)}, indent=1)}
         try:
+            found = op.cluster.get("ConfigMap", op.own_name, op.namespace)
+            record = _parse(found) if found else {}
+            data = {"record.json": json.dumps({"v": 1, **record, **change(record)}, indent=1)}
             if found:
                 op.cluster.replace({**found, "data": data})
             else:
                 op.cluster.create(_manifest(op, data))
         except Conflict:
             continue
+        except ClusterError as error:
+            why = op.mask(error.message) if error.status else error.message
+            break
         return
+    op.report.warn(f"not noted in ConfigMap {op.own_name}, by which a later deploy or rollback would know it: {why}")
 
 
 def forget(op: Operation) -> None:

@@ -6,13 +6,56 @@ from typing import Any
 
 from fogflow_k8s.actions import bundle, record, rollout, status
 from fogflow_k8s.actions.lock import Held
+from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.work import Work, now, outcome
-from fogflow_k8s.adapters.helm import HelmConflict
-from fogflow_k8s.errors import FogflowError, Interrupted
+from fogflow_k8s.adapters.helm_errors import HelmConflict, ObjectRefused
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import Busy, ClusterError, FogflowError, Interrupted, OperationFailed
+from fogflow_k8s.model import manifests
 from fogflow_k8s.model.assessment import Assessment
 from fogflow_k8s.model.catalogue import Cause, cause
 from fogflow_k8s.model.release import Revision, last_that_worked
+from fogflow_k8s.model.replacing import losses
+
+
+def broken(work: Work, lease: Held, error: FogflowError) -> Outcome:
+    """What an error comes to that was met after Helm had begun: a failed upgrade, once the API server answers again.
+
+    Raises Busy when somebody else took over meanwhile, OperationFailed (exit code 22) when the server stays away.
+    """
+    op = work.op
+    if isinstance(error, Busy):
+        raise error
+    if not _answers_again(op, work.request.timeout_s):
+        raise OperationFailed(
+            f"the API server went away and did not come back within {work.request.timeout_s:g} s, so nothing was taken back: {error.message}",
+            hint=f"once it answers: fogflow-k8s rollback -n {op.namespace}, or deploy again",
+            exit_code=22,
+        ) from error
+    lease.check()
+    away = isinstance(error, ClusterError) and error.passing
+    causes = _server_cause(work, error) if away else helm_cause(work, error)
+    return failed(work, lease, now(work), causes, error=op.mask(error.message))
+
+
+def _answers_again(op: Operation, timeout_s: float) -> bool:
+    """Whether the API server answers, if need be after waiting for it."""
+
+    def look() -> bool:
+        try:
+            op.cluster.get("Lease", op.own_name, op.namespace)
+        except ClusterError as error:
+            return not error.passing
+        return True
+
+    if look():
+        return True
+    op.report.warn(f"the API server does not answer: waiting up to {timeout_s:g} s for it, to go back to what worked")
+    try:
+        return wait_for("the API server", look, bool, timeout_s=timeout_s, every_s=2.0, clock=op.clock)
+    except WaitTimeout:
+        return False
 
 
 def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...], *, error: str = "") -> Outcome:
@@ -28,6 +71,11 @@ def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...],
     if good is None or not request.rollback_on_failure:
         why = "a first install has nothing to go back to" if good is None else "--no-rollback-on-failure"
         return outcome(work, "left-failed", 21, seen, says=f"left in place: {why}", **found)
+    lost = losses(work.objects, manifests.split(op.helm.manifest(good.number)))
+    if any(not loss.replaced for loss in lost) and not request.force:
+        what = "; ".join(loss.says for loss in lost)
+        says = f"left in place: going back would lose something ({what}); to do it: fogflow-k8s rollback --force"
+        return outcome(work, "left-failed", 21, seen, says=says, **found)
     return _take_back(work, lease, good, found)
 
 
@@ -37,8 +85,9 @@ def _take_back(work: Work, lease: Held, good: Revision, found: dict[str, Any]) -
         op.report.log(
             f"revision {good.number} is the newest that Helm calls {good.status}; whether it worked is not on record"
         )
+    limit_s = work.request.timeout_s
     tracked, problem = rollout.attempt(
-        lambda: rollout.go_back(op, good.number, work.watch, timeout_s=work.request.timeout_s, lease=lease)
+        lambda: rollout.go_back(op, good.number, work.watch, timeout_s=limit_s, lease=lease, installed=work.objects)
     )
     work.installed = status.installed(op)
     if tracked and tracked.end == "ready":
@@ -51,12 +100,27 @@ def _take_back(work: Work, lease: Held, good: Revision, found: dict[str, Any]) -
     return outcome(work, "rollback-failed", 22, tracked.assessment if tracked else now(work), says=says, **found)
 
 
+def _server_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
+    """The cause behind requests, of Helm or our own, that nobody answered."""
+    op = work.op
+    said = op.mask(error.message).splitlines()[:8]
+    what = "the API server went away while the release was being changed"
+    return (cause("FK-7013", "release", f"release/{op.release}", what, evidence=tuple(said)),)
+
+
 def helm_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
     """The cause behind a Helm that failed, with its own words as evidence."""
+    op = work.op
+    said = tuple(op.mask(error.message).splitlines()[:8])
+    if isinstance(error, ObjectRefused):
+        what = error.refusal.about(error.object or "an object of the release")
+        name = error.object or f"release/{op.release}"
+        return (
+            cause(error.id, "release", name, what, evidence=said, namespace=op.namespace, plural="priorityclasses"),
+        )
     id_ = "FK-7002" if isinstance(error, HelmConflict) else "FK-7001"
     what = "fields of the release are owned by somebody else" if id_ == "FK-7002" else "helm could not carry it out"
-    said = work.op.mask(error.message).splitlines()[:8]
-    return (cause(id_, "release", f"release/{work.op.release}", what, evidence=tuple(said)),)
+    return (cause(id_, "release", f"release/{op.release}", what, evidence=said),)
 
 
 def interrupted(work: Work) -> Interrupted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fogflow_k8s.actions import status, track
@@ -48,8 +48,8 @@ def restart(op: Operation, names: Sequence[str], *, timeout_s: float, wait: bool
         raise status.absent(op)
     workloads = {manifests.component_of(o): o for o in found.expected}
     _require(names, workloads)
-    with held(op):
-        in_order(op, names, workloads, timeout_s=timeout_s)
+    with held(op) as lease:
+        in_order(op, names, workloads, timeout_s=timeout_s, keep_on=lease.check)
         if not wait:
             return status.report(
                 op, found.newest, track.glance(op, found.expected, margin_s=SETTLED_S), found.objects
@@ -59,9 +59,15 @@ def restart(op: Operation, names: Sequence[str], *, timeout_s: float, wait: bool
     return status.report(op, found.newest, tracked.assessment, found.objects), tracked.end
 
 
-def in_order(op: Operation, names: Sequence[str], workloads: Mapping[str, Any], *, timeout_s: float) -> None:
-    """Restart those of the workloads that are named (all when none is), one after the other. Raises OperationFailed."""
+def in_order(
+    op: Operation, names: Sequence[str], workloads: Mapping[str, Any], *, timeout_s: float, keep_on: Callable[[], None]
+) -> None:
+    """Restart those of the workloads that are named (all when none is), one after the other. Raises OperationFailed.
+
+    `keep_on` is called before each and may raise to end it all: the Lease may be somebody else's by then.
+    """
     for name in _chosen(names, workloads, kept="keeper" in workloads and not op.simulated):
+        keep_on()
         op.report.step(f"restarting {name}")
         try:
             _restart(op, workloads[name], timeout_s)

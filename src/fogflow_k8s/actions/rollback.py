@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fogflow_k8s.actions import bundle, record, rollout, status, track
+from fogflow_k8s.actions import bundle, guard, record, rollout, status, track
 from fogflow_k8s.actions.lock import held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome
@@ -13,6 +13,7 @@ from fogflow_k8s.errors import Interrupted, UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff import Change, changes
 from fogflow_k8s.model.release import PENDING, Revision, rollback_target
+from fogflow_k8s.model.replacing import losses
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class Plan:
     target: Revision
     changes: tuple[Change, ...]
     objects: tuple[dict[str, Any], ...]
+    installed: tuple[dict[str, Any], ...] = ()
+    """The objects of the current revision."""
+
+    def require_no_loss(self, *, force: bool) -> None:
+        """Raises Refused when going back would lose something that nobody said may be lost, as a deploy does."""
+        guard.require_no_loss(losses(self.installed, self.objects), force=force)
 
 
 def plan(op: Operation, revision: int | None) -> Plan:
@@ -44,11 +51,14 @@ def plan(op: Operation, revision: int | None) -> Plan:
                 f"revision {revision} is not in the history", hint=f"revisions kept: {numbers}; fogflow-k8s history"
             )
     objects = tuple(manifests.split(op.helm.manifest(target.number)))
-    return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects)
+    return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects, found.objects)
 
 
 def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = True) -> Outcome:
-    """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors."""
+    """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors.
+
+    A workload that becomes another kind ends before the other one begins; whether anything may be lost is asked before.
+    """
     watch = rollout.Stopwatch(op)
     before = planned.current.number
     expected = manifests.workloads(planned.objects)
@@ -64,7 +74,8 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
     with held(op) as lease:
         try:
             op.report.step(f"rolling back to revision {planned.target.number}")
-            rollout.roll_back(op, planned.target.number, watch)
+            installed = planned.installed
+            rollout.roll_back(op, planned.target.number, watch, lease=lease, installed=installed, timeout_s=timeout_s)
             newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
             if not wait:
                 seen = track.glance(op, expected)
@@ -81,24 +92,22 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
             raise Interrupted(
                 "interrupted: the rollback goes on in the cluster", hint="fogflow-k8s status --wait"
             ) from None
-        report = status.report(op, newest, tracked.assessment, planned.objects)
-        common: dict[str, Any] = {"report": report, "seconds": watch.seconds(), "before": before}
-        if tracked.end == "ready":
-            record.note_worked(op, newest.number, digest="")
-            return Outcome(
-                "rolled-back",
-                0,
-                says=f"revision {planned.target.number} is in force again, as revision {newest.number}",
-                **common,
-            )
-        causes = tracked.assessment.causes
-        common["bundle"] = bundle.save(op, tracked.assessment, why=f"{op.command} failed")
-        if tracked.end == "advancing":
-            return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
-        return Outcome(
-            "rollback-failed",
-            22,
-            causes=causes,
-            says=f"revision {planned.target.number} does not become ready, either",
-            **common,
-        )
+        common: dict[str, Any] = {"seconds": watch.seconds(), "before": before}
+        common["report"] = status.report(op, newest, tracked.assessment, planned.objects)
+        return _ended(op, planned, tracked, newest, common, timeout_s)
+
+
+def _ended(
+    op: Operation, planned: Plan, tracked: track.Tracked, newest: Revision, common: dict[str, Any], timeout_s: float
+) -> Outcome:
+    """What the waiting came to."""
+    if tracked.end == "ready":
+        record.note_worked(op, newest.number, digest="")
+        says = f"revision {planned.target.number} is in force again, as revision {newest.number}"
+        return Outcome("rolled-back", 0, says=says, **common)
+    causes = tracked.assessment.causes
+    common["bundle"] = bundle.save(op, tracked.assessment, why=f"{op.command} failed")
+    if tracked.end == "advancing":
+        return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
+    says = f"revision {planned.target.number} does not become ready, either"
+    return Outcome("rollback-failed", 22, causes=causes, says=says, **common)

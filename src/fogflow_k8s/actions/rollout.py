@@ -16,6 +16,7 @@ from fogflow_k8s.adapters.process import Child, Completed
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, OperationFailed
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.replacing import losses
 
 HELM_TIMEOUT_S = 300.0  # helm waits for hooks only; anything longer is a hang
 
@@ -40,13 +41,24 @@ class Stopwatch:
         return {"total": round(self.op.clock.now() - self.start, 3), **{k: round(v, 3) for k, v in self.parts.items()}}
 
 
-def run_helm(op: Operation, child: Child, watch: Stopwatch, meanwhile: Callable[[], None] = lambda: None) -> Completed:
-    """Helm's result once it ended; `meanwhile` is done while it works. Ctrl-C interrupts it once, waits for it, and goes on upwards. Raises its typed error."""
+def run_helm(
+    op: Operation,
+    child: Child,
+    watch: Stopwatch,
+    meanwhile: Callable[[], None] = lambda: None,
+    *,
+    lease: Held | None = None,
+) -> Completed:
+    """Helm's result once it ended; `meanwhile` is done while it works. Raises its typed error.
+
+    Ctrl-C interrupts it once, waits for it, and goes on upwards. When `lease` is lost it is ended, too, as another
+    operation may begin: Busy, or ClusterError when the API server is away.
+    """
     since = op.clock.now()
     try:
         op.meanwhile()
         meanwhile()
-        done = child.wait(HELM_TIMEOUT_S)
+        done = _ended(child, lease)
     except KeyboardInterrupt:
         op.report.warn(
             "interrupted: telling helm, and waiting for it to put the release in order (Ctrl-C again: exit at once)"
@@ -55,7 +67,21 @@ def run_helm(op: Operation, child: Child, watch: Stopwatch, meanwhile: Callable[
         raise
     finally:
         watch.add("helm", since)
-    return op.helm.check(done if done is not None else child.stop())
+    if done is None:
+        done = child.stop()
+        if lease:
+            lease.check()
+    return op.helm.check(done)
+
+
+def _ended(child: Child, lease: Held | None) -> Completed | None:
+    """What it left behind; None when it hangs or the Lease is lost."""
+    for _ in range(int(HELM_TIMEOUT_S)):
+        if done := child.wait(1.0):
+            return done
+        if lease and lease.lost:
+            return None
+    return None
 
 
 def clear(op: Operation, kind: str, component: str, *, timeout_s: float) -> None:
@@ -74,33 +100,59 @@ def clear(op: Operation, kind: str, component: str, *, timeout_s: float) -> None
     except WaitTimeout as error:
         raise OperationFailed(
             f"the pods of {kind} {component} do not end; nothing else was changed",
-            hint=f"kubectl -n {op.namespace} get pods -l {selector}; deploy again when they are gone",
+            hint=f"kubectl -n {op.namespace} get pods -l {selector}; again when they are gone",
         ) from error
 
 
 def follow(
     op: Operation, expected: Sequence[Mapping[str, Any]], watch: Stopwatch, *, timeout_s: float, lease: Held
 ) -> track.Tracked:
-    """Wait for the workloads, as long as the release is ours."""
+    """Wait for the workloads, as long as the release is ours. Raises Busy, ClusterError when the server stays away."""
     since = op.clock.now()
     try:
-        return track.track(op, expected, timeout_s=timeout_s, keep_on=lease.check)
+        return track.track(op, expected, timeout_s=timeout_s, keep_on=lease.check, patient=True)
     finally:
         watch.add("wait", since)
 
 
-def roll_back(op: Operation, revision: int, watch: Stopwatch) -> None:
-    """Let Helm go back to a revision. Raises its typed errors. Conflicts are forced: what is taken back is our own work."""
-    run_helm(op, op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=True), watch)
+def roll_back(
+    op: Operation,
+    revision: int,
+    watch: Stopwatch,
+    *,
+    lease: Held,
+    installed: Sequence[Mapping[str, Any]],
+    timeout_s: float = HELM_TIMEOUT_S,
+) -> list[dict[str, Any]]:
+    """Let Helm go back to a revision; its objects. Raises its typed errors, OperationFailed, Busy.
+
+    A workload of the `installed` objects that becomes another kind ends first: Helm would start the other one beside it.
+    Conflicts are forced: what is taken back is our own work.
+    """
+    objects = manifests.split(op.helm.manifest(revision))
+    for loss in losses(installed, objects):
+        if loss.replaced:
+            lease.check()
+            clear(op, loss.kind, loss.component, timeout_s=timeout_s)
+    child = op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=True)
+    run_helm(op, child, watch, lease=lease)
+    return objects
 
 
-def go_back(op: Operation, revision: int, watch: Stopwatch, *, timeout_s: float, lease: Held) -> track.Tracked:
+def go_back(
+    op: Operation,
+    revision: int,
+    watch: Stopwatch,
+    *,
+    timeout_s: float,
+    lease: Held,
+    installed: Sequence[Mapping[str, Any]],
+) -> track.Tracked:
     """Roll back to a revision and wait for it. Raises Helm's typed errors, and Busy when the release is no longer ours."""
     lease.check()
     op.report.step(f"rolling back to revision {revision}")
-    roll_back(op, revision, watch)
-    expected = manifests.workloads(manifests.split(op.helm.manifest()))
-    return follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
+    objects = roll_back(op, revision, watch, lease=lease, installed=installed, timeout_s=timeout_s)
+    return follow(op, manifests.workloads(objects), watch, timeout_s=timeout_s, lease=lease)
 
 
 def attempt(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:

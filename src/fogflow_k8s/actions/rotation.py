@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,12 +81,22 @@ def find(
     return replace(found, changed=wanted != before)
 
 
-def carry_out(op: Operation, found: Rotation, objects: Sequence[Mapping[str, Any]], *, timeout_s: float) -> None:
-    """Restart RabbitMQ and those who log in, and note the new password as the one in force. Raises OperationFailed."""
+def carry_out(
+    op: Operation,
+    found: Rotation,
+    objects: Sequence[Mapping[str, Any]],
+    *,
+    timeout_s: float,
+    keep_on: Callable[[], None],
+) -> None:
+    """Restart RabbitMQ and those who log in, and note the new password as the one in force. Raises OperationFailed.
+
+    `keep_on` is called before each restart and may raise to end it all.
+    """
     op.report.step(found.says)
     if any(o.get("kind") == "Service" and manifests.key_of(o)[2] == EDGE for o in objects):
         op.report.warn("edge nodes log in with the same password: give them the new one")
-    in_order(op, found.components, _workloads(objects), timeout_s=timeout_s)
+    in_order(op, found.components, _workloads(objects), timeout_s=timeout_s, keep_on=keep_on)
     note(op, found)
 
 

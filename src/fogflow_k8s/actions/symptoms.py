@@ -37,7 +37,7 @@ class Look:
 
 def look(op: Operation) -> Look:
     """Every finding, the gravest first, each once."""
-    it = Look(op, status.installed(op))
+    it = Look(op, status.stored(op))
     ending = _part(it, "namespaces that are being deleted", lambda: _terminating(op))
     _part(it, "who is at work on the release", lambda: _stuck(op, it.installed))
     if it.installed and not ending:
@@ -98,7 +98,7 @@ def _rollout(op: Operation, installed: status.Installed) -> Iterator[Finding]:
     yield from (ailments.of_cause(c, seen.cell) for c in seen.causes if c.kind != "dependent")
     for stray in cell.astray(seen.cell, op.namespace):
         yield Finding(replace(stray, evidence=tuple(map(op.mask, stray.evidence))))
-    if found := ailments.silent(seen.cell, seen.seen.pods, op.today(), op.namespace):
+    if found := ailments.silent(seen.cell, seen.seen.pods, op.cluster.clock(), op.namespace):
         yield found
     if not any(manifests.component_of(o) == "keeper" for o in installed.expected):
         yield Finding(cause("FK-7012", "keeper", "deployment/keeper", status.WHY_UNVERIFIED, namespace=op.namespace))
@@ -155,4 +155,4 @@ def _volumes(op: Operation, installed: status.Installed | None) -> Iterator[Find
     claims = op.cluster.list("PersistentVolumeClaim", op.namespace, _CLAIMS)
     if claims:
         pods = op.cluster.list("Pod", op.namespace)
-        yield from ailments.unused(claims, pods, installed.objects if installed else (), op.today())
+        yield from ailments.unused(claims, pods, installed.objects if installed else (), op.cluster.clock())

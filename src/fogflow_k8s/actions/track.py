@@ -60,52 +60,99 @@ def track(
     timeout_s: float,
     keep_on: Callable[[], None] = lambda: None,
     margin_s: float = 0.0,
+    patient: bool = False,
 ) -> Tracked:
     """Wait until every expected workload is ready and FogFlow works, a fatal cause persists, or the deadline passes.
 
-    A keeper that says nothing is waited for half a minute after the pods; the state is then `unverified`.
-
-    Time in which nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at
-    each look and may raise to end the wait. The keeper's report has to be `margin_s` younger than the pods. Ctrl-C comes through as KeyboardInterrupt.
+    A keeper that says nothing is waited for half a minute after the pods; the state is then `unverified`. Time in which
+    nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at each look and may
+    raise to end the wait. The keeper's report has to be `margin_s` younger than the pods. An API server that is away for
+    a while is waited for; with `patient` also at the first look. Raises ClusterError when it does not come back.
     """
-    start = op.clock.now()
-    pulled_s, last_look, hopeless_since = 0.0, start, None
-    changed_at, before = start, None
-    ready_since: float | None = None
-
-    def observe() -> Assessment:
-        nonlocal pulled_s, last_look, hopeless_since, changed_at, before, ready_since
-        keep_on()
-        now = op.clock.now()
-        result = glance(op, expected, margin_s=margin_s)
-        if result.pulling and not result.hopeless:
-            pulled_s += now - last_look
-        last_look = now
-        if result.components != before:
-            changed_at, before = now, result.components
-        hopeless_since = (hopeless_since or now) if result.hopeless else None
-        ready_since = (ready_since or now) if result.ready else None
-        op.report.verdicts(result.verdicts(), result.causes)
-        return result
-
-    def done(result: Assessment) -> bool:
-        silent = ready_since is not None and result.cell is not None and not result.cell.checked
-        if result.works or (silent and op.clock.now() - cast("float", ready_since) >= KEEPER_S):
-            return True
-        return hopeless_since is not None and op.clock.now() - hopeless_since >= SETTLE_S
-
-    def limit(_: Assessment | None) -> float:
-        return timeout_s + min(pulled_s, timeout_s)
-
+    looks = _Looks(op, expected, timeout_s, margin_s, keep_on, patient)
     try:
-        last = wait_for("the rollout", observe, done, timeout_s=limit, every_s=EVERY_S, clock=op.clock)
+        last = wait_for(
+            "the rollout", looks.observe, looks.done, timeout_s=looks.limit, every_s=EVERY_S, clock=op.clock
+        )
     except WaitTimeout as error:
-        seen = cast("Assessment", error.last).seen  # wait_for looks at least once
+        if error.last is None:
+            raise cast("ClusterError", looks.away) from error
+        seen = cast("Assessment", error.last).seen
         last = _masked(op, assess(expected, seen, final=True))
-        moving = bool(last.pulling) or op.clock.now() - changed_at < ADVANCING_S
+        moving = bool(last.pulling) or op.clock.now() - looks.changed_at < ADVANCING_S
         innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
         return Tracked("advancing" if moving and innocent else "deadline", diagnosed(op, last))
-    return Tracked("hopeless", diagnosed(op, last)) if last.hopeless and not last.ready else Tracked("ready", last)
+    found = cast("Assessment", last)
+    return Tracked("hopeless", diagnosed(op, found)) if found.hopeless and not found.ready else Tracked("ready", found)
+
+
+@dataclass
+class _Looks:
+    """The memory of one wait: since when what has been seen."""
+
+    op: Operation
+    expected: Sequence[Mapping[str, Any]]
+    timeout_s: float
+    margin_s: float
+    keep_on: Callable[[], None]
+    patient: bool
+    pulled_s: float = 0.0
+    last_look: float | None = None
+    changed_at: float = 0.0
+    hopeless_since: float | None = None
+    ready_since: float | None = None
+    before: object = None
+    away: ClusterError | None = None  # since the last look that came about
+
+    def observe(self) -> Assessment | None:
+        """One look; None when the API server is away."""
+        try:
+            self.keep_on()
+            result = glance(self.op, self.expected, margin_s=self.margin_s)
+        except ClusterError as error:
+            if not error.passing or (self.last_look is None and not self.patient):
+                raise
+            if self.away is None:
+                self.op.report.warn(f"{error.message}; waiting for it")
+            self.away = error
+            return None
+        if self.away:
+            self.op.report.step("the API server answers again")
+            self.away = None
+        self._remember(result, self.op.clock.now())
+        self.op.report.verdicts(result.verdicts(), result.causes)
+        return result
+
+    def _remember(self, result: Assessment, now: float) -> None:
+        if result.pulling and not result.hopeless and self.last_look is not None:
+            self.pulled_s += now - self.last_look
+        self.last_look = now
+        if result.components != self.before:
+            self.changed_at, self.before = now, result.components
+        self.hopeless_since = _since(self.hopeless_since, now, still=result.hopeless)
+        self.ready_since = _since(self.ready_since, now, still=result.ready)
+
+    def done(self, result: Assessment | None) -> bool:
+        """Whether there is nothing more to wait for."""
+        if result is None:
+            return False
+        silent = self.ready_since is not None and result.cell is not None and not result.cell.checked
+        if result.works or (silent and self._for(self.ready_since) >= KEEPER_S):
+            return True
+        return self._for(self.hopeless_since) >= SETTLE_S
+
+    def limit(self, _: Assessment | None) -> float:
+        """The deadline, in seconds from the beginning."""
+        return self.timeout_s + min(self.pulled_s, self.timeout_s)
+
+    def _for(self, since: float | None) -> float:
+        """How long ago that was; -1 for what is not."""
+        return -1.0 if since is None else self.op.clock.now() - since
+
+
+def _since(known: float | None, now: float, *, still: bool) -> float | None:
+    """Since when something holds; None when it does not."""
+    return (now if known is None else known) if still else None
 
 
 def _masked(op: Operation, found: Assessment) -> Assessment:
@@ -128,7 +175,7 @@ def _cell(
         return None
     try:
         found = op.cluster.get("ConfigMap", cell.name_of(op.release), op.namespace)
-        return cell.read(found, pods, op.today(), margin_s=margin_s)
+        return cell.read(found, pods, op.cluster.clock(), margin_s=margin_s)
     except ClusterError as error:
         if error.status == 403:
             return Cell(why="ConfigMaps of the namespace may not be read: whether FogFlow works is not known")

@@ -52,10 +52,10 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
         return
     watch = rollout.Stopwatch(op)
     try:
-        with held(op):
+        with held(op) as lease:
             _stop_worker(op, timeout_s)
             op.report.step("helm uninstall")
-            rollout.run_helm(op, op.helm.start_uninstall(timeout_s=timeout_s), watch)
+            rollout.run_helm(op, op.helm.start_uninstall(timeout_s=timeout_s), watch, lease=lease)
             op.report.step("waiting until the pods are gone")
             _wait_gone(op, timeout_s)
             if delete_data:

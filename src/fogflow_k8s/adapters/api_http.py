@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ _TRIES = 4
 _TRANSIENT = (429, 500, 502, 503, 504)
 _LONGEST_WAIT_S = 5.0
 CONNECT_S = 5.0
+_TOLD_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,6 @@ class Answer:
 
     status: int
     body: bytes
-    date: str  # when, by the server's clock, as HTTP writes it
 
     def json(self) -> dict[str, Any]:
         """The body as an object."""
@@ -42,6 +44,13 @@ class ApiHttp:
         self._login = Login(chosen)
         self._cluster = chosen.cluster
         self._connections: Any = None
+        self._told: tuple[datetime, float] | None = None  # the server's time, and ours (monotonic) when it said so
+
+    def clock(self) -> datetime | None:
+        """The server's time, from the head of its last answer, when that is not long ago; None before."""
+        if self._told is None or time.monotonic() - self._told[1] > _TOLD_S:
+            return None
+        return self._told[0] + timedelta(seconds=time.monotonic() - self._told[1])
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """One call; the answer, when it is a success. Raises ClusterError, UsageError.
@@ -54,7 +63,8 @@ class ApiHttp:
             last = attempt == _TRIES
             got, wait_s = self._once(method, url, headers, body, last=last)
             if got is not None and got.status < 300:
-                return Answer(got.status, got.data, got.headers.get("Date", ""))
+                self._note(got.headers.get("Date", ""))
+                return Answer(got.status, got.data)
             if got is not None and got.status == 401 and not renewed and not last and self._login.renew():
                 renewed = True
                 self.close()  # the new login may be a certificate
@@ -62,6 +72,10 @@ class ApiHttp:
                 raise refused(got.status, got.data, self._server)
             time.sleep(max(wait_s, 0))
         raise AssertionError  # pragma: no cover - the last attempt answers or raises
+
+    def _note(self, date: str) -> None:
+        with suppress(ValueError, TypeError):
+            self._told = (parsedate_to_datetime(date).astimezone(UTC), time.monotonic())
 
     def close(self) -> None:
         """End all connections; the next request makes new ones."""

@@ -155,10 +155,15 @@ class KubeCluster:
         return columns, [row["cells"] for row in answer.get("rows") or []]
 
     def clock(self) -> datetime:
-        """The API server's time, to the second, from the head of an answer."""
-        from email.utils import parsedate_to_datetime
-
-        return parsedate_to_datetime(self.request("GET", "/version").date)
+        """The API server's time, to the second, from the head of its last answer."""
+        if (found := self._http.clock()) is None:
+            self.request("GET", "/version")
+            found = self._http.clock()
+        if found is None:
+            raise ClusterError(
+                f"the API server at {self.server} does not say its time", hint="is there a proxy in between?"
+            )
+        return found
 
     def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Create; raises Conflict when it exists. With `dry_run` everything is checked and nothing is stored."""

@@ -22,6 +22,9 @@ def rollback(
     timeout: Timeout = "5m",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also when going back loses something that cannot be brought back.")
+    ] = False,
     yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
@@ -38,6 +41,7 @@ def rollback(
     op = me.operation()
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     plan = action.plan(op, revision)
+    plan.require_no_loss(force=force)
     op.report.step(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"
     )

@@ -103,6 +103,8 @@ ENTRIES: dict[str, Entry] = {
               ("load it on every node, or set {component}.image.pullPolicy to IfNotPresent",)),
         Entry("FK-4006", "fatal", "the image's name is not a valid reference", ("correct {component}.image in your values",)),
         Entry("FK-4009", "curable", "the image cannot be pulled", (_DESCRIBE,)),
+        Entry("FK-4010", "fatal", "the node does not accept the certificate of the image's registry",
+              ("let the nodes' container runtime trust the registry's authority (containerd: certs.d/HOST/hosts.toml)", _DESCRIBE)),
         Entry("FK-5001", "fatal", "the container crashes again and again", (_LOGS,)),
         Entry("FK-5002", "fatal", "the container is killed for using more memory than its limit",
               ("raise {component}.resources.limits.memory in your values", _LOGS)),
@@ -190,6 +192,8 @@ ENTRIES: dict[str, Entry] = {
               ("fogflow-k8s diff ... -n {namespace}", "fogflow-k8s deploy ... -n {namespace}   (with your settings: it puts them back)")),
         Entry("FK-7012", "fatal", "the release has no keeper: nobody looks into FogFlow, and nobody mends it",
               ("fogflow-k8s deploy ... --set keeper.enabled=true -n {namespace}",)),
+        Entry("FK-7013", "curable", "the API server went away while the release was being changed",
+              ("kubectl get --raw /readyz", "fogflow-k8s status -n {namespace}", "then the same command again")),
     )
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from fogflow_k8s.model.catalogue import Cause, cause
 
 Obj = Mapping[str, Any]
 STALE_S = 30.0  # three reports missed: the keeper itself does not work
+FUTURE_S = 5.0  # by so much the clocks of several API servers may differ
 FILE = "cell.json"
 _CAUSES = {
     "rabbitmq": "FK-6002",
@@ -79,7 +80,10 @@ def name_of(release: str) -> str:
 
 
 def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s: float = 0.0) -> Cell:
-    """What a report is worth at `now`, given the pods that it is about.
+    """What a report is worth at `now`, by the API server's clock, given the pods that it is about.
+
+    When it was written is told by the API server, too (managedFields), and so is when a pod became ready: the clocks of
+    this machine and of the nodes may all be wrong.
 
     A report from before the last pod became ready is about other pods: no proof of these. `margin_s` is for who has just
     replaced pods: so long after their readiness the keeper may still tell of what it saw before.
@@ -88,7 +92,7 @@ def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s
         return Cell(why="the keeper has not reported yet")
     try:
         told = json.loads((config_map.get("data") or {})[FILE])
-        updated = datetime.fromisoformat(told["updated"])
+        updated = written(config_map, "f:data", f"f:{FILE}") or datetime.fromisoformat(told["updated"])
         state, why = str(told["state"]), str(told.get("why") or "")
         members = tuple(
             Member(str(name), str(each.get("state")), str(each.get("why") or ""))
@@ -101,6 +105,8 @@ def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s
         return Cell(why="the keeper has not reported yet")
     if age > STALE_S:
         return Cell(state, f"the keeper's last report is {age:.0f} s old", age, members, mends)
+    if age < -FUTURE_S:
+        return Cell(state, f"the keeper's last report is dated {-age:.0f} s in the future", age, members, mends)
     if updated < _youngest(pods) + timedelta(seconds=margin_s):
         return Cell(state, "the keeper has not looked at these pods yet", age, members, mends)
     return Cell(state, why, age, members, mends, dead, away, checked=True)
@@ -156,9 +162,21 @@ def _component(member: str) -> str:
 def _youngest(pods: Sequence[Obj]) -> datetime:
     """When the last of the pods became ready; the beginning of time when none says."""
     times = [
-        datetime.fromisoformat(str(condition["lastTransitionTime"]))
+        written(pod, "f:status", "f:conditions") or datetime.fromisoformat(str(condition["lastTransitionTime"]))
         for pod in pods
         for condition in (pod.get("status") or {}).get("conditions") or []
         if condition.get("type") == "Ready" and condition.get("lastTransitionTime")
     ]
     return max(times, default=datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
+
+
+def written(obj: Obj, *path: str) -> datetime | None:
+    """When something below that path was changed last, by the API server's clock; None where it does not say."""
+    times = []
+    for entry in (obj.get("metadata") or {}).get("managedFields") or []:
+        fields: Any = entry.get("fieldsV1") or {}
+        for name in path:
+            fields = fields.get(name) if isinstance(fields, Mapping) else None
+        if fields is not None and entry.get("time"):
+            times.append(datetime.fromisoformat(str(entry["time"])))
+    return max(times, default=None)

@@ -38,7 +38,8 @@ WHY: dict[str, str] = {
     "FK-4004": "Images are made for a processor. `images check` compares with the processors of your nodes.",
     "FK-4005": "With `pullPolicy: Never` the image must have been loaded on every node that may run the pod.",
     "FK-4006": "Lower case, no spaces; a tag after a colon, a digest after an @.",
-    "FK-4009": "Network, certificates or name resolution on the node. The evidence has the kubelet's words.",
+    "FK-4009": "Network or name resolution on the node, or a registry that fails: waiting may help. The evidence has the kubelet's words.",
+    "FK-4010": "The registry's certificate is of an authority that the node's container runtime does not know, is for another name, or has run out; or the registry speaks plain HTTP. `check` on your machine says nothing of the nodes.",
     "FK-5001": "It started and ended by itself more than once. What it wrote before its end is in the evidence. A component that needs another one which is down is not blamed for it.",
     "FK-5002": "Its processes together used more memory than `resources.limits.memory`, and the kernel ended one of them. RabbitMQ needs 512Mi, FogFlow's own parts are small.",
     "FK-5003": "Traffic reaches a pod only once its readiness probe passes. The summary says what is asked; the evidence, what came back.",
@@ -84,7 +85,7 @@ WHY: dict[str, str] = {
     "FK-7002": "Somebody else applied a field that the release sets, and the two differ: kubectl edit, another tool, an autoscaler. `diff` names who.",
     "FK-7003": "`kubectl rollout pause` was used on it, by hand or by a tool, and nobody resumed it.",
     "FK-7004": "Helm notes what it is about to do before it does it. Whoever is killed in between leaves the release pending (or uninstalling), and Helm refuses every upgrade. Going back to the last revision that worked makes it usable; nothing of the history is lost. `deploy` does the same.",
-    "FK-7005": "Each operation holds the release's Lease and renews it every 5 s. While it does, nobody else touches the release; one that gave no sign of life for 15 s is dead, and is taken over from.",
+    "FK-7005": "Each operation holds the release's Lease and renews it every 3 s. While it does, nobody else touches the release; one that gave no sign of life for 15 s is dead, and is taken over from.",
     "FK-7006": "Upstream's worker takes its tasks along when it ends; those of engine fogflow-k8s go with its release. One that was killed together with its release, or lost its rights first, could not. Without a worker nobody ends them: they go on using the nodes and publishing.",
     "FK-7007": "Kubernetes removes a namespace when the last object in it has gone. The evidence has its own words, and the objects that finalizers hold. A finalizer is a promise that somebody cleans up first, so none is removed by us.",
     "FK-7008": "Volumes outlive a release so that its data does. This one belongs to no workload any more; a release that is deployed here again with persistence may take it up.",
@@ -92,6 +93,7 @@ WHY: dict[str, str] = {
     "FK-7010": "The key is there, and nothing is in it. RabbitMQ lets nobody in without a password.",
     "FK-7011": "Somebody edited, scaled or deleted objects of the release. The evidence says what, and who as far as Kubernetes knows; a deploy puts back what differs from your settings.",
     "FK-7012": "The values say `keeper.enabled: false`. Pods that are ready prove nothing about FogFlow; after a restart of RabbitMQ it stays deaf until somebody restarts it in order.",
+    "FK-7013": "Helm was at work, or its result was waited for, when requests were no longer answered. What had been begun was taken back when the server answered again; where it did not, `fogflow-k8s rollback` does it then.",
 }
 
 

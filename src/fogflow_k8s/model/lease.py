@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 DURATION_S = 15
-RENEW_EVERY_S = 5
+"""For so long a contender must see nothing change before it takes over."""
+GIVE_UP_S = 12
+"""A holder that could not renew for so long does nothing more, before a contender may begin (client-go's RenewDeadline)."""
+RENEW_EVERY_S = 3
 COMMAND = "fogflow-k8s.io/command"
 
 

@@ -224,6 +224,10 @@ class Cluster:
     def table(self, kind, namespace, selector=""):
         return ["Name", "Status"], [[o["metadata"]["name"], "Running"] for o in self.list(kind, namespace, selector)]
 
+    def clock(self):
+        self._meet("get", "version", "")
+        return START + timedelta(seconds=self.time.now())
+
     def logs(self, *_, **__):
         return self.log
 

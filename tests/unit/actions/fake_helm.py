@@ -3,6 +3,8 @@
 `Programs.plan` tells how the next helm of a verb goes wrong.
 """
 
+import base64
+import gzip
 import json
 from copy import deepcopy
 from dataclasses import dataclass
@@ -79,6 +81,7 @@ class Plan:
     leaves: str = "failed"
     interrupt: bool = False  # Ctrl-C while it is waited for
     hangs: bool = False
+    first_wait: Any = None  # done when it is waited for, before it hangs
     first: Any = None  # done before it begins
 
 
@@ -96,6 +99,9 @@ class Child:
         if self.plan and not self.stopped and self.plan.interrupt:
             raise KeyboardInterrupt
         if self.plan and not self.stopped and self.plan.hangs:
+            if self.plan.first_wait:
+                self.plan.first_wait()
+                self.plan.first_wait = None
             return None
         self.done = self.done or Completed(tuple(self.argv), *self.work(self.plan), 0.0)
         return self.done
@@ -148,7 +154,8 @@ class Programs:
         self.revisions[number - 1]["status"] = status
         labels = {"owner": "helm", "name": RELEASE, "version": str(number), "status": status}
         meta = {"name": f"sh.helm.release.v1.{RELEASE}.v{number}", "namespace": HOME, "labels": labels}
-        self.cluster.put({"kind": "Secret", "metadata": meta, "type": "helm.sh/release.v1"})
+        data = {"release": encoded(_packed(self.revisions[number - 1]))}
+        self.cluster.put({"kind": "Secret", "metadata": meta, "type": "helm.sh/release.v1", "data": data})
 
     def _version(self, *_):
         return 0, "v4.3.1", ""
@@ -235,6 +242,16 @@ class Programs:
             meta = {**each["metadata"], "namespace": place[id(each)]}
             meta |= {k: {**(each["metadata"].get(k) or {}), **v} for k, v in marks.items()}
             self.cluster.lay({**each, "metadata": meta})
+
+
+def _packed(revision):
+    """A revision as Helm stores it: base64 of gzipped JSON."""
+    name, _, version = revision["chart"].rpartition("-")
+    release = {
+        "name": RELEASE, "version": revision["revision"], "info": {"status": revision["status"]},
+        "chart": {"metadata": {"name": name, "version": version}}, "manifest": _text(revision["objects"]),
+    }  # fmt: skip
+    return base64.b64encode(gzip.compress(json.dumps(release).encode(), 1)).decode()
 
 
 def _text(objects):

@@ -5,14 +5,14 @@
 
 import json
 import threading
+from contextlib import suppress
 from datetime import timedelta
-from types import SimpleNamespace
 
 from fogflow_k8s.actions.deploy import deploy
-from fogflow_k8s.actions.lock import Held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.work import Request
 from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import cell, lease
 from tests.unit.actions.fake_cluster import BAD, HOME, NEVER, SLOW, START, Cluster, decoded, encoded
 from tests.unit.actions.fake_helm import CHART, EDGE_CHART, OWN, RELEASE, SECRET, TASKS, Programs, render
@@ -131,11 +131,10 @@ class World:
         self.always = [publish]
 
 
-def renew(held, turns=1):
-    """Let a holder try to renew its Lease, as its thread does every five seconds: here and now, so many times."""
-    left = iter([False] * turns)
-    stop = SimpleNamespace(wait=lambda _: next(left, True))
-    Held._renew(SimpleNamespace(_op=held._op, _holder=held._holder, _stop=stop, lost=held.lost))
+def renew(held):
+    """Let a holder try to renew its Lease, as its thread does every few seconds: here and now."""
+    with suppress(ClusterError):
+        held._renew()
 
 
 def ended(outcome):

@@ -235,17 +235,6 @@ def test_the_record_of_an_uninstall_that_was_killed_is_forgotten(world):
     assert list(world.record["revisions"]) == ["1"]
 
 
-def test_helm_or_the_api_server_out_of_reach_is_no_failed_release(deployed):
-    deployed.programs.plan("upgrade", stderr="Error: Kubernetes cluster unreachable: connection refused", leaves="")
-    with pytest.raises(ClusterError, match="cannot reach"):
-        deployed.deploy(NEW)
-    assert deployed.programs.verbs() == ["upgrade"], "nothing can be rolled back now"
-    deployed.at(5, lambda: deployed.cluster.refuse("", "", 0))
-    with pytest.raises(ClusterError) as error:
-        deployed.deploy({"nginx": {"image": {"tag": SLOW}}})
-    assert (error.value.exit_code, deployed.programs.verbs()) == (11, ["upgrade"])
-
-
 def test_rights_that_a_first_install_lacks_are_all_named_before_anything_is_written(world):
     world.cluster.denied = {"create deployments", "list events"}
     with pytest.raises(

@@ -1,11 +1,14 @@
 """The Lease of a release: who gets it, who waits how long for it, and what its loss means."""
 
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
 
 from fogflow_k8s.actions.lock import Held, held, living
 from fogflow_k8s.errors import Busy, ClusterError
+from fogflow_k8s.model.lease import DURATION_S, GIVE_UP_S, RENEW_EVERY_S
 from tests.unit.actions.release import HOME, OWN, RIVAL, renew
 
 
@@ -145,27 +148,68 @@ def test_a_lease_that_somebody_took_is_lost_and_left_to_them(world, op, how):
     assert world.holder == (RIVAL if how == "taken" else "")
 
 
-def test_a_lease_that_could_not_be_renewed_for_15_seconds_is_lost(world, op):
+@pytest.fixture
+def later(monkeypatch):
+    """Lets time pass for holders, by the clock that renewals are measured with."""
+    passed = [0.0]
+    real = time.monotonic
+    monkeypatch.setattr("fogflow_k8s.actions.lock.time.monotonic", lambda: real() + passed[0])
+
+    def pass_(seconds):
+        passed[0] += seconds
+
+    return pass_
+
+
+def test_a_lease_that_cannot_be_renewed_is_given_up_before_another_may_take_it(world, op, later):
+    assert GIVE_UP_S + RENEW_EVERY_S <= DURATION_S
     with held(op) as mine:
         world.cluster.refuse("replace", "Lease", 0)
-        renew(mine, 2)
+        later(GIVE_UP_S - 1)
+        renew(mine)
         mine.check()
-        renew(mine, 3)
-        with pytest.raises(Busy):
+        assert not mine.lost
+        later(1)
+        assert mine.lost
+        with pytest.raises(ClusterError):
             mine.check()
 
 
-def test_a_renewal_that_works_again_starts_the_count_anew(world, op):
-    fails = iter([True, True, False, True, True, False])
+def test_a_server_that_hangs_or_a_thread_that_died_gives_it_up_too(op, later, monkeypatch):
+    def broken(_):
+        raise ZeroDivisionError
 
-    def sometimes(*call):
-        if call[:2] == ("replace", "Lease") and next(fails, False):
-            raise ClusterError("no answer")
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(Held, "_renew", broken)
+    with held(op) as mine:
+        later(GIVE_UP_S)
+        assert mine.lost
+
+
+def test_a_renewal_counts_from_when_it_was_begun(world, op, later):
+    def slow(*call):
+        if call[:2] == ("replace", "Lease"):
+            later(5)
 
     with held(op) as mine:
-        world.cluster.hooks.append(sometimes)
-        renew(mine, 6)
+        world.cluster.hooks.append(slow)
+        renew(mine)
+        world.cluster.hooks.clear()
+        later(GIVE_UP_S - 5)
+        assert mine.lost
+
+
+def test_it_is_ours_again_when_nobody_took_it_meanwhile(world, op, later):
+    with held(op) as mine:
+        later(60)
+        assert mine.lost
         mine.check()
+        assert not mine.lost
+        later(60)
+        world.take_lease()
+        with pytest.raises(Busy):
+            mine.check()
+        assert mine.lost
 
 
 def test_giving_it_back_to_a_server_that_is_gone_is_no_error(world, op):
@@ -216,5 +260,5 @@ def test_a_holder_that_is_replaced_by_another_means_that_somebody_is_alive(world
 def test_the_thread_waits_as_long_between_renewals_as_the_rule_says():
     waited = []
     stop = SimpleNamespace(wait=lambda seconds: waited.append(seconds) or True)
-    Held._renew(SimpleNamespace(_stop=stop))
-    assert waited == [5], "three of them are the 15 s after which a holder counts as dead"
+    Held._keep(SimpleNamespace(_stop=stop))
+    assert waited == [RENEW_EVERY_S]

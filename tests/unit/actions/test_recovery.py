@@ -1,16 +1,20 @@
 """What becomes of a deploy that fails, is interrupted, or loses its Lease; and what is said of where it was left."""
 
 import tarfile
+import time
 
 import pytest
 
-from fogflow_k8s.errors import Busy, ClusterError, Interrupted
+from fogflow_k8s.errors import Busy, Interrupted, OperationFailed
 from tests.unit.actions.release import BAD, NEVER, RIVAL, SLOW, interrupt
 
 REFUSED = "Error: UPGRADE FAILED: the server does not like it"
 CONFLICT = (
     "Error: UPGRADE FAILED: conflict occurred: Apply failed with 1 conflict: conflict with kubectl: .spec.replicas"
 )
+
+
+SHARDS = {"broker": {"shards": 2, "acceptNotificationLoops": True}}
 
 
 def nginx(tag):
@@ -225,9 +229,8 @@ def test_a_lease_lost_in_the_middle_ends_the_deploy_and_nothing_is_rolled_back(d
 
 def test_a_lease_lost_while_helm_works_ends_the_deploy_and_nothing_is_rolled_back(deployed):
     deployed.programs.plan("upgrade", stderr=REFUSED, first=deployed.lose_lease)
-    outcome = deployed.deploy(nginx("2"))
-    assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert "another operation took over" in outcome.says
+    with pytest.raises(Busy, match="another operation took over"):
+        deployed.deploy(nginx("2"))
     assert deployed.programs.verbs() == ["upgrade"]
 
 
@@ -247,9 +250,99 @@ def test_a_server_that_goes_away_during_the_rollback_is_told(deployed):
     assert "helm cannot reach the cluster" in outcome.says
 
 
-def test_a_server_that_goes_away_in_the_wait_ends_it_with_its_own_error(deployed):
-    deployed.at(5, lambda: deployed.cluster.refuse("list", "Deployment", 0))
-    with pytest.raises(ClusterError) as error:
+@pytest.fixture
+def away(deployed):
+    """Lets the API server be away, from a moment (seconds from now) for a while (None: for good)."""
+
+    def plan(begin, seconds=None):
+        def go():
+            deployed.cluster.refuse("", "", 0)
+            hook = deployed.cluster.hooks[-1]
+            if seconds is not None:
+                deployed.at(seconds, lambda: deployed.cluster.hooks.remove(hook))
+
+        go() if begin == 0 else deployed.at(begin, go)
+
+    return plan
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Error: UPGRADE FAILED: Kubernetes cluster unreachable: Get "https://127.0.0.1:6443/version": dial tcp 127.0.0.1:6443: connect: connection refused',
+        'Error: UPGRADE FAILED: Get "https://127.0.0.1:6443/api/v1/namespaces/fogflow/secrets": EOF',
+    ],
+)
+@pytest.mark.parametrize("seconds", [0, 5, 50])
+def test_a_server_that_goes_away_while_helm_works_is_waited_for_and_the_upgrade_is_taken_back(
+    deployed, away, said, seconds, tmp_path
+):
+    first = (lambda: away(0, seconds)) if seconds else None
+    deployed.programs.plan("upgrade", stderr=said, leaves="pending-upgrade", first=first)
+    outcome = deployed.deploy(nginx("2"), op=deployed.op(bundles=tmp_path / "archives"))
+    assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-7013"])
+    assert outcome.bundle.exists()
+    assert deployed.programs.statuses() == ["superseded", "pending-upgrade", "deployed"]
+    assert (deployed.tag("nginx"), deployed.holder) == ("1", "")
+    assert deployed.says("waiting up to 60 s for it") is bool(seconds)
+
+
+def test_a_server_that_stays_away_leaves_the_upgrade_and_the_command_that_takes_it_back(deployed, away):
+    deployed.programs.plan(
+        "upgrade", stderr="Error: Kubernetes cluster unreachable: EOF", leaves="", first=lambda: away(0)
+    )
+    with pytest.raises(OperationFailed, match="did not come back within 60 s") as error:
+        deployed.deploy(nginx("2"))
+    assert (error.value.exit_code, "fogflow-k8s rollback" in error.value.hint) == (22, True)
+    assert deployed.programs.verbs() == ["upgrade"], "nothing can be rolled back now"
+
+
+def test_a_server_that_is_away_for_a_while_during_the_wait_ends_nothing(deployed, away):
+    away(5, 20)
+    outcome = deployed.deploy(nginx(SLOW))
+    assert (outcome.result, outcome.exit_code) == ("upgraded", 0)
+    assert deployed.says("waiting for it")
+    assert deployed.says("the API server answers again")
+
+
+def test_a_server_that_goes_away_for_good_during_the_wait(deployed, away):
+    away(5)
+    with pytest.raises(OperationFailed, match="did not come back") as error:
         deployed.deploy(nginx(SLOW))
-    assert error.value.exit_code == 11
-    assert deployed.programs.verbs() == ["upgrade"]
+    assert error.value.exit_code == 22
+
+
+def test_a_helm_that_hangs_on_a_server_that_hangs_is_ended_with_the_lease(deployed, away, monkeypatch):
+    """Before another operation may begin, whatever Helm would still do once the server answers."""
+    passed = [0.0]
+    real = time.monotonic
+    monkeypatch.setattr("fogflow_k8s.actions.lock.time.monotonic", lambda: real() + passed[0])
+
+    def hang():
+        passed[0] += 60
+        away(0, 10)
+
+    deployed.programs.plan("upgrade", hangs=True, leaves="pending-upgrade", first_wait=hang)
+    outcome = deployed.deploy(nginx("2"))
+    assert (outcome.result, ids(outcome)) == ("rolled-back", ["FK-7013"])
+
+
+def test_an_upgrade_to_another_kind_is_taken_back_after_its_pods_have_ended(deployed):
+    seen = []
+    deployed.programs.plan(
+        "rollback", stderr="", code=0, leaves="deployed", first=lambda: seen.append(deployed.pods("cloud-broker"))
+    )
+    deployed.cluster.fate["2"] = deployed.cluster.fate[BAD]
+    outcome = deployed.deploy({**SHARDS, **nginx("2")}, force=True)
+    assert (outcome.result, seen) == ("rolled-back", [set()])
+    assert deployed.says("ending StatefulSet cloud-broker")
+
+
+def test_an_upgrade_whose_taking_back_would_lose_something_is_left(deployed):
+    deployed.deploy(SHARDS, force=True)
+    deployed.cluster.fate["2"] = deployed.cluster.fate[BAD]
+    more = {"broker": {**SHARDS["broker"], "shards": 3}}
+    outcome = deployed.deploy({**more, **nginx("2")})
+    assert (outcome.result, outcome.exit_code) == ("left-failed", 21)
+    assert "going back would lose something (cloud-broker would have 2 of its 3 shards" in outcome.says
+    assert "fogflow-k8s rollback --force" in outcome.says

@@ -212,13 +212,15 @@ def test_edges_that_log_in_with_the_same_password_are_named(deployed):
     service = {"kind": "Service", "metadata": {"name": rotation.EDGE}}
     objects = [o for o in render({}) if o["metadata"]["name"] == "rabbitmq"] + [service]
     found = rotation.Rotation(SECRET, components=("rabbitmq",))
-    rotation.carry_out(deployed.op(), found, objects, timeout_s=10)
+    rotation.carry_out(deployed.op(), found, objects, timeout_s=10, keep_on=lambda: None)
     assert deployed.says("edge nodes log in with the same password: give them the new one")
 
 
 def test_a_component_that_can_be_two_is_restarted_by_kubernetes(deployed):
     before = deployed.pods("nginx")
-    rotation.in_order(deployed.op(), ("nginx",), {"nginx": deployed.object("Deployment", "nginx")}, timeout_s=10)
+    rotation.in_order(
+        deployed.op(), ("nginx",), {"nginx": deployed.object("Deployment", "nginx")}, timeout_s=10, keep_on=lambda: None
+    )
     assert restarted(deployed) == []
     assert _AT in deployed.object("Deployment", "nginx")["spec"]["template"]["metadata"]["annotations"]
     assert not before & deployed.pods("nginx")
