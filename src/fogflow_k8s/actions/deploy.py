@@ -10,6 +10,7 @@ from fogflow_k8s.actions import (
     capacity,
     check,
     guard,
+    identity,
     preflight,
     record,
     recovery,
@@ -74,6 +75,7 @@ def _deploy(work: Work) -> Outcome:
 def _carry_out(work: Work) -> Outcome:
     """Everything that changes the cluster."""
     op, request = work.op, work.request
+    probe = identity.begin(op)
     if preflight.await_ending(op, work.objects, timeout_s=request.timeout_s):
         work.installed = status.installed(op)
         render(work)
@@ -83,6 +85,7 @@ def _carry_out(work: Work) -> Outcome:
         return outcome(
             work, "unchanged", PreflightFailed.exit_code, now(work), causes=homeless, says="nothing was changed"
         )
+    identity.require_one_cluster(op, probe)
     made = preflight.ensure_namespace(op, work.objects)  # first: what is missing will have to be made in it
     if absent := _absent(work):
         says = f"nothing was changed, but namespace {op.namespace} was made" if made else "nothing was changed"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fogflow_k8s.actions import bundle, guard, record, rollout, status, track
+from fogflow_k8s.actions import bundle, guard, identity, record, rollout, status, track
 from fogflow_k8s.actions.lock import held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome
@@ -71,6 +71,7 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
             seconds=watch.seconds(),
             before=before,
         )
+    identity.require_one_cluster(op, identity.begin(op))
     with held(op) as lease:
         try:
             op.report.step(f"rolling back to revision {planned.target.number}")

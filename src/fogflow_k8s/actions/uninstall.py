@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fogflow_k8s.actions import guard, preflight, record, rollout, status
+from fogflow_k8s.actions import guard, identity, preflight, record, rollout, status
 from fogflow_k8s.actions.lock import held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
@@ -51,6 +51,7 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
     if found is None:
         return
     watch = rollout.Stopwatch(op)
+    identity.require_one_cluster(op, identity.begin(op))
     try:
         with held(op) as lease:
             _stop_worker(op, timeout_s)

@@ -143,6 +143,17 @@ class Helm:
         ]
         return self.runner.start(argv, stdin=json.dumps(values))
 
+    def start_identity(self, chart: Path, kind: str, namespace: str, name: str) -> Child:
+        """The look at an object of kind v1 under way, by the chart that prints its uid; hand it to read_identity."""
+        wanted = {"apiVersion": "v1", "kind": kind, "namespace": namespace, "name": name}
+        argv = self._argv("template", "identity", str(chart), "--values", "-", "--dry-run=server")
+        return self.runner.start([*argv, "--disable-openapi-validation"], stdin=json.dumps(wanted))
+
+    def read_identity(self, child: Child) -> str:
+        """The uid of that object as helm sees it; "" when it has none. Raises as every verb does."""
+        found = re.search(r'^ +uid: "([^"]*)"$', self.read_text(child), re.MULTILINE)
+        return found[1] if found else ""
+
     def start_upgrade(
         self,
         chart: Path,

@@ -130,7 +130,7 @@ class Programs:
 
     def start(self, argv, *, stdin=None):
         verb = f"{argv[1]}-{argv[2]}" if argv[1] == "get" else argv[1]
-        verb = "rehearsal" if "--dry-run=server" in argv else verb
+        verb = {"upgrade": "rehearsal", "template": "identity"}[verb] if "--dry-run=server" in argv else verb
         self.started.append((verb, list(argv)))
         plans = self.plans.get(verb) or []
         given = json.loads(stdin) if stdin else {}
@@ -184,6 +184,13 @@ class Programs:
 
     def _template(self, argv, values, plan):
         return (plan.code, "", plan.stderr) if plan else (0, _text(render(values, Path(argv[3]))), "")
+
+    def _identity(self, _, wanted, plan):
+        uid = plan.stderr if plan else self.cluster.uid
+        if wanted["kind"] != "Namespace":
+            found = self.cluster.objects.get((wanted["kind"], wanted["namespace"], wanted["name"])) or {"metadata": {"uid": ""}}
+            uid = plan.stderr if plan else found["metadata"]["uid"]
+        return 0, f'data:\n  uid: "{uid}"\n', ""
 
     def _rehearsal(self, argv, values, plan):
         if plan:
