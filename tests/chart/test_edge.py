@@ -183,9 +183,9 @@ WAYS = {
         {("cloud", (8060,)), ("edge-worker", (8060,)), ("keeper", (8060,)), ("tasks", (8060,))},
         {ANYWHERE, ("tasks", ()), ("keeper", (8095,))},
     ),
-    "edge-worker": (set(), {("cloud", (5672,)), ("edge-broker", (8060,)), ("", (443, 6443))}),
-    "keeper": ({("edge-broker", (8095,))}, {("cloud", (5672, 8070, 8090)), ("edge-broker", (8060,)), ("", (443, 6443))}),
-    "leave": (set(), {("", (443, 6443))}),
+    "edge-worker": (set(), {("cloud", (5672,)), ("edge-broker", (8060,)), ("", (443, 6443, 16443))}),
+    "keeper": ({("edge-broker", (8095,))}, {("cloud", (5672, 8070, 8090)), ("edge-broker", (8060,)), ("", (443, 6443, 16443))}),
+    "leave": (set(), {("", (443, 6443, 16443))}),
 }  # fmt: skip
 CIDRS = "networkPolicy.cloud.cidrs={192.0.2.0/24}"
 
@@ -202,7 +202,7 @@ def _ways(rules, side):
     found = set()
     for rule in rules or []:
         ports = tuple(sorted(p["port"] for p in rule.get("ports", [])))
-        if ports == (53, 53):
+        if set(ports) == {53, 1053, 5353, 8053}:
             continue
         found |= {(_peer(peer), ports) for peer in rule.get(side, [])} or {("", ports)}
     return found

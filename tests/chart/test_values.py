@@ -41,6 +41,7 @@ def test_every_object_of_the_schema_is_closed_or_a_free_map_on_purpose():
         "annotations",
         "podAnnotations",
         "podLabels",
+        "extraEgress",
         "hard",
         "requests",
         "limits",

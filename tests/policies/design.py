@@ -112,7 +112,7 @@ def arriving(opened):
 
 def leaves(opened, source, destination, port, protocol):
     """Whether one of ours may send that to somebody who is not."""
-    if (protocol, port) in {("UDP", 53), ("TCP", 53)}:
+    if protocol in {"UDP", "TCP"} and port in {53, 1053, 5353, 8053}:
         return True  # names, wherever the cluster resolves them
     if source == "task":
         return destination in opened.tasks
@@ -123,7 +123,7 @@ def leaves(opened, source, destination, port, protocol):
         return True  # they notify whatever address they were given
     if protocol != "TCP":
         return False
-    if source in {"cloud-worker", "keeper", "leave"} and port in {443, 6443}:
+    if source in {"cloud-worker", "keeper", "leave"} and port in {443, 6443, 16443}:
         return destination == "apiserver" or not opened.apiserver
     if opened.bus and port == opened.bus[0]:
         return source in {"master", "cloud-worker", "designer"}

@@ -121,8 +121,13 @@
 
 {{- define "fogflow.dnsRule" -}}
 - ports: # names, wherever this cluster resolves them
-    - {protocol: UDP, port: 53}
-    - {protocol: TCP, port: 53}
+    {{- range .Values.networkPolicy.dns.ports }}
+    - {protocol: UDP, port: {{ int . }}}
+    - {protocol: TCP, port: {{ int . }}}
+    {{- end }}
+{{- with .Values.networkPolicy.extraEgress }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* The ports of your own RabbitMQ that .name needs, as a JSON list: AMQP, and the one of metricsUrl. */}}

@@ -92,8 +92,12 @@ labels:
   {{- with $v.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+  {{- if .outOfMesh }}
+  sidecar.istio.io/inject: "false"
+  {{- end }}
 {{- $annotations := dict }}
 {{- with .config }}{{ $annotations = set $annotations "checksum/config" (sha256sum .) }}{{ end }}
+{{- if .outOfMesh }}{{ $annotations = merge $annotations (dict "sidecar.istio.io/inject" "false" "linkerd.io/inject" "disabled") }}{{ end }}
 {{- with merge $annotations $v.podAnnotations .root.Values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}

@@ -8,7 +8,7 @@ from typing import Literal
 
 from fogflow_k8s.actions import rights, rollout, status
 from fogflow_k8s.actions.check import prerequisites
-from fogflow_k8s.actions.checks import Unseen, admission, network, pulling, standing
+from fogflow_k8s.actions.checks import Unseen, admission, mesh, network, pulling, standing
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.prepare import render
 from fogflow_k8s.actions.work import Request, Work
@@ -75,6 +75,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
         Check("nodes", "every node is ready", lambda: standing.nodes_ready(op), True, "cluster"),
         Check("clocks", "the clocks agree", lambda: standing.clocks(op), True, "cluster"),
         Check("dns", "names resolve", lambda: network.names_resolve(op), True, "cluster"),
+        Check("mesh", "no service mesh is in between", lambda: mesh.no_mesh(op), True, "cluster"),
         Check("leftovers", "no other FogFlow is in the way", lambda: standing.no_leftovers(op), True, "cluster"),
         Check("capacity", "there is a node for every pod", lambda: standing.pods_fit(op, work.objects), category="room"),
         Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(op, work.objects), category="room"),
@@ -95,7 +96,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
 
 
 IDS = (
-    "helm", "cluster", "kubectl", "docker", "rights", "rights-to-see", "nodes", "clocks", "dns", "leftovers", "capacity", "quota",
+    "helm", "cluster", "kubectl", "docker", "rights", "rights-to-see", "nodes", "clocks", "dns", "mesh", "leftovers", "capacity", "quota",
     "storage", "references", "objects", "pods", "images", "external-ip", "ports", "release", "address",
 )  # fmt: skip
 """Every id there is; a test compares."""

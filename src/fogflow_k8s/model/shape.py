@@ -12,8 +12,10 @@ Obj = Mapping[str, Any]
 ZONE = "topology.kubernetes.io/zone"
 _ROLES = (
     "node-role.kubernetes.io/control-plane",
-    "node-role.kubernetes.io/master",
-)  # the second is kubeadm's before 1.24
+    "node-role.kubernetes.io/master",  # kubeadm's before 1.24
+    "node-role.kubernetes.io/controlplane",  # RKE's
+    "node.kubernetes.io/microk8s-controlplane",
+)
 _NAMED = 3  # nodes that are left out are named up to here, then counted
 
 

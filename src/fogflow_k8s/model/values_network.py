@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from fogflow_k8s.model.values_base import Cidr, Name, Part
@@ -12,8 +14,15 @@ class ApiServer(Part):
 
     cidrs: list[Cidr] = Field(default_factory=list)
     """Empty = anywhere; fogflow-k8s fills in the cluster's own."""
-    ports: list[int] = Field(default_factory=lambda: [443, 6443])
-    """Of the API server itself, and of its Service."""
+    ports: list[int] = Field(default_factory=lambda: [443, 6443, 16443])
+    """Of the API server itself, and of its Service; fogflow-k8s fills in the cluster's own."""
+
+
+class Dns(Part):
+    """How pods reach the cluster's name servers."""
+
+    ports: list[int] = Field(default_factory=lambda: [53, 1053, 5353, 8053])
+    """Of their Service and of their pods; fogflow-k8s fills in the cluster's own."""
 
 
 class Monitoring(Part):
@@ -43,6 +52,9 @@ class Policies(Part):
     enabled: bool = True
     """false leaves it to you."""
     api_server: ApiServer = ApiServer()
+    dns: Dns = Dns()
+    extra_egress: list[dict[str, Any]] = Field(default_factory=list)
+    """More egress rules, as Kubernetes writes them, for every pod of the release and its tasks."""
     monitoring: Monitoring = Monitoring()
     subscribers: Cidrs = Cidrs()
     """Applications outside the cluster that the broker notifies."""

@@ -70,6 +70,8 @@ class Kube:
         else:
             login.load_incluster_config(client_configuration=settings)
         settings.connection_pool_maxsize = 64
+        # on by default from Python 3.13: it refuses authorities without key identifiers, as EKS and older MicroK8s make them
+        settings.disable_strict_ssl_verification = True
         # a proxy is looked for in the environment and in a file at each request otherwise
         settings.client_session_kwargs = {"trust_env": False}
         return cls(ApiClient(settings), namespace)

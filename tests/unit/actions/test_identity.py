@@ -42,7 +42,7 @@ def test_who_may_not_read_kube_system_knows_the_cluster_by_the_namespace(deploye
     deployed.cluster.put(ROOT)
     if not seen:
         deployed.programs.plan("identity", stderr="another")
-        with pytest.raises(Refused, match="ConfigMap kube-root-ca.crt of namespace city"):
+        with pytest.raises(Refused, match=r"ConfigMap kube-root-ca\.crt of namespace city"):
             deployed.deploy({"replicaCount": 2})
         assert deployed.cluster.writes == []
     else:

@@ -153,8 +153,25 @@ def test_the_policies_leave_the_api_server_open_where_its_addresses_cannot_be_to
     if given == "refused":
         world.cluster.refuse("list", "EndpointSlice")
     world.deploy()
-    assert "networkPolicy" not in values(world)
+    ports = {"apiServer": {"ports": [443, 6443]}}
+    assert values(world).get("networkPolicy") == (ports if given == "cilium" else None)
     assert world.says(why)
+
+
+@pytest.mark.parametrize(("name", "namespace", "port"), [("kube-dns", "kube-system", 1053), ("dns-default", "openshift-dns", 5353)])
+def test_the_policies_let_names_through_where_the_cluster_resolves_them(world, name, namespace, port):
+    ports = [{"name": "dns", "port": 53}, {"name": "metrics", "port": 9154}]
+    world.cluster.put({"kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": {"ports": ports}})
+    labels = {"kubernetes.io/service-name": name}
+    meta = {"name": f"{name}-x", "namespace": namespace, "labels": labels}
+    world.cluster.put({"kind": "EndpointSlice", "metadata": meta, "endpoints": [], "ports": [{**ports[0], "port": port}, ports[1]]})
+    world.deploy()
+    assert values(world)["networkPolicy"] == {"dns": {"ports": [53, port]}}
+
+
+def test_what_the_user_says_about_names_is_left_as_it_is(world):
+    world.deploy({"networkPolicy": {"dns": {"ports": [5300]}}})
+    assert values(world)["networkPolicy"] == {"dns": {"ports": [5300]}}
 
 
 def test_what_the_user_says_about_the_api_server_is_left_as_it_is(world):

@@ -1,6 +1,9 @@
 """Where the API server is: for policies that outlast a control plane's bad hour, and open where nobody can tell."""
 
-from fogflow_k8s.model.apiserver import way_to_api_server
+import pytest
+
+from fogflow_k8s.model.apiserver import dns_ports, way_to_api_server
+from fogflow_k8s.model.shape import is_control_plane
 
 from .nodes import node
 
@@ -37,6 +40,30 @@ def test_an_address_of_ipv6_is_one_address():
 
 def test_where_it_cannot_be_told_for_good_it_stays_open_and_says_why():
     managed = way_to_api_server(SERVICE, endpoints("192.0.2.1"), [node("w")])
-    assert (managed.cidrs, managed.ports) == ((), ())
+    assert (managed.cidrs, managed.ports) == ((), (443, 6443)), "the ports are known all the same"
     assert "not among the nodes" in managed.why_open
     assert "no endpoint" in way_to_api_server(SERVICE, [], [plane("cp", "192.0.2.1")]).why_open
+
+
+@pytest.mark.parametrize(
+    ("service", "behind", "ports"),
+    [
+        ([("dns", 53), ("dns-tcp", 53), ("metrics", 9153)], [("dns", 53), ("dns-tcp", 53), ("metrics", 9153)], (53,)),
+        ([("dns", 53), ("dns-tcp", 53), ("metrics", 9154)], [("dns", 5353), ("dns-tcp", 5353), ("metrics", 9154)], (53, 5353)),
+        ([("udp-53", 53)], [("udp-53", 8053)], (53,)),  # what no name tells is left to the chart's own ports
+        ([], [], ()),
+    ],
+)
+def test_the_ports_of_name_servers_are_those_before_and_behind_the_service(service, behind, ports):
+    def listed(pairs):
+        return [{"name": name, "port": port} for name, port in pairs]
+
+    assert dns_ports([{"spec": {"ports": listed(service)}}], [{"ports": listed(behind)}]) == ports
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master", "node-role.kubernetes.io/controlplane", "node.kubernetes.io/microk8s-controlplane"],
+)
+def test_every_distributions_mark_of_a_control_plane_is_known(label):
+    assert is_control_plane({"metadata": {"labels": {label: "true"}}})
