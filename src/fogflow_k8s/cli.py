@@ -265,10 +265,11 @@ def _wanted_json(argv: list[str]) -> str:
         if name not in command.commands:
             return ""
         command, words = command.commands[name], words[at + 1 :]
-    if not any(one.name == "output" and one.type.name != "path" for one in command.params):  # of render
-        return ""
+    form = next(
+        (one.name for one in command.params if "-o" in one.opts and one.type.name != "path"), ""
+    )  # of render a path
     try:
-        asked = command.make_context(name, words, **how).params.get("output")
+        asked = command.make_context(name, words, **how).params.get(form or "")
     except Exception:  # noqa: BLE001 - the error that is being told is another one
         return ""
     return asked if asked in ("json", "jsonl") else ""

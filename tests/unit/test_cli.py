@@ -143,3 +143,17 @@ def test_help_loads_nothing_heavy():
     code = f"import sys, fogflow_k8s.cli; print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def _with_a_form(command, words=()):
+    """Every verb that prints JSON when it is asked to, as its words."""
+    if hasattr(command, "commands"):
+        return [found for name, each in command.commands.items() for found in _with_a_form(each, (*words, name))]
+    return [words] if any("-o" in one.opts and one.type.name != "path" for one in command.params) else []
+
+
+@pytest.mark.parametrize("words", _with_a_form(typer.main.get_command(app)), ids=" ".join)
+def test_every_verb_that_prints_json_tells_its_errors_in_it(words):
+    for asked in (["-o", "json"], ["-ojson"], ["--output=json"], ["--output", "json"]):
+        assert _wanted_json([*words, *asked, "-n", "city"]) == "json"
+    assert _wanted_json([*words, "-n", "json"]) == ""
