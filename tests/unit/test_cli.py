@@ -154,6 +154,7 @@ def _with_a_form(command, words=()):
 
 @pytest.mark.parametrize("words", _with_a_form(typer.main.get_command(app)), ids=" ".join)
 def test_every_verb_that_prints_json_tells_its_errors_in_it(words):
-    for asked in (["-o", "json"], ["-ojson"], ["--output=json"], ["--output", "json"]):
+    long = [["--output=json"], ["--output", "json"]] if words != ("task", "run") else []  # there it names FogFlow's output
+    for asked in (["-o", "json"], ["-ojson"], *long):
         assert _wanted_json([*words, *asked, "-n", "city"]) == "json"
     assert _wanted_json([*words, "-n", "json"]) == ""
