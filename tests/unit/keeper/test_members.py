@@ -1,5 +1,6 @@
 """What the keeper asks of the members and puts back into them, against servers on loopback."""
 
+import http.client
 import json
 import socket
 import threading
@@ -452,3 +453,20 @@ def test_a_broker_that_does_not_notify_fails_the_proof_and_is_cleaned_up(keeper,
 def test_whatever_is_posted_the_server_lives_on(keeper, path):
     ask(keeper.url + path, b"{")
     assert ask(keeper.url + "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("has_ipv6", [True, False])
+def test_it_answers_on_addresses_of_both_kinds_and_where_ipv6_is_off(has_ipv6, monkeypatch):
+    if not socket.has_dualstack_ipv6() and has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    monkeypatch.setattr("serve._Server.address_family", socket.AF_INET6 if has_ipv6 else socket.AF_INET)
+    server = serve(Shared(Members("001", {}), ""), 0)
+    try:
+        for host in ("127.0.0.1", "::1") if has_ipv6 else ("127.0.0.1",):
+            connection = http.client.HTTPConnection(host, server.server_address[1], timeout=10)
+            connection.request("GET", "/nothing")
+            assert connection.getresponse().status == 404
+            connection.close()
+    finally:
+        server.shutdown()
+        server.server_close()
