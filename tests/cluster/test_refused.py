@@ -28,7 +28,7 @@ CHANGE = (
 def objects(site):
     """Every object of the release as a user set it, without what a controller or Helm notes."""
     found = {}
-    for obj in site.get(KINDS, "-l", "app.kubernetes.io/part-of=fogflow")["items"]:
+    for obj in json.loads(site.kubectl("get", KINDS, "-l", "app.kubernetes.io/part-of=fogflow", "-o", "json"))["items"]:
         spec = {k: v for k, v in obj.items() if k not in ("metadata", "status")}
         labels = obj["metadata"].get("labels")
         found[obj["kind"], obj["metadata"]["name"]] = json.dumps([spec, labels], sort_keys=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fogflow_k8s.actions import bundle, record, rollout, status
@@ -9,7 +11,8 @@ from fogflow_k8s.actions.lock import Held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome
 from fogflow_k8s.actions.work import Work, now, outcome
-from fogflow_k8s.adapters.helm_errors import HelmConflict, ObjectRefused
+from fogflow_k8s.adapters.helm_errors import HelmConflict, HookFailed, ObjectRefused
+from fogflow_k8s.adapters.helm_words import Hook
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy, ClusterError, FogflowError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
@@ -118,9 +121,20 @@ def helm_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
         return (
             cause(error.id, "release", name, what, evidence=said, namespace=op.namespace, plural="priorityclasses"),
         )
+    if isinstance(error, HookFailed):
+        hook, name = _with_job(error.hook, work.hooks), f"release/{op.release}"
+        return (cause("FK-7001", "release", hook.object or name, str(hook), evidence=said),)
     id_ = "FK-7002" if isinstance(error, HelmConflict) else "FK-7001"
     what = "fields of the release are owned by somebody else" if id_ == "FK-7002" else "helm could not carry it out"
     return (cause(id_, "release", f"release/{op.release}", what, evidence=said),)
+
+
+def _with_job(hook: Hook, hooks: Sequence[Mapping[str, Any]]) -> Hook:
+    """The hook with its job, where Helm does not name it and the chart has only one for that event."""
+    jobs = [o for o in hooks if o["kind"] == "Job" and hook.event and hook.event in manifests.hook_of(o).split(",")]
+    if hook.name or len(jobs) != 1:
+        return hook
+    return replace(hook, kind="Job", name=str(jobs[0]["metadata"]["name"]))
 
 
 def interrupted(work: Work) -> Interrupted:

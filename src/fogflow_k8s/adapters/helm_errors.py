@@ -94,7 +94,7 @@ def _of_cluster(found: Problem) -> ClusterError | None:
         return ClusterError(f"not allowed: {found.text}", hint=hint, status=403)
     if found.no_login:
         return ClusterError(
-            f"the API server does not accept the credentials: {found.text}",
+            f"the API server does not accept this user: {found.text}",
             hint="log in again, or use another context: kubectl config get-contexts",
             status=401,
         )

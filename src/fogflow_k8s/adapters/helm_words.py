@@ -79,6 +79,11 @@ class Hook:
     name: str = ""
     late: bool = False
 
+    @property
+    def object(self) -> str:
+        """Its object, like `job/cleanup`; "" when it is not known."""
+        return f"{self.kind.lower()}/{self.name}" if self.name else ""
+
     def __str__(self) -> str:
         what = f"the {self.event} hook" if self.event else "a hook"
         named = f" ({self.kind} {self.name})" if self.name else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ def client_version(runner: Runner, binary: str = "kubectl") -> str:
     if path is None:
         return ""
     try:
-        said = runner.run([path, "version", "--client", "-o", "json"], timeout_s=20).stdout
+        # without a kubeconfig: Google's kubectl is a dispatcher that asks the current cluster for its version first
+        said = runner.run([path, "version", "--client", "-o", "json", f"--kubeconfig={os.devnull}"], timeout_s=20).stdout
         return str(json.loads(said)["clientVersion"]["gitVersion"])
     except (FogflowError, ValueError, KeyError, TypeError):  # it hangs, cannot be run, or answers something else
         return ""

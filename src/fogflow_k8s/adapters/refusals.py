@@ -26,15 +26,19 @@ class Invalid(ClusterError):
     """HTTP 422 or 400: the server understood and will not have it."""
 
 
-class Refused(ClusterError):
-    """Admission does not let an object in: a quota, a LimitRange, a policy or a webhook. No right is missing."""
+class NotAdmitted(Invalid):
+    """Admission does not let an object in: a quota, a LimitRange, a policy or a webhook.
 
-    def __init__(self, refusal: Refusal, status: int) -> None:
+    Its status is 422 whatever the server answered (403, 500 and others): no right is missing, and the same request is
+    refused again.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
         advice = cause(refusal.id, "release", refusal.object, "").advice
         super().__init__(
             f"{refusal.about(refusal.object or 'the object')}: {refusal.words}", hint=advice[0], status=422
         )
-        self.id, self.answered = refusal.id, status
+        self.id = refusal.id
 
 
 def unreachable(server: str, error: Exception) -> ClusterError:
@@ -77,7 +81,7 @@ def refused(status: int, body: bytes, server: str) -> ClusterError:
     if namespace := admission_words.ending_namespace(message):
         return terminating(namespace)
     if found := admission_words.refusal(message):
-        return Refused(found, status)
+        return NotAdmitted(found)
     if status == 403:
         return ClusterError(
             f"not allowed: {message}", hint="ask for a Role that permits it: kubectl auth can-i --list", status=status

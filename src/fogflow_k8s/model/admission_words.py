@@ -59,13 +59,11 @@ def refusal(words: str) -> Refusal | None:
     if _DENIED.match(words):
         return Refusal("FK-3011", _REFUSED, "", words)
     head = _FORBIDDEN.match(words)
-    why = words[head.end() :] if head else words
-    named = (head["object"] or "").replace('""', "") if head else ""
-    if _RIGHT.match(why) or _ENDING.match(why):
+    if not head or not head["object"] or _RIGHT.match(words, head.end()) or _ENDING.match(words, head.end()):
         return None
-    if id_and_what := next(((id_, what) for pattern, id_, what in _PLUGINS if pattern.match(why)), None):
-        return Refusal(*id_and_what, named, words)
-    return Refusal("FK-3011", _REFUSED, named, words) if named else None
+    plugin = ((id_, what) for pattern, id_, what in _PLUGINS if pattern.match(words, head.end()))
+    id_, what = next(plugin, ("FK-3011", _REFUSED))
+    return Refusal(id_, what, head["object"].replace('""', ""), words)
 
 
 def lacks_right(words: str) -> bool:
@@ -77,7 +75,7 @@ def lacks_right(words: str) -> bool:
 def ending_namespace(words: str) -> str:
     """The namespace that takes no new objects because it is being deleted; "" when the words say nothing of one."""
     head = _FORBIDDEN.match(words)
-    found = _ENDING.match(words, head.end() if head else 0)
+    found = _ENDING.match(words, head.end()) if head else None
     return found[1] if found else ""
 
 

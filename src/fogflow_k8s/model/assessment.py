@@ -76,8 +76,12 @@ class Assessment:
 
     @property
     def hopeless(self) -> bool:
-        """True when waiting cannot help: a fatal cause, or a workload that failed for good."""
-        return any(c.kind == "fatal" for c in self.causes) or any(c.verdict.state == "failed" for c in self.components)
+        """True when waiting cannot help: a fatal cause, or a workload that failed for good.
+
+        A controller gives a rollout up though its image is still being pulled: that is waited for.
+        """
+        failed = any(c.verdict.state == "failed" for c in self.components) and not self.pulling
+        return failed or any(c.kind == "fatal" for c in self.causes)
 
     def verdicts(self) -> dict[str, Verdict]:
         """Component name -> verdict, with the phase as reason where it says more."""
@@ -90,7 +94,7 @@ class Assessment:
 
 
 def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Assessment:
-    """The release's state. With `final`, a component that is not ready and says nothing gets a cause that says so."""
+    """The release's state. A component that failed and says nothing gets a cause that says so; with `final`, one that waits."""
     live = {(str(o["kind"]), str(o["metadata"]["name"])): o for o in seen.workloads}
     rows: list[Component] = []
     found: list[Cause] = []
@@ -102,7 +106,8 @@ def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Asses
         rows.append(row)
         if verdict.state != "ready" and owner:
             causes = _causes(owner, mine, seen, row.name)
-            found.extend(causes or ([_silent(row, owner, mine)] if final and row.phase != PULLING else []))
+            silent = verdict.state == "failed" or (final and row.phase != PULLING)
+            found.extend(causes or ([_silent(row, owner, mine)] if silent else []))
     if seen.cell and all(row.verdict.state == "ready" for row in rows):  # else the pods say more
         found.extend(cell_rules.causes(seen.cell, seen.namespace))
     ordered = rules.root_first(found, [r.name for r in rows if r.verdict.state != "ready"])

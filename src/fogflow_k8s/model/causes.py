@@ -31,17 +31,18 @@ def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Caus
     if not told and int(status.get("replicas") or 0) < int(spec.get("replicas", 1)):
         told = [message(last(about(owner, events), "FailedCreate"))]
     for words in filter(None, told):
-        id_, what = _refused(words)
-        says = f"{component}: {what}"
-        return [cause(id_, component, name, says, evidence=(words,), namespace=namespace, plural="priorityclasses")]
+        return [_not_made(words, component, name, namespace)]
     return []
 
 
-def _refused(words: str) -> tuple[str, str]:
-    """The id and the phrase for what a controller was told when it was not let make a pod."""
-    said = admission_words.from_first(words)
-    found = admission_words.refusal(said)
-    return (found.id, found.about("the pod")) if found else ("FK-3011", "admission refuses the pod")
+def _not_made(words: str, component: str, name: str, namespace: str) -> Cause:
+    """Why a controller could not make a pod, by what it was told; fatal only where admission is known to refuse the pod."""
+    found = admission_words.refusal(admission_words.from_first(words))
+    what = found.about("the pod") if found else "its pod cannot be made yet"
+    return cause(
+        found.id if found else "FK-3011", component, name, f"{component}: {what}", evidence=(words,),
+        kind=None if found else "curable", namespace=namespace, plural="priorityclasses",
+    )  # fmt: skip
 
 
 def root_first(causes: Iterable[Cause], not_ready: Iterable[str]) -> list[Cause]:

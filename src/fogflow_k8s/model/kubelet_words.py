@@ -38,7 +38,9 @@ _END = r"(?=$|[:;,.)\]\n]| \(| - )"
 _WORDS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
     (trouble, re.compile("|".join(patterns), re.MULTILINE))
     for trouble, patterns in (
-        (_PLATFORM, (r"\bno match(?:ing manifest)? for (?:platform|linux/|windows/)", r"exec format error")),
+        (UNKNOWN, (r"\bfailed to extract layer\b", r"\bextraction snapshot\b")),  # the image is there; the node's own storage fails
+        (_PLATFORM, (r"\bno match(?:ing manifest)? for (?:platform|linux/|windows/)", r"exec format error",
+                     r"\bno image found in (?:image index|manifest list) for architecture\b")),
         (_RATE, (rf"{_AFTER}toomanyrequests\b", r"\b429 Too Many Requests\b", r"\bpull rate limit\b", rf"{_AFTER}rate limit exceeded\b",
                  r"\bpull QPS exceeded\b")),
         (_TLS, (rf"{_AFTER}x509: ", r"\bfailed to verify certificate\b", r"\bserver gave HTTP response to HTTPS client\b",
@@ -49,7 +51,7 @@ _WORDS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
                     r"\bno route to host\b", r"\bproxyconnect tcp\b", r"\bstream error: stream ID\b", r"\bdial tcp\b", r"\bcontext canceled\b",
                     r"\bhttp2: (?:client|server) ", r"\b5\d\d (?:Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out)\b",
                     rf"\b(?:status|status code)\b[^:\n]*: 5\d\d{_END}", rf"{_AFTER}5\d\d [A-Z][a-z]+")),
-        (_CREDENTIALS, (r"\b401 Unauthorized\b", r"\b403 Forbidden\b", rf"{_AFTER}unauthorized\b", rf"{_AFTER}Unauthorized{_END}",
+        (_CREDENTIALS, (r"\b401 Unauthorized\b", r"\b403 Forbidden\b", r"\(Unauthorized\)|\(Forbidden\)", rf"{_AFTER}unauthorized\b", rf"{_AFTER}Unauthorized{_END}",
                         r"\bauthorization failed\b", r"\binsufficient_scope\b", rf"{_AFTER}(?:pull )?access denied\b", r"\bpull access denied\b",
                         rf"{_AFTER}denied: ", rf"{_AFTER}denied{_END}", r"\brequested access to the resource is denied\b",
                         r"\bno basic auth credentials\b", r"\bauthentication required\b", r"\bincorrect username or password\b",

@@ -44,6 +44,45 @@ def test_fields_that_somebody_else_owns_are_a_cause_of_their_own(deployed):
     assert ".spec.replicas" in outcome.causes[0].evidence[0]
 
 
+QUOTA = 'services "nginx" is forbidden: exceeded quota: objects, requested: services=1, used: services=8'
+POLICY = (
+    "deployments.apps \"nginx\" is forbidden: ValidatingAdmissionPolicy 'no-tag' with binding 'b' denied request: no"
+)
+LIMIT = 'persistentvolumeclaims "designer" is forbidden: maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi'
+WEBHOOK = 'cannot patch "nginx" with kind Service: Internal error occurred: failed calling webhook "x.example.io": failed to call webhook: Post "https://x.y.svc:443/": EOF'
+
+
+@pytest.mark.parametrize(
+    ("words", "id_", "names"),
+    [
+        (QUOTA, "FK-3010", 'services "nginx"'),
+        (POLICY, "FK-3011", 'deployments.apps "nginx"'),
+        (LIMIT, "FK-3013", 'persistentvolumeclaims "designer"'),
+        (WEBHOOK, "FK-3014", 'Service "nginx"'),
+    ],
+)
+def test_an_object_that_admission_refuses_is_named_in_the_cause(deployed, words, id_, names):
+    deployed.programs.plan("upgrade", stderr=f"Error: UPGRADE FAILED: {words}", leaves="failed")
+    outcome = deployed.deploy(nginx("2"))
+    assert (outcome.result, ids(outcome), outcome.causes[0].object) == ("rolled-back", [id_], names)
+    assert names in outcome.causes[0].summary
+
+
+@pytest.mark.parametrize(
+    ("words", "summary", "names"),
+    [
+        ("pre-upgrade hooks failed: context deadline exceeded", "the pre-upgrade hook did not end in time", "release/fogflow"),
+        ("failed post-install: job proof failed: BackoffLimitExceeded", "the post-install hook (Job proof) failed", "job/proof"),
+        ("failed pre-delete: timed out waiting for the condition", "the pre-delete hook (Job fogflow-cleanup) did not end in time", "job/fogflow-cleanup"),
+    ],
+)  # fmt: skip
+def test_a_hook_that_fails_is_named_in_the_cause(deployed, words, summary, names):
+    deployed.programs.plan("upgrade", stderr=f"Error: UPGRADE FAILED: {words}", leaves="failed")
+    outcome = deployed.deploy(nginx("2"))
+    assert (outcome.result, ids(outcome)) == ("rolled-back", ["FK-7001"])
+    assert (outcome.causes[0].summary, outcome.causes[0].object) == (summary, names)
+
+
 @pytest.mark.parametrize(("code", "says"), [(-9, "helm was killed by signal 9"), (1, "a b c")])
 def test_a_helm_that_dies_is_rolled_back_too(deployed, code, says):
     deployed.programs.plan("upgrade", code=code, stderr="" if code < 0 else "a b c", leaves="pending-upgrade")

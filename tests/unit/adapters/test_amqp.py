@@ -5,6 +5,8 @@ import pytest
 from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
 from tests.clouds import PASSWORD, Cloud, Rabbit
 
+BUDGET_S = 10
+
 
 @pytest.fixture
 def cloud():
@@ -29,12 +31,20 @@ def test_consumers_of_several_queues_over_one_login(cloud):
     assert len(cloud.rabbitmq.heard) == 1
 
 
-def test_asking_makes_no_queue_and_making_does(cloud):
+def test_asking_makes_no_queue_and_claiming_does_once(cloud):
+    cloud.queues = {"made by another version, without a limit": 0}
     with log_in(cloud.rabbitmq) as session:
         assert session.consumers("mark") is None
-        session.make("mark")
-        session.make("mark")
+        assert [session.claim("mark"), session.claim("mark")] == [True, False]
+        assert not session.claim("made by another version, without a limit")
         assert session.consumers("mark") == 0
+    with log_in(cloud.rabbitmq) as other:
+        assert not other.claim("mark")
+
+
+def test_what_may_not_be_claimed_is_no_claim_that_was_lost(cloud):
+    with log_in(cloud.rabbitmq) as session, pytest.raises(AmqpError, match="ACCESS_REFUSED"):
+        session.claim("forbidden")
 
 
 def test_what_is_forbidden_is_said_and_the_login_goes_on(cloud):

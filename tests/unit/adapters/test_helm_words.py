@@ -51,6 +51,11 @@ SAID = [
     (0, 'Error: UPGRADE FAILED: cannot patch "nginx" with kind Service: Patch "https://127.0.0.1:6443/api/v1/namespaces/city/services/nginx?fieldManager=helm": net/http: TLS handshake timeout'),
     (0, 'Error: query: failed to query with labels: Get "https://k.example/api/v1/namespaces/city/secrets?labelSelector=x": net/http: request canceled (Client.Timeout exceeded while awaiting headers)'),
     (0, 'Error: UPGRADE FAILED: Get "https://h.example/k8s/clusters/c-1/apis/apps/v1/namespaces/a/deployments/b": read tcp 10.0.0.1:5->10.0.0.2:443: read: connection reset by peer'),
+    (401, "Error: kubernetes cluster unreachable: the server has asked for the client to provide credentials"),
+    (401, "Error: query: failed to query with labels: Unauthorized"),
+    (0, 'Error: unable to continue with install: could not get information about the resource Service "nginx" in namespace "city": Get "http://127.0.0.1:6443/api/v1/namespaces/city/services/nginx": EOF'),
+    ("FK-3010", 'Error: failed pre-install: warning: Hook pre-install h/templates/j.yaml failed: server-side apply failed for object city/cleanup batch/v1, Kind=Job: jobs.batch "cleanup" is forbidden: exceeded quota: objects, requested: count/jobs.batch=1'),
+    (HookFailed, "Error: failed pre-install: resource Job/city/cleanup not ready. status: Unknown, message: \ncontext deadline exceeded"),
     (HelmConflict, 'Error: UPGRADE FAILED: conflict occurred while applying object city/nginx apps/v1, Kind=Deployment: Apply failed with 1 conflict: conflict with "kubectl" using apps/v1: .spec.replicas'),
     (ReleaseNotFound, "Error: release: not found"),
     (ReleaseNotFound, 'Error: UPGRADE FAILED: "fogflow" has no deployed releases'),
@@ -91,6 +96,32 @@ def test_the_object_and_the_advice_are_named():
     assert error.hint
     error = classify(Completed(("helm",), 1, "", SAID[3][1], 0.0), HERE)
     assert error.object == 'Service "nginx"'
+
+
+def said(words):
+    return classify(Completed(("helm",), 1, "", words, 0.0), HERE).message
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("Error: failed pre-delete: 2 errors occurred:\n\t* context canceled\n\t* job cleanup failed: BackoffLimitExceeded\n\n",
+         "the pre-delete hook (Job cleanup) failed: job cleanup failed: BackoffLimitExceeded"),
+        ("Error: failed pre-install: resource Job/city/cleanup not ready. status: Unknown, message: \ncontext deadline exceeded",
+         "the pre-install hook (Job cleanup) did not end in time: resource Job/city/cleanup not ready. status: Unknown, message:"),
+        ('Error: UPGRADE FAILED: cannot patch "a" with kind Service: first && cannot patch "b" with kind Service: second',
+         'UPGRADE FAILED: cannot patch "a" with kind Service: first\ncannot patch "b" with kind Service: second'),
+        ("Error: uninstallation completed with 2 error(s): context canceled; configmaps not deleted",
+         "uninstallation completed with 2 error(s): configmaps not deleted\ncontext canceled"),
+        ('level=WARN msg="command failed" error="failed to decode config file bad.json: invalid character \'x\'"',
+         "failed to decode config file bad.json: invalid character 'x'"),
+        ('level=WARN msg="command failed" error="first"\nError: second', "second"),
+        ("Error: kubernetes cluster unreachable: the server has asked for the client to provide credentials",
+         "the API server does not accept this user: kubernetes cluster unreachable: the server has asked for the client to provide credentials"),
+    ],
+)  # fmt: skip
+def test_the_first_real_problem_is_named_with_the_hooks_job(words, says):
+    assert said(words) == says
 
 
 @pytest.mark.parametrize(

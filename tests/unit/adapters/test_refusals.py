@@ -7,7 +7,7 @@ import pytest
 from fogflow_k8s.adapters.helm import Target
 from fogflow_k8s.adapters.helm_errors import classify
 from fogflow_k8s.adapters.process import Completed
-from fogflow_k8s.adapters.refusals import refused
+from fogflow_k8s.adapters.refusals import Invalid, refused
 
 BUDGET_S = 5
 
@@ -21,8 +21,8 @@ def from_helm(message):
     return classify(Completed(("helm",), 1, "", f"Error: {message}\n", 0.0), Target("fogflow", "city"))
 
 
-def from_server(message):
-    return refused(403, json.dumps({"message": message}).encode(), "https://test")
+def from_server(message, status=403):
+    return refused(status, json.dumps({"message": message}).encode(), "https://test")
 
 
 @pytest.mark.parametrize("said", [from_helm, from_server])
@@ -32,3 +32,28 @@ def test_a_namespace_that_is_being_deleted_is_no_missing_right(said):
     assert "kubectl wait --for=delete namespace/city-tasks" in error.hint
     other = said('pods "x" is forbidden: User "jane" cannot create resource "pods"')
     assert (other.status, "ask for a Role" in other.hint) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "id_", "message", "names"),
+    [
+        (403, "FK-3010", 'services "nginx" is forbidden: exceeded quota: q, requested: services=1, used: services=8', 'services "nginx"'),
+        (403, "FK-3013", 'pods "a" is forbidden: maximum cpu usage per Pod is 1, but limit is 2', 'pods "a"'),
+        (422, "FK-3011", "deployments.apps \"nginx\" is forbidden: ValidatingAdmissionPolicy 'p' denied request: no", 'deployments.apps "nginx"'),
+        (400, "FK-3011", 'admission webhook "p.example.io" denied the request: User "x" cannot use latest', "the object"),
+        (404, "FK-3011", 'admission webhook "p.example.io" denied the request: no such policy', "the object"),
+        (500, "FK-3014", 'Internal error occurred: failed calling webhook "x.example.io": failed to call webhook: Post "https://x.y.svc:443/": EOF', 'webhook "x.example.io"'),
+    ],
+)  # fmt: skip
+def test_what_admission_refuses_is_refused_for_good_and_no_right_is_missing(status, id_, message, names):
+    error = from_server(message, status)
+    assert isinstance(error, Invalid), "who tries an object in a dry run goes on with the next one"
+    assert (error.id, error.status, error.passing) == (id_, 422, False)
+    assert names in error.message
+    assert error.message.endswith(message)
+    assert error.hint.startswith("kubectl ")
+
+
+@pytest.mark.parametrize("message", ["secrets is forbidden", "Forbidden", "the proxy says no"])
+def test_another_403_is_told_as_it_is(message):
+    assert from_server(message).message == f"not allowed: {message}"

@@ -6,7 +6,6 @@ here too (what it stores, what it loses when it is restarted), so that `decide` 
 
 from __future__ import annotations
 
-import itertools
 import pickle
 from dataclasses import dataclass, field
 
@@ -49,6 +48,17 @@ KEEPS_LIVENESS_S = 30.0  # of the worker that keeps its tasks
 REDIAL_S = 2.0
 NODE_S = 40.0  # until the cluster believes that a node is gone
 TOLERATION_S = 60.0
+
+
+class Numbers:
+    """1, 2, 3 ...: as itertools.count, which cannot be copied from Python 3.14 on."""
+
+    def __init__(self):
+        self.last = 0
+
+    def __next__(self):
+        self.last += 1
+        return self.last
 
 
 @dataclass
@@ -110,7 +120,7 @@ class Cell:
         self.trio = (MASTER, *self.workers, DESIGNER)
         self.names = (*(n for n in MEMBERS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
         self.sets = {n for members in (self.shards, self.workers) for n in members if len(members) > 1}
-        self.now, self.ids = 0.0, itertools.count(1)
+        self.now, self.ids = 0.0, Numbers()
         self.functions, self.intents, self.disabled, self.capacity = functions, intents, disabled, capacity
         self.volatile, self.keeps, self.metrics = volatile, keeps, metrics
         self.pods: list[SimPod] = []

@@ -63,6 +63,21 @@ def test_silence_gets_a_cause_only_at_the_end():
     assert [c.id for c in assess([owner("discovery")], seen, final=True).causes] == ["FK-5011"]
 
 
+def test_a_rollout_that_its_controller_has_given_up_says_so_at_once():
+    given_up = owner("discovery")
+    given_up["status"]["conditions"] = [
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    ]
+    sets, pulling = [replicaset("new", "d1", "2")], {"waiting": {"reason": "ContainerCreating"}}
+    for state in ({"running": {}}, pulling):
+        found = assess([given_up], Seen([given_up], sets, [pod("p", "new", state)]))
+        assert found.hopeless
+        assert [c.id for c in found.causes] == ["FK-5011"]
+        assert "no progress for 600 s" in found.causes[0].summary
+    given_up["metadata"]["generation"] = 2  # the condition is that of the generation before
+    assert not assess([given_up], Seen([given_up], sets, [pod("p", "new", pulling)])).hopeless
+
+
 def test_ready_needs_at_least_one_component():
     assert not assess([], Seen()).ready
     assert assess([owner("master")], Seen([owner("master", ready=1)])).ready

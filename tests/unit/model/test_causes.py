@@ -219,14 +219,17 @@ def test_probe_text_names_path_and_port():
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ("exceeded quota: small", "FK-3010"),
-        ("failed quota: small: must specify limits.cpu", "FK-3010"),
-        ('violates PodSecurity "restricted:latest"', "FK-3011"),
+        ('pods "master-1" is forbidden: exceeded quota: small', "FK-3010"),
+        ('pods "master-1" is forbidden: failed quota: small: must specify limits.cpu', "FK-3010"),
+        ('pods "master-1" is forbidden: violates PodSecurity "restricted:latest"', "FK-3011"),
         ('admission webhook "policy.example" denied the request: no', "FK-3011"),
-        ("maximum memory usage per Container is 64Mi, but limit is 512Mi", "FK-3013"),
+        ('pods "master-1" is forbidden: maximum memory usage per Container is 64Mi, but limit is 512Mi', "FK-3013"),
         ('failed calling webhook "policy.example": connection refused', "FK-3014"),
-        ('error looking up service account city/x: serviceaccount "x" not found', "FK-1207"),
-        ("no PriorityClass with name x was found", "FK-1205"),
+        (
+            'pods "master-1" is forbidden: error looking up service account city/x: serviceaccount "x" not found',
+            "FK-1207",
+        ),
+        ('pods "master-1" is forbidden: no PriorityClass with name x was found', "FK-1205"),
     ],
 )
 def test_a_controller_that_may_not_make_pods(message, expected):
@@ -234,8 +237,26 @@ def test_a_controller_that_may_not_make_pods(message, expected):
              "status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": message}]}}  # fmt: skip
     assert [c.id for c in owner_causes(owner, [], "master")] == [expected]
     bare = {**owner, "status": {}}
-    made = {"reason": "FailedCreate", "message": message, "involvedObject": {"name": "master", "uid": "1"}}
+    said = f"Error creating: {message}"
+    made = {"reason": "FailedCreate", "message": said, "involvedObject": {"name": "master", "uid": "1"}}
     assert [c.id for c in owner_causes(bare, [made], "master")] == [expected]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Post "https://10.0.0.1:443/api/v1/namespaces/city/pods": dial tcp 10.0.0.1:443: connect: connection refused',
+        "Internal error occurred: resource quota evaluation timed out",
+        'pods "master-1" is forbidden: unable to create new content in namespace city because it is being terminated',
+        "something new",
+    ],
+)
+def test_a_pod_that_is_not_made_for_another_reason_may_be_made_later(message):
+    owner = {"kind": "ReplicaSet", "metadata": {"name": "master", "namespace": "city", "uid": "1"}}
+    made = {"reason": "FailedCreate", "message": f"Error creating: {message}", "involvedObject": {"name": "master", "uid": "1"}}  # fmt: skip
+    [found] = owner_causes(owner, [made], "master")
+    assert (found.kind, found.summary) == ("curable", "master: its pod cannot be made yet")
+    assert found.evidence == (f"Error creating: {message}",)
 
 
 def test_a_controller_that_has_made_its_pods_by_now_is_content():
