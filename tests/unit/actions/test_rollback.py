@@ -196,3 +196,41 @@ def test_the_command_goes_back_when_it_is_told_yes_beforehand(twice, run, capsys
 def test_the_command_shows_and_changes_nothing_in_a_dry_run(twice, run):
     assert run(dry_run=True) is None
     assert (twice.cluster.writes, twice.programs.verbs()) == ([], [])
+
+
+SHARDS = {"broker": {"shards": 2, "acceptNotificationLoops": True}}
+
+
+def test_what_going_back_would_lose_is_asked_for_as_a_deploy_asks(deployed):
+    deployed.deploy(SHARDS, force=True)
+    found = plan(deployed.op(), 1)
+    with pytest.raises(Refused, match="cloud-broker would become a Deployment, and is a StatefulSet") as error:
+        found.require_no_loss(force=False)
+    assert "--force" in error.value.hint
+    found.require_no_loss(force=True)
+
+
+def test_no_two_processes_of_one_identity_run_when_a_workload_becomes_another_kind(deployed):
+    deployed.deploy(SHARDS, force=True)
+    seen = []
+    deployed.programs.plan(
+        "rollback", stderr="", code=0, leaves="deployed", first=lambda: seen.append(deployed.pods("cloud-broker"))
+    )
+    assert back(deployed, 1).result == "rolled-back"
+    assert seen == [set()]
+    assert deployed.says("ending StatefulSet cloud-broker")
+
+
+def test_old_pods_that_do_not_end_stop_a_rollback_before_helm(deployed):
+    deployed.deploy(SHARDS, force=True)
+    deployed.forget()
+    deployed.cluster.stays = True
+    with pytest.raises(OperationFailed, match="the pods of StatefulSet cloud-broker do not end"):
+        back(deployed, 1, timeout_s=20)
+    assert deployed.programs.verbs() == []
+
+
+def test_a_record_that_somebody_changes_all_the_time_is_not_dropped_silently(twice):
+    twice.cluster.refuse("replace", "ConfigMap", 409, name="fogflow-fogflow-k8s")
+    assert back(twice).result == "rolled-back"
+    assert twice.says("not noted in ConfigMap fogflow-fogflow-k8s")
