@@ -34,6 +34,7 @@ class Cloud:
     """All three; `queues` are the consumers by queue, `brokers` what discovery lists."""
 
     def __init__(self):
+        self.arguments, self.declaring = {}, threading.Lock()
         self.queues, self.brokers, self.ahead_s = {}, {"Broker.001": {"id": "Broker.001"}}, 0.0
         self.rabbitmq = Rabbit(self)
         self.discovery = Web(self, lambda path: self.brokers if path == "/ngsi9/broker" else "ok")
@@ -132,9 +133,23 @@ class Rabbit:
     def _declare(self, peer, channel, body):
         size = body[2]
         queue, how = body[3 : 3 + size].decode(), body[3 + size]
-        if not how & 1:
-            self.cloud.queues.setdefault(queue, 0)
-        if "forbidden" in queue:
+        same = True
+        with self.cloud.declaring:
+            if not how & 1:
+                same = self.cloud.arguments.get(queue, body[4 + size :]) == body[4 + size :] or "forbidden" in queue
+                if queue not in self.cloud.queues:
+                    self.cloud.queues[queue] = 0
+                    self.cloud.arguments[queue] = body[4 + size :]
+                elif queue not in self.cloud.arguments:
+                    same = body[4 + size :] == _long(b"")
+        if not same:
+            _send(
+                peer,
+                channel,
+                (20, 40),
+                struct.pack(">H", 406) + _short("PRECONDITION_FAILED - inequivalent arg") + b"\0\0\0\0",
+            )
+        elif "forbidden" in queue:
             _send(peer, channel, (20, 40), struct.pack(">H", 403) + _short("ACCESS_REFUSED") + b"\0\0\0\0")
         elif queue in self.cloud.queues:
             _send(peer, channel, (50, 11), _short(queue) + struct.pack(">II", 0, self.cloud.queues[queue]))

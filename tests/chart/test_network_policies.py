@@ -15,7 +15,28 @@ from tests.policies.judge import Judge, Peer
 
 BUDGET_S = 20  # 20 000 verdicts for each of 19 ways to install
 COUNT = {"nginx": 2, "cloud-broker": 2, "cloud-worker": 2}
-PORTS = (8090, 8070, 1060, 8010, 8080, 1030, 5672, 15692, 8095, 8011, 9080, 40000, 53, 1053, 5353, 8053, 443, 6443, 16443, UNUSED)
+PORTS = (
+    8090,
+    8070,
+    1060,
+    8010,
+    8080,
+    1030,
+    5672,
+    15692,
+    8095,
+    8011,
+    9080,
+    40000,
+    53,
+    1053,
+    5353,
+    8053,
+    443,
+    6443,
+    16443,
+    UNUSED,
+)
 OTHER_PORTS = Ports(discovery=18090, broker=18070, agent=11060, master=18010, web=18080, notified=11030)
 EVERYTHING = (
     "dgraph.enabled=true,config.worker.app_namespace=functions,networkPolicy.monitoring.namespaces={watching},"

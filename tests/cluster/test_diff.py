@@ -104,7 +104,10 @@ def test_nothing_after_a_deploy_of_an_example(site, example):
 
 def test_nothing_where_the_chart_made_up_a_password(site):
     """Installed with Helm alone: only a rendering at the server finds the password again, for diff and for deploy."""
-    open_ = ("--set", "networkPolicy.enabled=false")  # else the API server's port is filled in, which Helm alone does not know
+    open_ = (
+        "--set",
+        "networkPolicy.enabled=false",
+    )  # else the API server's port is filled in, which Helm alone does not know
     site.helm("install", "fogflow", CHART, "--set", f"externalIPs={{{IP}}}", *open_, "--create-namespace")
     password = site.get("secret", "fogflow-rabbitmq")["data"]["password"]
     found = diff(site, *open_, "--exit-code")

@@ -82,7 +82,6 @@ def quota(site):
 
 
 REFUSALS = {
-    "quota": (quota, "FK-3010"),
     "policy": (lambda site: policy(site, "services", "!object.metadata.name.endsWith('-edge')"), "FK-3011"),
     "webhook": (lambda site: webhook(site, "services"), "FK-3014"),
 }
@@ -98,13 +97,25 @@ def test_a_refused_upgrade_is_taken_back_and_called_by_its_name(site, kind):
         site.apply("\n---\n".join(map(json.dumps, made)))
         _await_refusal(site, kind)
         if kind == "webhook":  # it would refuse the way back, too
-            threading.Timer(8, lambda: _remove(site, names)).start()
+            threading.Timer(20, lambda: _remove(site, names)).start()
         found = site.deploy(*CHANGE, "--timeout", "60s", "--bundle-dir", str(site.state / "bundles"), code=20)
     finally:
         _remove(site, names)
     assert (found["result"], found["causes"][0]["id"]) == ("rolled-back", id_), found
     assert found["causes"][0]["advice"]
     assert list((site.state / "bundles").glob("*.tar.gz"))
+    assert objects(site) == before
+
+
+def test_an_upgrade_for_which_a_quota_has_no_room_is_not_begun(site):
+    site.deploy("--set", "keeper.enabled=false")
+    before = objects(site)
+    made, _ = quota(site)
+    site.apply("\n---\n".join(map(json.dumps, made)))
+    _await_refusal(site, "quota")
+    found = site.deploy(*CHANGE, "--timeout", "60s", code=10)
+    assert (found["result"], found["causes"][0]["id"]) == ("unchanged", "FK-3010"), found
+    assert "quota full, services: " in found["causes"][0]["summary"]
     assert objects(site) == before
 
 

@@ -38,7 +38,13 @@ def argv_of(tmp_path):
          " --reset-values --timeout 1s --wait=hookOnly --force-conflicts"),
         ("v4.3.1", lambda h, c: h.start_rehearsal(c, {}),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
-         " --reset-values --dry-run=server"),
+         " --reset-values --dry-run=server --take-ownership"),
+        ("v4.3.1", lambda h, c: h.start_upgrade(c, {}, timeout_s=1, take_ownership=True),
+         "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
+         " --reset-values --timeout 1s --take-ownership --wait=hookOnly --force-conflicts"),
+        ("v3.19.0", lambda h, c: h.start_upgrade(c, {}, timeout_s=1, take_ownership=True),
+         "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
+         " --reset-values --timeout 1s --take-ownership"),
         ("v3.19.0", lambda h, c: h.start_upgrade(c, {}, timeout_s=300, force_conflicts=True),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x --reset-values --timeout 300s"),
         ("v4.3.1", lambda h, _: h.start_rollback(2, timeout_s=60),
@@ -50,6 +56,7 @@ def argv_of(tmp_path):
          "uninstall fogflow --timeout 60s --ignore-not-found --namespace city --kubeconfig k --kube-context x --keep-history"),
         ("v4.3.1", lambda h, c: h.start_template(c, {}, upgrade=True, kube_version="v1.37.0"),
          "template fogflow CHART --namespace city --values - --is-upgrade --kube-version v1.37.0"),
+        ("v4.3.1", lambda h, c: h.start_template(c, {}, hooks=False), "template fogflow CHART --namespace city --values - --no-hooks"),
     ],
 )  # fmt: skip
 def test_argv_of_every_verb_by_version(tmp_path, helm_script, version, call, expected):

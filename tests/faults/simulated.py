@@ -127,7 +127,7 @@ FAULTS = [
     Fault("the node cannot set up the pod's network", "FK-5013", "discovery", timeout="15s", hopeless=False,
           values=annotated("discovery", "not-set-up", reason="FailedCreatePodSandBox", message="no IP addresses available in range set")),
     # what the API server does not let controllers do
-    Fault("a ResourceQuota is used up", "FK-3010", timeout="15s", hopeless=False,
+    Fault("a ResourceQuota is used up", "FK-3010", exit=10,
           before=_apply("ResourceQuota", "v1", "small", spec={"hard": {"pods": "2"}})),
     Fault("a LimitRange allows less", "FK-3013", before=_apply(
           "LimitRange", "v1", "small", spec={"limits": [{"type": "Container", "max": {"memory": "16Mi"}}]})),

@@ -148,10 +148,10 @@ def test_a_join_by_the_pasted_command(pair):
     assert pair.listed()["token"] == "open"
     with Session(pair.address, 5672, one.user, one.password, timeout_s=10) as session:
         assert session.consumers(f"Worker.{SITE}") is None
-        session.make(mark_of(SITE, "00"))
+        session.claim(mark_of(SITE, "00"))
         for foreign in ("Worker.001x", "Master.001", mark_of("003", "00")):
             with pytest.raises(AmqpError, match="ACCESS_REFUSED"):
-                session.make(foreign)
+                session.claim(foreign)
     with pytest.raises(LoginRefused):
         Session(pair.address, 5672, one.user, "another", timeout_s=10)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogflow_k8s.cli import _wanted_json, app, hoist
-from fogflow_k8s.commands.session import seconds
+from fogflow_k8s.commands.session import Session, seconds
 from fogflow_k8s.errors import UsageError
 from tests import scope
 
@@ -154,7 +154,20 @@ def _with_a_form(command, words=()):
 
 @pytest.mark.parametrize("words", _with_a_form(typer.main.get_command(app)), ids=" ".join)
 def test_every_verb_that_prints_json_tells_its_errors_in_it(words):
-    long = [["--output=json"], ["--output", "json"]] if words != ("task", "run") else []  # there it names FogFlow's output
+    long = (
+        [["--output=json"], ["--output", "json"]] if words != ("task", "run") else []
+    )  # there it names FogFlow's output
     for asked in (["-o", "json"], ["-ojson"], *long):
         assert _wanted_json([*words, *asked, "-n", "city"]) == "json"
     assert _wanted_json([*words, "-n", "json"]) == ""
+
+
+@pytest.mark.parametrize(
+    "given", [{"release": "Fog"}, {"release": "r" * 54}, {"namespace": "n" * 64}, {"namespace": "a.b"}]
+)
+@pytest.mark.parametrize("helm_needed", [True, False])
+def test_a_name_that_cannot_be_is_refused_before_any_program_is_looked_for(given, helm_needed, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    with pytest.raises(UsageError, match=f"--{next(iter(given))} "):
+        Session(**given).operation(helm_needed=helm_needed)

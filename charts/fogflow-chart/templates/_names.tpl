@@ -118,12 +118,12 @@ http://{{ include "fogflow.fqdn" (list . "rabbitmq") }}:15692
 
 {{/* Both spellings of upstream's key, as a JSON list without doubles. */}}
 {{- define "fogflow.externalIPs" -}}
-{{ concat .Values.externalIPs .Values.Service.spec.externalIPs | uniq | toJson }}
+{{ concat (.Values.externalIPs | default list) (.Values.Service.spec.externalIPs | default list) | uniq | toJson }}
 {{- end }}
 
 {{/* The address that people and edges use; empty when nobody said. */}}
 {{- define "fogflow.address" -}}
-{{ .Values.config.coreservice_ip | default (first (concat .Values.externalIPs .Values.Service.spec.externalIPs)) }}
+{{ .Values.config.coreservice_ip | default (first (concat (.Values.externalIPs | default list) (.Values.Service.spec.externalIPs | default list))) }}
 {{- end }}
 
 {{/* The Secret with the Ingress's certificate: yours, or the one that cert-manager is to make; empty without TLS. */}}

@@ -98,20 +98,22 @@ labels:
 {{- $annotations := dict }}
 {{- with .config }}{{ $annotations = set $annotations "checksum/config" (sha256sum .) }}{{ end }}
 {{- if .outOfMesh }}{{ $annotations = merge $annotations (dict "sidecar.istio.io/inject" "false" "linkerd.io/inject" "disabled") }}{{ end }}
-{{- with merge $annotations $v.podAnnotations .root.Values.podAnnotations }}
+{{- with merge $annotations ($v.podAnnotations | default dict) (.root.Values.podAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* Helm leaves out what is null in a user's values: whatever is null there is absent here. */}}
 {{- define "fogflow.securityContext.pod" -}}
+{{- $ids := .podSecurityContext | default dict -}}
 runAsNonRoot: true
 {{- range $key := list "runAsUser" "runAsGroup" "fsGroup" }}
-{{- with index $.podSecurityContext $key }}
+{{- with index $ids $key }}
 {{ $key }}: {{ int64 . }}
 {{- end }}
 {{- end }}
-{{- if .podSecurityContext.fsGroup }}
+{{- if $ids.fsGroup }}
 fsGroupChangePolicy: OnRootMismatch
 {{- end }}
 seccompProfile:
@@ -120,7 +122,7 @@ seccompProfile:
 
 {{- define "fogflow.securityContext.container" -}}
 allowPrivilegeEscalation: false
-readOnlyRootFilesystem: {{ .containerSecurityContext.readOnlyRootFilesystem }}
+readOnlyRootFilesystem: {{ dig "readOnlyRootFilesystem" true (.containerSecurityContext | default dict) }}
 capabilities:
   drop: [ALL]
 {{- end }}
@@ -139,7 +141,7 @@ imagePullSecrets:
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- with merge dict $v.nodeSelector $g.nodeSelector }}
+{{- with merge dict ($v.nodeSelector | default dict) ($g.nodeSelector | default dict) }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -157,7 +159,7 @@ tolerations:
     effect: NoExecute
     tolerationSeconds: {{ int $.root.Values.tolerationSeconds }}
   {{- end }}
-  {{- with concat $g.tolerations $v.tolerations }}
+  {{- with concat ($g.tolerations | default list) ($v.tolerations | default list) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- if ne .name "leave" }} {{- /* an uninstall must not wait for a place that keeps the balance */}}
@@ -172,7 +174,7 @@ topologySpreadConstraints:
      over which pods is about all of the release. */}}
 {{- define "fogflow.spread" -}}
 {{- $v := index .root.Values .key -}}
-{{- $whose := ternary (include "fogflow.selector" . | fromYaml) (dict "app.kubernetes.io/instance" .root.Release.Name) (gt (len $v.topologySpreadConstraints) 0) -}}
+{{- $whose := ternary (include "fogflow.selector" . | fromYaml) (dict "app.kubernetes.io/instance" .root.Release.Name) (gt (len ($v.topologySpreadConstraints | default list)) 0) -}}
 {{- range $v.topologySpreadConstraints | default .root.Values.global.topologySpreadConstraints }}
 - {{ toYaml (merge (dict "labelSelector" (.labelSelector | default (dict "matchLabels" $whose))) .) | indent 2 | trim }}
 {{- end }}

@@ -78,9 +78,10 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
         Check("mesh", "no service mesh is in between", lambda: mesh.no_mesh(op), True, "cluster"),
         Check("leftovers", "no other FogFlow is in the way", lambda: standing.no_leftovers(op), True, "cluster"),
         Check("capacity", "there is a node for every pod", lambda: standing.pods_fit(op, work.objects), category="room"),
-        Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(op, work.objects), category="room"),
+        Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(work), category="room"),
         Check("storage", "what is stored will stay", lambda: standing.storage(op, work.objects), True, "room"),
         Check("references", "what the manifests name exists", lambda: standing.nothing_missing(op, work.objects, making=work.making), category="admission"),
+        Check("ownership", "no object belongs to another", lambda: standing.nothing_of_others(work), category="admission"),
         Check("objects", "the API server accepts every object", lambda: admission.objects_accepted(op, work.objects), category="admission"),
         Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, work.objects), category="admission"),
         Check("images", "the nodes can pull every image", lambda: pulling.images_pullable(work), category="images"),
@@ -97,7 +98,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
 
 IDS = (
     "helm", "cluster", "kubectl", "docker", "rights", "rights-to-see", "nodes", "clocks", "dns", "mesh", "leftovers", "capacity", "quota",
-    "storage", "references", "objects", "pods", "images", "external-ip", "ports", "release", "address",
+    "storage", "references", "ownership", "objects", "pods", "images", "external-ip", "ports", "release", "address",
 )  # fmt: skip
 """Every id there is; a test compares."""
 

@@ -12,6 +12,7 @@ from fogflow_k8s.actions import (
     guard,
     identity,
     preflight,
+    quotas,
     record,
     recovery,
     rights,
@@ -24,6 +25,7 @@ from fogflow_k8s.actions.drift import drift
 from fogflow_k8s.actions.lock import Held, held
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.outcome import Outcome, Result
+from fogflow_k8s.actions.ownership import others
 from fogflow_k8s.actions.prepare import introduce, render, rendered, warn
 from fogflow_k8s.actions.rotation import NOT_PROVED, PROVED, carry_out, note
 from fogflow_k8s.actions.work import Request, Work, now, outcome, rotation
@@ -60,6 +62,9 @@ def _deploy(work: Work) -> Outcome:
     work.installed = status.installed(op)
     guard.require_same_kind(work.installed.objects if work.installed else (), edge=request.login is not None)
     render(work, server=request.dry_run == "server")
+    guard.require_own(
+        op, others(op, work.objects, work.installed), take=request.take_ownership, edge=request.login is not None
+    )
     introduce(work)
     warn(work)
     work.losses = losses(work.installed.objects if work.installed else (), work.objects)
@@ -107,10 +112,10 @@ def _carry_out(work: Work) -> Outcome:
 
 
 def _homeless(work: Work) -> tuple[Cause, ...]:
-    """The pods that would find no node; not asked again for what is installed already."""
+    """The pods that would find no node, and the quotas that leave too little; not asked again for what is installed already."""
     if work.installed and not changes(work.installed.objects, work.objects):
         return ()
-    return capacity.misfits(work.op, work.objects)
+    return (*capacity.misfits(work.op, work.objects), *quotas.causes(work))
 
 
 def _absent(work: Work) -> tuple[Cause, ...]:
@@ -171,6 +176,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     """Let Helm make the new revision, then wait for it."""
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
+    work.revision_before = work.installed.newest.number if work.installed else 0
     for loss in work.losses:
         if loss.replaced:
             lease.check()
@@ -179,7 +185,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     advise = (lambda: None) if work.installed else partial(check.advise, op)  # once is enough
     child = op.helm.start_upgrade(
         request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
-        force_conflicts=request.force_conflicts or work.agreed or bool(drifted),
+        force_conflicts=request.force_conflicts or work.agreed or bool(drifted), take_ownership=request.take_ownership,
     )  # fmt: skip
     try:
         done = rollout.run_helm(op, child, work.watch, meanwhile=advise, lease=lease)

@@ -41,13 +41,12 @@ def look(token: Token, *, timeout_s: float = TIMEOUT_S) -> Seen:
 
 
 def mark(token: Token) -> bool:
-    """Note at the cloud that the token was used; a queue that nobody uses. False: somebody has. Raises OSError."""
-    queue = mark_of(token.site, token.id)
+    """Note at the cloud that the token was used, by a queue without messages. False: it was used already. Raises OSError.
+
+    Of two that use it at the same moment, one gets True.
+    """
     with _log_in(token, TIMEOUT_S) as session:
-        if session.consumers(queue) is not None:
-            return False
-        session.make(queue)
-        return True
+        return session.claim(mark_of(token.site, token.id))
 
 
 def require(token: Token, now: datetime, *, ours: bool, timeout_s: float = TIMEOUT_S) -> None:

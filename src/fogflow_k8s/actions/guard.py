@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.ownership import Others
 from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.errors import Refused
 from fogflow_k8s.model import manifests
@@ -43,6 +44,17 @@ def require_same_kind(objects: Sequence[Mapping[str, Any]], *, edge: bool) -> No
             else "this release is a cloud, and would become an edge",
             hint="nothing was changed. Another namespace: -n NAME; an edge is brought up to date by fogflow-k8s edge join",
         )
+
+
+def require_own(op: Operation, found: Others, *, take: bool, edge: bool) -> None:
+    """Raises Refused when the release, or an object that it would make, belongs to another.
+
+    Unless the user takes ownership (`take`), which `edge join` does not offer, and Kubernetes lets all of it be changed.
+    """
+    if refused := found.refusal(take=take, offer=not edge):
+        raise Refused(refused.message, hint=f"nothing was changed. {refused.hint}")
+    if found:
+        op.report.warn(f"taking over: {found.says}")
 
 
 def require_no_loss(found: Sequence[Loss], *, force: bool) -> None:

@@ -38,7 +38,9 @@ def begin(op: Operation) -> Probe | None:
 def require_one_cluster(op: Operation, probe: Probe | None) -> None:
     """Raises Refused when helm sees another cluster than we do; whatever error keeps helm from looking."""
     if probe is None:
-        op.report.log("whether helm means the same cluster is not proved: no object may be read that tells clusters apart")
+        op.report.log(
+            "whether helm means the same cluster is not proved: no object may be read that tells clusters apart"
+        )
         return
     seen = op.helm.read_identity(probe.child)
     if seen != probe.uid:

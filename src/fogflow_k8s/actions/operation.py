@@ -14,6 +14,7 @@ from fogflow_k8s.adapters.helm import Helm, Target
 from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
 from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model.names import TASKS_SUFFIX
 from fogflow_k8s.model.placement import labels
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Operation:
     @property
     def tasks_namespace(self) -> str:
         """Where FogFlow's task instances run."""
-        return f"{self.namespace}-tasks"
+        return f"{self.namespace}{TASKS_SUFFIX}"
 
     @property
     def selector(self) -> str:

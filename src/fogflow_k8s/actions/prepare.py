@@ -9,7 +9,7 @@ from fogflow_k8s.actions import apiserver, preflight
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.work import Work
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model import manifests
+from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.diff import changes
 from fogflow_k8s.model.presets import Preset, choose, preset_in, said, values_of
 from fogflow_k8s.model.release import PENDING, UNINSTALLING
@@ -23,6 +23,7 @@ def render(work: Work, *, server: bool = False) -> None:
     Only so it finds again what the chart made up at the install (a password): a deploy of such a release needs it, too.
     """
     op, request = work.op, work.request
+    names.require_tasks(op.namespace, request.values)
     work.values = _of_edge(work) if request.login else _of_cloud(work)
     values = work.values
     made = rendered(work, values, server=server or (work.secret_exists and not work.secret))

@@ -21,6 +21,8 @@ from fogflow_k8s.model.catalogue import Cause, cause
 from fogflow_k8s.model.release import Revision, last_that_worked
 from fogflow_k8s.model.replacing import losses
 
+_AGAIN_S = (5.0, 10.0, 20.0)  # before each further try to go back: every one makes a revision
+
 
 def broken(work: Work, lease: Held, error: FogflowError) -> Outcome:
     """What an error comes to that was met after Helm had begun: a failed upgrade, once the API server answers again.
@@ -69,7 +71,9 @@ def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...],
     for each in causes[:1]:
         op.report.warn(f"{each.id} {each.summary}")
     history = (status.installed(op) or work.installed or status.Installed((), ())).history
-    good = last_that_worked(history, before=history[-1].number) if history else None
+    # where Helm failed before it made a revision the one before is the newest: what we ended for it is brought back all the same
+    made = bool(history) and history[-1].number > work.revision_before
+    good = last_that_worked(history, before=history[-1].number + (not made)) if history else None
     found: dict[str, Any] = {"causes": causes, "bundle": saved, "error": error}
     if good is None or not request.rollback_on_failure:
         why = "a first install has nothing to go back to" if good is None else "--no-rollback-on-failure"
@@ -89,9 +93,14 @@ def _take_back(work: Work, lease: Held, good: Revision, found: dict[str, Any]) -
             f"revision {good.number} is the newest that Helm calls {good.status}; whether it worked is not on record"
         )
     limit_s = work.request.timeout_s
-    tracked, problem = rollout.attempt(
-        lambda: rollout.go_back(op, good.number, work.watch, timeout_s=limit_s, lease=lease, installed=work.objects)
-    )
+    for pause_s in (*_AGAIN_S, None):
+        tracked, problem = rollout.attempt(
+            lambda: rollout.go_back(op, good.number, work.watch, timeout_s=limit_s, lease=lease, installed=work.objects)
+        )
+        if pause_s is None or not _passing(problem):
+            break
+        op.report.warn(f"not yet: {op.mask(problem.message) if problem else ''}; again in {pause_s:g} s")
+        op.clock.sleep(pause_s)
     work.installed = status.installed(op)
     if tracked and tracked.end == "ready":
         if work.installed:
@@ -101,6 +110,13 @@ def _take_back(work: Work, lease: Held, good: Revision, found: dict[str, Any]) -
     why = problem.message if problem else "it did not become ready"
     says = f"the rollback to revision {good.number} failed, too: {why}"
     return outcome(work, "rollback-failed", 22, tracked.assessment if tracked else now(work), says=says, **found)
+
+
+def _passing(problem: FogflowError | None) -> bool:
+    """Whether going back may succeed in a while: the API server is away, or a webhook that must be asked does not answer."""
+    if isinstance(problem, ObjectRefused):
+        return problem.id == "FK-3014"
+    return isinstance(problem, ClusterError) and problem.passing
 
 
 def _server_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:

@@ -39,6 +39,7 @@ class Request:
     wait: bool = True
     rollback_on_failure: bool = True
     force_conflicts: bool = False
+    take_ownership: bool = False  # of objects that others made, and of a release of another chart
     dry_run: str = ""  # "", "client" or "server"
     expect_cluster: str = ""
     allow_other_cluster: bool = False
@@ -67,6 +68,7 @@ class Work:
     rotation: Rotation = field(default_factory=Rotation)  # of that password
     preset: Preset | None = None  # once decided
     losses: list[Loss] = field(default_factory=list)  # what the user said may be lost
+    revision_before: int = 0  # the newest one when Helm began; 0 for a first install
     agreed: bool = False  # the user saw what was changed by hand, and said yes to what becomes of it
 
     @property

@@ -7,6 +7,7 @@ is told and not only hung up on.
 
 from __future__ import annotations
 
+import secrets
 import socket
 import struct
 from types import TracebackType
@@ -21,7 +22,7 @@ _START, _START_OK, _TUNE, _TUNE_OK, _OPEN, _OPEN_OK, _CLOSE, _CLOSE_OK = (
 _CHANNEL_OPEN, _CHANNEL_OPEN_OK, _CHANNEL_CLOSE, _CHANNEL_CLOSE_OK = ((20, number) for number in (10, 11, 40, 41))
 _DECLARE, _DECLARE_OK = (50, 10), (50, 11)
 _PASSIVE, _DURABLE = 1, 2
-_REFUSED, _NOT_FOUND = 403, 404
+_REFUSED, _NOT_FOUND, _DIFFERENT = 403, 404, 406
 
 
 class AmqpError(OSError):
@@ -61,19 +62,25 @@ class Session:
         """
         return self._declare(queue, _PASSIVE)
 
-    def make(self, queue: str) -> None:
-        """Make a durable queue, if it is not there. Raises AmqpError."""
-        self._declare(queue, _DURABLE)
+    def claim(self, queue: str) -> bool:
+        """Make a durable queue; False when it exists already, whoever made it. Of several at once one alone makes it. Raises AmqpError.
 
-    def _declare(self, queue: str, how: int) -> int | None:
+        RabbitMQ accepts a second declaration with the same properties and refuses one with others: a limit of random length,
+        which an empty queue never meets, makes each declaration different.
+        """
+        limit = _short("x-max-length") + b"I" + struct.pack(">i", 1 + secrets.randbelow(2**31 - 1))
+        return self._declare(queue, _DURABLE, limit) is not None
+
+    def _declare(self, queue: str, how: int, arguments: bytes = b"") -> int | None:
+        """The queue's consumers; None when there is no such queue, or one with other properties."""
         self._send(1, _CHANNEL_OPEN, _short(""))
         self._expect(_CHANNEL_OPEN_OK)
-        self._send(1, _DECLARE, struct.pack(">H", 0) + _short(queue) + bytes([how]) + _long(b""))
+        self._send(1, _DECLARE, struct.pack(">H", 0) + _short(queue) + bytes([how]) + _long(arguments))
         method, body = self._method()
         if method == _CHANNEL_CLOSE:
             self._send(1, _CHANNEL_CLOSE_OK)
             code, text = _closed(body)
-            if code == _NOT_FOUND:
+            if code in (_NOT_FOUND, _DIFFERENT):
                 return None
             raise AmqpError(text)
         if method != _DECLARE_OK:

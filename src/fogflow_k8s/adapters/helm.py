@@ -125,11 +125,18 @@ class Helm:
         return self.runner.start(self._argv("status", self.target.release, "--output", "json"))
 
     def start_template(
-        self, chart: Path, values: Mapping[str, Any], *, upgrade: bool = False, kube_version: str = ""
+        self,
+        chart: Path,
+        values: Mapping[str, Any],
+        *,
+        upgrade: bool = False,
+        kube_version: str = "",
+        hooks: bool = True,
     ) -> Child:
-        """`helm template` under way (no cluster is asked); hand it to read_text."""
+        """`helm template` under way (no cluster is asked), hooks and tests included if asked for; hand it to read_text."""
         extra = ["--is-upgrade"] if upgrade else []
         extra += ["--kube-version", kube_version] if kube_version else []
+        extra += [] if hooks else ["--no-hooks"]
         argv = [
             self.binary,
             "template",
@@ -162,19 +169,29 @@ class Helm:
         timeout_s: float,
         description: str = "",
         force_conflicts: bool = False,
+        take_ownership: bool = False,
     ) -> Child:
-        """`helm upgrade --install` under way; hand it to check."""
+        """`helm upgrade --install` under way; hand it to check.
+
+        With `take_ownership` Helm takes over objects that others made, and with them (Helm 4) every field that others set.
+        """
         argv = self._argv("upgrade", self.target.release, str(chart), "--install", "--values", "-", "--output", "json")
         argv += ["--reset-values", "--timeout", f"{timeout_s:.0f}s"]
         argv += ["--description", description] if description else []
+        argv += ["--take-ownership"] if take_ownership else []
         if self.version >= (4,):
-            argv += ["--wait=hookOnly"] + (["--force-conflicts"] if force_conflicts else [])
+            argv += ["--wait=hookOnly"] + (["--force-conflicts"] if force_conflicts or take_ownership else [])
         return self.runner.start(argv, stdin=json.dumps(values))
 
     def start_rehearsal(self, chart: Path, values: Mapping[str, Any]) -> Child:
-        """What `helm upgrade --install` would apply, rendered with the cluster at hand; hand it to read_rehearsal."""
+        """What `helm upgrade --install` would apply, rendered with the cluster at hand; hand it to read_rehearsal.
+
+        It renders where others have made objects of the same names, too: actions/ownership.py judges these.
+        """
         argv = self._argv("upgrade", self.target.release, str(chart), "--install", "--values", "-", "--output", "json")
-        return self.runner.start([*argv, "--reset-values", "--dry-run=server"], stdin=json.dumps(values))
+        return self.runner.start(
+            [*argv, "--reset-values", "--dry-run=server", "--take-ownership"], stdin=json.dumps(values)
+        )
 
     def read_rehearsal(self, child: Child) -> str:
         """The manifests as YAML, with the values of Secrets in them. Raises as every verb does."""

@@ -28,6 +28,7 @@ _PREFIXES = tuple(
         r"(?:cluster reachability|release name) check failed: ",
         r"could not get information about the resource(?: \w+ \"[^\"]*\" in namespace \"[^\"]*\")?: ",
         r"(?:server-side apply failed for|failed to [\w ]+) object \S+ \S+, Kind=\w+: ",
+        r"could not get (?:apiVersions|server version) from Kubernetes: ",
         r"conflict occurred(?: while applying object \S+ \S+, Kind=\w+)?: ",
         r"cannot patch \"[^\"]*\" with kind \w+: ",
     )

@@ -25,7 +25,9 @@ def client_version(runner: Runner, binary: str = "kubectl") -> str:
         return ""
     try:
         # without a kubeconfig: Google's kubectl is a dispatcher that asks the current cluster for its version first
-        said = runner.run([path, "version", "--client", "-o", "json", f"--kubeconfig={os.devnull}"], timeout_s=20).stdout
+        said = runner.run(
+            [path, "version", "--client", "-o", "json", f"--kubeconfig={os.devnull}"], timeout_s=20
+        ).stdout
         return str(json.loads(said)["clientVersion"]["gitVersion"])
     except (FogflowError, ValueError, KeyError, TypeError):  # it hangs, cannot be run, or answers something else
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,14 @@ from fogflow_k8s.commands.session import Timeout, Told, Yes, existing, seconds, 
 if TYPE_CHECKING:
     from fogflow_k8s.commands.session import Session
     from fogflow_k8s.model.difference import Difference
+
+TakeOwnership = Annotated[
+    bool,
+    typer.Option(
+        "--take-ownership",
+        help="Take over objects of the same names that kubectl, Argo CD or another Helm release made, as Helm's option does.",
+    ),
+]
 
 
 def deploy(
@@ -29,6 +37,7 @@ def deploy(
     wait: settings.Wait = True,
     rollback_on_failure: settings.RollbackOnFailure = True,
     force_conflicts: settings.ForceConflicts = False,
+    take_ownership: TakeOwnership = False,
     force: settings.Force = False,
     dry_run: settings.DryRun = "",
     allow_other_cluster: settings.AllowOtherCluster = False,
@@ -64,6 +73,7 @@ def deploy(
         wait=wait,
         rollback_on_failure=rollback_on_failure,
         force_conflicts=force_conflicts,
+        take_ownership=take_ownership,
         dry_run=dry_run,
         allow_other_cluster=allow_other_cluster,
         expect_cluster=expect_cluster,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, existing, helm_binary, session
+
+if TYPE_CHECKING:
+    from fogflow_k8s.commands.session import Session
+
+_TIMEOUT_S = 5.0  # for the version of a cluster that need not be there
 
 
 def render(
@@ -19,9 +24,19 @@ def render(
     values: settings.ValuesFiles = [],  # noqa: B006
     set_: settings.Set = [],  # noqa: B006
     expose: settings.Expose = "",
+    kube_version: Annotated[
+        str,
+        typer.Option(
+            metavar="VERSION",
+            help="Kubernetes version to render for, like v1.37.0. Default: the cluster's; without one, the oldest that the chart supports.",
+        ),
+    ] = "",
+    include_hooks: Annotated[
+        bool,
+        typer.Option("--include-hooks", help="Also write Helm's hooks and tests, which kubectl apply would start."),
+    ] = False,
 ) -> None:
-    """Write config.json, values.yaml and the manifests to a folder. No cluster is needed."""
-    from fogflow_k8s.actions.preflight import BUS_SECRET
+    """Write config.json, values.yaml and the manifests for kubectl apply to a folder. No cluster is needed."""
     from fogflow_k8s.actions.render import render as action
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.helm import Helm, Target
@@ -30,10 +45,35 @@ def render(
     me = session(ctx)
     wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
     target = Target(me.release, me.namespace or wanted.namespace or DEFAULT_NAMESPACE)
-    for path in action(Helm(SystemRunner(), target, helm_binary()), asset("charts/fogflow-chart"), wanted, output):
+    helm = Helm(SystemRunner(), target, helm_binary())
+    version, why = (kube_version, "") if kube_version else version_for(me)
+    made = action(helm, asset("charts/fogflow-chart"), wanted, output, kube_version=version, hooks=include_hooks)
+    for path in made.files:
         typer.echo(str(path))
+    if why:
+        typer.echo(f"rendered for Kubernetes {version}, {why}; another one: --kube-version VERSION", err=True)
+    typer.echo(f"before kubectl apply -f {output / 'manifests.yaml'}, where they do not exist yet:", err=True)
+    for command in made.before:
+        typer.echo(f"  {command}", err=True)
     if wanted.rabbitmq.auth.password:
         typer.echo(
-            f"The password is in none of them: kubectl -n {target.namespace} create secret generic {BUS_SECRET} --from-file=password=FILE",
+            "RabbitMQ's password in your settings is in none of the files written: FILE has it, without a line end",
             err=True,
         )
+
+
+def version_for(me: Session) -> tuple[str, str]:
+    """The version to render for, and why that one: the cluster's, where it can be reached and the chart supports it."""
+    from fogflow_k8s.actions.render import OLDEST, supported
+    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.errors import FogflowError
+
+    oldest = "the oldest that the chart supports"
+    try:
+        cluster = KubeCluster(me.chosen, timeout_s=_TIMEOUT_S)
+        version = cluster.version
+    except FogflowError as error:
+        return OLDEST, f"{oldest}: the cluster's version is not known ({error.message})"
+    if supported(version):
+        return version, f"the version of the cluster of context {cluster.context}"
+    return OLDEST, f"{oldest}: the cluster of context {cluster.context} says {version or 'no version'}"

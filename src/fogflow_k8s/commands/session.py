@@ -146,8 +146,11 @@ class Session:
     def _helm(self, namespace: str = "", *, needed: bool = True) -> Helm:
         from fogflow_k8s.adapters.helm import Helm, Target
         from fogflow_k8s.adapters.process import SystemRunner
+        from fogflow_k8s.model import names
 
-        target = Target(self.release, self.namespace or namespace or DEFAULT_NAMESPACE, *self.chosen.flags)
+        namespace = self.namespace or namespace or DEFAULT_NAMESPACE
+        names.require(self.release, namespace)
+        target = Target(self.release, namespace, *self.chosen.flags)
         if self._begun is None or self._begun.target != target:
             runner = SystemRunner(env=self.chosen.environment(os.environ), echo=self.echo)
             try:

@@ -25,7 +25,7 @@ PUBLIC_VARIABLES = {
     "RABBITMQ_CONFIG_FILE": "/etc/fogflow/rabbitmq.conf",
     "RABBITMQ_ENABLED_PLUGINS_FILE": "/etc/fogflow/enabled_plugins",
     "RABBITMQ_NODENAME": "rabbit@localhost",
-    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
+    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1} -rabbit total_memory_available_override_value $(MEMORY_LIMIT)",
 }
 _SHORT = 5
 

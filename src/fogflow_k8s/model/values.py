@@ -10,7 +10,7 @@ from pydantic import Field, ModelWrapValidatorHandler, model_validator
 from pydantic_core import PydanticCustomError
 
 from fogflow_k8s.model.config import FogflowConfig, canonical
-from fogflow_k8s.model.values_base import IpAddress, Name, Part, merge, remember
+from fogflow_k8s.model.values_base import IpAddress, Name, Part, merge, remember, without_nulls
 from fogflow_k8s.model.values_expose import Expose
 from fogflow_k8s.model.values_network import NetworkPolicies
 from fogflow_k8s.model.values_parts import (
@@ -184,6 +184,7 @@ class Values(Release):
         """
         if not isinstance(data, Mapping):
             return handler(data)
+        data = without_nulls(defaults(), data)
         values = handler(merge(defaults(), data))
         config = data.get("config")
         said = {**data, "config": canonical(config)} if isinstance(config, Mapping) else data

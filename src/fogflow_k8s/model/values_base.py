@@ -110,6 +110,23 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def without_nulls(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` with a null in the place of a list, an empty mapping or a podSecurityContext written out.
+
+    For Helm a null takes the default away: a list is empty then, and a podSecurityContext has no ids. Neither is changed.
+    """
+    found = dict(over)
+    for key, value in over.items():
+        below = base.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            found[key] = without_nulls(below, value)
+        elif value is None and isinstance(below, list):
+            found[key] = []
+        elif value is None and isinstance(below, Mapping) and (not below or key == "podSecurityContext"):
+            found[key] = dict.fromkeys(below)
+    return found
+
+
 def difference(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """What must be laid upon `base` to get `data`, so that merging gives `data` again."""
     found: dict[str, Any] = {}

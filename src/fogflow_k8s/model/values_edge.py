@@ -13,7 +13,7 @@ from fogflow_k8s.model.config import Address, ExternalAddress, Logging, Physical
 from fogflow_k8s.model.config import Broker as BrokerConfig
 from fogflow_k8s.model.config import Worker as WorkerConfig
 from fogflow_k8s.model.values import Release, fogflow_part, made
-from fogflow_k8s.model.values_base import Cidr, Closed, Name, Part, merge, remember
+from fogflow_k8s.model.values_base import Cidr, Closed, Name, Part, merge, remember, without_nulls
 from fogflow_k8s.model.values_network import Policies
 from fogflow_k8s.model.values_parts import Component, Worker
 
@@ -148,6 +148,7 @@ class EdgeValues(Release):
         """As the cloud's values: what is not said has the chart's default at every depth."""
         if not isinstance(data, Mapping):
             return handler(data)
+        data = without_nulls(edge_defaults(), data)
         config = data.get("config")
         said = {**data, "config": _known(canonical(config))} if isinstance(config, Mapping) else data
         values = handler(merge(edge_defaults(), said))

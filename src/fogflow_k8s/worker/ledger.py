@@ -37,6 +37,8 @@ PAUSED = Status("paused", "an exclusive task has the worker")
 NO_IMAGE = Status("failed", "no image of the operator is for this worker's machine")
 _TOO_MANY = 10_000
 """Tasks whose inputs are parked at once: garbage must not fill the memory."""
+_TOO_MANY_INPUTS = 1_000
+"""Inputs that are parked for one task at once."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Ledger:
     _tombstones: dict[str, float] = field(default_factory=dict)
     _removed: dict[str, float] = field(default_factory=dict)  # since when; the others: until when
     _fallen: dict[str, float] = field(default_factory=dict)
-    _parked: dict[str, list[tuple[float, AddInput | RemoveInput]]] = field(default_factory=dict)
+    _parked: dict[str, dict[str, tuple[float, AddInput | RemoveInput]]] = field(
+        default_factory=dict
+    )  # by task and input
     _exclusive: set[str] = field(default_factory=set)
     _forgot_s: float = 0.0
 
@@ -97,7 +101,7 @@ class Ledger:
             return Outcome("overtaken")
         self._fallen.pop(message.id, None)
         task = _merge(old.task, message.task) if old and not old.removed else message.task
-        for _, late in self._parked.pop(message.id, ()):
+        for _, late in self._parked.pop(message.id, {}).values():
             task = _with_input(task, late)
         if old is None:
             return Outcome("new", Record(message.id, object_name(self.worker, message.id), task, order), message.code)
@@ -123,11 +127,20 @@ class Ledger:
     def _input(self, message: AddInput | RemoveInput, now_s: float) -> Outcome:
         old = self.records.get(message.id)
         if old is None or old.removed:
-            if len(self._parked) < _TOO_MANY:
-                self._parked.setdefault(message.id, []).append((now_s + PARKED_S, message))
-            return Outcome("parked")
+            return Outcome("parked" if self._park(message, now_s) else "ignored")
         task = _with_input(old.task, message)
         return Outcome("same", old) if task == old.task else Outcome("changed", replace(old, task=task))
+
+    def _park(self, message: AddInput | RemoveInput, now_s: float) -> bool:
+        """Remember the last word about each input of a task, within bounds; False when it is dropped."""
+        late, key = self._parked.get(message.id, {}), input_key(message.entry)
+        room = len(late) < _TOO_MANY_INPUTS if late else len(self._parked) < _TOO_MANY
+        if key not in late and not room:
+            return False
+        late.pop(key, None)  # the order is that of the last words
+        late[key] = (now_s + PARKED_S, message)
+        self._parked[message.id] = late
+        return True
 
     def _forget(self, now_s: float) -> None:
         """Drop what nobody came for."""
@@ -137,7 +150,7 @@ class Ledger:
         self._tombstones = {k: end for k, end in self._tombstones.items() if end > now_s}
         self._removed = {k: since for k, since in self._removed.items() if now_s - since < REMEMBERED_S}
         self._fallen = {k: end for k, end in self._fallen.items() if end > now_s}
-        for task_id in [k for k, late in self._parked.items() if late[-1][0] <= now_s]:
+        for task_id in [k for k, late in self._parked.items() if next(reversed(late.values()))[0] <= now_s]:
             del self._parked[task_id]
 
 

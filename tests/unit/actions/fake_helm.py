@@ -188,7 +188,9 @@ class Programs:
     def _identity(self, _, wanted, plan):
         uid = plan.stderr if plan else self.cluster.uid
         if wanted["kind"] != "Namespace":
-            found = self.cluster.objects.get((wanted["kind"], wanted["namespace"], wanted["name"])) or {"metadata": {"uid": ""}}
+            found = self.cluster.objects.get((wanted["kind"], wanted["namespace"], wanted["name"])) or {
+                "metadata": {"uid": ""}
+            }
             uid = plan.stderr if plan else found["metadata"]["uid"]
         return 0, f'data:\n  uid: "{uid}"\n', ""
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -117,6 +119,17 @@ def test_a_join_leaves_its_mark_and_a_second_one_meanwhile_is_told(cloud):
         edge_join._mark(op, one, ours=False)
     assert (caught.value.id, caught.value.exit_code) == ("FK-6104", 30)
     assert "edge leave -n fogflow-edge" in caught.value.hint
+
+
+def test_of_several_that_use_a_token_at_the_same_moment_one_wins(cloud):
+    one, at_once = token(cloud), threading.Barrier(8)
+
+    def join(_):
+        at_once.wait(20)
+        return edge_probe.mark(one)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(join, range(8))) == [False] * 7 + [True]
 
 
 def way(inbound, outbound, connectivity="direct"):

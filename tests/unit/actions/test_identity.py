@@ -30,7 +30,9 @@ def verb(request, world, deployed):
 def test_a_helm_at_another_cluster_is_refused_before_anything_is_written(verb, uid):
     world, run = verb
     world.programs.plan("identity", stderr=uid)
-    with pytest.raises(Refused, match="helm means another cluster: namespace kube-system is uid-of-kube-system in context test") as error:
+    with pytest.raises(
+        Refused, match="helm means another cluster: namespace kube-system is uid-of-kube-system in context test"
+    ) as error:
         run(world)
     assert "nothing was changed" in error.value.hint
     assert (world.cluster.writes, world.programs.verbs()) == ([], [])

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from fogflow_k8s.actions.work import Login
-from fogflow_k8s.errors import ClusterError, OperationFailed
-from tests.unit.actions.release import EDGE_CHART, HOME, SECRET, TASKS, decoded, ended
+from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.errors import ClusterError, OperationFailed, UsageError
+from tests.unit.actions.release import EDGE_CHART, HOME, RELEASE, SECRET, TASKS, decoded, ended
 from tests.unit.model.nodes import node
 
 CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -158,13 +159,17 @@ def test_the_policies_leave_the_api_server_open_where_its_addresses_cannot_be_to
     assert world.says(why)
 
 
-@pytest.mark.parametrize(("name", "namespace", "port"), [("kube-dns", "kube-system", 1053), ("dns-default", "openshift-dns", 5353)])
+@pytest.mark.parametrize(
+    ("name", "namespace", "port"), [("kube-dns", "kube-system", 1053), ("dns-default", "openshift-dns", 5353)]
+)
 def test_the_policies_let_names_through_where_the_cluster_resolves_them(world, name, namespace, port):
     ports = [{"name": "dns", "port": 53}, {"name": "metrics", "port": 9154}]
     world.cluster.put({"kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": {"ports": ports}})
     labels = {"kubernetes.io/service-name": name}
     meta = {"name": f"{name}-x", "namespace": namespace, "labels": labels}
-    world.cluster.put({"kind": "EndpointSlice", "metadata": meta, "endpoints": [], "ports": [{**ports[0], "port": port}, ports[1]]})
+    world.cluster.put(
+        {"kind": "EndpointSlice", "metadata": meta, "endpoints": [], "ports": [{**ports[0], "port": port}, ports[1]]}
+    )
     world.deploy()
     assert values(world)["networkPolicy"] == {"dns": {"ports": [53, port]}}
 
@@ -273,3 +278,11 @@ def test_a_namespace_that_does_not_end_is_named(world):
         world.deploy()
     assert (error.value.exit_code, "fogflow-k8s doctor" in error.value.hint) == (30, True)
     assert (world.cluster.writes, world.programs.verbs()) == ([], [])
+
+
+def test_a_namespace_whose_tasks_namespace_could_have_no_name_is_refused_before_helm_is_asked_for_manifests(world):
+    op = world.op()
+    op.helm = Helm(world.programs, Target(RELEASE, "n" * 58), version="v4.3.1")
+    with pytest.raises(UsageError, match="58 characters"):
+        world.deploy(op=op)
+    assert (world.programs.verbs("identity", "rehearsal", "upgrade"), world.cluster.writes) == ([], [])

@@ -283,7 +283,8 @@ def test_a_lease_lost_during_the_rollback_says_so(deployed):
 
 
 def test_a_server_that_goes_away_during_the_rollback_is_told(deployed):
-    deployed.programs.plan("rollback", stderr="Error: Kubernetes cluster unreachable: EOF", leaves="")
+    for _ in range(4):
+        deployed.programs.plan("rollback", stderr="Error: Kubernetes cluster unreachable: EOF", leaves="")
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
     assert "helm cannot reach the cluster" in outcome.says
@@ -385,3 +386,34 @@ def test_an_upgrade_whose_taking_back_would_lose_something_is_left(deployed):
     assert (outcome.result, outcome.exit_code) == ("left-failed", 21)
     assert "going back would lose something (cloud-broker would have 2 of its 3 shards" in outcome.says
     assert "fogflow-k8s rollback --force" in outcome.says
+
+
+DEAD = 'Error: ROLLBACK FAILED: Internal error occurred: failed calling webhook "dead.example.org": failed to call webhook: EOF'
+AWAY = "Error: Kubernetes cluster unreachable: EOF"
+
+
+@pytest.mark.parametrize("words", [DEAD, AWAY])
+def test_a_way_back_that_is_barred_for_a_moment_is_tried_again(deployed, words):
+    deployed.programs.plan("rollback", stderr=words, leaves="failed")
+    deployed.programs.plan("rollback", stderr=words, leaves="failed")
+    outcome = deployed.deploy(nginx(BAD))
+    assert (outcome.result, outcome.exit_code) == ("rolled-back", 20)
+    assert deployed.programs.verbs() == ["upgrade", *["rollback"] * 3]
+    assert deployed.says("again in 10 s")
+
+
+def test_a_way_back_that_stays_barred_is_told_after_four_tries(deployed):
+    for _ in range(9):
+        deployed.programs.plan("rollback", stderr=DEAD, leaves="failed")
+    outcome = deployed.deploy(nginx(BAD))
+    assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
+    assert "dead.example.org" in outcome.says
+    assert deployed.programs.verbs("rollback") == ["rollback"] * 4
+
+
+def test_a_helm_that_fails_before_it_made_a_revision_leaves_the_one_before(deployed):
+    deployed.programs.plan("upgrade", stderr=AWAY, leaves="")
+    outcome = deployed.deploy(nginx("2"))
+    assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-7013"])
+    assert outcome.says == "rolled back to revision 1, which is ready again"
+    assert deployed.tag("nginx") == "1"

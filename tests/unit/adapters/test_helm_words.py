@@ -51,6 +51,7 @@ SAID = [
     (0, 'Error: UPGRADE FAILED: cannot patch "nginx" with kind Service: Patch "https://127.0.0.1:6443/api/v1/namespaces/city/services/nginx?fieldManager=helm": net/http: TLS handshake timeout'),
     (0, 'Error: query: failed to query with labels: Get "https://k.example/api/v1/namespaces/city/secrets?labelSelector=x": net/http: request canceled (Client.Timeout exceeded while awaiting headers)'),
     (0, 'Error: UPGRADE FAILED: Get "https://h.example/k8s/clusters/c-1/apis/apps/v1/namespaces/a/deployments/b": read tcp 10.0.0.1:5->10.0.0.2:443: read: connection reset by peer'),
+    (0, 'Error: UPGRADE FAILED: could not get apiVersions from Kubernetes: could not get apiVersions from Kubernetes: Get "http://127.0.0.1:39545/apis?timeout=32s": net/http: HTTP/1.x transport connection broken: malformed HTTP response "0"'),
     (401, "Error: kubernetes cluster unreachable: the server has asked for the client to provide credentials"),
     (401, "Error: query: failed to query with labels: Unauthorized"),
     (0, 'Error: unable to continue with install: could not get information about the resource Service "nginx" in namespace "city": Get "http://127.0.0.1:6443/api/v1/namespaces/city/services/nginx": EOF'),

@@ -18,7 +18,10 @@ def test_one_minor_version_apart_at_most(version, good):
     [
         ("""echo '{"clientVersion": {"gitVersion": "v1.36.1"}}'""", "v1.36.1"),
         # one that asks the current cluster unless it is given an empty kubeconfig, as Google's does
-        ("""case "$*" in *--kubeconfig=/dev/null*) echo '{"clientVersion": {"gitVersion": "v1.32.4-x"}}';; esac""", "v1.32.4-x"),
+        (
+            """case "$*" in *--kubeconfig=/dev/null*) echo '{"clientVersion": {"gitVersion": "v1.32.4-x"}}';; esac""",
+            "v1.32.4-x",
+        ),
         ("echo nonsense", ""),
         ("echo '[]'", ""),
         ("exit 1", ""),

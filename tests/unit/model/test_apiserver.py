@@ -49,7 +49,11 @@ def test_where_it_cannot_be_told_for_good_it_stays_open_and_says_why():
     ("service", "behind", "ports"),
     [
         ([("dns", 53), ("dns-tcp", 53), ("metrics", 9153)], [("dns", 53), ("dns-tcp", 53), ("metrics", 9153)], (53,)),
-        ([("dns", 53), ("dns-tcp", 53), ("metrics", 9154)], [("dns", 5353), ("dns-tcp", 5353), ("metrics", 9154)], (53, 5353)),
+        (
+            [("dns", 53), ("dns-tcp", 53), ("metrics", 9154)],
+            [("dns", 5353), ("dns-tcp", 5353), ("metrics", 9154)],
+            (53, 5353),
+        ),
         ([("udp-53", 53)], [("udp-53", 8053)], (53,)),  # what no name tells is left to the chart's own ports
         ([], [], ()),
     ],
@@ -63,7 +67,12 @@ def test_the_ports_of_name_servers_are_those_before_and_behind_the_service(servi
 
 @pytest.mark.parametrize(
     "label",
-    ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master", "node-role.kubernetes.io/controlplane", "node.kubernetes.io/microk8s-controlplane"],
+    [
+        "node-role.kubernetes.io/control-plane",
+        "node-role.kubernetes.io/master",
+        "node-role.kubernetes.io/controlplane",
+        "node.kubernetes.io/microk8s-controlplane",
+    ],
 )
 def test_every_distributions_mark_of_a_control_plane_is_known(label):
     assert is_control_plane({"metadata": {"labels": {label: "true"}}})

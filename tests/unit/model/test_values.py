@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from fogflow_k8s.model.nearest import nearest
 from fogflow_k8s.model.values import Values, defaults
 from fogflow_k8s.model.values_base import difference, merge
+from fogflow_k8s.model.values_edge import EdgeValues
 from tests.scope import examples
 from tests.strategies import settings
 
@@ -132,3 +133,33 @@ def test_the_address_of_a_fogflow():
 )
 def test_nearest(word, meant):
     assert nearest(word, ["site_id", "coreservice_ip", "worker"]) == meant
+
+
+EMPTY = ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints", "podAnnotations", "podLabels")
+
+
+@pytest.mark.parametrize(
+    "component", ["rabbitmq", "discovery", "broker", "master", "worker", "designer", "nginx", "dgraph", "keeper"]
+)
+def test_null_leaves_the_ids_of_a_pod_to_the_platform_and_empties_maps_and_lists(component):
+    """As the comments in values.yaml offer it; for Helm, a null takes the chart's default away."""
+    data = {component: dict.fromkeys(("podSecurityContext", *EMPTY))}
+    given = Values.model_validate(data).given()
+    ids = dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"))
+    assert given[component]["podSecurityContext"] == ids
+    assert not any(given[component].get(key) for key in EMPTY)
+    assert data[component]["podSecurityContext"] is None, "what was given is not changed"
+
+
+def test_null_empties_the_lists_of_an_edge_and_of_all_components_too():
+    edge = EdgeValues.model_validate({"worker": {"podSecurityContext": None}, "global": {"tolerations": None}})
+    assert edge.worker.pod_security_context.run_as_user is None
+    assert Values.model_validate({"externalIPs": None, "podAnnotations": None}).external_ips == []
+
+
+@pytest.mark.parametrize(
+    "data", [{"discovery": None}, {"config": None}, {"broker": {"image": None}}, {"broker": {"shards": None}}]
+)
+def test_null_is_refused_where_something_must_be(data):
+    with pytest.raises(ValidationError):
+        Values.model_validate(data)

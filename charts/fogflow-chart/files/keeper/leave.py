@@ -2,7 +2,8 @@
 
 Helm deletes the worker's rights before the worker: without this its tasks would stay for ever. A worker that keeps its
 tasks leaves all of them, and they go here too, before the broker that they talk to. It never keeps an
-uninstall from going on: what cannot be done is said, and the exit code is 0 all the same.
+uninstall from going on: what cannot be done is said, and the exit code is 0 all the same. It ends before the deadline of its Job,
+as Helm stops an uninstall whose hook failed. What it leaves, the next `fogflow-k8s doctor` finds (FK-7006).
 """
 
 from __future__ import annotations
@@ -13,28 +14,52 @@ import time
 from collections.abc import Sequence
 
 from cell import WORKER, component
-from http_json import ERRORS
+from http_json import ERRORS, Refused
 from kube import Kube
 
-_PATIENCE_S = 50.0
+_PATIENCE_S = 50.0  # for the worker's end
+_WHOLE_S = (
+    75.0  # for everything; the deadline of the Job (templates/leave/job.yaml) leaves time for the start of its pod
+)
 
 
 def leave(
-    kube: Kube, patience_s: float = _PATIENCE_S, worker: str = "deployments", name: str = WORKER, *, kept: bool = False
+    kube: Kube,
+    patience_s: float = _PATIENCE_S,
+    worker: str = "deployments",
+    name: str = WORKER,
+    *,
+    kept: bool = False,
+    whole_s: float = _WHOLE_S,
 ) -> None:
-    """Do all of it. Raises http_json.ERRORS."""
-    kube.scale("keeper", 0)  # it would take the worker's end for a loss
-    kube.scale(name, 0, worker)
-    end = time.monotonic() + patience_s
+    """Do all of it within `whole_s` seconds and one call. Raises http_json.ERRORS when nothing can be known of the tasks."""
+    begun = time.monotonic()
+    end = begun + patience_s
+    for plural, each in (
+        ("deployments", "keeper"),
+        (worker, name),
+    ):  # the keeper would take the worker's end for a loss
+        try:
+            kube.scale(each, 0, plural)
+        except Refused as error:  # gone already, by hand: the tasks are not
+            print(f"leave: {each} cannot be stopped: {error}", flush=True)
     while any(component(pod) == name for pod in kube.pods()):
         if time.monotonic() > end:
             print("leave: the worker does not end; removing its tasks without it", flush=True)
             break
         time.sleep(0.5)
-    tasks = kube.tasks()
+    tasks = list(kube.tasks())
+    removed = 0
     for task in tasks:
-        kube.delete_task(task, more=kept)
-    print(f"leave: the worker is gone; {len(tasks)} tasks were left and are removed", flush=True)
+        if time.monotonic() - begun > whole_s:
+            print("leave: no time is left", flush=True)
+            break
+        try:
+            kube.delete_task(task, more=kept)
+            removed += 1
+        except ERRORS as error:
+            print(f"leave: task {task}: {error}", flush=True)
+    print(f"leave: {len(tasks)} tasks were left; {removed} of them are removed", flush=True)
 
 
 def main(argv: Sequence[str]) -> int:

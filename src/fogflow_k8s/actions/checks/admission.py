@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fogflow_k8s.actions import rights
+from fogflow_k8s.actions import quotas, rights
 from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.work import Work
 from fogflow_k8s.adapters.cluster import Conflict, Invalid, NotFound
 from fogflow_k8s.engine.checks import Found
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
-from fogflow_k8s.model.quota import breaches
 
 Obj = Mapping[str, Any]
 _ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it cannot be known"
@@ -54,17 +54,21 @@ def pods_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
     return Found(True, f"one pod of each of {len(pods)} workloads")
 
 
-def quota_suffices(op: Operation, objects: Sequence[Obj]) -> Found:
-    """All pods together within what the namespace's quotas have left; a release that is there counts as given back."""
-    why = "no right to list ResourceQuotas"
-    quotas = unless_forbidden(lambda: op.cluster.list("ResourceQuota", op.namespace), why)
-    if not quotas:
-        return Found(True, "no quota in the namespace")
-    own = unless_forbidden(lambda: op.cluster.list("Pod", op.namespace, op.selector), why)
-    found = breaches(quotas, manifests.workloads(objects), own)
+def quota_suffices(work: Work) -> Found:
+    """All objects and pods together within what the quotas of the release's namespaces have left, and the pod of each hook beside them."""
+    op = work.op
+    found = unless_forbidden(
+        lambda: quotas.shortfalls(work, hooks=work.hooks), "no right to list ResourceQuotas, LimitRanges and pods"
+    )
     if found:
-        return Found(False, "; ".join(found), f"kubectl -n {op.namespace} describe resourcequota; raise it, or lower requests and replicas")  # fmt: skip
-    return Found(True, f"{len(quotas)} quota(s) leave enough")
+        first = min(found, key=lambda name: (name != op.namespace, name))
+        lines = [line for each in found.values() for line in each]
+        return Found(
+            False,
+            "; ".join(lines),
+            f"kubectl -n {first} describe resourcequota; raise it, or lower requests and replicas",
+        )
+    return Found(True, "no quota is in the way")
 
 
 def _refusal(op: Operation, obj: Obj, *, create: bool = False) -> str:

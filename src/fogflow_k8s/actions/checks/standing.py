@@ -9,9 +9,12 @@ from typing import Any
 from fogflow_k8s.actions import capacity, preflight, status
 from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.ownership import others
+from fogflow_k8s.actions.work import Work
 from fogflow_k8s.engine.checks import Found
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.catalogue import Cause
+from fogflow_k8s.model.makers import maker_of, removals
 from fogflow_k8s.model.manifests import pod_spec
 from fogflow_k8s.model.podfacts import is_away
 
@@ -88,17 +91,25 @@ def no_leftovers(op: Operation) -> Found:
         lambda: op.cluster.list("Deployment", selector="app.kubernetes.io/part-of!=fogflow"),
         "no right to list the Deployments of all namespaces",
     )
-    theirs = {
-        str(d["metadata"].get("namespace"))
+    theirs = [
+        d
         for d in found
         if not str(d["metadata"].get("namespace")).endswith("-tasks")
         and any(_UPSTREAM in str(c.get("image")) for c in pod_spec(d).get("containers") or [])
-    }
+    ]
     if theirs:
-        where = ", ".join(sorted(theirs))
-        return Found(False, f"another FogFlow is in namespace {where}: two of them use the same external IP, and its worker's tasks stay behind",
-                     f"save its designer's db.json, then helm -n {min(theirs)} list; helm -n {min(theirs)} uninstall NAME")  # fmt: skip
+        where = sorted({str(d["metadata"].get("namespace")) for d in theirs})
+        first = [(maker_of(d), d) for d in theirs if d["metadata"].get("namespace") == where[0]]
+        return Found(False, f"another FogFlow is in namespace {', '.join(where)}: two of them use the same external IP, and its worker's tasks stay behind",
+                     f"save its designer's db.json, then {'; '.join(removals(first))}")  # fmt: skip
     return Found(True, "none")
+
+
+def nothing_of_others(work: Work) -> Found:
+    """The release is ours or new, and so is every object that it would make: what a deploy refuses otherwise."""
+    if refused := others(work.op, work.objects, work.installed).refusal(take=work.request.take_ownership):
+        return Found(False, refused.message, refused.hint)
+    return Found(True, "the release's own, or new")
 
 
 def release_works(op: Operation) -> Found:

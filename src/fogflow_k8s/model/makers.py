@@ -1,0 +1,93 @@
+"""Which tool made a live object, and whether it belongs to a Helm release. Pure.
+
+Helm marks an object of a release by a label and two annotations (its pkg/action/validate.go), and refuses to install over
+an object without them. Argo CD and Flux mark theirs by labels and annotations, too; for every other tool the field
+manager in `metadata.managedFields` says its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Obj = Mapping[str, Any]
+NAME, NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
+_MANAGED_BY = "app.kubernetes.io/managed-by"
+_ARGO, _ARGO_LABEL = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance"
+_FLUX = "kustomize.toolkit.fluxcd.io/"
+# ours are labelled so; upstream's chart of the same name labels nothing
+_CHARTS = ("fogflow-chart-", "fogflow-edge-chart-")
+
+
+@dataclass(frozen=True, order=True)
+class Maker:
+    """A tool that made an object, and the command that removes what it made; "" when each object is to be deleted."""
+
+    says: str
+    removal: str = ""
+
+
+def belongs_to(live: Obj, release: str, namespace: str) -> bool:
+    """Whether Helm takes the live object for one of this release: the same test as Helm's own."""
+    labels, marks = _labels(live), _annotations(live)
+    return (labels.get(_MANAGED_BY), marks.get(NAME), marks.get(NAMESPACE)) == ("Helm", release, namespace)
+
+
+def is_ours(objects: Iterable[Obj]) -> bool:
+    """Whether the manifests of a release come from one of our charts; upstream's chart has the same name and other labels."""
+    return any(
+        _labels(o).get("app.kubernetes.io/part-of") == "fogflow"
+        and str(_labels(o).get("helm.sh/chart")).startswith(_CHARTS)
+        for o in objects
+    )
+
+
+def maker_of(live: Obj) -> Maker:
+    """The tool that made a live object."""
+    labels, marks = _labels(live), _annotations(live)
+    managers = [str(e.get("manager")) for e in (live.get("metadata") or {}).get("managedFields") or []]
+    if name := marks.get(NAME):
+        namespace = marks.get(NAMESPACE) or str((live.get("metadata") or {}).get("namespace") or "default")
+        return helm_release(name, namespace)
+    if app := marks.get(_ARGO, "").partition(":")[0] or labels.get(_ARGO_LABEL) or _argo(labels, managers):
+        return Maker(f"Argo CD application {app}", f"argocd app delete {app}")
+    if name := labels.get(f"{_FLUX}name"):
+        namespace = labels.get(f"{_FLUX}namespace") or "flux-system"
+        return Maker(f"Flux Kustomization {name}", f"flux -n {namespace} delete kustomization {name}")
+    manager = next((m for m in managers if not m.startswith("kube-")), "")
+    return Maker("kubectl" if not manager or manager.startswith("kubectl") else manager)
+
+
+def helm_release(name: str, namespace: str) -> Maker:
+    """A release of Helm as the maker of its objects."""
+    return Maker(f"Helm release {name} in namespace {namespace}", f"helm -n {namespace} uninstall {name}")
+
+
+def removals(found: Sequence[tuple[Maker, Obj]]) -> list[str]:
+    """The commands that remove these objects, each once."""
+    commands = dict.fromkeys(maker.removal for maker, _ in found if maker.removal)
+    names: dict[str, list[str]] = {}
+    for maker, obj in found:
+        if not maker.removal:
+            names.setdefault(str(obj["metadata"].get("namespace") or ""), []).append(reference(obj).lower())
+    where = {namespace: f" -n {namespace}" if namespace else "" for namespace in names}
+    return [*commands, *(f"kubectl{where[each]} delete {' '.join(some)}" for each, some in names.items())]
+
+
+def reference(obj: Obj) -> str:
+    """An object as Kind/name."""
+    return f"{obj.get('kind')}/{obj['metadata']['name']}"
+
+
+def _argo(labels: Mapping[str, str], managers: Sequence[str]) -> str:
+    """The application, when Argo CD applied the object: its oldest tracking is by a label that others use, too."""
+    return labels.get("app.kubernetes.io/instance", "") if any(m.startswith("argocd") for m in managers) else ""
+
+
+def _labels(obj: Obj) -> Mapping[str, str]:
+    return (obj.get("metadata") or {}).get("labels") or {}
+
+
+def _annotations(obj: Obj) -> Mapping[str, str]:
+    return (obj.get("metadata") or {}).get("annotations") or {}

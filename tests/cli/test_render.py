@@ -1,0 +1,163 @@
+"""`render`: what it writes can be applied by kubectl, is the same each time, and what must exist beforehand is said with commands."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fogflow_k8s.actions import render as action
+from fogflow_k8s.actions.render import OLDEST, supported
+from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.adapters.process import SystemRunner
+from fogflow_k8s.commands.render import version_for
+from fogflow_k8s.commands.session import Session
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.values import Values
+from tests.cli import apiserver
+
+BUDGET_S = 30
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts/fogflow-chart"
+SETTINGS = {  # and the Secrets that these need, with a key each; "" for one to pull images with
+    "defaults": ({}, {"fogflow-rabbitmq": "password"}),
+    "a password": ({"rabbitmq": {"auth": {"password": "correct-horse-battery"}}}, {"fogflow-rabbitmq": "password"}),
+    "a Secret": ({"rabbitmq": {"auth": {"existingSecret": "mine"}}}, {"mine": "password"}),
+    "others' RabbitMQ": (
+        {"rabbitmq": {"external": {"host": "mq.example"}, "auth": {"existingSecret": "mine"}}},
+        {"mine": "password"},
+    ),
+    "everything": (
+        {
+            "worker": {"engine": "fogflow-k8s", "replicas": 2},
+            "designer": {"persistence": {"enabled": True}},
+            "expose": {"basicAuth": {"existingSecret": "login"}},
+            "global": {"imagePullSecrets": ["registry"]},
+        },
+        {"fogflow-rabbitmq": "password", "login": "htpasswd", "registry": ""},
+    ),
+}
+
+
+@pytest.fixture
+def render(tmp_path, helm):
+    """Renders values to a folder."""
+    ours = Helm(SystemRunner(), Target("fogflow", "fogflow"), helm)
+
+    def run(folder, values, *, kube_version=OLDEST, **more):
+        wanted = Values.model_validate(values)
+        return action.render(ours, CHART, wanted, tmp_path / folder, kube_version=kube_version, **more)
+
+    return run
+
+
+@pytest.fixture
+def tool(tmp_path, helm):
+    """Runs the verb, without a cluster; what it says on stderr."""
+
+    def run(values, *words):
+        path = tmp_path / "given.yaml"
+        path.write_text(yaml.safe_dump(values))
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HELM": helm, "KUBECONFIG": str(tmp_path / "none")}
+        argv = [sys.executable, "-m", "fogflow_k8s", "render", "-o", "out", "--values", path, *words]
+        done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=True)
+        assert len(done.stdout.splitlines()) == 4
+        return done.stderr
+
+    return run
+
+
+def objects(folder):
+    return [each for each in yaml.safe_load_all((folder / "manifests.yaml").read_text()) if each]
+
+
+def hooks(folder):
+    marks = [o["metadata"].get("annotations") or {} for o in objects(folder)]
+    return sorted({each["helm.sh/hook"] for each in marks if "helm.sh/hook" in each})
+
+
+@pytest.mark.parametrize(("values", "secrets"), SETTINGS.values(), ids=SETTINGS)
+def test_no_hook_no_password_the_same_bytes_and_a_command_for_every_secret(render, tmp_path, values, secrets):
+    before = {folder: render(folder, values).before for folder in ("one", "two")}
+    made = {folder: {p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} for folder in ("one", "two")}
+    assert (made["one"], before["one"]) == (made["two"], before["two"])
+    assert hooks(tmp_path / "one") == []
+    assert not [o for o in objects(tmp_path / "one") if o["kind"] in {"Job", "Pod"}]
+    assert not [o for o in objects(tmp_path / "one") if o["kind"] == "Secret" and o.get("data")]
+    assert b"correct-horse" not in b"".join(made["one"].values())
+    namespace, *commands = before["one"]
+    assert namespace == "kubectl create namespace fogflow"
+    told = {re.search(r"create secret (?:generic|docker-registry) (\S+)", each)[1]: each for each in commands}
+    assert set(told) == set(secrets)
+    for name, key in secrets.items():
+        assert (f" generic {name} --from-file={key}=" if key else f" docker-registry {name} ") in told[name]
+
+
+def test_hooks_for_another_kubernetes_are_written_when_they_are_asked_for(tool, tmp_path):
+    said = tool({}, "--include-hooks", "--kube-version", "v1.37.0")
+    assert hooks(tmp_path / "out") == ["pre-delete", "test"]
+    assert "MutatingAdmissionPolicy" in {o["kind"] for o in objects(tmp_path / "out")}
+    assert "rendered for" not in said
+
+
+def test_without_a_cluster_it_is_for_the_oldest_kubernetes_and_what_is_missing_is_said(tool, tmp_path):
+    said = tool({})
+    assert (
+        f"rendered for Kubernetes {OLDEST}, the oldest that the chart supports: the cluster's version is not known"
+        in said
+    )
+    assert "before kubectl apply -f out/manifests.yaml" in said
+    (line,) = [each for each in said.splitlines() if "create secret" in each]
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\" > argv\ncat > password\n")
+    kubectl.chmod(0o755)
+    subprocess.run(line, shell=True, check=True, cwd=tmp_path, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert re.fullmatch(r"[A-Za-z0-9+/]{32}", (tmp_path / "password").read_text()), "no line end becomes a part of it"
+    assert (tmp_path / "argv").read_text().split() == shlex.split(line.partition("| kubectl ")[2])
+
+
+def test_a_given_password_is_not_replaced_by_a_random_one(tool):
+    said = tool(SETTINGS["a password"][0])
+    assert "kubectl -n fogflow create secret generic fogflow-rabbitmq --from-file=password=FILE" in said
+    assert "in none of the files written" in said
+    assert "urandom" not in said
+
+
+def test_the_oldest_kubernetes_is_the_charts():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["kubeVersion"].startswith(f">={OLDEST.removeprefix('v')}")
+
+
+@pytest.mark.parametrize(
+    ("answers", "version", "says"),
+    [
+        ("v1.37.2", "v1.37.2", "the version of the cluster of context fake"),
+        ("v1.36.1+k3s1", "v1.36.1+k3s1", "the version of the cluster"),
+        ("v1.35.4-gke.1200", "v1.35.4-gke.1200", "the version of the cluster"),
+        ("v1.29.9", OLDEST, "the oldest that the chart supports: the cluster of context fake says v1.29.9"),
+        ("", OLDEST, "the oldest that the chart supports: the cluster of context fake says no version"),
+        (403, OLDEST, "the oldest that the chart supports: the cluster's version is not known"),
+    ],
+)
+def test_with_a_cluster_it_is_for_its_version_where_the_chart_supports_it(tmp_path, answers, version, says):
+    with apiserver.serving({"/version": {"gitVersion": answers}} if isinstance(answers, str) else {}) as server:
+        server.fail = answers if isinstance(answers, int) else 0
+        found, why = version_for(Session(kubeconfig=str(server.kubeconfig(tmp_path))))
+    assert (found, why[: len(says)]) == (version, says)
+
+
+@pytest.mark.parametrize("version", ["v1.36.1+k3s1", "v1.35.4-gke.1200", "1.31", "v1.34.0-rc.1"])
+def test_helm_takes_every_version_that_we_do(render, version):
+    assert supported(version)
+    render("out", {}, kube_version=version)
+
+
+@pytest.mark.parametrize("version", ["1.29", "v1", "new", "1.30.x", "v1.37.0-", "-1.37", ""])
+def test_a_version_that_cannot_be_is_refused_with_what_is_allowed(render, tmp_path, version):
+    with pytest.raises(UsageError, match=f"--kube-version {version}: the chart needs Kubernetes {OLDEST} or newer"):
+        render("out", {}, kube_version=version)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,49 @@
+"""Names of releases and namespaces that Helm or Kubernetes would refuse are refused with the reason, before either is asked."""
+
+import pytest
+
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.names import require, require_tasks
+
+BUDGET_S = 5
+
+
+@pytest.mark.parametrize("release", ["fogflow", "a", "a.b-c", "9", "r" * 53])
+@pytest.mark.parametrize("namespace", ["fogflow", "1", "n" * 63])
+def test_names_that_are_allowed(release, namespace):
+    require(release, namespace)
+
+
+@pytest.mark.parametrize(
+    ("release", "says"),
+    [
+        ("r" * 54, "54 characters, and at most 53 are allowed"),
+        *((name, "allowed are lower-case letters, digits, - and .") for name in ("", "Fog", "a_b", "-a", "a-", "a b", "a..b", ".a", "ä", "a\n")),
+    ],
+)  # fmt: skip
+def test_a_release_that_helm_would_refuse(release, says):
+    with pytest.raises(UsageError, match="--release") as caught:
+        require(release, "fogflow")
+    assert says in caught.value.message
+    assert "--release NAME" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("namespace", "says"),
+    [
+        ("n" * 64, "64 characters, and at most 63 are allowed"),
+        *((name, "allowed are lower-case letters, digits and -") for name in ("", "Fog", "a_b", "-a", "a-", "a.b", "a/b", "a\n")),
+    ],
+)  # fmt: skip
+def test_a_namespace_that_kubernetes_would_refuse(namespace, says):
+    with pytest.raises(UsageError, match="--namespace") as caught:
+        require("fogflow", namespace)
+    assert says in caught.value.message
+
+
+def test_a_namespace_must_leave_room_for_the_name_of_its_tasks_namespace():
+    require_tasks("n" * 57, {})
+    require_tasks("n" * 60, {"config": {"worker": {"app_namespace": "tasks"}}})
+    with pytest.raises(UsageError, match=r"has 58 characters, and tasks run in NAMESPACE-tasks.*at most 57") as caught:
+        require_tasks("n" * 58, {"config": {"worker": {}}})
+    assert "config.worker.app_namespace=NAME" in caught.value.hint
