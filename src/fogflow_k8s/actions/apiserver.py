@@ -30,18 +30,15 @@ def narrow(op: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
     return merge({"networkPolicy": found}, values) if found else dict(values)
 
 
-# where distributions keep their name servers, as Service and namespace
-_NAME_SERVERS = (("kube-dns", "kube-system"), ("dns-default", "openshift-dns"))
+NAME_SERVERS = (("kube-system", "k8s-app=kube-dns"), ("openshift-dns", "dns.operator.openshift.io/owning-dns=default"))
+"""Where clusters keep their name servers: namespace, and the label of their Service, which its EndpointSlices have, too."""
 
 
 def _dns(op: Operation) -> tuple[int, ...]:
     """The ports of the cluster's name servers; none when they cannot be seen, as the chart's own then hold."""
-    services, slices = [], []
     try:
-        for name, namespace in _NAME_SERVERS:
-            if service := op.cluster.get("Service", name, namespace):
-                services.append(service)
-                slices += op.cluster.list("EndpointSlice", namespace, selector=f"kubernetes.io/service-name={name}")
+        services = [s for namespace, label in NAME_SERVERS for s in op.cluster.list("Service", namespace, label)]
+        slices = [s for namespace, label in NAME_SERVERS for s in op.cluster.list("EndpointSlice", namespace, label)]
     except ClusterError as error:
         if error.status == 403:
             return ()

@@ -160,16 +160,20 @@ def test_the_policies_leave_the_api_server_open_where_its_addresses_cannot_be_to
 
 
 @pytest.mark.parametrize(
-    ("name", "namespace", "port"), [("kube-dns", "kube-system", 1053), ("dns-default", "openshift-dns", 5353)]
+    ("name", "namespace", "labels", "port"),
+    [
+        ("kube-dns", "kube-system", {"k8s-app": "kube-dns"}, 1053),
+        ("rke2-coredns-rke2-coredns", "kube-system", {"k8s-app": "kube-dns"}, 8053),
+        ("dns-default", "openshift-dns", {"dns.operator.openshift.io/owning-dns": "default"}, 5353),
+    ],
 )
-def test_the_policies_let_names_through_where_the_cluster_resolves_them(world, name, namespace, port):
+def test_the_policies_let_names_through_where_the_cluster_resolves_them(world, name, namespace, labels, port):
     ports = [{"name": "dns", "port": 53}, {"name": "metrics", "port": 9154}]
-    world.cluster.put({"kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": {"ports": ports}})
-    labels = {"kubernetes.io/service-name": name}
-    meta = {"name": f"{name}-x", "namespace": namespace, "labels": labels}
-    world.cluster.put(
-        {"kind": "EndpointSlice", "metadata": meta, "endpoints": [], "ports": [{**ports[0], "port": port}, ports[1]]}
-    )
+    meta = {"name": name, "namespace": namespace, "labels": labels}
+    world.cluster.put({"kind": "Service", "metadata": meta, "spec": {"ports": ports}})
+    behind = [{**ports[0], "port": port}, ports[1]]
+    meta = {**meta, "name": f"{name}-x"}  # a slice has the labels of its Service
+    world.cluster.put({"kind": "EndpointSlice", "metadata": meta, "endpoints": [], "ports": behind})
     world.deploy()
     assert values(world)["networkPolicy"] == {"dns": {"ports": [53, port]}}
 

@@ -6,13 +6,15 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fogflow_k8s.actions.apiserver import NAME_SERVERS
 from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.checks import Found
 from fogflow_k8s.model.manifests import component_of
+from fogflow_k8s.model.placement import labels
 
 Obj = Mapping[str, Any]
-_DNS = "k8s-app=kube-dns"  # the label that CoreDNS, too, has kept
+_GKE = "cloud.google.com/gke-"  # of the labels of its nodes
 
 
 def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> Found:
@@ -56,16 +58,21 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> Found:
 
 
 def names_resolve(op: Operation) -> Found:
-    """The cluster's DNS has a pod that answers."""
+    """The cluster's DNS has ready endpoints: FogFlow's parts find each other by name."""
     slices = unless_forbidden(
-        lambda: op.cluster.list("EndpointSlice", "kube-system", _DNS), "no right to look into kube-system"
+        lambda: [s for namespace, label in NAME_SERVERS for s in op.cluster.list("EndpointSlice", namespace, label)],
+        "no right to look into kube-system and openshift-dns",
     )
     ready = sum(bool((e.get("conditions") or {}).get("ready", True)) for s in slices for e in s.get("endpoints") or [])
     if ready:
         return Found(True, f"{ready} ready endpoint(s)")
     if op.simulated:
         return Found(None, "the nodes are simulated: there is no DNS, and nobody who would ask")
-    return Found(False, "no ready endpoint of kube-dns in kube-system: FogFlow's parts find each other by name",
+    if not slices and any(key.startswith(_GKE) for node in op.nodes or () for key in labels(node)):
+        return Found(
+            None, "a GKE cluster without kube-dns: Cloud DNS answers outside of it, which cannot be seen from here"
+        )
+    return Found(False, "no ready endpoint of the cluster's DNS: FogFlow's parts find each other by name",
                  "kubectl -n kube-system get pods -l k8s-app=kube-dns")  # fmt: skip
 
 
