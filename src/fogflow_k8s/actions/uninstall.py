@@ -9,6 +9,7 @@ from typing import Any
 from fogflow_k8s.actions import guard, identity, preflight, record, rollout, status
 from fogflow_k8s.actions.lock import held
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.helm_errors import HookFailed
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
@@ -56,7 +57,16 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
         with held(op) as lease:
             _stop_worker(op, timeout_s)
             op.report.step("helm uninstall")
-            rollout.run_helm(op, op.helm.start_uninstall(timeout_s=timeout_s), watch, lease=lease)
+            try:
+                rollout.run_helm(op, op.helm.start_uninstall(timeout_s=timeout_s), watch, lease=lease)
+            except (
+                HookFailed
+            ) as error:  # Helm stops there; what the hook does is done above, but for what was in its way, too
+                op.report.warn(
+                    f"{op.mask(error.message)}; going on without it. Tasks that are left: fogflow-k8s doctor"
+                )
+                child = op.helm.start_uninstall(timeout_s=timeout_s, hooks=False)
+                rollout.run_helm(op, child, watch, lease=lease)
             op.report.step("waiting until the pods are gone")
             _wait_gone(op, timeout_s)
             if delete_data:

@@ -220,6 +220,16 @@ class Programs:
         goal = self.revisions[int(argv[3]) - 1]
         return self._revise(goal["objects"], goal["values"], plan)
 
+    def _uninstall(self, *args):
+        plan = args[-1]
+        if plan:
+            return plan.code, "", plan.stderr
+        self._write([], self.revisions[-1]["objects"])
+        for number in range(1, len(self.revisions) + 1):
+            self.cluster.remove("Secret", f"sh.helm.release.v1.{RELEASE}.v{number}", HOME)
+        self.revisions.clear()
+        return 0, "", ""
+
     def _revise(self, objects, values, plan):
         if plan and plan.first:
             plan.first()
