@@ -116,7 +116,8 @@ def introduce(work: Work) -> None:
     )
     if op.simulated:
         op.report.warn("the nodes of this cluster are simulated: no container really runs")
-    chart = next((str((o["metadata"].get("labels") or {}).get("helm.sh/chart")) for o in work.objects), "fogflow-chart")
+    labelled = ((o["metadata"].get("labels") or {}).get("helm.sh/chart") for o in work.objects)
+    chart = next((str(label) for label in labelled if label), "fogflow-chart")
     same = installed is not None and not changes(installed.objects, work.objects)
     what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
     op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")

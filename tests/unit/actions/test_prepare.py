@@ -1,9 +1,11 @@
 """What a deploy decides where the user left it open, and what it says before it begins."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from fogflow_k8s.actions.prepare import introduce
 from fogflow_k8s.actions.work import Login
 from fogflow_k8s.adapters.helm import Helm, Target
 from fogflow_k8s.errors import ClusterError, OperationFailed, UsageError
@@ -290,3 +292,12 @@ def test_a_namespace_whose_tasks_namespace_could_have_no_name_is_refused_before_
     with pytest.raises(UsageError, match="58 characters"):
         world.deploy(op=op)
     assert (world.programs.verbs("identity", "rehearsal", "upgrade"), world.cluster.writes) == ([], [])
+
+
+def test_the_chart_is_named_even_if_the_first_object_does_not_say_it(world):
+    work = SimpleNamespace(
+        op=world.op(), installed=None, preset=None,
+        objects=[{"kind": "Namespace", "metadata": {"name": "n"}}, {"kind": "Service", "metadata": {"name": "s", "labels": {"helm.sh/chart": "c-1"}}}],
+    )  # fmt: skip
+    introduce(work)
+    assert world.says("c-1, first install")
