@@ -50,17 +50,6 @@ NODE_S = 40.0  # until the cluster believes that a node is gone
 TOLERATION_S = 60.0
 
 
-class Numbers:
-    """1, 2, 3 ...: as itertools.count, which cannot be copied from Python 3.14 on."""
-
-    def __init__(self):
-        self.last = 0
-
-    def __next__(self):
-        self.last += 1
-        return self.last
-
-
 @dataclass
 class Process:
     born: float
@@ -120,7 +109,7 @@ class Cell:
         self.trio = (MASTER, *self.workers, DESIGNER)
         self.names = (*(n for n in MEMBERS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
         self.sets = {n for members in (self.shards, self.workers) for n in members if len(members) > 1}
-        self.now, self.ids = 0.0, Numbers()
+        self.now, self.last_id = 0.0, 0
         self.functions, self.intents, self.disabled, self.capacity = functions, intents, disabled, capacity
         self.volatile, self.keeps, self.metrics = volatile, keeps, metrics
         self.pods: list[SimPod] = []
@@ -143,9 +132,14 @@ class Cell:
     too_early = 0
     """Intents that the master will not find the topology of."""
 
+    def next_id(self):
+        """A number that nothing has yet; itertools.count cannot be copied from Python 3.14 on."""
+        self.last_id += 1
+        return self.last_id
+
     def make(self, name):
         """A Deployment's pod has a name of its own, one of a set has its place's."""
-        n = next(self.ids)
+        n = self.next_id()
         pod = SimPod(name, f"{name}.set" if name in self.sets else f"{name}-{n}", f"uid{n}", self.now)
         self.pods.append(pod)
         return pod
@@ -373,7 +367,7 @@ class Cell:
         if self.too_early:
             self.too_early -= 1
             return  # and so are those that came before the nodes knew the designer's address
-        sid = f"sid{next(self.ids)}"
+        sid = f"sid{self.next_id()}"
         master.tasks = {of: plan for of, plan in master.tasks.items() if plan[0] != function}  # its subscription stays
         master.tasks[sid] = (function, {})
         discovery.state[f"s:{sid}"] = {"reference": "http://master.ns.svc.cluster.local:1060"}
@@ -404,7 +398,7 @@ class Cell:
         if self.keeps and (there := [one for one, known in self.deployments.items() if known == task]):
             self.of_worker[there[0]] = of  # the same objects, whoever is told
             return
-        name = f"fogflow-task-{next(self.ids)}"
+        name = f"fogflow-task-{self.next_id()}"
         for earlier in [one for one, known in worker.tasks.items() if known == task]:
             del worker.tasks[earlier]  # forgotten, and runs on
         self.deployments[name] = worker.tasks[name] = task
@@ -419,7 +413,7 @@ class Cell:
         """A task's, as ngsi.read_broker shows it: our worker's leads to the Service's name, upstream's to its address."""
         port = name.rpartition("-")[2]
         where = f"http://{name}.ns.svc:80" if self.keeps else f"http://10.96.0.9:{port}"
-        return {"reference": where, "Subscriber": {"Correlator": task}, IDS: [f"id{next(self.ids)}"]}
+        return {"reference": where, "Subscriber": {"Correlator": task}, IDS: [f"id{self.next_id()}"]}
 
     def _remove_task(self, worker, name):
         task = worker.tasks.pop(name)
@@ -539,7 +533,7 @@ class Cell:
         for key in sorted(action.names):
             process.state[key] = copied(held[key])
             if IDS in process.state[key]:
-                process.state[key][IDS] = [f"id{next(self.ids)}"]
+                process.state[key][IDS] = [f"id{self.next_id()}"]
             if action.component == DISCOVERY and key.startswith("r:T"):  # whoever has subscribed meanwhile is told
                 for sid in [one[2:] for one in process.state if one.startswith("s:")]:
                     self._available(sid, key[2:])
