@@ -69,6 +69,7 @@ def front_door(conf: str, folder: Path) -> Iterator[Door]:
             conf = conf.replace(asked, f"http://127.0.0.1:{upstream}")
         port = free_port()
         conf = conf.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace("/tmp/", f"{folder}/")
+        conf = conf.replace("listen [::]:8080;", f"listen [::1]:{port};")
         conf = conf.replace("/etc/nginx/auth/", f"{folder}/").replace("access_log /dev/stdout;", "access_log off;")
         path = folder / "nginx.conf"
         path.write_text(conf, encoding="utf-8")

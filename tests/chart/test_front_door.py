@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import posixpath
+import socket
 from urllib.parse import unquote
 
 import pytest
@@ -132,3 +134,16 @@ def test_a_login_covers_the_dashboard_and_what_stays_closed_stays_closed(render,
         assert door.ask("/index.html", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 200
         assert door.ask("/data/meta/db.json", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 403
         assert [door.ask(target) for target in ("/healthz", "/ngsi10/version", "/ngsi9/status")] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("ipv6", [True, False])
+def test_it_listens_on_ipv6_where_that_is_said(render, tmp_path, ipv6):
+    manifests = render("--set", f"nginx.ipv6={str(ipv6).lower()}")
+    conf = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
+    assert ("listen [::]:8080;" in conf) is ipv6
+    with nginx.front_door(conf, tmp_path) as door:
+        for host in ("127.0.0.1", "::1") if ipv6 and socket.has_dualstack_ipv6() else ("127.0.0.1",):
+            connection = http.client.HTTPConnection(host, door.port, timeout=10)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().status == 200
+            connection.close()

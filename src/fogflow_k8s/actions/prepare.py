@@ -35,7 +35,7 @@ def _of_cloud(work: Work) -> dict[str, Any]:
     """The values with what the user left to us: preset, the API server's addresses, the Secret, the designer's volume."""
     op, request = work.op, work.request
     work.preset = _preset(work)
-    values = apiserver.narrow(op, merge(values_of(work.preset), request.values))
+    values = apiserver.families(op, apiserver.narrow(op, merge(values_of(work.preset), request.values)))
     work.secret, work.secret_exists = preflight.bus_secret(op, values)
     if work.secret:
         values, work.password = preflight.name_secret(values, work.secret)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fogflow_k8s.actions.apiserver import families
 from fogflow_k8s.actions.prepare import introduce
 from fogflow_k8s.actions.work import Login
 from fogflow_k8s.adapters.helm import Helm, Target
@@ -301,3 +302,19 @@ def test_the_chart_is_named_even_if_the_first_object_does_not_say_it(world):
     )  # fmt: skip
     introduce(work)
     assert world.says("c-1, first install")
+
+
+@pytest.mark.parametrize(
+    ("spec", "has"),
+    [
+        ({"clusterIP": "10.96.0.1"}, False),
+        ({"clusterIPs": ["10.96.0.1"], "ipFamilies": ["IPv4"]}, False),
+        ({"clusterIPs": ["10.96.0.1", "fd00::1"], "ipFamilies": ["IPv4", "IPv6"]}, True),
+        ({"clusterIP": "fd00::1"}, True),
+    ],
+)
+def test_nginx_listens_on_ipv6_where_pods_have_such_addresses(world, spec, has):
+    world.cluster.put({"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}, "spec": spec})
+    world.deploy()
+    assert (values(world).get("nginx") or {}).get("ipv6", False) is has
+    assert families(world.op(), {"nginx": {"ipv6": False}}) == {"nginx": {"ipv6": False}}, "whoever said it, said it"

@@ -47,6 +47,9 @@ http {
 
   server {
     listen 8080;
+    {{- if .Values.nginx.ipv6 }}
+    listen [::]:8080;
+    {{- end }}
 
     location = /healthz {
       access_log off;
