@@ -73,8 +73,9 @@ def check(fault, found, screen):
     if fault.hopeless:
         assert found.seconds < 240, "it waited for what cannot come"  # a slow machine takes its time, and not 300 s
     # those that wait for the culprit are not to blame
-    culprits = {c["component"] for c in found.document["causes"] if c["class"] != "dependent"}
-    assert not culprits & {c["component"] for c in found.document["causes"] if c["class"] == "dependent"}
+    causes = found.document.get("causes") or []
+    culprits = {c["component"] for c in causes if c["class"] != "dependent"}
+    assert not culprits & {c["component"] for c in causes if c["class"] == "dependent"}
 
 
 def helm_says(site, fault, seconds):
@@ -117,7 +118,17 @@ def _run(site, words, id_):
     assert out, site.stderr
     document = json.loads(out)
     first = next((at for at, line in seen if id_ in line), time.monotonic() - start)
-    return Named((document.get("causes") or [{}])[0], first, code, document)
+    return Named((document.get("causes") or [_of_error(document)])[0], first, code, document)
+
+
+def _of_error(document):
+    """What is refused before anything changes, in the form of a cause."""
+    error = document.get("error") or {}
+    return (
+        {"id": error["id"], "class": "fatal", "component": "release", "object": "", "advice": [error["hint"]]}
+        if error.get("id")
+        else {}
+    )
 
 
 def _until_named(site, fault):

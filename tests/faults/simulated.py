@@ -139,7 +139,7 @@ FAULTS = [
           before=lambda site: site.kubectl("rollout", "pause", "deployment/discovery")),
     Fault("an old pod may not end", "FK-5012", "discovery", CHANGED, installed=True, before=_hold, timeout="15s",
           hopeless=False, exit=20),
-    Fault("an object of that name is there, and not Helm's", "FK-7001",
+    Fault("an object of that name is there, and not Helm's", "FK-7014", exit=10,
           before=lambda site: site.kubectl("create", "configmap", "nginx-config")),
     Fault("somebody else owns a field", "FK-7002", values={"replicaCount": 4}, installed=True, exit=20, before=_own_the_replicas),
 ]  # fmt: skip

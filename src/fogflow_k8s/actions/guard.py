@@ -52,7 +52,8 @@ def require_own(op: Operation, found: Others, *, take: bool, edge: bool) -> None
     Unless the user takes ownership (`take`), which `edge join` does not offer, and Kubernetes lets all of it be changed.
     """
     if refused := found.refusal(take=take, offer=not edge):
-        raise Refused(refused.message, hint=f"nothing was changed. {refused.hint}")
+        refused.hint = f"nothing was changed. {refused.hint}"
+        raise refused
     if found:
         op.report.warn(f"taking over: {found.says}")
 

@@ -26,6 +26,7 @@ from fogflow_k8s.model.redact import redact
 from fogflow_k8s.model.release import Revision
 
 Obj = Mapping[str, Any]
+ID = "FK-7014"  # in the catalogue
 # the chart uses a namespace or claim that another made as it is, and leaves it out of the release
 _LOOKED_AT = RESOURCES.keys() - {"Namespace", "PersistentVolumeClaim"}
 
@@ -81,7 +82,9 @@ class Others:
         if self.fixed:
             names = ", ".join(makers.reference(each.live) for each in self.fixed)
             facts.append(f"Kubernetes cannot change these into the release's objects: {names} ({self.fixed[0].fixed})")
-        return Refused("; ".join(facts), hint=". ".join(self._ways(offer=offer)))
+        error = Refused("; ".join(facts), hint=". ".join(self._ways(offer=offer)))
+        error.id = ID
+        return error
 
     def _ways(self, *, offer: bool) -> list[str]:
         """What the user can do about it, one sentence each."""

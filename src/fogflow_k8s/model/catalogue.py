@@ -192,6 +192,8 @@ ENTRIES: dict[str, Entry] = {
               ("fogflow-k8s diff ... -n {namespace}", "fogflow-k8s deploy ... -n {namespace}   (with your settings: it puts them back)")),
         Entry("FK-7012", "fatal", "the release has no keeper: nobody looks into FogFlow, and nobody mends it",
               ("fogflow-k8s deploy ... --set keeper.enabled=true -n {namespace}",)),
+        Entry("FK-7014", "fatal", "objects of the release's names are there already and belong to others",
+              ("fogflow-k8s check -n {namespace}", "another namespace (-n NAME), or take them over: fogflow-k8s deploy ... --take-ownership")),
         Entry("FK-7013", "curable", "the API server went away while the release was being changed",
               ("kubectl get --raw /readyz", "fogflow-k8s status -n {namespace}", "then the same command again")),
     )

@@ -46,7 +46,8 @@ def refused(world, **more):
     """The error of a deploy, after which nothing has changed, and of which `check` says the same."""
     with pytest.raises(Refused) as error:
         world.deploy(**more)
-    assert (error.value.exit_code, world.cluster.writes, world.programs.verbs(), world.holder) == (10, [], [], "")
+    assert (error.value.exit_code, error.value.id) == (10, "FK-7014")
+    assert (world.cluster.writes, world.programs.verbs(), world.holder) == ([], [], "")
     found = nothing_of_others(looked(world, **more))
     if more.get("login") is None:
         assert (found.ok, found.fact, f"nothing was changed. {found.mend}") == (
