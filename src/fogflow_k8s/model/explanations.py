@@ -94,7 +94,7 @@ WHY: dict[str, str] = {
     "FK-7011": "Somebody edited, scaled or deleted objects of the release. The evidence says what, and who as far as Kubernetes knows; a deploy puts back what differs from your settings.",
     "FK-7012": "The values say `keeper.enabled: false`. Pods that are ready prove nothing about FogFlow; after a restart of RabbitMQ it stays deaf until somebody restarts it in order.",
     "FK-7013": "Helm was at work, or its result was waited for, when requests were no longer answered. What had been begun was taken back when the server answered again; where it did not, `fogflow-k8s rollback` does it then.",
-    "FK-7014": "kubectl, Argo CD, Flux, another release of Helm, or upstream's chart made them. Helm would refuse in the middle, or upgrade what is not ours. `--take-ownership` takes them over, but for what Kubernetes never changes, like the selector of a Deployment; a tool that goes on applying its own would take them back.",
+    "FK-7014": "Another tool made them: kubectl, Argo CD, Flux, another release of Helm, or upstream's chart. Helm would refuse in the middle, or upgrade what is not ours. `--take-ownership` takes them over, but for what Kubernetes never changes, like the selector of a Deployment; a tool that goes on applying its own would take them back.",
 }
 
 
