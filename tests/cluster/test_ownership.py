@@ -69,6 +69,6 @@ def test_what_is_rendered_and_applied_starts_no_hook_and_no_test(site, tmp_path)
     assert documents
     assert not [d for d in documents if "helm.sh/hook" in (d["metadata"].get("annotations") or {})]
     assert not {"Job", "Pod"} & {d["kind"] for d in documents}
-    site.kubectl("apply", "-f", "-", stdin="---\n".join(map(yaml.safe_dump, documents)))
+    site.apply("---\n".join(map(yaml.safe_dump, documents)))
     assert site.get("deployment", "keeper")["spec"]["replicas"] == 1
     assert "Job/" not in "".join(names(site))
