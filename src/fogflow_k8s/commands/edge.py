@@ -59,6 +59,10 @@ def create(
     sys.stdout.write(f"fogflow-k8s edge join - <<'TOKEN'\n{text}\nTOKEN\n")
 
 
+NOT_KNOWN_YET = "192.0.2.1"
+"""In the place of the edge's own address while its settings are judged: of a network that nobody has (RFC 5737)."""
+
+
 @app.command()
 def join(
     ctx: typer.Context,
@@ -99,7 +103,7 @@ def join(
     if output == "jsonl":
         me.in_events()
     known = read(sys.stdin.read() if token.strip("-") == "" else token)
-    given = edge_settings(values, set_, values_of(known, external_ip or "0.0.0.0", connectivity))  # noqa: S104
+    given = edge_settings(values, set_, values_of(known, external_ip or NOT_KNOWN_YET, connectivity))
     op = me.operation()
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     prerequisites.require(op)

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from pydantic import ValidationError
 
+from fogflow_k8s.commands.edge import NOT_KNOWN_YET
 from fogflow_k8s.model.nearest import nearest
 from fogflow_k8s.model.values import Values, defaults
-from fogflow_k8s.model.values_base import difference, merge
+from fogflow_k8s.model.values_base import difference, merge, reachable
 from fogflow_k8s.model.values_edge import EdgeValues
 from tests.scope import examples
 from tests.strategies import settings
@@ -163,3 +164,9 @@ def test_null_empties_the_lists_of_an_edge_and_of_all_components_too():
 def test_null_is_refused_where_something_must_be(data):
     with pytest.raises(ValidationError):
         Values.model_validate(data)
+
+
+def test_the_address_in_the_place_of_an_edges_own_is_no_fault_of_its_settings():
+    """`edge join` judges the settings before it knows the address."""
+    assert reachable(NOT_KNOWN_YET) == NOT_KNOWN_YET
+    EdgeValues.model_validate({"config": {"external_hostip": NOT_KNOWN_YET}})
