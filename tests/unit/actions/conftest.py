@@ -41,3 +41,14 @@ def deployed(installed, tmp_path, monkeypatch):
     made, state = installed
     shutil.copytree(state, tmp_path / "state")
     return deepcopy(made)
+
+
+@pytest.fixture
+def kept(deployed):
+    """A release with a keeper that reports that FogFlow works, at revision 1."""
+    deployed.keeper()
+    deployed.deploy({"keeper": {"enabled": True}})
+    deployed.clock.sleep(1)
+    deployed.restart_history()
+    deployed.forget()
+    return deployed

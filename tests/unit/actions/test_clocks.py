@@ -16,16 +16,6 @@ KEEPER = {"keeper": {"enabled": True}}
 OFF = [timedelta(hours=-1), timedelta(seconds=-31), timedelta(0), timedelta(seconds=31), timedelta(hours=1)]
 
 
-@pytest.fixture
-def kept(deployed):
-    deployed.keeper()
-    deployed.deploy(KEEPER)
-    deployed.clock.sleep(1)
-    deployed.restart_history()
-    deployed.forget()
-    return deployed
-
-
 def wrong(world, by):
     """An operation on a machine whose clock is that far from the API server's."""
     return world.op(today=lambda: START + timedelta(seconds=world.clock.now()) + by)

@@ -10,17 +10,6 @@ KEEPER = {"keeper": {"enabled": True}}
 LABELS = {"app.kubernetes.io/part-of": "fogflow"}
 
 
-@pytest.fixture
-def kept(deployed):
-    """A release with a keeper that reports that FogFlow works, at revision 1."""
-    deployed.keeper()
-    deployed.deploy(KEEPER)
-    deployed.clock.sleep(1)
-    deployed.restart_history()
-    deployed.forget()
-    return deployed
-
-
 def ids(diagnosis):
     return [finding.cause.id for finding in diagnosis.findings]
 
