@@ -61,7 +61,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stub():
-    server = Stub()
+    yield from serving(Stub())
+
+
+def serving(server):
+    """The server, at work until the test has ended."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server

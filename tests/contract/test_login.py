@@ -21,7 +21,7 @@ from fogflow_k8s.adapters.cluster import KubeCluster
 from fogflow_k8s.adapters.kubeconfig import Chosen
 from fogflow_k8s.errors import ClusterError, UsageError
 
-from .conftest import Stub
+from .conftest import Stub, serving
 
 BUDGET_S = 12
 V1 = "client.authentication.k8s.io/v1"
@@ -211,12 +211,7 @@ def secure(authority, tmp_path):
     context.verify_mode = ssl.CERT_OPTIONAL
     server = Stub()
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    yield from serving(server)
 
 
 def b64(data):
