@@ -314,11 +314,11 @@ def on_a_terminal(site, *words, answer):
 
 def test_a_person_is_shown_the_difference_and_asked(site):
     code, screen = on_a_terminal(site, "deploy", "--external-ip", IP, answer="")
-    assert (code, "[y/N]" in screen) == (0, False)  # an install changes nothing that is there
+    assert (code, "[y/N]" in screen) == (0, False), screen  # an install changes nothing that is there
     site.kubectl("scale", "deployment", "nginx", "--replicas=5")
     upgrade = ("deploy", "--external-ip", IP, "--set", "config.site_id=009")
     code, screen = on_a_terminal(site, *upgrade, answer="n")
-    assert code == 10
+    assert code == 10, screen
     assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be put back" in screen
     assert "data[config.json]: +1 -1 lines" in screen
     assert "nothing was changed" in screen
@@ -328,9 +328,9 @@ def test_a_person_is_shown_the_difference_and_asked(site):
     assert site.history() == [(1, "superseded"), (2, "deployed")]
     assert site.get("deployment", "nginx")["spec"]["replicas"] == 2
     code, screen = on_a_terminal(site, *upgrade, answer="")
-    assert (code, "[y/N]" in screen, "nothing to do" in screen) == (0, False, True)
+    assert (code, "[y/N]" in screen, "nothing to do" in screen) == (0, False, True), screen
     code, screen = on_a_terminal(site, *upgrade, "--set", "replicaCount=3", "--yes", answer="")
-    assert (code, "[y/N]" in screen) == (0, False)
+    assert (code, "[y/N]" in screen) == (0, False), screen
 
 
 @pytest.mark.parametrize(

@@ -148,9 +148,20 @@ class Cell:
         """The newest pod that is not on its way out."""
         return next((p for p in reversed(self.pods) if p.component == name and not p.deleting), None)
 
-    def vacant(self, name):
-        """Whether another pod is made: a set waits until the one before is forgotten."""
-        return not any(p.component == name and (name in self.sets or not p.deleting) for p in self.pods)
+    def _replace(self):
+        """Make the pods that are missing: a set waits until the one before is forgotten."""
+        filled = {p.component for p in self.pods if not p.deleting or p.component in self.sets}
+        for name in self.names:
+            if name not in filled and self.scaled.get(name, 1):
+                self.make(name)
+
+    def _processes(self):
+        """All that run, by component."""
+        found = {}
+        for pod in self.pods:
+            if pod.process and pod.process.stopped is None:
+                found.setdefault(pod.component, []).append(pod.process)
+        return found
 
     def running(self, name):
         """Its processes that run: there may be an old one that is still ending."""
@@ -210,12 +221,11 @@ class Cell:
         self.now = round(self.now + STEP, 3)
         for pod in list(self.pods):
             self._age(pod)
-        for name in self.names:
-            if self.scaled.get(name, 1) and self.vacant(name):
-                self.make(name)
+        self._replace()
         self._bus()
+        running = self._processes()
         for name in (DISCOVERY, *self.shards, *self.trio):
-            for process in self.running(name):
+            for process in running.get(name, ()):
                 getattr(self, "_run_" + component(name).removeprefix("cloud-"))(process, name)
 
     def _age(self, pod):

@@ -5,7 +5,7 @@ from cell import BROKER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORK
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.scope import examples
+from tests.scope import ALL, examples
 from tests.unit.keeper import slow_cell
 from tests.unit.keeper.slow_cell import DEVICES, NODE_S, TOLERATION_S, Cell, Keeper, settled
 
@@ -13,7 +13,8 @@ BUDGET_S = 80
 
 BOUND_S = {"deleted": 20.0, "killed": 20.0, "wedged": 40.0, "node": 50.0}
 KUBELETS = {NGINX: 120.0}  # the keeper leaves it alone
-SILENCE_S = 600.0
+SILENCE_S = 600.0 if ALL else 200.0
+"""So long is nothing done afterwards; the keeper waits 120 s with anything at most (`UNREACHABLE_S`, `REST_S`)."""
 MANY = settings(max_examples=examples(30, 1200), suppress_health_check=list(HealthCheck))
 
 
@@ -36,7 +37,7 @@ def story(keeper):
 
 
 def converge(keeper, seconds, *, most):
-    """Seconds until it works for good; then ten minutes in which nothing is done."""
+    """Seconds until it works for good; then SILENCE_S in which nothing is done."""
     cell = keeper.cell
     start, well = cell.now, None
     while cell.now < start + seconds:

@@ -13,6 +13,7 @@ reference, too: by its port alone, only a task that has been seen here is told t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,14 +29,20 @@ UNENDED_S = 30.0
 SURE_S = 1.5
 """What is suspected is ended when it still is after so long; two looks at a calm cell are 2 s apart."""
 _OF_TASKS = "Task."
+_REFERENCES = 4096
 
 
 def task_of(subscription: Any) -> str:
     """The Deployment that a task's subscription leads to; empty when it is not a task's, or leads out of the cluster."""
     if not ngsi.correlator(subscription).startswith(_OF_TASKS):
         return ""
+    return _led_to(str(subscription.get("reference") or ""))
+
+
+@lru_cache(maxsize=_REFERENCES)  # each look asks of every subscription, several times; taking an address apart is slow
+def _led_to(reference: str) -> str:
     try:
-        parts = urlsplit(str(subscription.get("reference") or ""))
+        parts = urlsplit(reference)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return ""
