@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 import urllib.error
@@ -16,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from fogflow_k8s.model.podfacts import condition
+from fogflow_k8s.sandbox.network import in_url
 from tests.scope import ALL
 from tests.waiting import until
 
@@ -54,7 +56,7 @@ class Cell:
         time.sleep(SNAPSHOT_S)
 
     def url(self, name, port, path):
-        return f"http://{self.address[name]}:{port}{path}"
+        return f"http://{in_url(self.address[name])}:{port}{path}"
 
     def populate(self):
         """One function and its three tasks, and what must not be lost: registrations and a subscription from outside."""
@@ -72,18 +74,19 @@ class Cell:
         body = {"contextElements": [element], "updateAction": "UPDATE"}
         call("POST", self.url("nginx", 80, "/ngsi10/updateContext"), body)
 
-    def tasks(self):
-        """Task ids of the running task pods, sorted; None while a task is on its way in or out."""
+    def tasks(self, function=""):
+        """Task ids of the running task pods, sorted; None while one is on its way in or out. Of one function, when it is named."""
         found = []
         for pod in self.box.get("pods", "-n", f"{self.namespace}-tasks")["items"]:
+            if function and not task_of(pod).startswith(f"Task.{function}."):
+                continue
             ready = is_ready(pod)
             leaving = "deletionTimestamp" in pod["metadata"]
             if leaving and not ready:
                 continue  # it has ended, or its node was lost and nobody can end it
             if leaving or not ready:
                 return None
-            admin = next(e["value"] for e in pod["spec"]["containers"][0]["env"] if e["name"] == "adminCfg")
-            found.append(next(c["correlatorID"] for c in json.loads(admin) if c["command"] == "SET_CORRELATORID"))
+            found.append(task_of(pod))
         return sorted(found)
 
     def consumers(self):
@@ -167,6 +170,12 @@ def is_ready(obj):
     return condition(obj, "Ready") == "True"
 
 
+def task_of(pod):
+    """The id of the task that a task pod runs."""
+    admin = next(e["value"] for e in pod["spec"]["containers"][0]["env"] if e["name"] == "adminCfg")
+    return next(c["correlatorID"] for c in json.loads(admin) if c["command"] == "SET_CORRELATORID")
+
+
 def processes(pod):
     """The processes of a pod's own containers as this machine sees them; the pause process is not one of them."""
     uid, found = pod["metadata"]["uid"], []
@@ -195,6 +204,12 @@ def let_go(pids):
             os.kill(pid, signal.SIGCONT)
 
 
+def server_at(address):
+    """The class of an HTTP server at an address of either family."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return type("Server", (ThreadingHTTPServer,), {"address_family": family})
+
+
 class Subscriber:
     """An application outside the cluster that the broker notifies."""
 
@@ -206,8 +221,7 @@ class Subscriber:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with outer.changed:
-                    for response in body["contextResponses"]:
-                        outer.values += [a["value"] for a in response["contextElement"].get("attributes", [])]
+                    outer.values += outer.read(self.path, self.headers, body)
                     outer.changed.notify_all()
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
@@ -216,10 +230,15 @@ class Subscriber:
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer((address, 0), Handler)
+        self.server = server_at(address)((address, 0), Handler)
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://{address}:{self.server.server_address[1]}"
+        self.url = f"http://{in_url(address)}:{self.server.server_address[1]}"
+
+    def read(self, path, headers, body):  # noqa: ARG002 - the other protocols look at them
+        """The values in one notification of NGSIv1; a subclass reads another protocol."""
+        elements = [response["contextElement"] for response in body["contextResponses"]]
+        return [a["value"] for element in elements for a in element.get("attributes", [])]
 
     def wait(self, value, count, seconds=3):
         """Until `value` has come that often. Raises TimeoutError, which is an OSError."""
@@ -232,12 +251,12 @@ class Subscriber:
         self.server.server_close()
 
 
-def call(method, url, body=None, timeout=5):
-    text = raw(url, method, None if body is None else json.dumps(body).encode(), timeout)
+def call(method, url, body=None, timeout=5, headers=None):
+    text = raw(url, method, None if body is None else json.dumps(body).encode(), timeout, headers)
     return json.loads(text) if text else None
 
 
-def raw(url, method="GET", data=None, timeout=5):
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+def raw(url, method="GET", data=None, timeout=5, headers=None):
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     with urllib.request.urlopen(request, timeout=timeout) as answer:
         return answer.read().decode()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from fogflow_k8s.adapters.places import cache_home
+from fogflow_k8s.sandbox.network import Network
 from tests import api, waiting
 from tests.durations import budget_of
 from tests.real import cell as cells
@@ -55,6 +56,11 @@ class Box:
     @property
     def state(self):
         return json.loads((self.folder / "state.json").read_text())
+
+    @property
+    def net(self):
+        """Its addresses."""
+        return Network(self.state["network"], self.state["ipv6"])
 
     def up(self, *words):
         """Start it with real nodes."""
@@ -145,7 +151,7 @@ def released(box, namespace, *options):
     box.kubectl("create", "namespace", namespace)
     box.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
     box.tool("deploy", "-n", namespace, *options)
-    subscriber = cells.Subscriber(f"10.89.{box.state['network']}.1")
+    subscriber = cells.Subscriber(box.net.host)
     try:
         it = cells.Cell(box, namespace, subscriber)
         it.populate()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands.session import Output, print_json, session
-from fogflow_k8s.errors import NotInstalled
+from fogflow_k8s.errors import NotInstalled, UsageError
 
 if TYPE_CHECKING:
     from fogflow_k8s.sandbox.lifecycle import Status
@@ -52,6 +52,9 @@ def up(
     pods_per_node: Annotated[
         int, typer.Option("--pods-per-node", min=1, max=10000, metavar="N", help="How many pods a node takes.")
     ] = 110,
+    ipv6: Annotated[
+        bool, typer.Option("--ipv6", help="Real nodes, their pods and Services with addresses of IPv6 only.")
+    ] = False,
     no_switch: Annotated[
         bool, typer.Option("--no-switch", help="Add the context to the kubeconfig, but leave the current one.")
     ] = False,
@@ -59,10 +62,12 @@ def up(
     """Start a sandbox; the first time its programs are built, which takes some minutes."""
     from fogflow_k8s.sandbox import lifecycle, simulated
 
+    if ipv6 and not real:
+        raise UsageError("simulated nodes have no addresses of IPv6", hint="fogflow-k8s sandbox up --real --ipv6")
     names = simulated.node_names(nodes, control_planes=control_planes if control_plane else 0)
     taints = simulated.taints_by_node(taint or [], names)
     report = session(ctx).reporter
-    shape = lifecycle.Shape(names, taints, pods_per_node, control_planes, real)
+    shape = lifecycle.Shape(names, taints, pods_per_node, control_planes, real, ipv6)
     try:
         state = lifecycle.up(name, report, shape, switch=not no_switch)
     finally:

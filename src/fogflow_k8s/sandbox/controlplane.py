@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fogflow_k8s.adapters.known_clusters import SANDBOX_CONTEXT
 from fogflow_k8s.adapters.places import write_private
+from fogflow_k8s.sandbox.network import in_url
 from fogflow_k8s.sandbox.places import INSIDE
 from fogflow_k8s.sandbox.simulated import LEASE_S
 
@@ -40,7 +41,11 @@ class Plane:
     @property
     def server(self) -> str:
         """The URL of the API server."""
-        return f"https://{self.address}:{self.ports['apiserver']}"
+        return f"https://{self.listens('apiserver')}"
+
+    def listens(self, what: str) -> str:
+        """Address and port of what clients reach there: apiserver, or registry."""
+        return f"{in_url(self.address)}:{self.ports[what]}"
 
     def port(self, what: str, member: int) -> int:
         """A port of one member."""
@@ -134,7 +139,7 @@ def command_lines(plane: Plane, programs: Mapping[str, Path]) -> dict[str, list[
     if plane.members > 1:
         lines["front"] = [sys.executable, "-I", "-S", str(FRONT), f"{plane.folder}/front.json"]
     if plane.real:
-        where = f"--address={plane.address}:{plane.ports['registry']}"
+        where = f"--address={plane.listens('registry')}"
         lines["registry"] = [str(programs["crane"]), "registry", "serve", where, f"--disk={plane.folder}/registry"]
     else:
         lines["kwok"] = [str(programs["kwok"]), *_kwok(plane)]
@@ -144,7 +149,7 @@ def command_lines(plane: Plane, programs: Mapping[str, Path]) -> dict[str, list[
 def write_front(plane: Plane) -> None:
     """What the front before several API servers is to do."""
     backends = [f"{LOOPBACK}:{plane.port('apiserver', member)}" for member in plane.numbers()]
-    told = {"listen": f"{plane.address}:{plane.ports['apiserver']}", "backends": backends}
+    told = {"listen": plane.listens("apiserver"), "backends": backends}
     write_private(plane.folder / "front.json", json.dumps(told))
 
 

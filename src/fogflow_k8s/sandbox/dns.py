@@ -57,7 +57,7 @@ def _api_endpoint(net: Network, port: int) -> dict[str, Any]:
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
-        "addressType": "IPv4",
+        "addressType": "IPv6" if net.ipv6 else "IPv4",
         "endpoints": [{"addresses": [net.host], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     }

@@ -17,7 +17,7 @@ from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, dead, end_all, live
 from fogflow_k8s.sandbox.places import exclusive
 from fogflow_k8s.sandbox.state import Daemon, State, boot_id, folder_of, load, locked
 
-_SHAPE = ("nodes", "pods_per_node", "taints", "members", "real")
+_SHAPE = ("nodes", "pods_per_node", "taints", "members", "real", "ipv6")
 _ATTEMPTS = 3  # another program can take a port between our choice and our use of it
 
 
@@ -48,11 +48,15 @@ class Shape:
     members: int = 1
     """Control planes."""
     real: bool = False
+    ipv6: bool = False
+    """Real nodes with addresses of IPv6 only."""
 
     def state(self, name: str) -> State:
         """Of a sandbox that does not exist yet."""
         taints = {node: list(each) for node, each in self.taints.items()}
-        return State(name, list(self.nodes), self.pods_per_node, taints, members=self.members, real=self.real)
+        return State(
+            name, list(self.nodes), self.pods_per_node, taints, members=self.members, real=self.real, ipv6=self.ipv6
+        )
 
 
 def up(name: str, report: Reporter, shape: Shape, *, switch: bool = True) -> State:
@@ -171,7 +175,7 @@ def _prepare(state: State, paths: Mapping[str, Path]) -> None:
     (folder / "log").mkdir()
     (folder / "etcd").mkdir(mode=0o700)
     state.boot, state.daemons, state.machines = boot_id(), {}, {}
-    state.network = network.free().number if state.real else 0
+    state.network = network.free(ipv6=state.ipv6).number if state.real else 0
     state.ports = controlplane.ports(state.members, real=state.real)
     state.save()
     plane = state.plane

@@ -24,6 +24,8 @@ class Network:
     """All addresses of one sandbox, by its number; no two numbers share any."""
 
     number: int
+    ipv6: bool = False
+    """Whether nodes, pods and Services have addresses of IPv6 only; else of IPv4 only."""
 
     @property
     def link(self) -> str:
@@ -33,40 +35,40 @@ class Network:
     @property
     def host(self) -> str:
         """This machine's address, where the API server and the registry listen."""
-        return f"10.89.{self.number}.1"
+        return _address(self.machines, 1)
 
     @property
     def machines(self) -> str:
         """The network of the nodes."""
-        return f"10.89.{self.number}.0/24"
+        return f"fd66:89:{self.number}::/64" if self.ipv6 else f"10.89.{self.number}.0/24"
 
     @property
     def external(self) -> str:
         """Addresses for a Service's externalIPs, routed to the first worker node."""
-        return f"10.90.{self.number}.0/24"
+        return f"fd66:90:{self.number}::/112" if self.ipv6 else f"10.90.{self.number}.0/24"
 
     @property
     def pods(self) -> str:
         """The network of all pods."""
-        return f"10.{128 + self.number}.0.0/16"
+        return f"fd66:128:{self.number}::/48" if self.ipv6 else f"10.{128 + self.number}.0.0/16"
 
     @property
     def services(self) -> str:
         """The network of all Services."""
-        return f"10.{160 + self.number}.0.0/16"
+        return f"fd66:160:{self.number}::/112" if self.ipv6 else f"10.{160 + self.number}.0.0/16"
 
     @property
     def dns(self) -> str:
         """The address of the cluster's DNS."""
-        return f"10.{160 + self.number}.0.10"
+        return _address(self.services, 10)
 
     def node(self, place: int) -> str:
         """The address of the node at this place, counted from 0."""
-        return f"10.89.{self.number}.{10 + place}"
+        return _address(self.machines, 10 + place)
 
     def pods_of(self, place: int) -> str:
         """The network of that node's pods."""
-        return f"10.{128 + self.number}.{place}.0/24"
+        return f"fd66:128:{self.number}:{place}::/64" if self.ipv6 else f"10.{128 + self.number}.{place}.0/24"
 
     def mac(self, last: int) -> str:
         """A fixed, locally administered MAC address."""
@@ -76,18 +78,33 @@ class Network:
         """Every network that this machine gets a route to."""
         return [self.machines, self.external, self.pods, self.services]
 
+    def on(self, address: str, link: str) -> str:
+        """The words of `ip` that give a machine's link its address; at once, without asking whether another has it."""
+        length = ipaddress.ip_network(self.machines).prefixlen
+        return f"addr add {address}/{length} dev {link}" + (" nodad" if self.ipv6 else "")
 
-def free() -> Network:
+
+def in_url(address: str) -> str:
+    """An address as it stands before a port: one of IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
+def _address(network: str, place: int) -> str:
+    return str(ipaddress.ip_network(network)[place])
+
+
+def free(*, ipv6: bool = False) -> Network:
     """The first number of which neither link nor any network is in use here. Raises FogflowError when none is left."""
     links = {link["ifname"] for link in _json("ip", "-json", "link")}
-    taken = [ipaddress.ip_network(route["dst"]) for route in _json("ip", "-json", "-4", "route") if _is_network(route)]
-    for candidate in map(Network, range(MOST)):
+    routes = _json("ip", "-json", "-6" if ipv6 else "-4", "route")
+    taken = [ipaddress.ip_network(route["dst"]) for route in routes if _is_network(route)]
+    for candidate in (Network(number, ipv6) for number in range(MOST)):
         wanted = [ipaddress.ip_network(text) for text in candidate.all()]
         if candidate.link not in links and not any(one.overlaps(other) for one in wanted for other in taken):
             return candidate
     raise FogflowError(
-        "no network is free for another sandbox with real nodes: 10.89.N.0/24, 10.90.N.0/24, 10.128+N.0.0/16 and "
-        "10.160+N.0.0/16 are all in use",
+        f"no network is free for another sandbox with real nodes: {', '.join(Network(0, ipv6).all())} and those of the "
+        f"numbers up to {MOST - 1} are all in use",
         hint="end one: fogflow-k8s sandbox down --name NAME",
     )
 
@@ -103,7 +120,7 @@ def connect_host(net: Network, switch: int, worker: int) -> None:
     routes = "".join(f"route add {target} via {way}\n" for target in (net.external, net.services))
     _run(
         "ip", "-batch", "-",
-        stdin=f"link set {net.link} address {net.mac(254)}\naddr add {net.host}/24 dev {net.link}\n"
+        stdin=f"link set {net.link} address {net.mac(254)}\n{net.on(net.host, net.link)}\n"
         f"link set {net.link} up\n{routes}",
     )  # fmt: skip
 
@@ -118,7 +135,7 @@ def connect_node(net: Network, switch: int, node: int, place: int, places: int) 
     )
     _inside(
         node,
-        f"link set lo up\nlink set eth0 address {net.mac(10 + place)}\naddr add {net.node(place)}/24 dev eth0\n"
+        f"link set lo up\nlink set eth0 address {net.mac(10 + place)}\n{net.on(net.node(place), 'eth0')}\n"
         f"link set eth0 up\nroute add default via {net.host}\n{others}",
     )
     _run("ip", "route", "replace", net.pods_of(place), "via", net.node(place))

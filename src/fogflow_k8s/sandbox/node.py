@@ -13,14 +13,14 @@ from typing import Any
 from fogflow_k8s.adapters.places import write_private
 from fogflow_k8s.errors import ToolMissing
 from fogflow_k8s.sandbox.images import PAUSE
-from fogflow_k8s.sandbox.network import Network
+from fogflow_k8s.sandbox.network import Network, in_url
 from fogflow_k8s.sandbox.places import MODULES
 from fogflow_k8s.sandbox.programs import architecture
 from fogflow_k8s.sandbox.simulated import CONTROL_PLANE, is_control_plane, taint_object
 
 _SOCKET = "/run/containerd/containerd.sock"
 _CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni", "/usr/local/lib/cni")
-_CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap")
+_CNI_PLUGINS = ("bridge", "host-local", "loopback", "portmap", "tuning")
 _TOOLS = {
     "runc": "runc",
     "ip": "iproute2",
@@ -32,15 +32,21 @@ _TOOLS = {
 }
 """Programs of the distribution, and the package of each on Debian and its kin."""
 _SPARE_MEMORY_MIB = 1024  # for the control plane and this machine's own work
-SYSCTLS = {
+_SYSCTLS = {
     "net/ipv4/ip_forward": "1",
     "net/bridge/bridge-nf-call-iptables": "1",  # a pod reaches a pod of its own node through a Service
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
-    "net/ipv6/conf/all/disable_ipv6": "1",
-    "net/ipv6/conf/default/disable_ipv6": "1",
+}
+_NO_IPV6 = ("net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/default/disable_ipv6")
+_WITH_IPV6 = {
+    "net/bridge/bridge-nf-call-ip6tables": "1",
+    "net/ipv6/conf/all/forwarding": "1",
+    # an address is in use at once, not after a second in which nobody else said that it is theirs
+    "net/ipv6/conf/all/accept_dad": "0",
+    "net/ipv6/conf/default/accept_dad": "0",
 }
 
 
@@ -138,7 +144,7 @@ def _spec(node: Node, programs: Mapping[str, Path]) -> dict[str, Any]:
         "keep": str(sandbox),
         "cgroup": f"{node.cgroup}/system",
         "disks": True,
-        "sysctl": SYSCTLS,
+        "sysctl": _SYSCTLS | (_WITH_IPV6 if node.net.ipv6 else dict.fromkeys(_NO_IPV6, "1")),
         "daemons": [
             {"name": "containerd", "argv": [str(programs["containerd"]), f"--config={folder}/containerd.toml"]},
             {"name": "kubelet", "argv": kubelet, "after": _SOCKET},
@@ -155,7 +161,7 @@ def _pod_network(node: Node) -> dict[str, Any]:
     ranges = {
         "type": "host-local",
         "ranges": [[{"subnet": node.net.pods_of(node.place)}]],
-        "routes": [{"dst": "0.0.0.0/0"}],
+        "routes": [{"dst": "::/0" if node.net.ipv6 else "0.0.0.0/0"}],
         "dataDir": "/run/cni-ipam",  # in memory, as the pods are: after a power cut no address is held by a ghost
     }
     bridge = {
@@ -167,7 +173,9 @@ def _pod_network(node: Node) -> dict[str, Any]:
         "ipam": ranges,
     }
     ports = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
-    return {"cniVersion": "1.0.0", "name": "sandbox", "plugins": [bridge, ports]}
+    # a new network has IPv6, whatever its node has
+    plain = [] if node.net.ipv6 else [{"type": "tuning", "sysctl": dict.fromkeys(_NO_IPV6, "1")}]
+    return {"cniVersion": "1.0.0", "name": "sandbox", "plugins": [bridge, ports, *plain]}
 
 
 def _kubelet(node: Node) -> dict[str, Any]:
@@ -188,6 +196,7 @@ def _kubelet(node: Node) -> dict[str, Any]:
         "authorization": {"mode": "Webhook"},
         "tlsCertFile": f"{pki}/kubelet-{node.name}.crt",
         "tlsPrivateKeyFile": f"{pki}/kubelet-{node.name}.key",
+        **({"address": "::"} if node.net.ipv6 else {}),
         "clusterDNS": [node.net.dns],
         "clusterDomain": "cluster.local",
         "resolvConf": f"{node.folder}/resolv.conf",
@@ -221,7 +230,7 @@ def _proxy(node: Node) -> dict[str, Any]:
         "hostnameOverride": node.name,
         "clusterCIDR": node.net.pods,
         "bindAddress": address,
-        "healthzBindAddress": f"{address}:10256",
+        "healthzBindAddress": f"{in_url(address)}:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         # these limits belong to the whole machine, and may not be set from a namespace
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},

@@ -36,7 +36,7 @@ def load_images(name: str, archives: Sequence[Path], report: Reporter) -> list[s
             raise UsageError(f"sandbox {name} has simulated nodes, which run no image", hint="sandbox up --real")
         crane = programs.ensure(["crane"], report)["crane"]
         for archive, names in tags.items():
-            images.push(crane, archive, names, f"{state.plane.address}:{state.ports['registry']}")
+            images.push(crane, archive, names, state.plane.listens("registry"))
             images.keep(archive, names, state.folder / "images")
     return [tag for names in tags.values() for tag in names]
 

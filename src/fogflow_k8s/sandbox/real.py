@@ -44,7 +44,7 @@ def cgroup_of(state: State) -> str:
 def prepare(state: State, programs: Mapping[str, Path]) -> None:
     """Write every file of every node, and the cluster's own images. Nothing runs yet."""
     plane = state.plane
-    registry = f"{plane.address}:{plane.ports['registry']}"
+    registry = plane.listens("registry")
     controlplane.write_kubeconfig(plane, "proxy.kubeconfig", "proxy")
     for name in state.nodes:
         controlplane.write_kubeconfig(plane, f"kubelet-{name}.kubeconfig", f"kubelet-{name}")
@@ -93,7 +93,7 @@ def wait_registry(state: State) -> None:
 
 def push_images(state: State, crane: Path) -> None:
     """Everything in the sandbox's folder of images, once more into the registry, which keeps names in memory only."""
-    registry = f"{state.plane.address}:{state.ports['registry']}"
+    registry = state.plane.listens("registry")
     for archive in sorted((state.folder / "images").glob("*.tar")):
         images.push(crane, archive, images.tags_of(archive), registry)
 

@@ -62,6 +62,8 @@ class State:
     real: bool = False
     network: int = 0
     """Which of the networks for real nodes."""
+    ipv6: bool = False
+    """Whether real nodes, their pods and Services have addresses of IPv6 only."""
     machines: dict[str, Daemon] = field(default_factory=dict)
     """PID 1 of each real node, and of the switch between them."""
     off: list[str] = field(default_factory=list)
@@ -80,7 +82,7 @@ class State:
     @property
     def net(self) -> Network:
         """Its addresses, with real nodes."""
-        return Network(self.network)
+        return Network(self.network, self.ipv6)
 
     @property
     def plane(self) -> Plane:

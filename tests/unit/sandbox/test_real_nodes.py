@@ -1,8 +1,10 @@
 """Real nodes: addresses, files, images and the front before several API servers; everything that needs no root."""
 
 import contextlib
+import dataclasses
 import ipaddress
 import json
+import re
 import socket
 import socketserver
 import subprocess
@@ -23,13 +25,16 @@ from fogflow_k8s.sandbox.programs import NODE_PACKAGES
 from tests.ports import free_port
 
 
-def test_no_two_sandboxes_share_an_address():
-    every = [ipaddress.ip_network(text) for number in range(network.MOST) for text in Network(number).all()]
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_no_two_sandboxes_share_an_address(ipv6):
+    every = [ipaddress.ip_network(text) for number in range(network.MOST) for text in Network(number, ipv6).all()]
     assert not any(one.overlaps(other) for one, other in combinations(every, 2))
 
 
-def test_the_addresses_of_a_sandbox_lie_in_its_networks():
-    net = Network(31)
+@pytest.mark.parametrize("ipv6", [False, True])
+def test_the_addresses_of_a_sandbox_lie_in_its_networks(ipv6):
+    net = Network(31, ipv6)
+    assert {ipaddress.ip_network(one).version for one in (*net.all(), net.pods_of(0))} == {6 if ipv6 else 4}
     assert ipaddress.ip_address(net.dns) in ipaddress.ip_network(net.services)
     assert ipaddress.ip_address(net.node(49)) in ipaddress.ip_network(net.machines)
     assert ipaddress.ip_network(net.pods_of(49)).subnet_of(ipaddress.ip_network(net.pods))
@@ -45,6 +50,7 @@ def test_the_addresses_of_a_sandbox_lie_in_its_networks():
         (["10.128.0.0/16", "10.161.7.0/24"], [], 2),
         ([], ["fogflow0"], 1),
         (["default", "192.168.0.0/16"], ["eth0"], 0),
+        (["fe80::/64", "fd66:89:0::/64", "fd66:160:1::/112"], [], 2),
     ],
 )
 def test_a_network_in_use_is_left_alone(monkeypatch, routes, links, number):
@@ -54,12 +60,22 @@ def test_a_network_in_use_is_left_alone(monkeypatch, routes, links, number):
         with pytest.raises(network.FogflowError, match="no network is free"):
             network.free()
     else:
-        assert network.free().number == number
+        assert network.free(ipv6=any(":" in one for one in routes)).number == number
 
 
 def example(folder):
     return Node("sandbox-worker", 1, folder / "nodes/sandbox-worker", folder, "fogflow-k8s-x-0/sandbox-worker",
                 Network(0), 110, 2048)  # fmt: skip
+
+
+def test_with_ipv6_nothing_of_a_node_has_an_address_of_ipv4(tmp_path, monkeypatch):
+    monkeypatch.setattr(node, "_cni_folder", lambda: Path("/cni"))
+    it = dataclasses.replace(example(tmp_path), net=Network(0, ipv6=True))
+    node.write_files(it, {name: Path(f"/programs/{name}") for name in NODE_PACKAGES}, "[fd66:89::1]:5000")
+    files = [path.read_text() for path in it.folder.rglob("*") if path.is_file()]
+    found = {address for text in files for address in re.findall(r"\d+\.\d+\.\d+\.\d+", text)}
+    assert found <= {"127.0.0.1"}
+    assert node.node_object(it, [])["spec"]["podCIDR"] == "fd66:128:0:1::/64"
 
 
 def test_the_files_of_a_node_are_as_recorded(tmp_path, monkeypatch, golden):

@@ -83,7 +83,7 @@ async def main(spec: "dict[str, Any]") -> None:
     """Serve for ever."""
     front = Front(spec["backends"])
     host, _, port = spec["listen"].rpartition(":")
-    server = await asyncio.start_server(front.serve, host, int(port), backlog=512)
+    server = await asyncio.start_server(front.serve, host.strip("[]"), int(port), backlog=512)
     async with server:
         await front.watch()
 
