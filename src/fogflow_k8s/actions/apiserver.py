@@ -34,23 +34,6 @@ NAME_SERVERS = (("kube-system", "k8s-app=kube-dns"), ("openshift-dns", "dns.oper
 """Where clusters keep their name servers: namespace, and the label of their Service, which its EndpointSlices have, too."""
 
 
-def families(op: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with `nginx.ipv6`, unless the user said it: whether Services, and so pods, of this cluster have IPv6 addresses."""
-    if "ipv6" in (values.get("nginx") or {}):
-        return dict(values)
-    try:
-        service = op.cluster.get("Service", "kubernetes", "default") or {}
-    except ClusterError as error:
-        if error.status == 403:
-            return dict(values)
-        raise
-    spec = service.get("spec") or {}
-    has = "IPv6" in (spec.get("ipFamilies") or []) or any(
-        ":" in str(ip) for ip in spec.get("clusterIPs") or [spec.get("clusterIP") or ""]
-    )
-    return merge({"nginx": {"ipv6": True}}, values) if has else dict(values)
-
-
 def _dns(op: Operation) -> tuple[int, ...]:
     """The ports of the cluster's name servers; none when they cannot be seen, as the chart's own then hold."""
     try:
@@ -76,6 +59,5 @@ def _way(op: Operation) -> Way:
 
 
 def _found(op: Operation) -> Way:
-    service = op.cluster.get("Service", "kubernetes", "default") or {}
     slices = op.cluster.list("EndpointSlice", "default", selector="kubernetes.io/service-name=kubernetes")
-    return way_to_api_server(service, slices, op.nodes or ())
+    return way_to_api_server(op.api_service, slices, op.nodes or ())

@@ -9,6 +9,7 @@ from fogflow_k8s.actions import (
     bundle,
     capacity,
     check,
+    families,
     guard,
     identity,
     preflight,
@@ -112,10 +113,11 @@ def _carry_out(work: Work) -> Outcome:
 
 
 def _homeless(work: Work) -> tuple[Cause, ...]:
-    """The pods that would find no node, and the quotas that leave too little; not asked again for what is installed already."""
+    """Pods that would find no node, quotas that leave too little, tasks that nobody could call; not asked again for what is installed already."""
     if work.installed and not changes(work.installed.objects, work.objects):
         return ()
-    return (*capacity.misfits(work.op, work.objects), *quotas.causes(work))
+    unaddressable = families.unaddressable(work.op, work.objects)
+    return (*capacity.misfits(work.op, work.objects), *quotas.causes(work), *unaddressable)
 
 
 def _absent(work: Work) -> tuple[Cause, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fogflow_k8s.actions import apiserver, preflight
+from fogflow_k8s.actions.families import with_family
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.work import Work
 from fogflow_k8s.errors import ClusterError
@@ -35,7 +36,7 @@ def _of_cloud(work: Work) -> dict[str, Any]:
     """The values with what the user left to us: preset, the API server's addresses, the Secret, the designer's volume."""
     op, request = work.op, work.request
     work.preset = _preset(work)
-    values = apiserver.families(op, apiserver.narrow(op, merge(values_of(work.preset), request.values)))
+    values = with_family(op, apiserver.narrow(op, merge(values_of(work.preset), request.values)))
     work.secret, work.secret_exists = preflight.bus_secret(op, values)
     if work.secret:
         values, work.password = preflight.name_secret(values, work.secret)

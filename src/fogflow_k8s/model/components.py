@@ -44,6 +44,7 @@ COMPONENTS: tuple[Component, ...] = (
 
 BY_NAME: dict[str, Component] = {component.name: component for component in COMPONENTS}
 NAMES: tuple[str, ...] = tuple(BY_NAME)
+WORKERS = ("cloud-worker", "edge-worker")
 
 
 def upstream_of(name: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions.apiserver import families
+from fogflow_k8s.actions.families import unaddressable, with_family
 from fogflow_k8s.actions.prepare import introduce
 from fogflow_k8s.actions.work import Login
 from fogflow_k8s.adapters.helm import Helm, Target
@@ -310,11 +310,44 @@ def test_the_chart_is_named_even_if_the_first_object_does_not_say_it(world):
         ({"clusterIP": "10.96.0.1"}, False),
         ({"clusterIPs": ["10.96.0.1"], "ipFamilies": ["IPv4"]}, False),
         ({"clusterIPs": ["10.96.0.1", "fd00::1"], "ipFamilies": ["IPv4", "IPv6"]}, True),
+        ({"clusterIPs": ["fd00::1", "10.96.0.1"], "ipFamilies": ["IPv6", "IPv4"]}, True),
         ({"clusterIP": "fd00::1"}, True),
     ],
 )
 def test_nginx_listens_on_ipv6_where_pods_have_such_addresses(world, spec, has):
     world.cluster.put({"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}, "spec": spec})
+    assert with_family(world.op(), {}) == ({"nginx": {"ipv6": True}} if has else {})
+    assert with_family(world.op(), {"nginx": {"ipv6": False}}) == {"nginx": {"ipv6": False}}, "whoever said it, said it"
+
+
+@pytest.mark.parametrize(
+    ("families", "ours", "refused"),
+    [(["IPv4"], False, False), (["IPv4", "IPv6"], False, False), (["IPv6"], False, True), (["IPv6", "IPv4"], False, True), (["IPv6"], True, False)],
+)  # fmt: skip
+def test_upstreams_worker_is_refused_where_services_have_ipv6_first(world, families, ours, refused):
+    """It puts a Service's address into a URL as it is; ours calls tasks by name."""
+    kubernetes = {"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}}
+    world.cluster.put({**kubernetes, "spec": {"ipFamilies": families}})
+    notes = {"fogflow-k8s.io/keeps-tasks": "true"} if ours else {}
+    meta = {"name": "cloud-worker", "labels": {"app.kubernetes.io/component": "cloud-worker"}, "annotations": notes}
+    worker = {"kind": "Deployment", "metadata": meta, "spec": {"template": {"metadata": meta, "spec": {}}}}
+    assert [c.id for c in unaddressable(world.op(), [worker])] == ["FK-7015"] * refused
+
+
+def test_a_deploy_with_upstreams_worker_says_so_before_it_changes_anything(world):
+    kubernetes = {"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}}
+    world.cluster.put({**kubernetes, "spec": {"clusterIP": "fd00::1"}})
+    outcome = world.deploy()
+    assert ([c.id for c in outcome.causes], outcome.exit_code, world.cluster.writes) == (["FK-7015"], 10, [])
+
+
+def test_the_service_of_the_api_server_is_read_once(world):
+    world.cluster.put(
+        {
+            "kind": "Service",
+            "metadata": {"name": "kubernetes", "namespace": "default"},
+            "spec": {"clusterIP": "10.96.0.1"},
+        }
+    )
     world.deploy()
-    assert (values(world).get("nginx") or {}).get("ipv6", False) is has
-    assert families(world.op(), {"nginx": {"ipv6": False}}) == {"nginx": {"ipv6": False}}, "whoever said it, said it"
+    assert [call[:3] for call in world.cluster.calls].count(("get", "Service", "kubernetes")) == 1

@@ -1,0 +1,24 @@
+"""`deploy` with the settings of real installations of upstream's compose files comes to a FogFlow that works."""
+
+import json
+
+import pytest
+
+from tests.config_files import REAL
+from tests.real import cell as cells
+from tests.real.conftest import released
+from tests.scope import only_all
+
+pytestmark = only_all
+BUDGET_S = 300
+
+
+@pytest.mark.parametrize("name", sorted(REAL))
+def test_it_works_with_the_settings_of_a_real_installation(box, name, tmp_path):
+    settings, _ = REAL[name]
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    namespace = f"config-{sorted(REAL).index(name)}"
+    with released(box, namespace, "--config", tmp_path / "config.json", "--external-ip", box.net.node(1)):
+        assert json.loads(box.tool("status", "-n", namespace, "-o", "json"))["state"] == "working"
+        box.tool("verify", "-n", namespace)
+        assert "html" in cells.raw(f"http://{box.net.node(1)}/index.html").lower()
