@@ -4,6 +4,7 @@ import base64
 import contextlib
 import gzip
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -63,9 +64,10 @@ class ApiServer(ThreadingHTTPServer):
 
 
 def _has(obj, selector):
-    """Whether an object has the labels of a selector like a=b,c=d."""
+    """Whether an object has the labels of a selector like a=b,c in (d,e)."""
     labels = (obj.get("metadata") or {}).get("labels") or {}
-    return all(labels.get(term.partition("=")[0]) == term.partition("=")[2] for term in selector.split(",") if term)
+    terms = re.findall(r"([\w./-]+)(?: in \(([^)]*)\)|=([^,]+))", selector)
+    return all(labels.get(key) in (some.split(",") if some else [one]) for key, some, one in terms)
 
 
 class _Handler(BaseHTTPRequestHandler):

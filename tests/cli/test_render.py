@@ -150,6 +150,51 @@ def test_with_a_cluster_it_is_for_its_version_where_the_chart_supports_it(tmp_pa
     assert (found, why[: len(says)]) == (version, says)
 
 
+BROKEN = "{"
+ELSEWHERE = "apiVersion: v1\ncurrent-context: other\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "message"),
+    [
+        ({"context": "typo"}, None, "context typo is not in"),
+        ({"context": "typo"}, "", "context typo is not in"),
+        ({"kubeconfig": "typo"}, "", "kubeconfig typo does not exist"),
+        ({}, ELSEWHERE, "current context other is not in"),
+        ({}, BROKEN, "is not a kubeconfig"),
+    ],
+)
+def test_a_cluster_that_is_named_and_not_there_is_an_error_as_for_every_verb(
+    tmp_path, monkeypatch, given, text, message
+):
+    path = tmp_path / "config"
+    if text is not None:
+        path.write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    told = []
+    for ask in (version_for, Session.operation):
+        with pytest.raises(UsageError, match=message) as error:
+            ask(Session(**given))
+        told.append((error.value.message, error.value.hint, error.value.exit_code))
+    assert told[0] == told[1]
+
+
+def test_nothing_is_written_for_a_context_that_is_not_there(tmp_path, helm):
+    env = {**os.environ, "KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "HELM": helm}
+    argv = [sys.executable, "-m", "fogflow_k8s", "--context", "typo", "render", "-o", "out"]
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "context typo is not in" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_does_not_answer_leaves_the_oldest_version(tmp_path):
+    with apiserver.serving() as server:
+        config = server.kubeconfig(tmp_path)
+    found, why = version_for(Session(kubeconfig=str(config), context="fake"))
+    assert (found, "the cluster's version is not known" in why) == (OLDEST, True)
+
+
 @pytest.mark.parametrize("version", ["v1.36.1+k3s1", "v1.35.4-gke.1200", "1.31", "v1.34.0-rc.1"])
 def test_helm_takes_every_version_that_we_do(render, version):
     assert supported(version)

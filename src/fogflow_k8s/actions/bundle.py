@@ -125,11 +125,12 @@ def _known(op: Operation, patience_s: float) -> Known:
     answer: list[Known] = []
 
     def ask() -> None:
-        answer.append(known(op.cluster, op.release, (op.namespace, op.tasks_namespace)))
+        answer.append(known(op.cluster, op.release, op.namespaces))
 
     thread = threading.Thread(target=ask, name="bundle-secrets", daemon=True)
     thread.start()
     thread.join(patience_s)
+    op.assume()  # collectors are made before any of them has a thread to wait in
     return answer[0] if answer else Known(Redactor(), why=f"the API server gave no answer within {patience_s:g} s")
 
 

@@ -75,7 +75,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
         Check("nodes", "every node is ready", lambda: standing.nodes_ready(op), True, "cluster"),
         Check("clocks", "the clocks agree", lambda: standing.clocks(op), True, "cluster"),
         Check("dns", "names resolve", lambda: network.names_resolve(op), True, "cluster"),
-        Check("mesh", "no service mesh is in between", lambda: mesh.no_mesh(op), True, "cluster"),
+        Check("mesh", "no service mesh is in between", lambda: mesh.no_mesh(op, work.objects), True, "cluster"),
         Check("leftovers", "no other FogFlow is in the way", lambda: standing.no_leftovers(op), True, "cluster"),
         Check("capacity", "there is a node for every pod", lambda: standing.pods_fit(op, work.objects), category="room"),
         Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(work), category="room"),
@@ -86,6 +86,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
         Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, work.objects), category="admission"),
         Check("images", "the nodes can pull every image", lambda: pulling.images_pullable(work), category="images"),
         Check("external-ip", "the external address leads to a node", lambda: network.external_ips_lead_here(op, work.objects), True, "network"),
+        Check("families", "tasks can be called by address", lambda: standing.tasks_addressable(op, work.objects), category="network"),
         Check("ports", "the ports outside are free", lambda: network.ports_free(op, work.objects), category="network"),
     ]  # fmt: skip
     if work.installed and not pre:
@@ -98,7 +99,7 @@ def catalogue(work: Work, *, pre: bool) -> list[Check]:
 
 IDS = (
     "helm", "cluster", "kubectl", "docker", "rights", "rights-to-see", "nodes", "clocks", "dns", "mesh", "leftovers", "capacity", "quota",
-    "storage", "references", "ownership", "objects", "pods", "images", "external-ip", "ports", "release", "address",
+    "storage", "references", "ownership", "objects", "pods", "images", "external-ip", "families", "ports", "release", "address",
 )  # fmt: skip
 """Every id there is; a test compares."""
 

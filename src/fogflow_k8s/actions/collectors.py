@@ -47,9 +47,10 @@ class Collector:
 def collectors(op: Operation, *, since_s: int, revisions: int, known: Known) -> list[Collector]:
     """Every collector, those first whose objects are gone after a rollback."""
     instance = f"app.kubernetes.io/instance={op.release}"
-    both = (op.namespace, op.tasks_namespace)
 
-    def kinds(name: str, wanted: Sequence[str], namespaces: Sequence[str] = both, selector: str = "") -> Collector:
+    def kinds(
+        name: str, wanted: Sequence[str], namespaces: Sequence[str] = op.namespaces, selector: str = ""
+    ) -> Collector:
         return Collector(name, partial(_objects, op, wanted, namespaces, selector))
 
     return [

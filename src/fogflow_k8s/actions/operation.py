@@ -9,12 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fogflow_k8s.actions import tasks_namespace
 from fogflow_k8s.adapters.cluster import Cluster
 from fogflow_k8s.adapters.helm import Helm, Target
 from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model.names import TASKS_SUFFIX
+from fogflow_k8s.model import names
 from fogflow_k8s.model.placement import labels
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Operation:
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
     bundles: Path | None = None  # the folder for the archive of a failure; None: none is made
     retired: list[Mapping[str, Any]] = field(default_factory=list)  # Secrets as they were before we changed them
+    _tasks: str = field(default="", init=False)  # the tasks' namespace, once it is known
 
     @property
     def target(self) -> Target:
@@ -68,11 +70,16 @@ class Operation:
             raise
 
     @cached_property
+    def api_service(self) -> Mapping[str, Any]:
+        """The Service `kubernetes`, by which pods reach the API server, read once. Raises ClusterError."""
+        return self.cluster.get("Service", "kubernetes", "default") or {}
+
+    @cached_property
     def known(self) -> Known:
         """What is secret about the release, read when something has to be shown that others wrote."""
         from fogflow_k8s.actions.secrecy import known
 
-        return known(self.cluster, self.release, (self.namespace, self.tasks_namespace), also=self.retired)
+        return known(self.cluster, self.release, self.namespaces, also=self.retired)
 
     def retire(self, secret: Mapping[str, Any]) -> None:
         """Go on masking what was in a Secret that is being changed, and learn anew what is secret."""
@@ -90,8 +97,29 @@ class Operation:
 
     @property
     def tasks_namespace(self) -> str:
-        """Where FogFlow's task instances run."""
-        return f"{self.namespace}{TASKS_SUFFIX}"
+        """Where FogFlow's task instances run: as the installed release has it. Raises ClusterError."""
+        self._tasks = self._tasks or tasks_namespace.read(self.cluster, self.release, self.namespace)
+        return self._tasks
+
+    def learn(self, objects: Sequence[Mapping[str, Any]]) -> None:
+        """Take the tasks' namespace from the manifests that Helm has of the release, instead of asking the cluster."""
+        found = names.tasks_namespace(objects, self.namespace)
+        if self._tasks not in ("", found):
+            vars(self).pop("known", None)  # there are Secrets in the other one, too
+        self._tasks = found
+
+    def assume(self) -> None:
+        """Take the chart's default for the tasks' namespace if it is not known yet: for what must not wait for the server."""
+        if not self._tasks:
+            self.learn(())
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The release's namespace and its tasks'; the first alone while the API server does not say the other."""
+        try:
+            return tuple(dict.fromkeys((self.namespace, self.tasks_namespace)))
+        except ClusterError:
+            return (self.namespace,)
 
     @property
     def selector(self) -> str:

@@ -13,7 +13,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.cluster import Conflict
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, OperationFailed
-from fogflow_k8s.model import manifests
+from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.catalogue import Cause, cause
 from fogflow_k8s.model.rights import namespaces
 
@@ -53,9 +53,10 @@ def await_ending(op: Operation, objects: Sequence[Mapping[str, Any]], *, timeout
 
     Raises OperationFailed when one does not end in time.
     """
-    others = {str(o["metadata"].get("namespace") or op.namespace) for o in objects} | {op.tasks_namespace}
-    names = dict.fromkeys([*namespaces(objects, op.namespace), *sorted(others)])
-    ending = [name for name in names if _ends(op, name)]
+    others = {str(o["metadata"].get("namespace") or op.namespace) for o in objects}
+    others.add(names.tasks_namespace(objects, op.namespace))
+    wanted = dict.fromkeys([*namespaces(objects, op.namespace), *sorted(others)])
+    ending = [name for name in wanted if _ends(op, name)]
     for name in ending:
         op.report.step(f"waiting for the end of namespace {name}, which is still being deleted")
         try:

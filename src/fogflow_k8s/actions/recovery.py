@@ -78,15 +78,18 @@ def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...],
     if good is None or not request.rollback_on_failure:
         why = "a first install has nothing to go back to" if good is None else "--no-rollback-on-failure"
         return outcome(work, "left-failed", 21, seen, says=f"left in place: {why}", **found)
-    lost = losses(work.objects, manifests.split(op.helm.manifest(good.number)))
+    objects = manifests.split(op.helm.manifest(good.number))
+    lost = losses(work.objects, objects)
     if any(not loss.replaced for loss in lost) and not request.force:
         what = "; ".join(loss.says for loss in lost)
         says = f"left in place: going back would lose something ({what}); to do it: fogflow-k8s rollback --force"
         return outcome(work, "left-failed", 21, seen, says=says, **found)
-    return _take_back(work, lease, good, found)
+    return _take_back(work, lease, good, objects, found)
 
 
-def _take_back(work: Work, lease: Held, good: Revision, found: dict[str, Any]) -> Outcome:
+def _take_back(
+    work: Work, lease: Held, good: Revision, objects: Sequence[Mapping[str, Any]], found: dict[str, Any]
+) -> Outcome:
     op = work.op
     if not good.verified:
         op.report.log(
@@ -95,7 +98,9 @@ def _take_back(work: Work, lease: Held, good: Revision, found: dict[str, Any]) -
     limit_s = work.request.timeout_s
     for pause_s in (*_AGAIN_S, None):
         tracked, problem = rollout.attempt(
-            lambda: rollout.go_back(op, good.number, work.watch, timeout_s=limit_s, lease=lease, installed=work.objects)
+            lambda: rollout.go_back(
+                op, good.number, work.watch, timeout_s=limit_s, lease=lease, installed=work.objects, objects=objects
+            )
         )
         if pause_s is None or not _passing(problem):
             break

@@ -75,8 +75,10 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
     with held(op) as lease:
         try:
             op.report.step(f"rolling back to revision {planned.target.number}")
-            installed = planned.installed
-            rollout.roll_back(op, planned.target.number, watch, lease=lease, installed=installed, timeout_s=timeout_s)
+            installed, objects = planned.installed, planned.objects
+            rollout.roll_back(
+                op, planned.target.number, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s
+            )
             newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
             if not wait:
                 seen = track.glance(op, expected)

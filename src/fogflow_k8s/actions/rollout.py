@@ -122,21 +122,23 @@ def roll_back(
     *,
     lease: Held,
     installed: Sequence[Mapping[str, Any]],
+    objects: Sequence[Mapping[str, Any]] | None = None,
     timeout_s: float = HELM_TIMEOUT_S,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Let Helm go back to a revision; its objects. Raises its typed errors, OperationFailed, Busy.
 
+    `objects` are those of the revision, from whoever has read them already; without them Helm is asked.
     A workload of the `installed` objects that becomes another kind ends first: Helm would start the other one beside it.
     Conflicts are forced: what is taken back is our own work.
     """
-    objects = manifests.split(op.helm.manifest(revision))
-    for loss in losses(installed, objects):
+    goal = manifests.split(op.helm.manifest(revision)) if objects is None else objects
+    for loss in losses(installed, goal):
         if loss.replaced:
             lease.check()
             clear(op, loss.kind, loss.component, timeout_s=timeout_s)
     child = op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=True)
     run_helm(op, child, watch, lease=lease)
-    return objects
+    return goal
 
 
 def go_back(
@@ -147,12 +149,13 @@ def go_back(
     timeout_s: float,
     lease: Held,
     installed: Sequence[Mapping[str, Any]],
+    objects: Sequence[Mapping[str, Any]] | None = None,
 ) -> track.Tracked:
-    """Roll back to a revision and wait for it. Raises Helm's typed errors, and Busy when the release is no longer ours."""
+    """As roll_back, and wait for it. Raises Helm's typed errors, and Busy when the release is no longer ours."""
     lease.check()
     op.report.step(f"rolling back to revision {revision}")
-    objects = roll_back(op, revision, watch, lease=lease, installed=installed, timeout_s=timeout_s)
-    return follow(op, manifests.workloads(objects), watch, timeout_s=timeout_s, lease=lease)
+    goal = roll_back(op, revision, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s)
+    return follow(op, manifests.workloads(goal), watch, timeout_s=timeout_s, lease=lease)
 
 
 def attempt(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:

@@ -79,7 +79,7 @@ def installed(op: Operation) -> Installed | None:
     if not history:
         manifest_child.stop()
         return None
-    return Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))), known)
+    return _learnt(op, Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))), known))
 
 
 def stored(op: Operation) -> Installed | None:
@@ -94,7 +94,14 @@ def stored(op: Operation) -> Installed | None:
     if found is None:
         return None
     known = record.load(op)
-    return Installed(tuple(revisions(found.history, known)), tuple(manifests.split(found.manifest)), known)
+    history = tuple(revisions(found.history, known))
+    return _learnt(op, Installed(history, tuple(manifests.split(found.manifest)), known))
+
+
+def _learnt(op: Operation, found: Installed) -> Installed:
+    """The same, once the operation knows from it where the tasks are."""
+    op.learn(found.objects)
+    return found
 
 
 def reread(
@@ -123,7 +130,7 @@ def made(op: Operation, before: Installed | None, printed: str, objects: Sequenc
     except (ValueError, KeyError, TypeError):
         return installed(op)
     history = (*(before.history if before else ()), *revisions([line], {}))
-    return Installed(history, tuple(objects), before.record if before else {})
+    return _learnt(op, Installed(history, tuple(objects), before.record if before else {}))
 
 
 def status(op: Operation) -> Report:

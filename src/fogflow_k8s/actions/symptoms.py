@@ -14,9 +14,9 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import ailments, cell, manifests
 from fogflow_k8s.model.ailments import Finding
 from fogflow_k8s.model.catalogue import cause
+from fogflow_k8s.model.components import WORKERS
 from fogflow_k8s.model.release import repair
 
-WORKERS = ("cloud-worker", "edge-worker")
 _CLAIMS = "app.kubernetes.io/part-of=fogflow"
 
 
@@ -66,7 +66,7 @@ def _part(it: Look, what: str, find: Callable[[], Iterable[Finding]]) -> list[Fi
 
 
 def _terminating(op: Operation) -> Iterator[Finding]:
-    for name in (op.namespace, op.tasks_namespace):
+    for name in dict.fromkeys((op.namespace, op.tasks_namespace)):
         namespace = op.cluster.get("Namespace", name)
         if namespace and namespace["metadata"].get("deletionTimestamp"):
             kinds = [kind for kind, (_, _, namespaced) in manifests.RESOURCES.items() if namespaced]

@@ -204,10 +204,9 @@ class Helm:
             argv += ["--wait=hookOnly"] + (["--force-conflicts"] if force_conflicts else [])
         return self.runner.start(argv)
 
-    def start_uninstall(self, *, timeout_s: float, keep_history: bool = False, hooks: bool = True) -> Child:
+    def start_uninstall(self, *, timeout_s: float, hooks: bool = True) -> Child:
         """`helm uninstall` under way; hand it to check. Objects are deleted in the background."""
         argv = self._argv("uninstall", self.target.release, "--timeout", f"{timeout_s:.0f}s", "--ignore-not-found")
-        argv += ["--keep-history"] if keep_history else []
         return self.runner.start(argv if hooks else [*argv, "--no-hooks"])
 
     def check(self, done: Completed) -> Completed:

@@ -93,19 +93,24 @@ def _revisions() -> list[tuple[str, str]]:
 
     cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
     namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
-    release = given("--release") or os.environ.get("FOGFLOW_K8S_RELEASE") or "fogflow"
-    stored = cluster.labels("Secret", namespace, f"owner=helm,name={release}")
+    stored = cluster.labels("Secret", namespace, f"owner=helm,name={_release()}")
     return sorted(((each["version"], each["status"]) for each in stored), key=lambda r: -int(r[0]))
 
 
 def _tasks() -> list[tuple[str, str]]:
+    from fogflow_k8s.actions import tasks_namespace
     from fogflow_k8s.adapters.cluster import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
     from fogflow_k8s.model.seen_tasks import seen
 
     cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
     namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
-    return [(task.name, task.state) for task in seen(cluster.list("Deployment", f"{namespace}-tasks"), ())]
+    where = tasks_namespace.read(cluster, _release(), namespace)
+    return [(task.name, task.state) for task in seen(cluster.list("Deployment", where), ())]
+
+
+def _release() -> str:
+    return given("--release") or os.environ.get("FOGFLOW_K8S_RELEASE") or "fogflow"
 
 
 def _or_nothing(ask: Callable[[], list[T]]) -> list[T]:

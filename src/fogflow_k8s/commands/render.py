@@ -63,15 +63,21 @@ def render(
 
 
 def version_for(me: Session) -> tuple[str, str]:
-    """The version to render for, and why that one: the cluster's, where it can be reached and the chart supports it."""
+    """The version to render for, and why that one: the cluster's, where it can be reached and the chart supports it.
+
+    Raises UsageError for a context or kubeconfig that is not there, as every verb does: only without any, or where the
+    cluster does not answer, the chart's oldest version is what was meant.
+    """
     from fogflow_k8s.actions.render import OLDEST, supported
     from fogflow_k8s.adapters.cluster import KubeCluster
-    from fogflow_k8s.errors import FogflowError
+    from fogflow_k8s.errors import FogflowError, UsageError
 
     oldest = "the oldest that the chart supports"
     try:
         cluster = KubeCluster(me.chosen, timeout_s=_TIMEOUT_S)
         version = cluster.version
+    except UsageError:
+        raise
     except FogflowError as error:
         return OLDEST, f"{oldest}: the cluster's version is not known ({error.message})"
     if supported(version):

@@ -27,11 +27,11 @@ WHY: dict[str, str] = {
     "FK-3007": "Only one pod of a node can have a host port.",
     "FK-3008": "The cluster autoscaler or Karpenter has said that it makes a node for this pod. That takes minutes; `deploy` goes on waiting and calls it progressing.",
     "FK-3009": "The scheduler's own words are in the evidence. Without any, the pod may name a scheduler that does not run.",
-    "FK-3010": "The quota of the namespace counts pods, CPU or memory, and is used up; or it counts something for which the pod has no request, which Kubernetes then refuses. `check` compares beforehand.",
-    "FK-3011": "Pod Security, a validating policy or a webhook said no, with its reason in the evidence. Our own pods pass Pod Security `restricted`, unless a value asks for the host (`configJson.hostPath`).",
+    "FK-3010": "The quota of the namespace counts objects (pods, Services, Secrets), CPU, memory or storage, and is used up; or it counts something for which a pod has no request, which Kubernetes then refuses. The evidence names the object. `check` compares beforehand.",
+    "FK-3011": "Pod Security, a validating policy or a webhook refuses an object: a pod, or any other, like a Service, a Deployment or a hook's Job. Its reason is in the evidence. Our own pods pass Pod Security `restricted`, unless a value asks for the host (`configJson.hostPath`).",
     "FK-3012": "Found by packing the pods onto what the nodes have left, under the scheduler's own hard rules: resources, selectors, affinity, taints, host ports, volumes, spread. The reason of every node is in the evidence.",
-    "FK-3013": "The LimitRange of the namespace sets bounds for each container, and one of ours is outside of them.",
-    "FK-3014": "The API server must ask a webhook before it lets the pod in, and the webhook does not answer. Often its own pods are down, or its operator was removed and the configuration stayed behind.",
+    "FK-3013": "The LimitRange of the namespace sets bounds for each container, pod and volume claim, and one of ours is outside of them.",
+    "FK-3014": "The API server must ask a webhook before it accepts the object, and the webhook does not answer. Often its own pods are down, or its operator was removed and the configuration stayed behind.",
     "FK-4001": "The registry knows no such name or tag. The first deploy of a mistyped tag ends here after a few seconds.",
     "FK-4002": "Registries tell those who may not see an image that they are not authorized, whether it exists or not.",
     "FK-4003": "Docker Hub counts pulls by address: 100 in six hours without a login. The kubelet tries again with growing pauses.",
@@ -95,6 +95,7 @@ WHY: dict[str, str] = {
     "FK-7012": "The values say `keeper.enabled: false`. Pods that are ready prove nothing about FogFlow; after a restart of RabbitMQ it stays deaf until somebody restarts it in order.",
     "FK-7013": "Helm was at work, or its result was waited for, when requests were no longer answered. What had been begun was taken back when the server answered again; where it did not, `fogflow-k8s rollback` does it then.",
     "FK-7014": "Another tool made them: kubectl, Argo CD, Flux, another release of Helm, or upstream's chart. Helm would refuse in the middle, or upgrade what is not ours. `--take-ownership` takes them over, but for what Kubernetes never changes, like the selector of a Deployment; a tool that goes on applying its own would take them back.",
+    "FK-7015": "A task is called by its Service's address. Upstream's worker writes `http://ADDRESS:PORT` without the brackets that an address of IPv6 needs, so no broker can call it. The worker of engine fogflow-k8s calls its tasks by name. In a cluster with both families, the first one of the Service `kubernetes` counts.",
 }
 
 

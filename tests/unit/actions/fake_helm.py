@@ -15,6 +15,7 @@ from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.errors import ToolMissing
 from fogflow_k8s.model.components import BY_NAME
 from fogflow_k8s.model.manifests import RESOURCES, hook_of
+from fogflow_k8s.model.values_base import merge
 from tests.unit.actions.fake_cluster import HOME, decoded, encoded
 
 RELEASE, TASKS = "fogflow", f"{HOME}-tasks"
@@ -36,11 +37,13 @@ def render(values, chart=CHART, password="made-up"):
     hook = _object("Job", "fogflow-cleanup", "cleanup", spec={"template": {"spec": {}}})
     hook["metadata"]["annotations"] = {"helm.sh/hook": "pre-delete"}
     password = auth.get("password") or password
+    config = merge({"worker": {"app_namespace": TASKS}}, values.get("config") or {})
+    tasks = config["worker"]["app_namespace"]
     return [
         *([_object("Secret", secret, "rabbitmq", data={"password": encoded(password)})] if own else []),
         *([_object("PersistentVolumeClaim", "designer", "designer", spec={})] if claim else []),
-        _object("Namespace", TASKS, "tasks"),
-        _object("ConfigMap", "fogflow-config", "release", data={"config.json": json.dumps(values.get("config") or {})}),
+        _object("Namespace", tasks, "tasks"),
+        _object("ConfigMap", "fogflow-config", next(n for n in names if n.endswith("-worker")), data={"config.json": json.dumps(config)}),
         _object("Service", "nginx", "nginx", spec={"externalIPs": list(values.get("externalIPs") or [])}),
         *(_workload(name, values, secret) for name in names), hook,
     ]  # fmt: skip

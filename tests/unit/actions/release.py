@@ -83,6 +83,11 @@ class World:
         """Whether the user was told something with these words."""
         return any(words in line for line in self.told.lines)
 
+    def manifests_read(self, number):
+        """How often helm was asked for the manifest of that revision by its number."""
+        asked = [argv for verb, argv in self.programs.started if verb == "get-manifest" and "--revision" in argv]
+        return sum(argv[argv.index("--revision") + 1] == str(number) for argv in asked)
+
     def object(self, kind, name, namespace=HOME):
         """An object as it is stored, or None."""
         return self.cluster.objects.get((kind, namespace, name))

@@ -3,7 +3,7 @@
 import pytest
 
 from fogflow_k8s.actions.checks.mesh import mesh_of, no_mesh
-from tests.unit.actions.release import HOME
+from tests.unit.actions.release import HOME, TASKS, render
 
 BUDGET_S = 3
 
@@ -26,11 +26,12 @@ def test_what_asks_for_a_proxy_in_each_pod(labels, annotations, found):
     assert mesh_of({"metadata": {"name": "n", "labels": labels, "annotations": annotations}}) == found
 
 
-@pytest.mark.parametrize("name", [HOME, f"{HOME}-tasks"])
-def test_either_namespace_counts_and_the_mend_is_named(world, name):
-    assert no_mesh(world.op()).ok
+@pytest.mark.parametrize(("name", "tasks"), [(HOME, TASKS), (TASKS, TASKS), ("work", "work")])
+def test_either_namespace_counts_and_the_mend_is_named(world, name, tasks):
+    objects = render({"config": {"worker": {"app_namespace": tasks}}})
+    assert no_mesh(world.op(), objects).ok
     world.cluster.put({"kind": "Namespace", "metadata": {"name": name, "labels": {"istio-injection": "enabled"}}})
-    found = no_mesh(world.op())
+    found = no_mesh(world.op(), objects)
     assert not found.ok
     assert f"namespace {name} has label istio-injection=enabled: init containers ask" in found.fact
     assert "istio-injection=disabled" in found.mend

@@ -402,6 +402,15 @@ def test_a_way_back_that_is_barred_for_a_moment_is_tried_again(deployed, words):
     assert deployed.says("again in 10 s")
 
 
+@pytest.mark.parametrize("barred", [0, 2])
+def test_the_revision_to_go_back_to_is_read_once_however_often_it_is_tried(deployed, barred):
+    deployed.programs.plan("upgrade", stderr=REFUSED)
+    for _ in range(barred):
+        deployed.programs.plan("rollback", stderr=f"Error: {WEBHOOK}", leaves="failed")
+    assert deployed.deploy(nginx("2")).result == "rolled-back"
+    assert (deployed.programs.verbs("rollback"), deployed.manifests_read(1)) == (["rollback"] * (barred + 1), 1)
+
+
 def test_a_way_back_that_stays_barred_is_told_after_four_tries(deployed):
     for _ in range(9):
         deployed.programs.plan("rollback", stderr=DEAD, leaves="failed")

@@ -82,6 +82,11 @@ def test_it_goes_back_waits_and_notes_that_the_new_revision_worked(twice):
     assert twice.holder == ""
 
 
+def test_the_revision_is_read_once(twice):
+    back(twice)
+    assert twice.manifests_read(1) == 1
+
+
 def test_what_is_not_waited_for_is_not_noted_as_working(twice):
     twice.cluster.fate["1"] = 20.0
     outcome = back(twice, wait=False)

@@ -213,7 +213,10 @@ def test_events_are_not_read_for_nothing():
     fog.extra = [ours()]
     op = operation(fog)
     task_list.look(op)
-    assert [kind for kind, _ in op.cluster.asked] == ["Deployment", "ConfigMap", "Pod"]
+    assert [kind for kind, _ in op.cluster.asked] == [
+        *("ConfigMap", "Deployment"),  # where tasks are
+        *("Deployment", "ConfigMap", "Pod"),
+    ]
 
 
 def test_no_task_is_one_thing_and_no_release_another():

@@ -3,6 +3,7 @@
 import pytest
 
 from fogflow_k8s.model.admission_words import ending_namespace, from_first, lacks_right, refusal
+from fogflow_k8s.model.catalogue import ENTRIES
 
 BUDGET_S = 5
 
@@ -50,6 +51,11 @@ def test_admission(id_, words, before):
     assert not ending_namespace(words)
     assert found.object == (words.split(" is forbidden")[0] if words.startswith(("pod", "ser", "per", "dep")) else "")
     assert "the pod" in found.about("the pod")
+
+
+@pytest.mark.parametrize("id_", sorted({id_ for id_, words in REFUSED if not words.startswith("pods ")}))
+def test_the_title_of_what_may_refuse_any_object_speaks_of_no_pod(id_):
+    assert "an object of the release" in ENTRIES[id_].title
 
 
 @pytest.mark.parametrize("words", RIGHTS)

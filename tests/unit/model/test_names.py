@@ -3,7 +3,7 @@
 import pytest
 
 from fogflow_k8s.errors import UsageError
-from fogflow_k8s.model.names import require, require_tasks
+from fogflow_k8s.model.names import require, require_tasks, tasks_namespace
 
 BUDGET_S = 5
 
@@ -47,3 +47,32 @@ def test_a_namespace_must_leave_room_for_the_name_of_its_tasks_namespace():
     with pytest.raises(UsageError, match=r"has 58 characters, and tasks run in NAMESPACE-tasks.*at most 57") as caught:
         require_tasks("n" * 58, {"config": {"worker": {}}})
     assert "config.worker.app_namespace=NAME" in caught.value.hint
+
+
+def config_map(text):
+    return {"kind": "ConfigMap", "metadata": {"name": "cloud-worker-config"}, "data": {"config.json": text}}
+
+
+def keeper(*args):
+    pods = {"spec": {"containers": [{"name": "proxy"}, {"name": "keeper", "args": list(args)}]}}
+    return {"kind": "Deployment", "metadata": {"name": "keeper"}, "spec": {"template": pods}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        ([], "city-tasks"),
+        ([config_map('{"worker": {"app_namespace": "work"}}')], "work"),
+        ([config_map('{"worker": {"heartbeat_interval": 3}}'), config_map('{"worker": {"app_namespace": "work"}}')], "work"),
+        ([config_map('{"worker": {"app_namespace": ""}}')], "city-tasks"),
+        ([config_map('{"worker": null}')], "city-tasks"),
+        ([config_map("[1]")], "city-tasks"),
+        ([config_map("{")], "city-tasks"),
+        ([{"kind": "ConfigMap", "metadata": {"name": "x"}}], "city-tasks"),
+        ([keeper("--namespace=city", "--tasks-namespace=work")], "work"),
+        ([keeper("--tasks-namespace=other"), config_map('{"worker": {"app_namespace": "work"}}')], "work"),
+        ([keeper()], "city-tasks"),
+    ],
+)  # fmt: skip
+def test_the_manifests_of_a_release_tell_where_its_tasks_run(objects, expected):
+    assert tasks_namespace(objects, "city") == expected

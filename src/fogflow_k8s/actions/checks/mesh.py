@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.model import names
 
 _LIMITS = (
     "init containers ask RabbitMQ and discovery before the mesh's proxy runs (unless it is a native sidecar), edges and devices outside of "
@@ -16,10 +17,10 @@ _LIMITS = (
 )
 
 
-def no_mesh(op: Operation) -> Found:
-    """No label or annotation of the two namespaces asks Istio or Linkerd for a proxy in each pod."""
+def no_mesh(op: Operation, objects: Sequence[Mapping[str, Any]]) -> Found:
+    """No label or annotation of the namespaces of the objects and of their tasks asks Istio or Linkerd for proxies in pods."""
     found = []
-    for name in (op.namespace, op.tasks_namespace):
+    for name in dict.fromkeys((op.namespace, names.tasks_namespace(objects, op.namespace))):
         namespace = unless_forbidden(partial(op.cluster.get, "Namespace", name), "no right to read the namespace")
         if namespace and (mesh := mesh_of(namespace)):
             found.append(f"namespace {name} has {mesh}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fogflow_k8s.actions import capacity, preflight, status
+from fogflow_k8s.actions import capacity, families, preflight, status
 from fogflow_k8s.actions.checks import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.ownership import others
@@ -16,6 +16,7 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.makers import maker_of, removals
 from fogflow_k8s.model.manifests import pod_spec
+from fogflow_k8s.model.names import TASKS_SUFFIX
 from fogflow_k8s.model.podfacts import is_away
 
 Obj = Mapping[str, Any]
@@ -40,6 +41,11 @@ def pods_fit(op: Operation, objects: Sequence[Obj]) -> Found:
     if op.nodes is None:
         return Found(None, "no right to list nodes")
     return _told(capacity.misfits(op, objects), "every pod finds a node")
+
+
+def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> Found:
+    """The worker can name its tasks by the addresses that Services have here."""
+    return _told(families.unaddressable(op, objects), "workers can name their tasks by address")
 
 
 def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> Found:
@@ -94,7 +100,8 @@ def no_leftovers(op: Operation) -> Found:
     theirs = [
         d
         for d in found
-        if not str(d["metadata"].get("namespace")).endswith("-tasks")
+        if not str(d["metadata"].get("namespace")).endswith(TASKS_SUFFIX)
+        and d["metadata"].get("namespace") != op.tasks_namespace
         and any(_UPSTREAM in str(c.get("image")) for c in pod_spec(d).get("containers") or [])
     ]
     if theirs:
