@@ -8,12 +8,12 @@ from pathlib import Path
 
 from reference import reference
 
-from fogflow_k8s.model.catalogue import ENTRIES, cause
-from fogflow_k8s.model.config import FogflowConfig
-from fogflow_k8s.model.explanations import CLASSES, WHY
-from fogflow_k8s.model.values import Values
-from fogflow_k8s.model.values_base import schema_of
-from fogflow_k8s.model.values_edge import EdgeValues
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
+from fogflow_k8s.model.diagnosis.explanations import CLASSES, WHY
+from fogflow_k8s.model.settings.base import schema_of
+from fogflow_k8s.model.settings.config import FogflowConfig
+from fogflow_k8s.model.settings.edge import EdgeValues
+from fogflow_k8s.model.settings.values import Values
 
 ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = {
@@ -27,7 +27,7 @@ FAMILIES = {
 }
 HEAD = """# Causes of trouble
 
-Made from `src/fogflow_k8s/model/catalogue.py` by `make generate`; do not edit.
+Made from `src/fogflow_k8s/model/diagnosis/catalogue.py` by `make generate`; do not edit.
 
 `deploy`, `status` and `rollback` name what is wrong by an id from this list, the root first. An id keeps its meaning for
 ever. In `-o json` it is `causes[].id`, and `causes[0]` is the headline.

@@ -15,7 +15,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from fogflow_k8s.actions.worker_app import MACHINES, pip_install
+from fogflow_k8s.actions.images.worker import MACHINES, pip_install
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "src/fogflow_k8s/worker/requirements.txt"

@@ -9,7 +9,7 @@ import time
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from fogflow_k8s.model.edge_token import Endpoint, Token, user_of
+from fogflow_k8s.model.edge.token import Endpoint, Token, user_of
 
 PASSWORD = "password-of-edge"
 END = b"\xce"

@@ -13,8 +13,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from fogflow_k8s.adapters.places import cache_home
 from fogflow_k8s.adapters.process import SystemRunner
+from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.sandbox.toolchain import find_toolchain
 
 TOOLS = cache_home() / "test-tools"

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.values_base import local_only
+from fogflow_k8s.model.settings.base import local_only
 
 # What YAML readers disagree about, first: it must come out as the text that went in.
 # fmt: off

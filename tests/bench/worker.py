@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from fogflow_k8s.model.task_objects import Site, deployment, service
-from fogflow_k8s.model.tasks import Record, object_name
+from fogflow_k8s.model.task.manifests import Site, deployment, service
+from fogflow_k8s.model.task.record import Record, object_name
 from fogflow_k8s.worker.bus import AT_ONCE
 from fogflow_k8s.worker.kube import Kube
 from tests.rig import UPSTREAM, Rig, until

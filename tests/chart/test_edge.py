@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fogflow_k8s.model.resources import quantity
-from fogflow_k8s.model.values_base import difference
-from fogflow_k8s.model.values_edge import EdgeValues, edge_defaults
+from fogflow_k8s.model.quantities import quantity
+from fogflow_k8s.model.settings.base import difference
+from fogflow_k8s.model.settings.edge import EdgeValues, edge_defaults
 from tests.chart import canonical
 from tests.chart.conftest import ROOT
 from tests.chart.shapes import of_kind, pods, restricted

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.actions.images import wanted
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.actions.images.listing import wanted
+from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.adapters.process import SystemRunner
-from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.settings.values import Values
 
 CHART = Path("charts/fogflow-chart")
 SHA = "sha256:" + "0" * 64

@@ -13,12 +13,12 @@ import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
-from fogflow_k8s.adapters.render import render_values
+from fogflow_k8s.adapters.settings.render import render_values
 from fogflow_k8s.model.components import COMPONENTS
-from fogflow_k8s.model.config import FogflowConfig
-from fogflow_k8s.model.config_upstream import adopt
-from fogflow_k8s.model.values import Values, defaults
-from fogflow_k8s.model.values_base import difference
+from fogflow_k8s.model.settings.base import difference
+from fogflow_k8s.model.settings.config import FogflowConfig
+from fogflow_k8s.model.settings.config_upstream import adopt
+from fogflow_k8s.model.settings.values import Values, defaults
 from tests.chart.conftest import CHART, EXAMPLES, ROOT
 from tests.scope import examples
 from tests.strategies import settings

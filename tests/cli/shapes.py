@@ -7,22 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fogflow_k8s.actions.bundle import Bundle
-from fogflow_k8s.actions.diff import CONFLICT
-from fogflow_k8s.actions.doctor import Diagnosis
-from fogflow_k8s.actions.outcome import Outcome
-from fogflow_k8s.actions.status import Report
-from fogflow_k8s.model import ailments
-from fogflow_k8s.model.assessment import PULLING, Assessment, Component
-from fogflow_k8s.model.catalogue import Cause, cause
-from fogflow_k8s.model.diff import Change, Field, changes
-from fogflow_k8s.model.difference import Difference, Drift
-from fogflow_k8s.model.inventory import Member, Part
-from fogflow_k8s.model.owners import Owner
-from fogflow_k8s.model.presets import Preset
-from fogflow_k8s.model.readiness import Verdict
-from fogflow_k8s.model.release import Repair, Revision
-from fogflow_k8s.model.shape import Shape
+from fogflow_k8s.actions.bundle.bundle import Bundle
+from fogflow_k8s.actions.doctor.doctor import Diagnosis
+from fogflow_k8s.actions.observe.status import Report
+from fogflow_k8s.actions.release.diff import CONFLICT
+from fogflow_k8s.actions.release.outcome import Outcome
+from fogflow_k8s.model.diagnosis import findings
+from fogflow_k8s.model.diagnosis.assessment import PULLING, Assessment, Component
+from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.diagnosis.readiness import Verdict
+from fogflow_k8s.model.diff.fields import Change, Field, changes
+from fogflow_k8s.model.diff.owners import Owner
+from fogflow_k8s.model.diff.three_way import Difference, Drift
+from fogflow_k8s.model.placement.topology import Shape
+from fogflow_k8s.model.redaction.bundle_index import Member, Part
+from fogflow_k8s.model.release.history import Repair, Revision
+from fogflow_k8s.model.settings.presets import Preset
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 SHAPE = Shape(3, 1, 2, 2, 0, "one control-plane node and 2 worker nodes")
@@ -164,8 +164,8 @@ DIFFERENCES: dict[str, Difference] = {
     "new-password": replace(NONE, rotates=("rabbitmq", "master", "cloud-worker", "designer")),
     "not-installed": replace(NONE, revision=0, changes=(Change("add", "Deployment/master"),)),
 }
-STUCK = ailments.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
-KEPT = ailments.Finding(
+STUCK = findings.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
+KEPT = findings.Finding(
     cause("FK-7008", "release", "persistentvolumeclaim/data", "claim data (1Gi, 3 days old) is kept", namespace="city", name="data")
 )  # fmt: skip
 DIAGNOSES: dict[str, Diagnosis] = {

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fogflow_k8s.model.catalogue import ENTRIES
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 
 BUDGET_S = 10
 

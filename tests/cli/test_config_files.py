@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from fogflow_k8s.actions.explain import explain
+from fogflow_k8s.actions.settings.explain import explain
 from fogflow_k8s.errors import UsageError
-from fogflow_k8s.model.config import ALIASES, FogflowConfig
-from fogflow_k8s.model.config_keys import MOVED, RENAMED, REPLACED, UNUSED, UPSTREAM_VALUES
-from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.settings.config import ALIASES, FogflowConfig
+from fogflow_k8s.model.settings.config_keys import MOVED, RENAMED, REPLACED, UNUSED, UPSTREAM_VALUES
+from fogflow_k8s.model.settings.values import Values
 from tests.config_files import REAL
 
 BUDGET_S = 30

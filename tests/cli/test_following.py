@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from fogflow_k8s.adapters.kubectl import Kubectl
-from fogflow_k8s.adapters.port_forward import ForwardFailed
+from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
+from fogflow_k8s.adapters.kubernetes.port_forward import ForwardFailed
 from fogflow_k8s.commands import dashboard
 from tests.cli.apiserver import NGINX, revision, serving, stored
 

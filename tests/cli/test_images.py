@@ -2,14 +2,14 @@
 
 import pytest
 
-from fogflow_k8s.actions.image_build import Built
-from fogflow_k8s.actions.image_check import Checked, Seen
-from fogflow_k8s.actions.images import Wanted
-from fogflow_k8s.actions.load_image import Loaded
-from fogflow_k8s.actions.mirror import Copy, Failure, Mirrored
+from fogflow_k8s.actions.images.build import Built
+from fogflow_k8s.actions.images.check import Checked, Seen
+from fogflow_k8s.actions.images.listing import Wanted
+from fogflow_k8s.actions.images.load import Loaded
+from fogflow_k8s.actions.images.mirror import Copy, Failure, Mirrored
 from fogflow_k8s.console import images as screens
 from fogflow_k8s.engine.checks import Check, Found, run
-from fogflow_k8s.model.image import Use, parse
+from fogflow_k8s.model.image.reference import Use, parse
 from tests.cli.test_commands import tool
 from tests.cli.test_screens import as_json, drawn
 

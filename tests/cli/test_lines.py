@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.actions.explain import keys_below
-from fogflow_k8s.model.catalogue import ENTRIES
+from fogflow_k8s.actions.settings.explain import keys_below
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 
 BUDGET_S = 30
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fogflow_k8s.actions import render as action
-from fogflow_k8s.actions.render import OLDEST, supported
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.actions.release import render as action
+from fogflow_k8s.actions.release.render import OLDEST, supported
+from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.adapters.process import SystemRunner
 from fogflow_k8s.commands.render import version_for
 from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import UsageError
-from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.settings.values import Values
 from tests.cli import apiserver
 
 BUDGET_S = 30

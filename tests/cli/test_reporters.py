@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from fogflow_k8s.console import jsonl, live, plain
-from fogflow_k8s.model.readiness import Verdict
+from fogflow_k8s.model.diagnosis.readiness import Verdict
 from tests.cli.shapes import image_not_found, waits_for
 
 READY = Verdict("ready", "", 1, 1, 1)

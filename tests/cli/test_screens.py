@@ -15,10 +15,10 @@ from fogflow_k8s.console import bundle, doctor, documents, screens
 from fogflow_k8s.console.diff import changes_screen, diff_screen
 from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.errors import FogflowError
-from fogflow_k8s.model import inventory
-from fogflow_k8s.model.assessment import Assessment, Seen
-from fogflow_k8s.model.cell import Cell
-from fogflow_k8s.model.diff import Change
+from fogflow_k8s.model.diagnosis.assessment import Assessment, Seen
+from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diff.fields import Change
+from fogflow_k8s.model.redaction import bundle_index
 from tests.cli.shapes import BUNDLE, DIAGNOSES, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, ready, report
 
 COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
@@ -90,8 +90,8 @@ def test_the_end_of_a_bundle(golden, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     golden("bundle.json", as_json(bundle.bundle_document(BUNDLE)).replace(str(tmp_path), "HERE"))
     facts = {"release": "fogflow", "why": "asked for"}
-    golden("bundle-index.md", inventory.page(facts, BUNDLE.parts))
-    golden("bundle-index.json", as_json(inventory.index(facts, BUNDLE.parts)))
+    golden("bundle-index.md", bundle_index.page(facts, BUNDLE.parts))
+    golden("bundle-index.json", as_json(bundle_index.index(facts, BUNDLE.parts)))
 
 
 @pytest.mark.parametrize("name", DIAGNOSES)

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fogflow_k8s.actions.task_bench import Bench
-from fogflow_k8s.actions.task_list import Tasks
-from fogflow_k8s.actions.task_run import Ran
+from fogflow_k8s.actions.task.bench import Bench
+from fogflow_k8s.actions.task.listing import Tasks
+from fogflow_k8s.actions.task.run import Ran
 from fogflow_k8s.console import tasks as screens
-from fogflow_k8s.model.seen_tasks import seen
-from fogflow_k8s.model.timing import spread
+from fogflow_k8s.model.task.observed import seen
+from fogflow_k8s.model.task.percentiles import spread
 from tests.cli.test_commands import tool
 from tests.cli.test_screens import as_json, drawn
 from tests.unit.model.tasks import ours, pod, upstreams

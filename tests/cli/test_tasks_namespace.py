@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.actions.render import OLDEST
+from fogflow_k8s.actions.release.render import OLDEST
 from fogflow_k8s.actions.tasks_namespace import read
-from fogflow_k8s.adapters.cluster import KubeCluster
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.adapters.helm.client import Helm, Target
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
 from fogflow_k8s.adapters.process import SystemRunner
 from fogflow_k8s.commands import complete
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.names import tasks_namespace
-from fogflow_k8s.model.seen_tasks import seen
-from fogflow_k8s.model.values_base import merge
+from fogflow_k8s.model.settings.base import merge
+from fogflow_k8s.model.task.observed import seen
 from tests.cli import apiserver
 from tests.unit.model.tasks import ours
 

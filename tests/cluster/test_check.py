@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from fogflow_k8s.actions import checkup
+from fogflow_k8s.actions.check import check
 from tests.faults.simulated import FAULTS
 
 from .conftest import KEPT, looks
@@ -43,7 +43,7 @@ def test_an_installed_release_is_checked_too(kept):
     found, _ = checked(kept, *KEPT)
     assert states(found) == {}
     assert {found[each]["state"] for each in ("objects", "pods", "quota", "release", "address", "rights")} == {"ok"}
-    assert set(found) | set(ELSEWHERE) == set(checkup.IDS), "every id there is"
+    assert set(found) | set(ELSEWHERE) == set(check.IDS), "every id there is"
 
 
 def _apply(kind, name, **rest):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fogflow_k8s.model.edge_token import Endpoint, encode
+from fogflow_k8s.model.edge.token import Endpoint, encode
 from tests.clouds import Cloud, token
 from tests.ports import free_port
 
@@ -34,7 +34,7 @@ def test_a_mistyped_a_cut_off_and_a_later_token(site, cloud):
     good = encode(token(cloud))
     assert refused(site, good[:20] + ("A" if good[20] != "A" else "B") + good[21:])["id"] == "FK-6102"
     assert refused(site, good[:-1])["id"] == "FK-6103"
-    from fogflow_k8s.model.edge_token import _checksum
+    from fogflow_k8s.model.edge.token import _checksum
 
     head = good.rpartition(".")[0].replace("fke1", "fke9")
     assert refused(site, f"{head}.{_checksum(head)}")["id"] == "FK-6110"

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.adapters.cluster import KubeCluster
-from fogflow_k8s.adapters.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
+from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
 from tests.contract.recorded_bus import listening, on_a_bus
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fogflow_k8s.adapters.api_http import wait_of
-from fogflow_k8s.adapters.cluster import Conflict, Gone, Invalid, KubeCluster, NotFound, path_of
-from fogflow_k8s.adapters.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.client import Conflict, Gone, Invalid, KubeCluster, NotFound, path_of
+from fogflow_k8s.adapters.kubernetes.http import wait_of
+from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
 from fogflow_k8s.errors import ClusterError
 from tests.ports import free_port
 

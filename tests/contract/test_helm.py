@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from fogflow_k8s.adapters.helm import Helm, Target, check_version
-from fogflow_k8s.adapters.helm_errors import HelmConflict, ReleaseLocked, ReleaseNotFound
+from fogflow_k8s.adapters.helm.client import Helm, Target, check_version
+from fogflow_k8s.adapters.helm.errors import HelmConflict, ReleaseLocked, ReleaseNotFound
 from fogflow_k8s.adapters.process import ChildTimeout, SystemRunner
 from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed, ToolMissing
 

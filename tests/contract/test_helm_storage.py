@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
-from fogflow_k8s.adapters import helm_storage
-from fogflow_k8s.adapters.cluster import KubeCluster
-from fogflow_k8s.adapters.kubeconfig import Chosen
+from fogflow_k8s.adapters.helm import storage
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
+from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
 from fogflow_k8s.errors import FogflowError
 from tests.cli.apiserver import revision, serving, stored
 
@@ -39,38 +39,36 @@ def told_by(helm, kubeconfig, driver, *words):
 
 @pytest.mark.parametrize("driver", KINDS)
 def test_what_helm_reads_and_what_we_read_is_the_same(helm, server, cluster, tmp_path, driver):
-    kind = helm_storage.kind_of({"HELM_DRIVER": driver})
+    kind = storage.kind_of({"HELM_DRIVER": driver})
     assert kind == KINDS[driver]
     states = ["superseded", "failed", "superseded", *["superseded"] * 6, "deployed"]
     many = [revision(n, state, kind=kind) for n, state in enumerate(states, start=1)]
     server.objects |= stored(*reversed(many), kind=kind)
     config = server.kubeconfig(tmp_path)
-    found = helm_storage.read(cluster, "fogflow", "fogflow", kind)
+    found = storage.read(cluster, "fogflow", "fogflow", kind)
     assert json.loads(told_by(helm, config, driver, "history", "fogflow", "-o", "json")) == list(found.history)
     assert told_by(helm, config, driver, "get", "manifest", "fogflow").strip() == found.manifest
 
 
 def test_nothing_is_stored(cluster):
-    assert helm_storage.read(cluster, "fogflow", "fogflow") is None
+    assert storage.read(cluster, "fogflow", "fogflow") is None
 
 
 @pytest.mark.parametrize("driver", ["sql", "memory"])
 def test_a_driver_outside_the_cluster_keeps_nothing_that_we_can_read(driver):
-    assert helm_storage.kind_of({"HELM_DRIVER": driver}) is None
+    assert storage.kind_of({"HELM_DRIVER": driver}) is None
 
 
 def plain(number):
     """As Helm stored it before it compressed."""
     made = revision(number)
-    text = json.dumps(helm_storage.decode(made)).encode()
+    text = json.dumps(storage.decode(made)).encode()
     return {**made, "data": {"release": base64.b64encode(base64.b64encode(text)).decode()}}
 
 
 def test_a_revision_that_is_not_compressed(server, cluster):
     server.objects |= stored(plain(1))
-    assert [line["chart"] for line in helm_storage.read(cluster, "fogflow", "fogflow").history] == [
-        "fogflow-chart-1.0.0"
-    ]
+    assert [line["chart"] for line in storage.read(cluster, "fogflow", "fogflow").history] == ["fogflow-chart-1.0.0"]
 
 
 BROKEN = [
@@ -85,8 +83,8 @@ BROKEN = [
 @pytest.mark.parametrize("data", BROKEN, ids=str)
 def test_an_old_revision_that_cannot_be_read_is_left_out_and_the_newest_one_is_named(server, cluster, data):
     server.objects |= stored({**revision(1), "data": data}, revision(2))
-    assert [line["revision"] for line in helm_storage.read(cluster, "fogflow", "fogflow").history] == [2]
+    assert [line["revision"] for line in storage.read(cluster, "fogflow", "fogflow").history] == [2]
     server.objects |= stored({**revision(3), "data": data})
     with pytest.raises(FogflowError, match=r"Secret sh\.helm\.release\.v1\.fogflow\.v3 in namespace fogflow") as told:
-        helm_storage.read(cluster, "fogflow", "fogflow")
+        storage.read(cluster, "fogflow", "fogflow")
     assert "kubectl -n fogflow get secret" in told.value.hint

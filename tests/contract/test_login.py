@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from fogflow_k8s.adapters.cluster import KubeCluster
-from fogflow_k8s.adapters.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
+from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
 from fogflow_k8s.errors import ClusterError, UsageError
 
 from .conftest import Stub, serving

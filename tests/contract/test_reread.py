@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from fogflow_k8s.actions.observe.status import Installed, made, reread
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.status import Installed, made, reread
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.adapters.process import SystemRunner
-from fogflow_k8s.model.release import Revision
+from fogflow_k8s.model.release.history import Revision
 
 KNOWN = Installed((Revision(1, "superseded"), Revision(2, "deployed")), ())
 ANEW = json.dumps([{"revision": 3, "status": "deployed"}])

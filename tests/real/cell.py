@@ -16,7 +16,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from fogflow_k8s.model.podfacts import condition
+from fogflow_k8s.model.diagnosis.pod_status import condition
 from fogflow_k8s.sandbox.network import in_url
 from tests.scope import ALL
 from tests.waiting import until

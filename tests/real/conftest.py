@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.adapters.places import cache_home
+from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.sandbox.network import Network
 from tests import api, waiting
 from tests.durations import budget_of

@@ -20,12 +20,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from fogflow_k8s.actions import worker_app
-from fogflow_k8s.actions.image_build import NAME
-from fogflow_k8s.adapters import layers
+from fogflow_k8s.actions.images import worker
+from fogflow_k8s.actions.images.build import NAME
 from fogflow_k8s.adapters.assets import asset
-from fogflow_k8s.adapters.places import cache_home
+from fogflow_k8s.adapters.docker import build_context
 from fogflow_k8s.adapters.process import SystemRunner
+from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.engine.reporter import Silent
 from tests.go_tools import built
 from tests.real import debian
@@ -143,14 +143,14 @@ def _go(name: str, folder: Path) -> Path:
 
 def _own_worker(folder: Path) -> Path:
     """Our own worker as the product makes it, on Debian's Python instead of python:3.13-slim: both have glibc."""
-    python, ours = _debian("python", folder), Path(worker_app.__file__).parents[1]
-    parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(worker_app.__file__)]
-    parts += worker_app.modules(ours).values()
+    python, ours = _debian("python", folder), Path(worker.__file__).parents[1]
+    parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(worker.__file__)]
+    parts += worker.modules(ours).values()
     archive = folder / f"{OURS}-{_digest(python.name.encode(), _RECIPE, *(part.read_bytes() for part in parts))}.tar"
     if not archive.exists():
         with tempfile.TemporaryDirectory(dir=folder) as made:
-            worker_app.make(Path(made), "linux/amd64", SystemRunner(), Silent())
-            added = layers.packed(Path(made), "app")
+            worker.make(Path(made), "linux/amd64", SystemRunner(), Silent())
+            added = build_context.packed(Path(made), "app")
         with tarfile.open(python) as base:
             below = gzip.decompress(base.extractfile("layer.tar").read())
         said = _of_recipe()

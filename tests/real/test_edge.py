@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
-from fogflow_k8s.model.edge_token import decode, mark_of
+from fogflow_k8s.adapters.fogflow.amqp import AmqpError, LoginRefused, Session
+from fogflow_k8s.model.edge.token import decode, mark_of
 from tests.real import cell as cells
 from tests.real import images
 from tests.real.conftest import Box, until

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from fogflow_k8s.adapters.registry import Registry
-from fogflow_k8s.adapters.registry_http import Client
-from fogflow_k8s.model.image import digest_of
+from fogflow_k8s.adapters.registry.client import Registry
+from fogflow_k8s.adapters.registry.http import Client
+from fogflow_k8s.model.image.reference import digest_of
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -11,10 +11,10 @@ from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.record import now, user
-from fogflow_k8s.adapters.cluster import Conflict
+from fogflow_k8s.adapters.kubernetes.client import Conflict
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy, ClusterError
-from fogflow_k8s.model import lease
+from fogflow_k8s.model.release import lease
 
 
 class Held:

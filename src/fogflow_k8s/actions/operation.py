@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fogflow_k8s.actions import tasks_namespace
-from fogflow_k8s.adapters.cluster import Cluster
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.adapters.helm.client import Helm, Target
+from fogflow_k8s.adapters.kubernetes.client import Cluster
 from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import names
-from fogflow_k8s.model.placement import labels
+from fogflow_k8s.model.placement.node_fit import labels
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.secrecy import Known
+    from fogflow_k8s.actions.known_secrets import Known
 
 SIMULATED = "fogflow-k8s.io/simulated"  # the label of a simulated node
 
@@ -77,7 +77,7 @@ class Operation:
     @cached_property
     def known(self) -> Known:
         """What is secret about the release, read when something has to be shown that others wrote."""
-        from fogflow_k8s.actions.secrecy import known
+        from fogflow_k8s.actions.known_secrets import known
 
         return known(self.cluster, self.release, self.namespaces, also=self.retired)
 

@@ -1,6 +1,6 @@
 """Our record of a release: one ConfigMap beside it, with the revisions that were seen working, when and by whom.
 
-And with the mark of the RabbitMQ password that is in force (model/rotation.py).
+And with the mark of the RabbitMQ password that is in force (model/release/password_mark.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.adapters.cluster import Conflict
+from fogflow_k8s.adapters.kubernetes.client import Conflict
 from fogflow_k8s.errors import ClusterError
 
 KEEP = 20  # Helm keeps 10 revisions

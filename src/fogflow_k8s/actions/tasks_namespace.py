@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fogflow_k8s.adapters.cluster import Cluster
+from fogflow_k8s.adapters.kubernetes.client import Cluster
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import names
 from fogflow_k8s.model.components import WORKERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fogflow_k8s.adapters.places import state_home, write_private
+from fogflow_k8s.adapters.state_dir import state_home, write_private
 
 SANDBOX_CONTEXT = "fogflow-sandbox"
 """The context of the sandbox `default`; others have their name behind it."""

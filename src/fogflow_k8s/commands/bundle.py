@@ -12,7 +12,7 @@ from fogflow_k8s.commands.session import Output, print_json, seconds, session
 from fogflow_k8s.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.bag import Bag
+    from fogflow_k8s.actions.bundle.collector_output import Bag
     from fogflow_k8s.actions.operation import Operation
 
 OnFailure = Annotated[bool, typer.Option("--bundle/--no-bundle", help="Save a support archive when it fails.")]
@@ -35,8 +35,8 @@ def bundle(
     output: Output = "table",
 ) -> None:
     """Save what is known about the release in one archive, without secrets: objects, logs, events, history, status."""
-    from fogflow_k8s.actions import bundle as action
-    from fogflow_k8s.actions.collectors import Collector, earlier
+    from fogflow_k8s.actions.bundle import bundle as action
+    from fogflow_k8s.actions.bundle.collectors import Collector, earlier
     from fogflow_k8s.console.bundle import bundle_document, bundle_screen
 
     me = session(ctx)
@@ -66,7 +66,7 @@ def bundle(
 
 def folder_for_failures() -> Path:
     """Where the archives of failed deploys and rollbacks lie."""
-    from fogflow_k8s.adapters.places import state_home
+    from fogflow_k8s.adapters.state_dir import state_home
 
     return state_home() / "bundles"
 
@@ -80,7 +80,7 @@ def size(text: str) -> int:
     """A size like 500KB, 50MB, 1GB or plain bytes, in bytes. Raises UsageError."""
     import re
 
-    from fogflow_k8s.actions.bundle import SMALLEST
+    from fogflow_k8s.actions.bundle.bundle import SMALLEST
 
     units = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?B?)", text, re.IGNORECASE)
@@ -100,7 +100,7 @@ def _status(op: Operation, bag: Bag) -> None:
 
     from rich.console import Console
 
-    from fogflow_k8s.actions import status
+    from fogflow_k8s.actions.observe import status
     from fogflow_k8s.console.documents import report_document
     from fogflow_k8s.console.screens import show, status_screen
     from fogflow_k8s.engine.reporter import Silent

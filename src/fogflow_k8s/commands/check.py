@@ -33,8 +33,8 @@ def check(
     output: ShortOutput = "table",
 ) -> None:
     """Check the cluster, this machine and the settings before a deploy, and the release after it. Changes nothing."""
-    from fogflow_k8s.actions.checkup import checkup
-    from fogflow_k8s.actions.work import Request
+    from fogflow_k8s.actions.check.check import checkup
+    from fogflow_k8s.actions.release.deployment import Request
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console import checkup as console
 

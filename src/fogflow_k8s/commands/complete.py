@@ -39,7 +39,7 @@ def components() -> list[str]:
 
 def checks() -> list[str]:
     """The ids of checks."""
-    from fogflow_k8s.actions.checkup import IDS
+    from fogflow_k8s.actions.check.check import IDS
 
     return list(IDS)
 
@@ -79,7 +79,7 @@ def _contexts() -> list[str]:
 
 
 def _namespaces() -> list[str]:
-    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
 
     cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
@@ -88,7 +88,7 @@ def _namespaces() -> list[str]:
 
 
 def _revisions() -> list[tuple[str, str]]:
-    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
 
     cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
@@ -99,9 +99,9 @@ def _revisions() -> list[tuple[str, str]]:
 
 def _tasks() -> list[tuple[str, str]]:
     from fogflow_k8s.actions import tasks_namespace
-    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
-    from fogflow_k8s.model.seen_tasks import seen
+    from fogflow_k8s.model.task.observed import seen
 
     cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
     namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE

@@ -26,7 +26,7 @@ def validate(
 
 
 def _keys(incomplete: str) -> list[str]:
-    from fogflow_k8s.actions.explain import keys_below
+    from fogflow_k8s.actions.settings.explain import keys_below
 
     return keys_below(incomplete)
 
@@ -42,9 +42,9 @@ def explain(
     external_ip: settings.ExternalIP = [],  # noqa: B006
 ) -> None:
     """Print what a key means, what is allowed, its default, its value in these settings, and which of them gave it."""
-    from fogflow_k8s.actions.explain import explain as action
-    from fogflow_k8s.actions.explain import settings_path
-    from fogflow_k8s.adapters.files import origin
+    from fogflow_k8s.actions.settings.explain import explain as action
+    from fogflow_k8s.actions.settings.explain import settings_path
+    from fogflow_k8s.adapters.settings.load import origin
 
     given = (existing(config, "--config"), values, set_, external_ip)
     for line in action(key, settings.load(*given), origin(settings_path(key), *given)):

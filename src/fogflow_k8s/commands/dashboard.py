@@ -13,7 +13,7 @@ from fogflow_k8s.commands.session import session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fogflow_k8s.adapters.kubectl import Kubectl
+    from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 
 LASTING_S = 10.0  # a connection that held that long worked: the next loss is a new one
 PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # before each try to forward again; a lost node's pod takes longer, and is told as lost
@@ -48,7 +48,7 @@ def keep(kubectl: Kubectl, port: int, begun: Callable[[int], None]) -> None:
 
     Raises ForwardFailed, with kubectl's exit status as its exit code: at once when the first try fails, else after the last.
     """
-    from fogflow_k8s.adapters.port_forward import ForwardFailed
+    from fogflow_k8s.adapters.kubernetes.port_forward import ForwardFailed
 
     local, losses = 0, 0
     while True:

@@ -14,7 +14,7 @@ from fogflow_k8s.commands.session import Timeout, Told, Yes, existing, seconds, 
 
 if TYPE_CHECKING:
     from fogflow_k8s.commands.session import Session
-    from fogflow_k8s.model.difference import Difference
+    from fogflow_k8s.model.diff.three_way import Difference
 
 TakeOwnership = Annotated[
     bool,
@@ -54,15 +54,15 @@ def deploy(
     timeout_s = seconds(timeout)
     existing(config, "--config")
     me.begin(ctx)
-    from fogflow_k8s.actions import check
-    from fogflow_k8s.actions.deploy import deploy as action
-    from fogflow_k8s.actions.work import Request
+    from fogflow_k8s.actions.preconditions import prerequisites
+    from fogflow_k8s.actions.release.deploy import deploy as action
+    from fogflow_k8s.actions.release.deployment import Request
     from fogflow_k8s.adapters.assets import asset
 
     wanted = settings.load(config, values, set_, external_ip, expose, force=force)
     op = me.operation(wanted.namespace)
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
-    check.require(op)
+    prerequisites.require(op)
     if output == "table":
         op.meanwhile = partial(import_module, "fogflow_k8s.console.screens")
     request = Request(

@@ -27,16 +27,16 @@ def diff(
     me = session(ctx)
     existing(config, "--config")
     me.begin(ctx)
-    from fogflow_k8s.actions import check
-    from fogflow_k8s.actions.diff import diff as action
-    from fogflow_k8s.actions.work import Request
+    from fogflow_k8s.actions.preconditions import prerequisites
+    from fogflow_k8s.actions.release.deployment import Request
+    from fogflow_k8s.actions.release.diff import diff as action
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console.diff import diff_screen
     from fogflow_k8s.console.diff_document import diff_document
 
     wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
-    check.require(op)
+    prerequisites.require(op)
     request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset)
     found = action(op, request)
     print_json(diff_document(found)) if output == "json" else me.show(diff_screen(found))

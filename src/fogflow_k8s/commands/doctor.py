@@ -11,7 +11,7 @@ from fogflow_k8s.errors import Refused
 
 if TYPE_CHECKING:
     from fogflow_k8s.commands.session import Session
-    from fogflow_k8s.model.ailments import Finding
+    from fogflow_k8s.model.diagnosis.findings import Finding
 
 
 def doctor(
@@ -22,7 +22,7 @@ def doctor(
     output: Output = "table",
 ) -> None:
     """Find what is wrong with a release or left of one, and with --fix mend it; exit 40 if something remains."""
-    from fogflow_k8s.actions import doctor as action
+    from fogflow_k8s.actions.doctor import doctor as action
     from fogflow_k8s.console.doctor import doctor_document, doctor_screen
 
     me = session(ctx)

@@ -12,7 +12,7 @@ from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
 from fogflow_k8s.commands.session import Output, Session, Timeout, Told, Yes, among, print_json, seconds, session
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.edge_join import Connectivity, Joined
+    from fogflow_k8s.actions.edge.join import Connectivity, Joined
     from fogflow_k8s.console.jsonl import JsonLinesReporter
 
 app = typer.Typer(
@@ -40,10 +40,10 @@ def create(
     output: Output = "table",
 ) -> None:
     """At the cloud: make a login for one edge, and print the command with which it joins. The token is shown once."""
-    from fogflow_k8s.actions.edge_cloud import Wanted
-    from fogflow_k8s.actions.edge_cloud import create as action
+    from fogflow_k8s.actions.edge.cloud import Wanted
+    from fogflow_k8s.actions.edge.cloud import create as action
     from fogflow_k8s.console.edge import token_document
-    from fogflow_k8s.model.edge_token import encode
+    from fogflow_k8s.model.edge.token import encode
 
     me = session(ctx)
     wanted = Wanted(site, seconds(ttl), external_ip, tuple(edge_cidr))
@@ -93,11 +93,11 @@ def join(
     output: Told = "table",
 ) -> None:
     """At the edge: check the token, the clock and every port of the cloud, then install broker and worker and wait for both."""
-    from fogflow_k8s.actions import check as prerequisites
-    from fogflow_k8s.actions.edge_join import Wanted, read, values_of
-    from fogflow_k8s.actions.edge_join import join as action
+    from fogflow_k8s.actions.edge.join import Wanted, read, values_of
+    from fogflow_k8s.actions.edge.join import join as action
+    from fogflow_k8s.actions.preconditions import prerequisites
     from fogflow_k8s.adapters.assets import asset
-    from fogflow_k8s.adapters.files import edge_settings
+    from fogflow_k8s.adapters.settings.load import edge_settings
 
     me = session(ctx)
     if output == "jsonl":
@@ -118,7 +118,7 @@ def join(
 @app.command("check")
 def check_(ctx: typer.Context, output: Output = "table") -> None:
     """At the edge: prove the way to the cloud and back by a round trip; says what NAT costs. Exit 40 when it is not open."""
-    from fogflow_k8s.actions.edge_check import check
+    from fogflow_k8s.actions.edge.check import check
     from fogflow_k8s.console.edge import way_document, way_screen
 
     me = session(ctx)
@@ -134,7 +134,7 @@ def list_(
     output: Output = "table",
 ) -> None:
     """At the cloud: every edge, its token, whether broker and worker are listed, and when they were last seen."""
-    from fogflow_k8s.actions.edge_cloud import edges
+    from fogflow_k8s.actions.edge.cloud import edges
     from fogflow_k8s.console.edge import list_document, list_screen
 
     me = session(ctx)
@@ -155,7 +155,7 @@ def leave(
     yes: Yes = False,
 ) -> None:
     """At the edge: stop the tasks and remove the release and its login. The login at the cloud goes with --cloud-context."""
-    from fogflow_k8s.actions.edge_check import leave as action
+    from fogflow_k8s.actions.edge.check import leave as action
 
     me = session(ctx)
     op = me.operation()
@@ -182,7 +182,7 @@ def remove(ctx: typer.Context, site: Annotated[str, typer.Argument(metavar="SITE
 
 
 def _remove(me: Session, site: str) -> None:
-    from fogflow_k8s.actions.edge_cloud import remove as action
+    from fogflow_k8s.actions.edge.cloud import remove as action
 
     action(me.operation(helm_needed=False), me.kubectl(), site)
     me.reporter.step(f"site {site}: its login and its queues at the cloud are removed")

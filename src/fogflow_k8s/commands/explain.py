@@ -10,7 +10,7 @@ from fogflow_k8s.commands.session import Output, print_json
 
 
 def _ids() -> list[str]:
-    from fogflow_k8s.model.catalogue import ENTRIES
+    from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 
     return sorted(ENTRIES)
 
@@ -23,9 +23,9 @@ def explain(
 ) -> None:
     """Explain an id that a deploy, status or check has named: what it means, what lies behind it, what to do."""
     from fogflow_k8s.errors import UsageError
-    from fogflow_k8s.model.catalogue import ENTRIES, cause
-    from fogflow_k8s.model.explanations import WHY, pages
-    from fogflow_k8s.model.nearest import suggestion
+    from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
+    from fogflow_k8s.model.diagnosis.explanations import WHY, pages
+    from fogflow_k8s.model.suggestions import suggestion
 
     wanted = f"FK-{id_.upper().removeprefix('FK').lstrip('-')}" if id_ else ""
     if wanted and wanted not in ENTRIES:

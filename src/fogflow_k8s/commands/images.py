@@ -11,9 +11,9 @@ from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, existing, helm_binary, print_json, session
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.image_build import Built
-    from fogflow_k8s.actions.image_check import Nodes, Secrets
-    from fogflow_k8s.actions.images import Wanted
+    from fogflow_k8s.actions.images.build import Built
+    from fogflow_k8s.actions.images.check import Nodes, Secrets
+    from fogflow_k8s.actions.images.listing import Wanted
 
 app = typer.Typer(
     name="images", help="The images that the chart runs: list, check, mirror, load, build.", no_args_is_help=True, rich_markup_mode=None
@@ -73,9 +73,9 @@ def check(
 
     Which platforms are wanted, the cluster's nodes say; without a cluster --platform does (default linux/amd64).
     """
-    from fogflow_k8s.actions.image_check import check as action
-    from fogflow_k8s.actions.images import Registries, write_values
-    from fogflow_k8s.adapters.logins import of_docker
+    from fogflow_k8s.actions.images.check import check as action
+    from fogflow_k8s.actions.images.listing import Registries, write_values
+    from fogflow_k8s.adapters.registry.credentials import of_docker
     from fogflow_k8s.console import images as screens
 
     me = session(ctx)
@@ -113,12 +113,12 @@ def mirror(
 
     Logins are those of `docker login`. Copies have the digests of the originals, unless --platform leaves something out.
     """
-    from fogflow_k8s.actions.images import Registries, write_values
-    from fogflow_k8s.actions.mirror import mirror as action
-    from fogflow_k8s.adapters.logins import of_docker
+    from fogflow_k8s.actions.images.listing import Registries, write_values
+    from fogflow_k8s.actions.images.mirror import mirror as action
+    from fogflow_k8s.adapters.registry.credentials import of_docker
     from fogflow_k8s.console import images as screens
     from fogflow_k8s.errors import UsageError
-    from fogflow_k8s.model.image import split_place
+    from fogflow_k8s.model.image.reference import split_place
 
     me = session(ctx)
     _platforms(platform)
@@ -149,7 +149,7 @@ def load(
     output: Output = "table",
 ) -> None:
     """Load images into this machine's Docker engine. Says which ones the chart still lacks there; a sandbox has its own load."""
-    from fogflow_k8s.actions.load_image import load as action
+    from fogflow_k8s.actions.images.load import load as action
     from fogflow_k8s.console import images as screens
 
     me = session(ctx)
@@ -193,7 +193,7 @@ def build(
     output: Output = "table",
 ) -> None:
     """Build the image of fogflow-k8s's own worker with this machine's Docker engine; the same input gives the same layer."""
-    from fogflow_k8s.actions import image_build as action
+    from fogflow_k8s.actions.images import build as action
     from fogflow_k8s.adapters.process import SystemRunner
     from fogflow_k8s.console import images as screens
 
@@ -229,7 +229,7 @@ def _into_sandbox(me: Session, built: Built, name: str) -> None:
     """As `sandbox load` does, by way of an archive."""
     import tempfile
 
-    from fogflow_k8s.actions import image_build as action
+    from fogflow_k8s.actions.images import build as action
     from fogflow_k8s.sandbox import operate
 
     with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
@@ -240,9 +240,9 @@ def _into_sandbox(me: Session, built: Built, name: str) -> None:
 
 
 def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> Wanted:
-    from fogflow_k8s.actions.images import wanted
+    from fogflow_k8s.actions.images.listing import wanted
     from fogflow_k8s.adapters.assets import asset
-    from fogflow_k8s.adapters.helm import Helm, Target
+    from fogflow_k8s.adapters.helm.client import Helm, Target
     from fogflow_k8s.adapters.process import SystemRunner
 
     given = settings.load(existing(config, "--config"), values, sets, [])
@@ -252,7 +252,7 @@ def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str
 
 def _platforms(given: list[str]) -> None:
     from fogflow_k8s.errors import UsageError
-    from fogflow_k8s.model.image import checked_platform
+    from fogflow_k8s.model.image.reference import checked_platform
 
     for text in given:
         try:
@@ -263,7 +263,7 @@ def _platforms(given: list[str]) -> None:
 
 def _asked_of_cluster(me: Session, wanted: Wanted, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
     """The nodes and the pull secrets of the cluster; without one (and none asked for by name) a note instead."""
-    from fogflow_k8s.actions.image_check import DEFAULT_PLATFORM, Nodes, Secrets, secrets_of
+    from fogflow_k8s.actions.images.check import DEFAULT_PLATFORM, Nodes, Secrets, secrets_of
     from fogflow_k8s.errors import FogflowError
 
     try:

@@ -25,10 +25,10 @@ def logs(
     since: Annotated[str, typer.Option(help="Only newer ones, like 10m.")] = "",
 ) -> None:
     """Show the logs of a component's pods, each line with its pod; passwords are masked. The exit code is kubectl's."""
-    from fogflow_k8s.actions import secrecy
-    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.actions import known_secrets
+    from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.model.components import NAMES
-    from fogflow_k8s.model.nearest import suggestion
+    from fogflow_k8s.model.suggestions import suggestion
 
     me = session(ctx)
     if component and component not in NAMES:
@@ -37,7 +37,7 @@ def logs(
     words = [f"--selector={selector}", "--all-containers", "--prefix", f"--tail={tail}", "--max-log-requests=50"]
     words += ["--follow"] * follow + ["--previous"] * previous + ([f"--since={since}"] if since else [])
     namespace = me.namespace or DEFAULT_NAMESPACE
-    known = secrecy.known(KubeCluster(me.chosen), me.release, (namespace,))
+    known = known_secrets.known(KubeCluster(me.chosen), me.release, (namespace,))
     if known.why:
         me.reporter.warn(f"only what looks like a password is masked: {known.why}")
     with me.kubectl().logs(*words) as lines:

@@ -37,9 +37,9 @@ def render(
     ] = False,
 ) -> None:
     """Write config.json, values.yaml and the manifests for kubectl apply to a folder. No cluster is needed."""
-    from fogflow_k8s.actions.render import render as action
+    from fogflow_k8s.actions.release.render import render as action
     from fogflow_k8s.adapters.assets import asset
-    from fogflow_k8s.adapters.helm import Helm, Target
+    from fogflow_k8s.adapters.helm.client import Helm, Target
     from fogflow_k8s.adapters.process import SystemRunner
 
     me = session(ctx)
@@ -68,8 +68,8 @@ def version_for(me: Session) -> tuple[str, str]:
     Raises UsageError for a context or kubeconfig that is not there, as every verb does: only without any, or where the
     cluster does not answer, the chart's oldest version is what was meant.
     """
-    from fogflow_k8s.actions.render import OLDEST, supported
-    from fogflow_k8s.adapters.cluster import KubeCluster
+    from fogflow_k8s.actions.release.render import OLDEST, supported
+    from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.errors import FogflowError, UsageError
 
     oldest = "the oldest that the chart supports"

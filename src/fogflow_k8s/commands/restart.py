@@ -25,7 +25,7 @@ def restart(
     output: Output = "table",
 ) -> None:
     """Restart components in the order that FogFlow needs, and wait until it works; tasks run again afterwards."""
-    from fogflow_k8s.actions import restart as action
+    from fogflow_k8s.actions.release import restart as action
     from fogflow_k8s.console.documents import report_document
     from fogflow_k8s.console.screens import status_screen
 

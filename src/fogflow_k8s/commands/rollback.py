@@ -31,7 +31,7 @@ def rollback(
     output: Told = "table",
 ) -> None:
     """Go back to an earlier revision: show what changes, do it, wait, and say how it ended."""
-    from fogflow_k8s.actions import rollback as action
+    from fogflow_k8s.actions.release import rollback as action
     from fogflow_k8s.console.diff import changes_screen
 
     me = session(ctx)

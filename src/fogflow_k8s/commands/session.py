@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fogflow_k8s.actions.operation import Operation
-    from fogflow_k8s.actions.outcome import Outcome
-    from fogflow_k8s.adapters.helm import Helm
-    from fogflow_k8s.adapters.kubeconfig import Chosen
-    from fogflow_k8s.adapters.kubectl import Kubectl
+    from fogflow_k8s.actions.release.outcome import Outcome
+    from fogflow_k8s.adapters.helm.client import Helm
+    from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+    from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
     from fogflow_k8s.console.jsonl import JsonLinesReporter
     from fogflow_k8s.console.live import LiveReporter
     from fogflow_k8s.console.plain import PlainReporter
@@ -102,7 +102,7 @@ class Session:
     @cached_property
     def chosen(self) -> Chosen:
         """The cluster that is meant, found once: we, helm and kubectl are all told this one. Raises UsageError, ClusterError."""
-        from fogflow_k8s.adapters.kubeconfig import misleading, resolve
+        from fogflow_k8s.adapters.kubernetes.kubeconfig import misleading, resolve
 
         found = resolve(self.kubeconfig, self.context)
         for name in misleading(os.environ):
@@ -117,7 +117,7 @@ class Session:
         Without `helm_needed` an absent helm is met (as ToolMissing) only by what asks it.
         """
         from fogflow_k8s.actions.operation import Operation
-        from fogflow_k8s.adapters.cluster import KubeCluster
+        from fogflow_k8s.adapters.kubernetes.client import KubeCluster
 
         helm = self._helm(namespace, needed=helm_needed)
         cluster = KubeCluster(self.chosen)
@@ -125,7 +125,7 @@ class Session:
 
     def kubectl(self) -> Kubectl:
         """Kubectl on the release's namespace: $KUBECTL, the one on PATH, or the sandbox's. Raises ToolMissing."""
-        from fogflow_k8s.adapters.kubectl import Kubectl
+        from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
         from fogflow_k8s.adapters.process import SystemRunner
         from fogflow_k8s.sandbox import programs
 
@@ -144,7 +144,7 @@ class Session:
             ctx.call_on_close(helm.abandon)
 
     def _helm(self, namespace: str = "", *, needed: bool = True) -> Helm:
-        from fogflow_k8s.adapters.helm import Helm, Target
+        from fogflow_k8s.adapters.helm.client import Helm, Target
         from fogflow_k8s.adapters.process import SystemRunner
         from fogflow_k8s.model import names
 
@@ -243,7 +243,7 @@ def session(ctx: typer.Context) -> Session:
 @cache
 def helm_binary() -> str:
     """$HELM, else a helm on PATH that we can work with, else the one the sandbox built. Raises ToolMissing."""
-    from fogflow_k8s.adapters.helm import check_version
+    from fogflow_k8s.adapters.helm.client import check_version
     from fogflow_k8s.adapters.process import SystemRunner
     from fogflow_k8s.sandbox import programs
 

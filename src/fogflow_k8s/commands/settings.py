@@ -12,7 +12,7 @@ from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.session import among, one_of
 
 if TYPE_CHECKING:
-    from fogflow_k8s.model.values import Values
+    from fogflow_k8s.model.settings.values import Values
 
 ExternalIP = Annotated[
     list[str], typer.Option("--external-ip", help="Address under which the front door is reached (repeatable).")
@@ -87,9 +87,9 @@ def load(
     force: bool = False,
 ) -> Values:
     """The validated values; with `force` several shards of the broker are accepted. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
-    from fogflow_k8s.adapters.files import settings
+    from fogflow_k8s.adapters.settings.load import settings
     from fogflow_k8s.errors import UsageError
-    from fogflow_k8s.model.redact import names_secret
+    from fogflow_k8s.model.redaction.redactor import names_secret
 
     for name in (each.partition("=")[0] for each in sets):
         if names_secret(name):

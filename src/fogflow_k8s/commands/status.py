@@ -9,7 +9,7 @@ import typer
 from fogflow_k8s.commands.session import StatusOutput, Timeout, seconds, session
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.status import Report
+    from fogflow_k8s.actions.observe.status import Report
     from fogflow_k8s.commands.session import Session
 
 EVERY_S = 2.0  # between two looks of --watch
@@ -41,7 +41,7 @@ def status(
     output: StatusOutput = "table",
 ) -> None:
     """Show one row per component, the root cause of what is wrong, and what could not be checked."""
-    from fogflow_k8s.actions import status as action
+    from fogflow_k8s.actions.observe import status as action
     from fogflow_k8s.engine.reporter import Silent
 
     me = session(ctx)

@@ -31,7 +31,7 @@ Image = Annotated[str, typer.Option("--image", metavar="IMAGE", help="What the t
 @app.command("list")
 def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
     """List the tasks of the release with state and reason; upstream's worker's, too, as far as they say what they are."""
-    from fogflow_k8s.actions import task_list as action
+    from fogflow_k8s.actions.task import listing as action
     from fogflow_k8s.console import tasks as screens
 
     me = session(ctx)
@@ -72,7 +72,7 @@ def run(
 
     What was made stays, until `task stop` removes it. Exit 21 when the task failed, 30 when the time is up.
     """
-    from fogflow_k8s.actions import task_run as action
+    from fogflow_k8s.actions.task import run as action
     from fogflow_k8s.console import tasks as screens
 
     me = session(ctx)
@@ -90,7 +90,7 @@ def logs(
     tail: Annotated[int, typer.Option(min=-1, help="So many lines; -1 for all.")] = 50,
 ) -> None:
     """Show the log of a task; passwords are masked. Exit 40 when it has none yet."""
-    from fogflow_k8s.actions import task_list as action
+    from fogflow_k8s.actions.task import listing as action
 
     me = session(ctx)
     op = me.operation(helm_needed=False)
@@ -125,7 +125,7 @@ def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes 
 
     A task of somebody else's function would be started again: it is left alone, and the function is named. Exit 10 then.
     """
-    from fogflow_k8s.actions import task_stop as action
+    from fogflow_k8s.actions.task import stop as action
     from fogflow_k8s.console.screens import lines_screen
 
     me = session(ctx)
@@ -155,7 +155,7 @@ def bench(
 
     Everything is removed again, after a Ctrl-C too. Exit 40 when not every entity got a task that runs.
     """
-    from fogflow_k8s.actions import task_bench as action
+    from fogflow_k8s.actions.task import bench as action
     from fogflow_k8s.console import tasks as screens
 
     me = session(ctx)
@@ -179,7 +179,7 @@ def _parameters(given: list[str]) -> dict[str, str]:
 
 
 def _name(text: str) -> str:
-    from fogflow_k8s.model.functions import checked_name
+    from fogflow_k8s.model.task.functions import checked_name
 
     try:
         return checked_name(text)
@@ -188,7 +188,7 @@ def _name(text: str) -> str:
 
 
 def _image(text: str) -> str:
-    from fogflow_k8s.model.image import parse
+    from fogflow_k8s.model.image.reference import parse
 
     try:
         parse(text)

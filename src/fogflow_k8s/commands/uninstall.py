@@ -19,7 +19,7 @@ def uninstall(
     yes: Yes = False,
 ) -> None:
     """Remove the release; lists what goes, keeps data unless told otherwise. Nothing installed is no error."""
-    from fogflow_k8s.actions import uninstall as action
+    from fogflow_k8s.actions.release import uninstall as action
     from fogflow_k8s.console.screens import lines_screen
 
     me = session(ctx)

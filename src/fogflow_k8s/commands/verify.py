@@ -25,7 +25,7 @@ def verify(
     output: Output = "table",
 ) -> None:
     """Prove that FogFlow works: publish, subscribe, front door, dashboard, and what the keeper sees. Exit 40 if not."""
-    from fogflow_k8s.actions import verify as action
+    from fogflow_k8s.actions.observe import verify as action
     from fogflow_k8s.console import documents, screens
 
     me = session(ctx)

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fogflow_k8s.actions.bundle import Bundle
+from fogflow_k8s.actions.bundle.bundle import Bundle
 from fogflow_k8s.console.documents import V
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fogflow_k8s.actions.checkup import Checkup
+from fogflow_k8s.actions.check.check import Checkup
 from fogflow_k8s.console.documents import V
 from fogflow_k8s.engine.checks import Result
 

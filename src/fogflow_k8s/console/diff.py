@@ -8,8 +8,8 @@ from itertools import groupby
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fogflow_k8s.model.diff import Change, Field, folded, short
-from fogflow_k8s.model.difference import Difference, Drift
+from fogflow_k8s.model.diff.fields import Change, Field, folded, short
+from fogflow_k8s.model.diff.three_way import Difference, Drift
 
 LONGEST = 40  # lines of one text that are shown; -o json has them all
 SHORTEST = 25  # lines before a question

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fogflow_k8s.model.diff import Field
-from fogflow_k8s.model.difference import Difference, Drift
+from fogflow_k8s.model.diff.fields import Field
+from fogflow_k8s.model.diff.three_way import Difference, Drift
 
 V = 1
 

@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fogflow_k8s.actions.doctor import Diagnosis
+from fogflow_k8s.actions.doctor.doctor import Diagnosis
 from fogflow_k8s.console.documents import V, cause_document
-from fogflow_k8s.model.ailments import Finding
+from fogflow_k8s.model.diagnosis.findings import Finding
 
 
 def doctor_screen(found: Diagnosis) -> RenderableType:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fogflow_k8s.actions.outcome import Outcome
-from fogflow_k8s.actions.status import Report
-from fogflow_k8s.actions.verify import Proof
+from fogflow_k8s.actions.observe.status import Report
+from fogflow_k8s.actions.observe.verify import Proof
+from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.console.diff_document import differences
 from fogflow_k8s.errors import FogflowError, Forbidden
-from fogflow_k8s.model.assessment import Component
-from fogflow_k8s.model.catalogue import Cause
 from fogflow_k8s.model.components import NAMES
-from fogflow_k8s.model.presets import Preset
-from fogflow_k8s.model.release import Revision
+from fogflow_k8s.model.diagnosis.assessment import Component
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.release.history import Revision
+from fogflow_k8s.model.settings.presets import Preset
 
 V = 1
 

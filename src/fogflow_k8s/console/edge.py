@@ -8,12 +8,12 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.edge_check import Way
-from fogflow_k8s.actions.edge_cloud import Listing
-from fogflow_k8s.actions.edge_join import Joined
+from fogflow_k8s.actions.edge.check import Way
+from fogflow_k8s.actions.edge.cloud import Listing
+from fogflow_k8s.actions.edge.join import Joined
 from fogflow_k8s.console.documents import V, outcome_document
-from fogflow_k8s.model.edge_sites import Edge
-from fogflow_k8s.model.edge_token import Token
+from fogflow_k8s.model.edge.sites import Edge
+from fogflow_k8s.model.edge.token import Token
 
 _NO = "-"
 

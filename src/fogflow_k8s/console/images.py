@@ -10,12 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.image_build import Built
-from fogflow_k8s.actions.image_check import Checked
-from fogflow_k8s.actions.images import Wanted
-from fogflow_k8s.actions.load_image import Loaded
-from fogflow_k8s.actions.mirror import Copy, Mirrored
-from fogflow_k8s.model.image import Use
+from fogflow_k8s.actions.images.build import Built
+from fogflow_k8s.actions.images.check import Checked
+from fogflow_k8s.actions.images.listing import Wanted
+from fogflow_k8s.actions.images.load import Loaded
+from fogflow_k8s.actions.images.mirror import Copy, Mirrored
+from fogflow_k8s.model.image.reference import Use
 
 V = 1
 _SIGNS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("!", "yellow"), "failed": ("✗", "red")}

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from fogflow_k8s.console.documents import V, cause_document
-from fogflow_k8s.model.catalogue import Cause
-from fogflow_k8s.model.readiness import Verdict
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.diagnosis.readiness import Verdict
 
 
 class JsonLinesReporter:

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.model.catalogue import Cause
-from fogflow_k8s.model.readiness import Verdict
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.diagnosis.readiness import Verdict
 
 _MARKS = {"ready": ("✔", "green"), "waiting": ("…", "yellow"), "failed": ("✗", "red")}
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from fogflow_k8s.model.catalogue import Cause
-from fogflow_k8s.model.readiness import Verdict
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.diagnosis.readiness import Verdict
 
 HEARTBEAT_S = 30.0
 

@@ -10,12 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.outcome import Outcome
-from fogflow_k8s.actions.status import Report
-from fogflow_k8s.actions.verify import Proof
+from fogflow_k8s.actions.observe.status import Report
+from fogflow_k8s.actions.observe.verify import Proof
+from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.console.diff import diff_screen
-from fogflow_k8s.model.catalogue import Cause
-from fogflow_k8s.model.release import Revision
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.release.history import Revision
 
 _COLOURS = {
     "working": "green",

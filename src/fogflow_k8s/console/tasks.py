@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.task_bench import EVERY_S, Bench
-from fogflow_k8s.actions.task_list import Tasks
-from fogflow_k8s.actions.task_run import Ran
+from fogflow_k8s.actions.task.bench import EVERY_S, Bench
+from fogflow_k8s.actions.task.listing import Tasks
+from fogflow_k8s.actions.task.run import Ran
 from fogflow_k8s.console.screens import age
-from fogflow_k8s.model.seen_tasks import SeenTask
-from fogflow_k8s.model.timing import Spread
+from fogflow_k8s.model.task.observed import SeenTask
+from fogflow_k8s.model.task.percentiles import Spread
 
 V = 1
 _COLOURS = {"running": "green", "pending": "yellow", "failed": "red", "paused": "dim", "removed": "dim"}

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from fogflow_k8s.model.catalogue import Cause
-    from fogflow_k8s.model.readiness import Verdict
+    from fogflow_k8s.model.diagnosis.catalogue import Cause
+    from fogflow_k8s.model.diagnosis.readiness import Verdict
 
 
 class Reporter(Protocol):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fogflow_k8s.adapters.places import home, write_private
+from fogflow_k8s.adapters.state_dir import home, write_private
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ConfigError, FogflowError
 from fogflow_k8s.sandbox.state import Entry

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fogflow_k8s.adapters.places import write_private
+from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.errors import ToolMissing
 from fogflow_k8s.sandbox.images import PAUSE
 from fogflow_k8s.sandbox.network import Network, in_url

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import NotInstalled, UsageError
-from fogflow_k8s.model.nearest import suggestion
+from fogflow_k8s.model.suggestions import suggestion
 from fogflow_k8s.sandbox import daemons, images, programs, real
 from fogflow_k8s.sandbox.state import State, end, load, locked
 

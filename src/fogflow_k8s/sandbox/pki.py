@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fogflow_k8s.adapters.places import write_private
+from fogflow_k8s.adapters.state_dir import write_private
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fogflow_k8s.adapters import kubectl
-from fogflow_k8s.adapters.places import cache_home
+from fogflow_k8s.adapters.kubernetes import kubectl
 from fogflow_k8s.adapters.process import RunningChild, SystemRunner
+from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import wait_for
 from fogflow_k8s.errors import FogflowError, ToolMissing
@@ -221,7 +221,7 @@ def _on_path(name: str) -> Path | None:
 
 
 def _helm_is_good(path: str) -> bool:
-    from fogflow_k8s.adapters.helm import check_version
+    from fogflow_k8s.adapters.helm.client import check_version
 
     return bool(check_version(SystemRunner().run([path, "version", "--template", "{{.Version}}"], timeout_s=20).stdout))
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from fogflow_k8s.adapters.places import write_private
 from fogflow_k8s.adapters.process import spawn_daemon
+from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, FogflowError
 from fogflow_k8s.sandbox import cgroups, controlplane, dns, images, network

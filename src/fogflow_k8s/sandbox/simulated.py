@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fogflow_k8s.adapters.places import write_private
+from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.sandbox.places import MODULES
 from fogflow_k8s.sandbox.programs import architecture, version_of

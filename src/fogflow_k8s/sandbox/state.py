@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from fogflow_k8s.adapters.places import state_home, write_private
+from fogflow_k8s.adapters.state_dir import state_home, write_private
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, UsageError

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from fogflow_k8s.model.tasks import Record, input_key, service_ports
+from fogflow_k8s.model.task.record import Record, input_key, service_ports
 
 Obj = Mapping[str, Any]
 Listed = dict[str, dict[str, list[str]]]

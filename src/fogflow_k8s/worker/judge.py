@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fogflow_k8s.model.podfacts import condition, statuses
-from fogflow_k8s.model.pods import pod_causes
-from fogflow_k8s.model.tasks import NAME, PORT, REASON_LIMIT, STARTING, Status
+from fogflow_k8s.model.diagnosis.pod_status import condition, statuses
+from fogflow_k8s.model.diagnosis.pods import pod_causes
+from fogflow_k8s.model.task.record import NAME, PORT, REASON_LIMIT, STARTING, Status
 
 Obj = Mapping[str, Any]
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fogflow_k8s.model.task_objects import Site, config_map, deployment, service
-from fogflow_k8s.model.tasks import DESIRED, ORDER, TASK, Record, became, notes, read, selector
+from fogflow_k8s.model.task.manifests import Site, config_map, deployment, service
+from fogflow_k8s.model.task.record import DESIRED, ORDER, TASK, Record, became, notes, read, selector
 from fogflow_k8s.worker.judge import failed
 from fogflow_k8s.worker.kube import Refused
 from fogflow_k8s.worker.observed import Observed

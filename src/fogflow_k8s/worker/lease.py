@@ -1,6 +1,6 @@
 """Which of several replicas acts: the holder of a Lease. Another takes it when its holder was silent for its duration.
 
-When it is stale is model/lease.py's rule, for a shorter time.
+When it is stale is model/release/lease.py's rule, for a shorter time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from fogflow_k8s.model.lease import Watch, read
+from fogflow_k8s.model.release.lease import Watch, read
 from fogflow_k8s.worker.kube import ERRORS, Refused
 
 DURATION_S = 6

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from fogflow_k8s.model.tasks import STARTING, Record, Status, by_age, input_key, object_name
+from fogflow_k8s.model.task.record import STARTING, Record, Status, by_age, input_key, object_name
 from fogflow_k8s.worker.protocol import AddInput, AddTask, Message, Prefetch, RemoveInput, RemoveTask
 
 Obj = Mapping[str, Any]

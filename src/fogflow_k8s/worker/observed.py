@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fogflow_k8s.model.tasks import TASK, selector
+from fogflow_k8s.model.task.record import TASK, selector
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.kube import ERRORS, Kube, Refused
 from fogflow_k8s.worker.logs import warn

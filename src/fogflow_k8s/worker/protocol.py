@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fogflow_k8s.model.task_objects import code_digest
-from fogflow_k8s.model.tasks import Record
+from fogflow_k8s.model.task.manifests import code_digest
+from fogflow_k8s.model.task.record import Record
 
 Obj = Mapping[str, Any]
 

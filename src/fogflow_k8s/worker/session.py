@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fogflow_k8s.model.task_objects import Site
+from fogflow_k8s.model.task.manifests import Site
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.broker import Broker, BrokerAway
 from fogflow_k8s.worker.bus import Bus

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from fogflow_k8s.model.tasks import label_value
+from fogflow_k8s.model.task.record import label_value
 
 Obj = Mapping[str, Any]
 

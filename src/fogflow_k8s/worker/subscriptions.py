@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fogflow_k8s.model.task_objects import Site
-from fogflow_k8s.model.tasks import Record, service_ports
+from fogflow_k8s.model.task.manifests import Site
+from fogflow_k8s.model.task.record import Record, service_ports
 from fogflow_k8s.worker.broker import BrokerAway, Listed
 from fogflow_k8s.worker.logs import warn
 

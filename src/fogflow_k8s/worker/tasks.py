@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fogflow_k8s.model.task_objects import Site
-from fogflow_k8s.model.tasks import STATES, Record, Status, by_age, excess
+from fogflow_k8s.model.task.manifests import Site
+from fogflow_k8s.model.task.record import STATES, Record, Status, by_age, excess
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.broker import Listed
 from fogflow_k8s.worker.judge import failed, is_reachable, judge

@@ -10,10 +10,10 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
-from fogflow_k8s.adapters.refusals import Conflict, Invalid, NotFound
+from fogflow_k8s.adapters.kubernetes.errors import Conflict, Invalid, NotFound
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.manifests import RESOURCES
-from fogflow_k8s.model.values_base import merge
+from fogflow_k8s.model.settings.base import merge
 from tests.unit.model.nodes import node
 
 START = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

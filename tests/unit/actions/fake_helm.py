@@ -15,7 +15,7 @@ from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.errors import ToolMissing
 from fogflow_k8s.model.components import BY_NAME
 from fogflow_k8s.model.manifests import RESOURCES, hook_of
-from fogflow_k8s.model.values_base import merge
+from fogflow_k8s.model.settings.base import merge
 from tests.unit.actions.fake_cluster import HOME, decoded, encoded
 
 RELEASE, TASKS = "fogflow", f"{HOME}-tasks"

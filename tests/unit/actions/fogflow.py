@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.adapters.helm import Target
-from fogflow_k8s.adapters.kubectl import Kubectl
-from fogflow_k8s.model.seen_tasks import group_key
+from fogflow_k8s.adapters.helm.client import Target
+from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
+from fogflow_k8s.model.task.observed import group_key
 from tests.unit.model.tasks import deployment, ours, pod
 
 

@@ -8,12 +8,13 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 
-from fogflow_k8s.actions.deploy import deploy
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.work import Request
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.actions.release.deploy import deploy
+from fogflow_k8s.actions.release.deployment import Request
+from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model import cell, lease
+from fogflow_k8s.model.diagnosis import health_report
+from fogflow_k8s.model.release import lease
 from tests.unit.actions.fake_cluster import BAD, HOME, NEVER, SLOW, START, Cluster, decoded, encoded
 from tests.unit.actions.fake_helm import CHART, EDGE_CHART, OWN, RELEASE, SECRET, TASKS, Programs, render
 from tests.unit.actions.fogflow import Clock, Told
@@ -127,10 +128,10 @@ class World:
         """Let the keeper report that whenever time passes."""
         components = {k: {"state": v} for k, v in members.items()}
         report = {"state": state, "components": components, "references": references or {}}
-        meta = {"name": cell.name_of(RELEASE), "namespace": HOME}
+        meta = {"name": health_report.name_of(RELEASE), "namespace": HOME}
 
         def publish():
-            data = {cell.FILE: json.dumps({**report, "updated": self.cluster.now()})}
+            data = {health_report.FILE: json.dumps({**report, "updated": self.cluster.now()})}
             self.cluster.put({"kind": "ConfigMap", "metadata": meta, "data": data})
 
         self.always = [publish]

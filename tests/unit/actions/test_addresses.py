@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.addresses import Address, addresses
+from fogflow_k8s.actions.observe.addresses import Address, addresses
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.release import HOME, World
 

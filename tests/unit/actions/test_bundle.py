@@ -11,19 +11,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions import bundle, collectors, track
-from fogflow_k8s.actions.bundle import Request
-from fogflow_k8s.actions.collectors import Collector
+from fogflow_k8s.actions.bundle import bundle, collectors
+from fogflow_k8s.actions.bundle.bundle import Request
+from fogflow_k8s.actions.bundle.collectors import Collector
+from fogflow_k8s.actions.observe import track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.archive import Archive
-from fogflow_k8s.adapters.cluster import NotFound
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.adapters.helm.client import Helm, Target
+from fogflow_k8s.adapters.kubernetes.client import NotFound
 from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import ClusterError, UsageError
-from fogflow_k8s.model.assessment import Assessment, Component
-from fogflow_k8s.model.catalogue import cause
-from fogflow_k8s.model.readiness import Verdict
+from fogflow_k8s.model.diagnosis.assessment import Assessment, Component
+from fogflow_k8s.model.diagnosis.catalogue import cause
+from fogflow_k8s.model.diagnosis.readiness import Verdict
 
 WHEN = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 PASSWORD = "hunter22hunter22"

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from fogflow_k8s.actions import status
-from fogflow_k8s.actions.doctor import examine, mend
-from fogflow_k8s.model import cell
+from fogflow_k8s.actions.doctor.doctor import examine, mend
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.model.diagnosis import health_report
 from tests.unit.actions.fake_cluster import START
 from tests.unit.actions.release import HOME, RELEASE
 
@@ -24,10 +24,10 @@ def wrong(world, by):
 def dated(world, by, *, managed=True):
     """Let the keeper report as one whose own clock is that wrong; the API server notes its own time, if `managed`."""
     now = world.cluster.clock()
-    data = {cell.FILE: json.dumps({"state": "working", "components": {}, "updated": (now + by).isoformat()})}
-    meta = {"name": cell.name_of(RELEASE), "namespace": HOME}
+    data = {health_report.FILE: json.dumps({"state": "working", "components": {}, "updated": (now + by).isoformat()})}
+    meta = {"name": health_report.name_of(RELEASE), "namespace": HOME}
     if managed:
-        fields = {"f:data": {".": {}, f"f:{cell.FILE}": {}}}
+        fields = {"f:data": {".": {}, f"f:{health_report.FILE}": {}}}
         meta["managedFields"] = [{"manager": "keeper", "time": now.isoformat(), "fieldsV1": fields}]
     world.always = []
     world.cluster.put({"kind": "ConfigMap", "metadata": meta, "data": data})

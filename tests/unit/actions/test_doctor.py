@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.doctor import examine, mend
+from fogflow_k8s.actions.doctor.doctor import examine, mend
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.release import BAD, HOME, OWN, RIVAL, SECRET, TASKS, encoded
 

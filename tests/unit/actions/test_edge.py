@@ -10,14 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions import edge_bus, edge_cloud, edge_join, edge_probe
-from fogflow_k8s.actions.edge_check import Way
-from fogflow_k8s.actions.verify import Proof, Step
+from fogflow_k8s.actions.edge import cloud as edge_cloud
+from fogflow_k8s.actions.edge import join as edge_join
+from fogflow_k8s.actions.edge import probe, rabbitmq
+from fogflow_k8s.actions.edge.check import Way
+from fogflow_k8s.actions.observe.verify import Proof, Step
 from fogflow_k8s.console.edge import way_document
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import ClusterError, EdgeRefused, UsageError
-from fogflow_k8s.model.edge_sites import Live, Record, rows
-from fogflow_k8s.model.edge_token import Endpoint, mark_of
+from fogflow_k8s.model.edge.sites import Live, Record, rows
+from fogflow_k8s.model.edge.token import Endpoint, mark_of
 from tests.clouds import Cloud, token
 from tests.ports import free_port
 
@@ -57,9 +59,9 @@ def test_ports_that_do_not_answer_name_the_policy_that_may_be_the_reason(cloud):
     with pytest.raises(
         EdgeRefused, match="other ports answer, so its pod most likely does not run on the node with address"
     ) as one:
-        edge_probe.require(token(cloud, discovery=nowhere), today, ours=False)
+        probe.require(token(cloud, discovery=nowhere), today, ours=False)
     with pytest.raises(EdgeRefused, match="may also be that none of them runs") as every:
-        edge_probe.require(token(cloud, rabbitmq=nowhere, discovery=nowhere, broker=nowhere), today, ours=False)
+        probe.require(token(cloud, rabbitmq=nowhere, discovery=nowhere, broker=nowhere), today, ours=False)
     for error in (one.value, every.value):
         assert (error.id, "externalTrafficPolicy Local" in error.message) == ("FK-6105", True)
         assert "nodeSelector" in error.message
@@ -85,11 +87,11 @@ def test_the_half_that_is_missing_is_named(joining, cloud, broker, consumers, sa
 
 def test_both_halves_are_waited_for(joining, cloud):
     cloud.brokers["Broker.002"], cloud.queues["fogflow-k8s.Worker.002"] = {}, 1
-    assert edge_join._wait(joining, token(cloud), 5) == edge_probe.Seen(broker=True, consumers=1, marked=False)
+    assert edge_join._wait(joining, token(cloud), 5) == probe.Seen(broker=True, consumers=1, marked=False)
 
 
 def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(joining, cloud, monkeypatch):
-    answers = iter([OSError("no route to host"), edge_probe.Seen(broker=True, consumers=1, marked=True)])
+    answers = iter([OSError("no route to host"), probe.Seen(broker=True, consumers=1, marked=True)])
 
     def look(_):
         answer = next(answers)
@@ -97,7 +99,7 @@ def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(joining, clou
             raise answer
         return answer
 
-    monkeypatch.setattr(edge_probe, "look", look)
+    monkeypatch.setattr(probe, "look", look)
     assert edge_join._wait(joining, token(cloud), 5).consumers == 1
 
 
@@ -126,7 +128,7 @@ def test_of_several_that_use_a_token_at_the_same_moment_one_wins(cloud):
 
     def join(_):
         at_once.wait(20)
-        return edge_probe.mark(one)
+        return probe.mark(one)
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(join, range(8))) == [False] * 7 + [True]
@@ -280,8 +282,8 @@ def test_an_edge_is_removed_with_its_user(op):
 def test_what_fails_for_another_reason_is_an_error():
     bus = Bus()
     with pytest.raises(ClusterError):
-        edge_bus._unless_absent(SimpleNamespace(execute=_broken), "delete_user", "edge-002")
-    edge_bus.forget(bus, "edge-002", ["q"])
+        rabbitmq._unless_absent(SimpleNamespace(execute=_broken), "delete_user", "edge-002")
+    rabbitmq.forget(bus, "edge-002", ["q"])
 
 
 def _broken(*_):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.actions import guard
-from fogflow_k8s.actions.work import Login
+from fogflow_k8s.actions.preconditions import target_check
+from fogflow_k8s.actions.release.deployment import Login
 from fogflow_k8s.errors import OperationFailed, Refused
 from tests.unit.actions.release import EDGE_CHART, HOME, ended
 
@@ -95,7 +95,7 @@ def test_a_machine_that_can_remember_nothing_says_so_and_works(world, home, tmp_
     assert "clusters.json cannot be written" in said
     assert "set FOGFLOW_K8S_STATE" in said
     assert world.deploy().result == "unchanged"
-    guard.forget(world.op())
+    target_check.forget(world.op())
 
 
 def test_the_other_cluster_is_taken_and_noted_when_the_user_says_so(deployed, known):
@@ -108,13 +108,13 @@ def test_the_other_cluster_is_taken_and_noted_when_the_user_says_so(deployed, kn
 def test_another_configuration_or_namespace_or_release_is_none_of_its_business(deployed, tmp_path):
     deployed.cluster.uid = OTHER
     op = deployed.op()
-    guard.require_same_cluster(op, config=tmp_path / "other.json")
+    target_check.require_same_cluster(op, config=tmp_path / "other.json")
     for field, name in (("release", "second"), ("namespace", "village")):
         second = deployed.op()
         second.helm.target = type(op.target)(**{"release": "fogflow", "namespace": HOME, field: name})
-        guard.require_same_cluster(second, config=None)
+        target_check.require_same_cluster(second, config=None)
     with pytest.raises(Refused):
-        guard.require_same_cluster(op, config=None)
+        target_check.require_same_cluster(op, config=None)
 
 
 @pytest.mark.parametrize(
@@ -156,13 +156,13 @@ def test_a_dry_run_and_a_deploy_with_nothing_to_do_note_nothing(deployed, known,
 
 def test_forgetting_a_release_forgets_all_its_configurations_on_this_cluster_only(deployed, known, tmp_path):
     op, second = deployed.op(), deployed.op()
-    guard.remember(op, config=tmp_path / "a.json")
+    target_check.remember(op, config=tmp_path / "a.json")
     second.helm.target = type(op.target)("second", HOME)
-    guard.remember(second, config=None)
+    target_check.remember(second, config=None)
     deployed.cluster.uid = OTHER
-    guard.remember(op, config=tmp_path / "b.json")
+    target_check.remember(op, config=tmp_path / "b.json")
     deployed.cluster.uid = "uid-of-kube-system"
-    guard.forget(op)
+    target_check.forget(op)
     assert set(known()) == {f"context test|{HOME}|second", f"{tmp_path / 'b.json'}|{HOME}|fogflow"}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions import rollback, uninstall
+from fogflow_k8s.actions.release import rollback, uninstall
 from fogflow_k8s.errors import ClusterError, Refused
 from tests.unit.actions.release import HOME
 

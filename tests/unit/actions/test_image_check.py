@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from fogflow_k8s.actions.image_check import Nodes, Secrets, check
-from fogflow_k8s.actions.images import Registries, Wanted
-from fogflow_k8s.adapters import logins, registry_http
-from fogflow_k8s.model.image import Use, parse
+from fogflow_k8s.actions.images.check import Nodes, Secrets, check
+from fogflow_k8s.actions.images.listing import Registries, Wanted
+from fogflow_k8s.adapters.registry import credentials, http
+from fogflow_k8s.model.image.reference import Use, parse
 from tests.unit.registry import Stub, bearer, index, serving
 
-NO_LOGIN = logins.of_secret(
+NO_LOGIN = credentials.of_secret(
     {"metadata": {"name": "none"}, "data": {".dockerconfigjson": base64.b64encode(b"{}").decode()}}
 )
 
@@ -30,7 +30,7 @@ def use(stub, tag="1", *, secrets=(), platforms=("any",), **pod):
 def login_for(stub, name):
     auth = base64.b64encode(f"{name}:secret".encode()).decode()
     text = json.dumps({"auths": {stub.host: {"auth": auth}}})
-    return logins.of_secret(
+    return credentials.of_secret(
         {"metadata": {"name": name}, "data": {".dockerconfigjson": base64.b64encode(text.encode()).decode()}}
     )
 
@@ -146,8 +146,8 @@ def test_a_pull_secret_that_may_not_be_read_is_skipped(stub):
 def test_the_headroom_of_docker_hub(stub, monkeypatch, remaining, state):
     for tag in ("1", "2"):
         stub.image(tag=tag, **{"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": f"{remaining};w=21600"})
-    monkeypatch.setattr(registry_http, "_HUB_SERVER", stub.host)
-    monkeypatch.setattr(registry_http, "is_loopback", lambda _: True)
+    monkeypatch.setattr(http, "_HUB_SERVER", stub.host)
+    monkeypatch.setattr(http, "is_loopback", lambda _: True)
     hub = [Use(parse(f"docker.io/fogflow/broker:{tag}"), ("cloud-broker",), ({},), ("any",)) for tag in "12"]
     result = checked(hub)
     assert said(result, "rate") == (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.checks.mesh import mesh_of, no_mesh
+from fogflow_k8s.actions.check.probes.mesh import mesh_of, no_mesh
 from tests.unit.actions.release import HOME, TASKS, render
 
 BUDGET_S = 3

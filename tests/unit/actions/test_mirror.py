@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from fogflow_k8s.actions.images import Registries, Section, Wanted
-from fogflow_k8s.actions.mirror import mirror
+from fogflow_k8s.actions.images.listing import Registries, Section, Wanted
+from fogflow_k8s.actions.images.mirror import mirror
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import UsageError
-from fogflow_k8s.model.image import Use, digest_of, parse
+from fogflow_k8s.model.image.reference import Use, digest_of, parse
 from tests.unit.registry import INDEX, MANIFEST, Stub, serving
 
 LAYER = b"a layer"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.checks.network import names_resolve
+from fogflow_k8s.actions.check.probes.network import names_resolve
 
 BUDGET_S = 3
 KUBE = ("kube-system", {"k8s-app": "kube-dns"})

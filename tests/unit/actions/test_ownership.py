@@ -2,12 +2,12 @@
 
 import pytest
 
-from fogflow_k8s.actions.checks.standing import no_leftovers, nothing_of_others
-from fogflow_k8s.actions.checkup import IDS, catalogue
-from fogflow_k8s.actions.prepare import render as prepare
-from fogflow_k8s.actions.rollout import Stopwatch
-from fogflow_k8s.actions.status import installed
-from fogflow_k8s.actions.work import Login, Request, Work
+from fogflow_k8s.actions.check.check import IDS, catalogue
+from fogflow_k8s.actions.check.probes.cluster import no_leftovers, nothing_of_others
+from fogflow_k8s.actions.observe.status import installed
+from fogflow_k8s.actions.release.deployment import Login, Request, Work
+from fogflow_k8s.actions.release.prepare import render as prepare
+from fogflow_k8s.actions.release.rollout import Stopwatch
 from fogflow_k8s.errors import Refused
 from tests.unit.actions.release import CHART, EDGE_CHART, HOME, RELEASE, TASKS, ended, render
 

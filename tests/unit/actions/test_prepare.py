@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions.families import unaddressable, with_family
-from fogflow_k8s.actions.prepare import introduce
-from fogflow_k8s.actions.work import Login
-from fogflow_k8s.adapters.helm import Helm, Target
+from fogflow_k8s.actions.preconditions.address_families import unaddressable, with_family
+from fogflow_k8s.actions.release.deployment import Login
+from fogflow_k8s.actions.release.prepare import introduce
+from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.errors import ClusterError, OperationFailed, UsageError
 from tests.unit.actions.release import EDGE_CHART, HOME, RELEASE, SECRET, TASKS, decoded, ended
 from tests.unit.model.nodes import node

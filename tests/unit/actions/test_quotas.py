@@ -2,10 +2,11 @@
 
 import pytest
 
-from fogflow_k8s.actions import rollout, status
-from fogflow_k8s.actions.checks.admission import quota_suffices
-from fogflow_k8s.actions.prepare import render
-from fogflow_k8s.actions.work import Request, Work
+from fogflow_k8s.actions.check.probes.admission import quota_suffices
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.deployment import Request, Work
+from fogflow_k8s.actions.release.prepare import render
 from fogflow_k8s.model.manifests import RESOURCES
 from tests.unit.actions.release import CHART, HOME, RELEASE, TASKS, ended
 

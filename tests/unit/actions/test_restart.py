@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.restart import _chosen, restart
+from fogflow_k8s.actions.release.restart import _chosen, restart
 from fogflow_k8s.commands.status import exit_code
 
 ALL = ("rabbitmq", "discovery", "master", "cloud-worker", "designer", "nginx", "keeper")

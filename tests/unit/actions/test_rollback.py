@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from fogflow_k8s.actions.rollback import plan, rollback
+from fogflow_k8s.actions.release.rollback import plan, rollback
 from fogflow_k8s.commands.rollback import rollback as command
 from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import Busy, ClusterError, Interrupted, NotInstalled, OperationFailed, Refused, UsageError

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fogflow_k8s.actions import rotation
-from fogflow_k8s.actions.restart import _AT
-from fogflow_k8s.model.rotation import is_of
+from fogflow_k8s.actions.release import rotation
+from fogflow_k8s.actions.release.restart import _AT
+from fogflow_k8s.model.release.password_mark import is_of
 from tests.unit.actions.release import BAD, HOME, OWN, SECRET, decoded, encoded, ended, render
 from tests.unit.model.nodes import node
 

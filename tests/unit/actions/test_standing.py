@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.checks.standing import release_works
+from fogflow_k8s.actions.check.probes.cluster import release_works
 
 BUDGET_S = 5
 

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from fogflow_k8s.actions import status
-from fogflow_k8s.actions.doctor import examine
-from fogflow_k8s.actions.history import history
+from fogflow_k8s.actions.doctor.doctor import examine
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.observe.history import history
 from fogflow_k8s.errors import ClusterError, NotInstalled
 from tests.unit.actions.release import HOME, RELEASE
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from fogflow_k8s.actions import task_bench, task_list, task_run, task_stop
-from fogflow_k8s.actions.task_run import Wanted
+from fogflow_k8s.actions.task import bench, listing, run, stop
+from fogflow_k8s.actions.task.run import Wanted
 from fogflow_k8s.errors import (
     ClusterError,
     FogflowError,
@@ -16,8 +16,8 @@ from fogflow_k8s.errors import (
     Refused,
     UsageError,
 )
-from fogflow_k8s.model.functions import MARK
-from fogflow_k8s.model.seen_tasks import group_key
+from fogflow_k8s.model.task.functions import MARK
+from fogflow_k8s.model.task.observed import group_key
 from tests.unit.actions.fogflow import Clock, FogFlow, kubectl, operation, serving
 from tests.unit.model.tasks import ours, upstreams
 
@@ -44,7 +44,7 @@ def make(tmp_path):
 
 def test_a_task_is_run_as_a_user_of_fogflow_would(make, tmp_path):
     fog, op, ctl = make()
-    ran = task_run.run(op, ctl, WANTED)
+    ran = run.run(op, ctl, WANTED)
     changes = [call for call in fog.calls if not call.startswith("GET") and not call.endswith("queryContext")]
     assert changes == ["POST /operator", "POST /fogfunction", "POST /ngsi10/updateContext"]
     assert fog.operators["f1"]["parameters"][0]["value"] == "50m"
@@ -57,7 +57,7 @@ def test_a_task_is_run_as_a_user_of_fogflow_would(make, tmp_path):
 
 def test_without_an_output_nobody_waits_for_one(make):
     fog, op, ctl = make(publishes=False)
-    ran = task_run.run(op, ctl, Wanted("x:1", "T", name="f1"))
+    ran = run.run(op, ctl, Wanted("x:1", "T", name="f1"))
     assert (ran.output, ran.output_s) == (None, None)
     assert fog.calls.count("POST /ngsi10/queryContext") == 1, "whether its entity is there already"
 
@@ -66,10 +66,10 @@ def test_an_entity_that_is_there_is_neither_replaced_nor_removed(make):
     fog, op, ctl = make()
     device = {"entityId": {"id": "T1", "type": "Temperature"}, "attributes": [{"name": "t", "value": 21}]}
     fog.entities["T1"] = device
-    ran = task_run.run(op, ctl, replace(WANTED, entity="T1"))
+    ran = run.run(op, ctl, replace(WANTED, entity="T1"))
     assert ran.output is not None
     assert fog.entities["T1"] == device
-    task_stop.stop(op, ctl, task_stop.plan(op, ctl, "f1"), timeout_s=5)
+    stop.stop(op, ctl, stop.plan(op, ctl, "f1"), timeout_s=5)
     assert fog.entities["T1"] == device
 
 
@@ -78,7 +78,7 @@ def test_what_was_published_before_proves_nothing(make):
     id_ = f"Count.{group_key(WANTED.source)}.1"
     fog.entities[id_] = {"entityId": {"id": id_, "type": "Count"}, "attributes": [{"name": "count", "value": 1}]}
     with pytest.raises(OperationFailed, match="has published no Count"):
-        task_run.run(op, ctl, WANTED)
+        run.run(op, ctl, WANTED)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_was_published_before_proves_nothing(make):
 def test_what_goes_wrong_has_an_id_a_reason_and_a_way_on(make, properties, id_, code, says):
     fog, op, ctl = make(**properties)
     with pytest.raises(OperationFailed) as error:
-        task_run.run(op, ctl, WANTED)
+        run.run(op, ctl, WANTED)
     assert error.value.message.startswith(id_)
     assert says in error.value.message
     assert error.value.exit_code == code
@@ -112,7 +112,7 @@ def test_a_function_of_that_name_is_not_replaced(make, mark, hint):
     fog, op, ctl = make()
     fog.functions["f1"] = {"name": "f1", "topology": {"tasks": []}, **mark}
     with pytest.raises(Refused, match="there is a function f1 already") as error:
-        task_run.run(op, ctl, WANTED)
+        run.run(op, ctl, WANTED)
     assert error.value.hint == hint
     assert fog.calls == ["GET /fogfunction"]
 
@@ -123,7 +123,7 @@ def test_a_ctrl_c_leaves_what_was_made_and_says_so(make):
 
     _, op, ctl = make(clock=Clock(interrupt), makes=False)
     with pytest.raises(Interrupted, match="function f1 stays") as error:
-        task_run.run(op, ctl, WANTED)
+        run.run(op, ctl, WANTED)
     assert error.value.hint == "fogflow-k8s task stop f1"
 
 
@@ -131,24 +131,24 @@ def test_a_refusal_of_the_designer_is_told_in_its_words(make):
     fog, op, ctl = make()
     fog.refuse["POST /fogfunction"] = 500
     with pytest.raises(ClusterError, match=r"the designer answered 500 to POST /fogfunction: .*so it is"):
-        task_run.run(op, ctl, WANTED)
+        run.run(op, ctl, WANTED)
 
 
 def test_simulated_nodes_run_nothing(make):
     _, op, ctl = make()
     op.cluster.nodes = [{"metadata": {"name": "n", "labels": {"fogflow-k8s.io/simulated": "true"}}}]
     with pytest.raises(FogflowError, match="simulated") as error:
-        task_run.run(op, ctl, WANTED)
+        run.run(op, ctl, WANTED)
     assert error.value.exit_code == 40
 
 
 def test_stopping_takes_back_all_that_was_made(make):
     fog, op, ctl = make()
-    task_run.run(op, ctl, WANTED)
-    plan = task_stop.plan(op, ctl, "f1")
+    run.run(op, ctl, WANTED)
+    plan = stop.plan(op, ctl, "f1")
     assert plan.goes == ["function f1", "operator f1", "entity Temperature.f1", f"task {plan.tasks[0]}"]
-    assert task_stop.plan(op, ctl, plan.tasks[0]) == plan
-    task_stop.stop(op, ctl, plan, timeout_s=5)
+    assert stop.plan(op, ctl, plan.tasks[0]) == plan
+    stop.stop(op, ctl, plan, timeout_s=5)
     assert (fog.functions, fog.operators) == ({}, {})
     assert "Temperature.f1" not in fog.entities
 
@@ -156,17 +156,17 @@ def test_stopping_takes_back_all_that_was_made(make):
 def test_a_function_without_a_task_can_be_stopped(make):
     fog, op, ctl = make(makes=False)
     with pytest.raises(OperationFailed):
-        task_run.run(op, ctl, WANTED)
-    task_stop.stop(op, ctl, task_stop.plan(op, ctl, "f1"), timeout_s=5)
+        run.run(op, ctl, WANTED)
+    stop.stop(op, ctl, stop.plan(op, ctl, "f1"), timeout_s=5)
     assert fog.functions == {}
 
 
 def test_a_task_that_does_not_go_is_no_success(make):
     _, op, ctl = make(removes=False)
-    task_run.run(op, ctl, WANTED)
-    plan = task_stop.plan(op, ctl, "f1")
+    run.run(op, ctl, WANTED)
+    plan = stop.plan(op, ctl, "f1")
     with pytest.raises(OperationFailed, match="still there after 5 s") as error:
-        task_stop.stop(op, ctl, plan, timeout_s=5)
+        stop.stop(op, ctl, plan, timeout_s=5)
     assert error.value.message.startswith("FK-6013")
     assert error.value.exit_code == 30
 
@@ -187,7 +187,7 @@ def test_what_somebody_else_made_is_named_and_left(make, functions, intents, say
     fog, op, ctl = make()
     fog.functions, fog.intents, fog.extra = functions, intents, [ours()]
     with pytest.raises(Refused, match=says) as error:
-        task_stop.plan(op, ctl, "Task.f1.count.123")
+        stop.plan(op, ctl, "Task.f1.count.123")
     assert error.value.hint
     assert not [call for call in fog.calls if not call.startswith("GET")]
 
@@ -196,14 +196,14 @@ def test_a_task_that_says_nothing_of_itself_is_not_stopped(make):
     fog, op, ctl = make()
     fog.extra = [upstreams(admin=[])]
     with pytest.raises(Refused, match="does not say which function"):
-        task_stop.plan(op, ctl, "fogflow-task-40001")
+        stop.plan(op, ctl, "fogflow-task-40001")
 
 
 def test_the_list_counts_what_is_upstreams():
     fog = FogFlow()
     fog.extra = [ours(), upstreams(ready=False)]
     op = operation(fog)
-    found = task_list.look(op)
+    found = listing.look(op)
     assert (len(found.tasks), found.unknown, found.namespace) == (2, 1, "fogflow-tasks")
     assert ("Event", "fogflow-tasks") in op.cluster.asked, "something is not ready"
 
@@ -212,7 +212,7 @@ def test_events_are_not_read_for_nothing():
     fog = FogFlow()
     fog.extra = [ours()]
     op = operation(fog)
-    task_list.look(op)
+    listing.look(op)
     assert [kind for kind, _ in op.cluster.asked] == [
         *("ConfigMap", "Deployment"),  # where tasks are
         *("Deployment", "ConfigMap", "Pod"),
@@ -221,28 +221,28 @@ def test_events_are_not_read_for_nothing():
 
 def test_no_task_is_one_thing_and_no_release_another():
     fog = FogFlow()
-    assert task_list.look(operation(fog)).tasks == ()
+    assert listing.look(operation(fog)).tasks == ()
     fog.installed = False
     with pytest.raises(NotInstalled):
-        task_list.look(operation(fog))
+        listing.look(operation(fog))
 
 
 def test_a_task_is_found_by_all_its_names():
     fog = FogFlow()
     fog.extra = [ours("Task.f1.count.1"), ours("Task.f1.count.2"), upstreams()]
-    tasks = task_list.look(operation(fog)).tasks
+    tasks = listing.look(operation(fog)).tasks
     for text in (tasks[0].id, tasks[0].object, tasks[0].object.removeprefix("fogflow-task-")):
-        assert task_list.one(tasks, text) == tasks[0]
+        assert listing.one(tasks, text) == tasks[0]
     with pytest.raises(UsageError, match="has 3 tasks"):
-        task_list.one(tasks, "f1")
+        listing.one(tasks, "f1")
     with pytest.raises(UsageError, match=r"no task 'Task\.f1\.count\.3'") as error:
-        task_list.one(tasks, "Task.f1.count.3")
+        listing.one(tasks, "Task.f1.count.3")
     assert "did you mean Task.f1.count." in error.value.hint
 
 
 def test_a_bench_measures_every_entity_and_leaves_nothing(make):
     fog, op, ctl = make()
-    done = task_bench.bench(op, ctl, task_bench.Load(25, "x:1", rate=10, timeout_s=5))
+    done = bench.bench(op, ctl, bench.Load(25, "x:1", rate=10, timeout_s=5))
     assert done.ok
     assert (done.published, done.created.count, done.running.count) == (25, 25, 25)
     assert done.created.most <= 0.25 + 0.1, "seen at the next look"
@@ -253,12 +253,12 @@ def test_a_bench_measures_every_entity_and_leaves_nothing(make):
 
 def test_a_bench_says_why_tasks_are_missing(make):
     fog, op, ctl = make(state="pending", ready=False, reason="no node has room")
-    done = task_bench.bench(op, ctl, task_bench.Load(3, timeout_s=2))
+    done = bench.bench(op, ctl, bench.Load(3, timeout_s=2))
     assert not done.ok
     assert done.why_not == {"pending: no node has room": 3}
     assert fog.entities == {}
     fog.makes = False
-    assert task_bench.bench(op, ctl, task_bench.Load(3, timeout_s=2)).why_not == {"no task was made": 3}
+    assert bench.bench(op, ctl, bench.Load(3, timeout_s=2)).why_not == {"no task was made": 3}
 
 
 def test_a_bench_that_is_interrupted_takes_everything_away(make):
@@ -268,14 +268,14 @@ def test_a_bench_that_is_interrupted_takes_everything_away(make):
 
     fog, op, ctl = make(clock=Clock(interrupt))
     with pytest.raises(Interrupted, match="everything that was made is removed again"):
-        task_bench.bench(op, ctl, task_bench.Load(5, rate=1))
+        bench.bench(op, ctl, bench.Load(5, rate=1))
     assert "POST /fogfunction" in fog.calls
     assert (fog.functions, fog.operators, fog.entities) == ({}, {}, {})
 
 
 def test_a_bench_whose_cleaning_up_is_interrupted_begins_it_anew(make, monkeypatch):
     fog, op, ctl = make()
-    real, turns = task_stop.remove, []
+    real, turns = stop.remove, []
 
     def once(*given):
         turns.append(given)
@@ -283,16 +283,16 @@ def test_a_bench_whose_cleaning_up_is_interrupted_begins_it_anew(make, monkeypat
             raise KeyboardInterrupt
         real(*given)
 
-    monkeypatch.setattr(task_stop, "remove", once)
+    monkeypatch.setattr(stop, "remove", once)
     with pytest.raises(Interrupted):
-        task_bench.bench(op, ctl, task_bench.Load(2))
+        bench.bench(op, ctl, bench.Load(2))
     assert (fog.functions, fog.operators, fog.entities) == ({}, {}, {})
 
 
 def test_a_bench_whose_tasks_stay_says_so_once(make):
     _, op, ctl = make(removes=False)
     with pytest.raises(OperationFailed, match="FK-6013"):
-        task_bench.bench(op, ctl, task_bench.Load(1, timeout_s=2))
+        bench.bench(op, ctl, bench.Load(1, timeout_s=2))
     assert op.clock.now() < 4, "waited for them once"
 
 
@@ -300,11 +300,11 @@ def test_a_bench_that_fails_says_what_failed_first(make):
     fog, op, ctl = make()
     fog.refuse = {"POST /ngsi10/updateContext": 503}
     with pytest.raises(ClusterError, match="503"):
-        task_bench.bench(op, ctl, task_bench.Load(2))
+        bench.bench(op, ctl, bench.Load(2))
     assert fog.functions == {}
     assert any("not everything could be removed again" in line for line in op.report.lines)
 
 
 def test_a_note_that_somebody_spoilt_is_read_as_far_as_it_goes():
-    plan = task_stop._plan("f", json.loads('{"operator": 7, "entities": [{"id": "e"}, "x"]}'), [])
+    plan = stop._plan("f", json.loads('{"operator": 7, "entities": [{"id": "e"}, "x"]}'), [])
     assert plan.goes == ["function f", "operator 7", "entity e"]

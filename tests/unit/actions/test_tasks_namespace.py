@@ -2,12 +2,15 @@
 
 import pytest
 
-from fogflow_k8s.actions import bundle, status, task_list, tasks_namespace
-from fogflow_k8s.actions.bundle import Request
-from fogflow_k8s.actions.checks.standing import no_leftovers
-from fogflow_k8s.actions.doctor import examine
-from fogflow_k8s.actions.rollback import plan, rollback
-from fogflow_k8s.actions.uninstall import plan as uninstall_plan
+from fogflow_k8s.actions import tasks_namespace
+from fogflow_k8s.actions.bundle import bundle
+from fogflow_k8s.actions.bundle.bundle import Request
+from fogflow_k8s.actions.check.probes.cluster import no_leftovers
+from fogflow_k8s.actions.doctor.doctor import examine
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.release.rollback import plan, rollback
+from fogflow_k8s.actions.release.uninstall import plan as uninstall_plan
+from fogflow_k8s.actions.task import listing
 from fogflow_k8s.errors import ClusterError, OperationFailed
 from tests.unit.actions.release import BAD, HOME, RELEASE, TASKS, World
 
@@ -51,7 +54,7 @@ def test_status_and_uninstall_count_the_tasks_there(moved):
 
 
 def test_tasks_are_listed_there(moved):
-    assert task_list.look(moved.op()).namespace == WORK
+    assert listing.look(moved.op()).namespace == WORK
 
 
 def test_the_archive_has_what_is_there(moved, tmp_path):

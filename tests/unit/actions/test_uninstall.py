@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.uninstall import uninstall
+from fogflow_k8s.actions.release.uninstall import uninstall
 from fogflow_k8s.errors import Busy, OperationFailed
 from tests.unit.actions.release import HOME, OWN, SECRET
 

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions import verify
-from fogflow_k8s.actions.verify import _from_here, ask
+from fogflow_k8s.actions.observe import verify
+from fogflow_k8s.actions.observe.verify import _from_here, ask
 from fogflow_k8s.engine.waiting import SystemClock
 from fogflow_k8s.errors import ClusterError, FogflowError
 

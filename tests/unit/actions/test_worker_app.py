@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fogflow_k8s.actions import image_build, worker_app
-from fogflow_k8s.adapters import layers
+from fogflow_k8s.actions.images import build, worker
+from fogflow_k8s.adapters.docker import build_context
 from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import FogflowError, PreflightFailed, ToolMissing, UsageError
@@ -56,7 +56,7 @@ def package(tmp_path):
 
 def made(folder, package, runner=None, platform="linux/amd64"):
     folder.mkdir(exist_ok=True)
-    worker_app.make(folder, platform, runner or Pip(), Silent(), package)
+    worker.make(folder, platform, runner or Pip(), Silent(), package)
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
@@ -117,10 +117,10 @@ def test_the_bytes_depend_on_the_files_alone(tmp_path, package):
     for name in ("one", "two"):
         made(tmp_path / name, package)
         (tmp_path / name / "lib/__init__.py").chmod(0o600 if name == "one" else 0o755)
-        both.append(layers.packed(tmp_path / name, "root/app", {"Containerfile": b"FROM x"}))
+        both.append(build_context.packed(tmp_path / name, "root/app", {"Containerfile": b"FROM x"}))
     assert both[0] == both[1]
     (tmp_path / "two/lib/__init__.py").write_text("other")
-    assert layers.packed(tmp_path / "two", "root/app", {"Containerfile": b"FROM x"}) != both[0]
+    assert build_context.packed(tmp_path / "two", "root/app", {"Containerfile": b"FROM x"}) != both[0]
 
 
 def test_the_lock_is_of_the_extra_and_has_a_hash_for_everything():
@@ -144,19 +144,19 @@ def test_the_lock_is_of_the_extra_and_has_a_hash_for_everything():
 )
 def test_a_name_that_cannot_be(flag, text, says):
     with pytest.raises(UsageError, match=says) as error:
-        image_build.named(text, flag)
+        build.named(text, flag)
     assert error.value.hint.startswith(flag)
-    image_build.named(f"python@sha256:{'0' * 64}", "--base")
+    build.named(f"python@sha256:{'0' * 64}", "--base")
 
 
 def test_a_context_for_another_builder(tmp_path, package, monkeypatch):
-    real = worker_app.make
-    monkeypatch.setattr(worker_app, "make", lambda *given: real(*given, package))
+    real = worker.make
+    monkeypatch.setattr(worker, "make", lambda *given: real(*given, package))
     folder = tmp_path / "context"
-    image_build.write_context(folder, "linux/arm64", Pip(), Silent())
+    build.write_context(folder, "linux/arm64", Pip(), Silent())
     assert (folder / "Containerfile").read_text() == (ROOT / "Containerfile").read_text()
     app = folder / "root/app"
     assert (app / "fogflow_k8s/worker/__main__.py").exists()
     assert {path.stat().st_mtime for path in [app, *app.rglob("*")]} == {0}
     with pytest.raises(UsageError, match="not empty"):
-        image_build.write_context(folder, "linux/arm64", Pip(), Silent())
+        build.write_context(folder, "linux/arm64", Pip(), Silent())

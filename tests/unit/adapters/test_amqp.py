@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.adapters.amqp import AmqpError, LoginRefused, Session
+from fogflow_k8s.adapters.fogflow.amqp import AmqpError, LoginRefused, Session
 from tests.clouds import PASSWORD, Cloud, Rabbit
 
 BUDGET_S = 10

@@ -6,7 +6,7 @@ import tarfile
 
 import pytest
 
-from fogflow_k8s.adapters import archives
+from fogflow_k8s.adapters.docker import archives
 from fogflow_k8s.errors import UsageError
 from tests.unit.registry import MANIFEST
 

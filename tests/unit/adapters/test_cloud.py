@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.adapters.cloud import Unreachable, get
+from fogflow_k8s.adapters.fogflow.probe import Unreachable, get
 from tests.clouds import Cloud, Rabbit
 
 

@@ -11,7 +11,7 @@ import docker  # noqa: F401 - loaded before the test with another user, who may 
 import pytest
 from docker.context.config import get_context_id
 
-from fogflow_k8s.adapters import images
+from fogflow_k8s.adapters.docker import engine as docker_engine
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +21,8 @@ def place(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(images, "SOCKET", str(tmp_path / "engine.sock"))
-    monkeypatch.setattr(images, "TIMEOUT_S", 0.5)
+    monkeypatch.setattr(docker_engine, "SOCKET", str(tmp_path / "engine.sock"))
+    monkeypatch.setattr(docker_engine, "TIMEOUT_S", 0.5)
     (tmp_path / "docker").mkdir()
     return tmp_path / "engine.sock"
 
@@ -35,7 +35,7 @@ def listener(path):
 
 
 def told():
-    engine = images.engine()
+    engine = docker_engine.engine()
     assert not engine.usable
     return engine.fact, engine.mend
 
@@ -44,7 +44,7 @@ def told():
     ("installed", "says", "mend"), [(None, "is there", "install"), ("/usr/sbin/dockerd", "runs", "systemctl start")]
 )
 def test_no_socket(place, monkeypatch, installed, says, mend):
-    monkeypatch.setattr(images.shutil, "which", lambda *_, **__: installed)
+    monkeypatch.setattr(docker_engine.shutil, "which", lambda *_, **__: installed)
     fact, advice = told()
     assert fact == f"no Docker engine {says}: {place} does not exist"
     assert mend in advice

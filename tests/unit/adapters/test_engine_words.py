@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.adapters.engine_words import mend_of
+from fogflow_k8s.adapters.docker.hints import mend_of
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.adapters.assignments import Assignment, assign
-from fogflow_k8s.adapters.files import edge_settings, load, parse_set
-from fogflow_k8s.adapters.files import settings as read
+from fogflow_k8s.adapters.settings.load import edge_settings, load, parse_set
+from fogflow_k8s.adapters.settings.load import settings as read
+from fogflow_k8s.adapters.settings.set_flag import Assignment, assign
 from fogflow_k8s.errors import ConfigError
 from tests.strategies import text
 

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from fogflow_k8s.adapters import fogflow_api
-from fogflow_k8s.adapters.fogflow_api import Api, Broker, Designer
+from fogflow_k8s.adapters.fogflow import api as fogflow_api
+from fogflow_k8s.adapters.fogflow.api import Api, Broker, Designer
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.fogflow import FogFlow, serving
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.adapters.helm import Target
-from fogflow_k8s.adapters.helm_errors import (
+from fogflow_k8s.adapters.helm.client import Target
+from fogflow_k8s.adapters.helm.errors import (
     HelmConflict,
     HookFailed,
     ObjectRefused,

@@ -5,7 +5,7 @@ import os
 import pytest
 import yaml
 
-from fogflow_k8s.adapters.kubeconfig import IN_CLUSTER, misleading, resolve
+from fogflow_k8s.adapters.kubernetes.kubeconfig import IN_CLUSTER, misleading, resolve
 from fogflow_k8s.errors import ClusterError, UsageError
 
 BUDGET_S = 3
@@ -155,7 +155,7 @@ def test_inside_a_pod_its_account_is_used_when_nothing_is_configured(tmp_path, m
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
     with pytest.raises(ClusterError, match="no account's token"):
         resolve()
-    monkeypatch.setattr("fogflow_k8s.adapters.kubeconfig._ACCOUNT", tmp_path)
+    monkeypatch.setattr("fogflow_k8s.adapters.kubernetes.kubeconfig._ACCOUNT", tmp_path)
     (tmp_path / "token").write_text("t")
     found = resolve()
     assert (found.context, found.server) == (IN_CLUSTER, "https://[fd00::1]:6443")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.adapters import kubectl
+from fogflow_k8s.adapters.kubernetes import kubectl
 from fogflow_k8s.adapters.process import SystemRunner
 
 

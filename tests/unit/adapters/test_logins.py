@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from fogflow_k8s.adapters import logins
-from fogflow_k8s.adapters.logins import Login
+from fogflow_k8s.adapters.registry import credentials
+from fogflow_k8s.adapters.registry.credentials import Login
 from fogflow_k8s.errors import PreflightFailed
 
 AUTH = base64.b64encode(b"me:secret").decode()
@@ -16,7 +16,7 @@ AUTH = base64.b64encode(b"me:secret").decode()
 def docker_config(tmp_path, monkeypatch, document):
     (tmp_path / "config.json").write_text(document if isinstance(document, str) else json.dumps(document))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    return logins.of_docker()
+    return credentials.of_docker()
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def secret(data):
 
 def test_a_pull_secret():
     text = json.dumps({"auths": {"r.example": {"auth": AUTH}}})
-    found = logins.of_secret(secret({".dockerconfigjson": base64.b64encode(text.encode()).decode()}))
+    found = credentials.of_secret(secret({".dockerconfigjson": base64.b64encode(text.encode()).decode()}))
     assert (found.of("r.example"), found.where) == (Login("me", "secret"), "Secret pull")
 
 
 def test_an_empty_pull_secret_is_not_this_machines_own_file(tmp_path, monkeypatch):
     docker_config(tmp_path, monkeypatch, {"auths": {"r.example": {"auth": AUTH}}})
-    empty = logins.of_secret(secret({".dockerconfigjson": base64.b64encode(b"{}").decode()}))
+    empty = credentials.of_secret(secret({".dockerconfigjson": base64.b64encode(b"{}").decode()}))
     assert empty.of("r.example") is None
 
 
@@ -91,7 +91,7 @@ def test_an_empty_pull_secret_is_not_this_machines_own_file(tmp_path, monkeypatc
 )  # fmt: skip
 def test_what_is_no_pull_secret(data, says):
     with pytest.raises(ValueError, match=says):
-        logins.of_secret(secret(data))
+        credentials.of_secret(secret(data))
 
 
 def test_nothing_secret_is_shown():

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from fogflow_k8s.adapters import port_forward
-from fogflow_k8s.adapters.kubectl import Kubectl
-from fogflow_k8s.adapters.port_forward import ForwardFailed
+from fogflow_k8s.adapters.kubernetes import port_forward
+from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
+from fogflow_k8s.adapters.kubernetes.port_forward import ForwardFailed
 
 BUDGET_S = 10
 LOST = "E0304 12:00:00.000000   99 portforward.go:424] error: lost connection to pod"

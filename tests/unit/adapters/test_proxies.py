@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.adapters.proxies import proxy_of
+from fogflow_k8s.adapters.kubernetes.proxies import proxy_of
 from fogflow_k8s.errors import UsageError
 
 BUDGET_S = 2

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from fogflow_k8s.adapters.helm import Target
-from fogflow_k8s.adapters.helm_errors import classify
+from fogflow_k8s.adapters.helm.client import Target
+from fogflow_k8s.adapters.helm.errors import classify
+from fogflow_k8s.adapters.kubernetes.errors import Invalid, refused
 from fogflow_k8s.adapters.process import Completed
-from fogflow_k8s.adapters.refusals import Invalid, refused
 
 BUDGET_S = 5
 

@@ -5,11 +5,11 @@ import urllib.parse
 
 import pytest
 
-from fogflow_k8s.adapters import registry_http, registry_refusals
-from fogflow_k8s.adapters.logins import Login
-from fogflow_k8s.adapters.registry import Headroom
-from fogflow_k8s.adapters.registry_http import is_loopback
-from fogflow_k8s.model.image import HUB, digest_of, parse
+from fogflow_k8s.adapters.registry import errors, http
+from fogflow_k8s.adapters.registry.client import Headroom
+from fogflow_k8s.adapters.registry.credentials import Login
+from fogflow_k8s.adapters.registry.http import is_loopback
+from fogflow_k8s.model.image.reference import HUB, digest_of, parse
 from tests.ports import free_port
 from tests.unit.registry import INDEX, Stub, bearer, certificate, index, serving, slow
 
@@ -55,7 +55,7 @@ def test_head_and_manifest_agree_on_the_digest(stub):
 )
 def test_a_refusal_has_its_type_and_its_mend(stub, answer, kind, says, hint):
     stub.answers[PATH] = answer
-    with pytest.raises(registry_refusals.RegistryError) as told:
+    with pytest.raises(errors.RegistryError) as told:
         stub.registry().head(image(stub))
     assert type(told.value).__name__ == kind
     assert says in told.value.message
@@ -66,7 +66,7 @@ def test_a_refusal_has_its_type_and_its_mend(stub, answer, kind, says, hint):
 
 def test_what_the_registry_says_is_passed_on(stub):
     stub.answers[PATH] = (500, {}, b'{"errors": [{"code": "UNKNOWN", "message": "disk is full"}]}')
-    with pytest.raises(registry_refusals.RegistryError, match="disk is full"):
+    with pytest.raises(errors.RegistryError, match="disk is full"):
         stub.registry().manifest("fogflow/broker", "1")
 
 
@@ -96,7 +96,7 @@ def test_a_token_is_fetched_once_and_used(stub, login, accepts):
 def test_a_token_that_is_refused(stub, login, says):
     guarded, tokens = bearer(accept=lambda _: False)
     stub.answers |= {PATH: guarded((200, {}, b"")), "/token": tokens}
-    with pytest.raises(registry_refusals.LoginNeeded, match=says) as told:
+    with pytest.raises(errors.LoginNeeded, match=says) as told:
         stub.registry(login).head(image(stub))
     assert "wrong" not in str(told.value) + told.value.hint + repr(login)
 
@@ -104,7 +104,7 @@ def test_a_token_that_is_refused(stub, login, says):
 def test_a_token_server_that_hands_out_none(stub):
     guarded, _ = bearer()
     stub.answers |= {PATH: guarded((200, {}, b"")), "/token": (200, {}, b"[]")}
-    with pytest.raises(registry_refusals.RegistryError, match="hands out no token"):
+    with pytest.raises(errors.RegistryError, match="hands out no token"):
         stub.registry().head(image(stub))
 
 
@@ -133,7 +133,7 @@ def test_docker_hub_says_how_many_pulls_are_left(stub):
 def test_bytes_that_are_not_the_digests_are_refused(stub):
     digest = digest_of(b"other")
     stub.answers[f"/v2/x/manifests/{digest}"] = (200, {"Content-Type": INDEX}, index("linux/amd64"))
-    with pytest.raises(registry_refusals.RegistryError, match="other bytes"):
+    with pytest.raises(errors.RegistryError, match="other bytes"):
         stub.registry().manifest("x", digest)
 
 
@@ -141,37 +141,37 @@ def test_a_registry_that_is_slow_is_waited_for_once(stub):
     stub.answers[PATH] = slow(3)
     registry = stub.registry(timeout_s=0.2)
     for _ in range(3):
-        with pytest.raises(registry_refusals.Unreachable, match=r"gave no answer within 0\.2 s"):
+        with pytest.raises(errors.Unreachable, match=r"gave no answer within 0\.2 s"):
             registry.head(image(stub))
     assert len(stub.asked) == 1
 
 
 def test_nobody_listens():
     host = f"127.0.0.1:{free_port()}"
-    with pytest.raises(registry_refusals.Unreachable, match="Connection refused") as told:
+    with pytest.raises(errors.Unreachable, match="Connection refused") as told:
         registry_of(host).ping()
     assert f"curl -v http://{host}/v2/" in told.value.hint
 
 
 def registry_of(host):
-    from fogflow_k8s.adapters.registry import Registry
+    from fogflow_k8s.adapters.registry.client import Registry
 
-    return Registry(registry_http.Client(host))
+    return Registry(http.Client(host))
 
 
 def test_a_certificate_of_an_unknown_authority(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry_http, "is_loopback", lambda _: False)
+    monkeypatch.setattr(http, "is_loopback", lambda _: False)
     pem = certificate(tmp_path / "key-and-cert.pem")
     with serving(Stub(), pem) as stub:
-        with pytest.raises(registry_refusals.Untrusted, match="certificate is not accepted") as told:
+        with pytest.raises(errors.Untrusted, match="certificate is not accepted") as told:
             stub.registry().ping()
         assert f"/etc/docker/certs.d/{stub.host}/ca.crt" in told.value.hint
 
 
 def test_plain_http_is_for_those_who_are_named(stub, monkeypatch):
-    monkeypatch.setattr(registry_http, "is_loopback", lambda _: False)
+    monkeypatch.setattr(http, "is_loopback", lambda _: False)
     stub.image()
-    with pytest.raises(registry_refusals.Untrusted, match="speaks plain HTTP") as told:
+    with pytest.raises(errors.Untrusted, match="speaks plain HTTP") as told:
         stub.registry().head(image(stub))
     assert f"--insecure-registry {stub.host}" in told.value.hint
     assert stub.registry(plain=True).head(image(stub)).digest
@@ -189,13 +189,13 @@ def test_who_is_on_this_machine(host, loopback):
 @pytest.mark.parametrize("answer", [(404, {}, b""), (200, {"Content-Type": "text/html"}, b"<html>")])
 def test_what_is_no_registry(stub, answer):
     stub.answers["/v2/"] = answer
-    with pytest.raises(registry_refusals.RegistryError, match="is no registry"):
+    with pytest.raises(errors.RegistryError, match="is no registry"):
         stub.registry().ping()
 
 
 def test_a_registry_that_lets_nobody_in_says_so_at_once(stub):
     stub.answers["/v2/"] = (401, {"WWW-Authenticate": 'Basic realm="x"'}, b"")
-    with pytest.raises(registry_refusals.LoginNeeded, match="does not permit access without a login"):
+    with pytest.raises(errors.LoginNeeded, match="does not permit access without a login"):
         stub.registry().ping()
-    with pytest.raises(registry_refusals.LoginNeeded, match="does not permit access with the login it got"):
+    with pytest.raises(errors.LoginNeeded, match="does not permit access with the login it got"):
         stub.registry(Login("me", "wrong")).ping()

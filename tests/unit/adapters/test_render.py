@@ -12,12 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fogflow_k8s.adapters.assets import asset
-from fogflow_k8s.adapters.files import load
-from fogflow_k8s.adapters.render import as_yaml, render_config, render_values, yaml_key
+from fogflow_k8s.adapters.settings.load import load
+from fogflow_k8s.adapters.settings.render import as_yaml, render_config, render_values, yaml_key
 from fogflow_k8s.errors import FogflowError
-from fogflow_k8s.model.config import FogflowConfig
-from fogflow_k8s.model.config_upstream import adopt
-from fogflow_k8s.model.values import Values
+from fogflow_k8s.model.settings.config import FogflowConfig
+from fogflow_k8s.model.settings.config_upstream import adopt
+from fogflow_k8s.model.settings.values import Values
 from tests.scope import examples
 from tests.strategies import TRICKY, configs, settings, text
 

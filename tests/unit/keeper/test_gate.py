@@ -301,7 +301,7 @@ def test_another_pod_that_hears_it_is_not_this_one():
 
 
 def test_the_users_of_edges_come_back_at_every_start(tmp_path):
-    from fogflow_k8s.model.edge_token import definitions
+    from fogflow_k8s.model.edge.token import definitions
 
     (tmp_path / "password").write_text("secret")
     (tmp_path / "edges").mkdir()

@@ -12,7 +12,7 @@ import yaml
 from http_json import Server
 from kube import Kube, api_server
 
-from fogflow_k8s.model.tasks import DESIRED, TASK
+from fogflow_k8s.model.task.record import DESIRED, TASK
 from tests.unit.keeper.stub import stub
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "charts/fogflow-chart/templates"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fogflow_k8s.model.admission_words import ending_namespace, from_first, lacks_right, refusal
-from fogflow_k8s.model.catalogue import ENTRIES
+from fogflow_k8s.model.diagnosis.admission_words import ending_namespace, from_first, lacks_right, refusal
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 
 BUDGET_S = 5
 

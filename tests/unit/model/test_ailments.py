@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fogflow_k8s.model import ailments, cell
-from fogflow_k8s.model.catalogue import cause
-from fogflow_k8s.model.cell import Cell
-from fogflow_k8s.model.release import Repair
+from fogflow_k8s.model.diagnosis import findings, health_report
+from fogflow_k8s.model.diagnosis.catalogue import cause
+from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.release.history import Repair
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 DEGRADED = Cell("degraded", "not well: master", 5.0, checked=True)
@@ -50,7 +50,7 @@ def claim(name, **age):
     ],
 )
 def test_only_what_a_restart_mends_is_restarted(id_, state, fix):
-    found = ailments.of_cause(cause(id_, "master", "deployment/master", "it fails"), state)
+    found = findings.of_cause(cause(id_, "master", "deployment/master", "it fails"), state)
     assert found.fix == fix
     assert bool(found.does) == bool(fix)
 
@@ -58,16 +58,20 @@ def test_only_what_a_restart_mends_is_restarted(id_, state, fix):
 @pytest.mark.parametrize(
     ("told", "pods", "silent"),
     [
-        (cell.read(None, [], NOW), [pod("keeper", ready_s=61)], True),
-        (cell.read(None, [], NOW), [pod("keeper", ready_s=59)], False),
-        (cell.read(None, [], NOW), [pod("keeper", ready_s=61, ready="False")], False),  # its pod has a cause of its own
-        (cell.read(None, [], NOW), [pod("master", ready_s=61)], False),
+        (health_report.read(None, [], NOW), [pod("keeper", ready_s=61)], True),
+        (health_report.read(None, [], NOW), [pod("keeper", ready_s=59)], False),
+        (
+            health_report.read(None, [], NOW),
+            [pod("keeper", ready_s=61, ready="False")],
+            False,
+        ),  # its pod has a cause of its own
+        (health_report.read(None, [], NOW), [pod("master", ready_s=61)], False),
         (DEGRADED, [pod("keeper", ready_s=61)], False),
         (None, [pod("keeper", ready_s=61)], False),  # simulated nodes
     ],
 )
 def test_a_keeper_that_never_spoke(told, pods, silent):
-    found = ailments.silent(told, pods, NOW, "city")
+    found = findings.silent(told, pods, NOW, "city")
     assert (found is not None) == silent
     if found:
         assert (found.cause.id, found.fix) == ("FK-6008", "restart-keeper")
@@ -76,11 +80,11 @@ def test_a_keeper_that_never_spoke(told, pods, silent):
 def test_only_what_a_worker_made_is_a_task():
     mine = [obj("Deployment", "fogflow-task-1"), obj("Service", "fogflow-task-1")]
     others = [obj("Deployment", "shop"), obj("Deployment", "fogflow-task-2", deletionTimestamp=ago(seconds=1))]
-    found = ailments.orphans([*others, *mine], "city-tasks", "city")
+    found = findings.orphans([*others, *mine], "city-tasks", "city")
     assert found is not None
     assert found.cause.evidence == ("Deployment/fogflow-task-1", "Service/fogflow-task-1")
     assert found.mend == "fogflow-k8s doctor --fix -n city"
-    assert ailments.orphans(others, "city-tasks", "city") is None
+    assert findings.orphans(others, "city-tasks", "city") is None
 
 
 @pytest.mark.parametrize(
@@ -96,14 +100,14 @@ def test_only_what_a_worker_made_is_a_task():
     ],
 )
 def test_when_a_worker_is_gone(worker, pods, gone):
-    assert ailments.worker_is_gone(worker, pods) is gone
+    assert findings.worker_is_gone(worker, pods) is gone
 
 
 @pytest.mark.parametrize(
     ("subjects", "ours"), [([], True), (["city"], True), (["town"], False), (["city", "town"], False)]
 )
 def test_whose_tasks_they_are(subjects, ours):
-    assert ailments.works_for({"subjects": [{"namespace": name} for name in subjects]}, "city") is ours
+    assert findings.works_for({"subjects": [{"namespace": name} for name in subjects]}, "city") is ours
 
 
 def test_a_claim_is_in_use_when_a_pod_mounts_it_or_the_release_asks_for_it():
@@ -113,7 +117,7 @@ def test_a_claim_is_in_use_when_a_pod_mounts_it_or_the_release_asks_for_it():
         "spec": {"template": pod("designer", claim="asked")},
     }
     claims = [claim(name, days=3) for name in ("mounted", "asked", "left")]
-    (found,) = ailments.unused(claims, [pod("x", claim="mounted")], [wanted], NOW)
+    (found,) = findings.unused(claims, [pod("x", claim="mounted")], [wanted], NOW)
     assert found.cause.summary == "claim left (2Gi, 3 days old) is kept from an earlier release, and nothing uses it"
     assert found.cause.evidence == ("volume pv-1",)
     assert not found.fix
@@ -124,7 +128,7 @@ def test_a_claim_is_in_use_when_a_pod_mounts_it_or_the_release_asks_for_it():
     [(-3, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (172_800, "2 days")],
 )
 def test_an_age_in_words(seconds, said):
-    assert ailments.age(seconds) == said
+    assert findings.age(seconds) == said
 
 
 def test_a_namespace_tells_what_holds_it():
@@ -137,18 +141,18 @@ def test_a_namespace_tells_what_holds_it():
             ]
         },
     }
-    holders = ailments.holding([obj("Pod", "held", finalizers=["example.com/a"]), obj("Pod", "free")])
-    found = ailments.terminating(ending, holders)
+    holders = findings.holding([obj("Pod", "held", finalizers=["example.com/a"]), obj("Pod", "free")])
+    found = findings.terminating(ending, holders)
     assert found is not None
     assert found.cause.evidence == ("pods. has 1 resource instances", "Pod/held is held by finalizer example.com/a")
     assert not found.fix
-    assert ailments.terminating({"metadata": {"name": "city"}}, []) is None
+    assert findings.terminating({"metadata": {"name": "city"}}, []) is None
 
 
 def test_what_is_gone_at_the_next_look_is_fixed():
-    stuck = ailments.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
-    kept, new = (ailments.Finding(cause("FK-7008", "release", f"persistentvolumeclaim/{n}", n)) for n in "ab")
-    result = ailments.remaining([stuck, kept], [kept, new])
+    stuck = findings.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
+    kept, new = (findings.Finding(cause("FK-7008", "release", f"persistentvolumeclaim/{n}", n)) for n in "ab")
+    result = findings.remaining([stuck, kept], [kept, new])
     assert [(f.cause.id, f.cause.object[-1], f.fixed) for f in result] == [
         ("FK-7004", "w", True), ("FK-7008", "a", False), ("FK-7008", "b", False),
     ]  # fmt: skip

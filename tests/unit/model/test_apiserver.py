@@ -2,8 +2,8 @@
 
 import pytest
 
-from fogflow_k8s.model.apiserver import dns_ports, way_to_api_server
-from fogflow_k8s.model.shape import is_control_plane
+from fogflow_k8s.model.placement.apiserver import dns_ports, way_to_api_server
+from fogflow_k8s.model.placement.topology import is_control_plane
 
 from .nodes import node
 

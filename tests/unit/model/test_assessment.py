@@ -1,6 +1,6 @@
 """Assessment: one look at the namespace in, rows and causes out."""
 
-from fogflow_k8s.model.assessment import Seen, assess
+from fogflow_k8s.model.diagnosis.assessment import Seen, assess
 
 
 def owner(name, *, ready=0, uid="d1", revision="2"):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.catalogue import ENTRIES
-from fogflow_k8s.model.pods import held_back, is_pulling, may_be_lost, pod_causes
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
+from fogflow_k8s.model.diagnosis.pods import held_back, is_pulling, may_be_lost, pod_causes
 
 CAPTURED = json.loads((Path(__file__).parent / "captured" / "real-nodes.json").read_text())
 PODS = [(each, pod) for each in CAPTURED for pod in each["pods"]]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.catalogue import ENTRIES, cause
-from fogflow_k8s.model.causes import owner_causes, root_first
 from fogflow_k8s.model.components import NAMES
-from fogflow_k8s.model.pods import held_back, is_pulling, may_be_lost, pod_causes
-from fogflow_k8s.model.probes import probe_of
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
+from fogflow_k8s.model.diagnosis.pods import held_back, is_pulling, may_be_lost, pod_causes
+from fogflow_k8s.model.diagnosis.probes import probe_of
+from fogflow_k8s.model.diagnosis.root_cause import owner_causes, root_first
 
 IMAGE = "docker.io/fogflow/master:9.9"
 

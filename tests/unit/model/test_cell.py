@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fogflow_k8s.model import cell
 from fogflow_k8s.model.components import NAMES
+from fogflow_k8s.model.diagnosis import health_report
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ def report(*, age=5.0, state="working", **components):
         "components": {name.replace("_", "-"): {"state": word, "why": ""} for name, word in components.items()},
         "mends": [{"when": "2026-01-01T11:00:00Z", "what": "restarted master", "why": "deaf"}],
     }
-    return {"data": {cell.FILE: json.dumps(told)}}
+    return {"data": {health_report.FILE: json.dumps(told)}}
 
 
 def pod(ready_for):
@@ -29,9 +29,9 @@ def pod(ready_for):
 
 
 def test_a_fresh_report_of_a_working_cell_is_proof():
-    told = cell.read(report(master="ok"), [pod(60)], NOW)
+    told = health_report.read(report(master="ok"), [pod(60)], NOW)
     assert (told.works, told.checked, told.age_s) == (True, True, 5.0)
-    assert cell.causes(told, "city") == []
+    assert health_report.causes(told, "city") == []
     assert told.mends[0]["what"] == "restarted master"
 
 
@@ -48,7 +48,7 @@ def test_a_fresh_report_of_a_working_cell_is_proof():
     ],
 )
 def test_what_proves_nothing_says_why(config_map, pods, word):
-    told = cell.read(config_map, pods, NOW)
+    told = health_report.read(config_map, pods, NOW)
     assert not told.checked
     assert not told.works
     assert word in told.why
@@ -64,37 +64,37 @@ def test_what_proves_nothing_says_why(config_map, pods, word):
     ],
 )
 def test_a_report_that_is_no_proof_any_more_is_told_from_none(config_map, pods, overdue, stale):
-    told = cell.read(config_map, pods, NOW)
+    told = health_report.read(config_map, pods, NOW)
     assert (told.overdue, told.stale) == (overdue, stale)
 
 
 def test_whoever_replaced_pods_believes_only_what_is_well_after_them():
-    told = [cell.read(report(age=5), [pod(10)], NOW, margin_s=margin).checked for margin in (0, 5, 6)]
+    told = [health_report.read(report(age=5), [pod(10)], NOW, margin_s=margin).checked for margin in (0, 5, 6)]
     assert told == [True, True, False]
 
 
 def test_a_member_of_several_is_told_in_the_row_of_its_component():
-    told = cell.read(
+    told = health_report.read(
         report(state="degraded", cloud_broker="ok", cloud_broker_1="down", cloud_worker="deaf"), [pod(60)], NOW
     )
-    first, second = cell.causes(told, "city")
+    first, second = health_report.causes(told, "city")
     assert (first.id, first.component, first.object) == ("FK-6006", "cloud-broker", "statefulset/cloud-broker")
     assert first.summary == "cloud-broker-1: down"
     assert (second.component, second.object) == ("cloud-worker", "deployment/cloud-worker")
 
 
 def test_a_keeper_that_stopped_reporting_is_a_cause():
-    (cause,) = cell.causes(cell.read(report(age=120), [], NOW), "city")
+    (cause,) = health_report.causes(health_report.read(report(age=120), [], NOW), "city")
     assert (cause.id, cause.component) == ("FK-6008", "keeper")
-    assert cell.causes(cell.read(None, [], NOW), "city") == [], "at the start it has had no time to"
+    assert health_report.causes(health_report.read(None, [], NOW), "city") == [], "at the start it has had no time to"
 
 
 def test_each_member_that_is_not_well_is_named():
-    told = cell.read(
+    told = health_report.read(
         report(state="degraded", rabbitmq="down", master="deaf", cloud_worker="unseen", discovery="empty",
                cloud_broker="unregistered", nginx="down", designer="unchecked"), [pod(60)], NOW,
     )  # fmt: skip
-    found = {cause.component: cause.id for cause in cell.causes(told, "city")}
+    found = {cause.component: cause.id for cause in health_report.causes(told, "city")}
     assert found == {
         "rabbitmq": "FK-6002",
         "master": "FK-6003",
@@ -110,14 +110,16 @@ REFERENCES = {"dead": {"cloud-broker-1": ["http://10.96.3.4:43210"]}, "unreachab
 
 
 def referring(age=5.0, references=REFERENCES):
-    told = json.loads(report(age=age, cloud_broker="ok")["data"][cell.FILE])
-    return cell.read({"data": {cell.FILE: json.dumps({**told, "references": references})}}, [pod(60)], NOW)
+    told = json.loads(report(age=age, cloud_broker="ok")["data"][health_report.FILE])
+    return health_report.read(
+        {"data": {health_report.FILE: json.dumps({**told, "references": references})}}, [pod(60)], NOW
+    )
 
 
 def test_subscriptions_that_lead_nowhere_are_no_cause_of_a_failed_rollout_and_named_all_the_same():
     told = referring()
-    assert (told.works, cell.causes(told, "city")) == (True, [])
-    dead, away = cell.astray(told, "city")
+    assert (told.works, health_report.causes(told, "city")) == (True, [])
+    dead, away = health_report.astray(told, "city")
     assert (dead.id, dead.component, dead.object) == ("FK-6014", "cloud-broker", "broker/cloud-broker-1")
     assert dead.evidence == ("http://10.96.3.4:43210",)
     assert dead.advice[0].startswith("fogflow-k8s restart cloud-broker -n city")
@@ -125,10 +127,10 @@ def test_subscriptions_that_lead_nowhere_are_no_cause_of_a_failed_rollout_and_na
 
 
 @pytest.mark.parametrize(
-    "told", [None, referring(age=31), referring(references={}), cell.read(report(), [pod(60)], NOW)]
+    "told", [None, referring(age=31), referring(references={}), health_report.read(report(), [pod(60)], NOW)]
 )
 def test_without_a_report_that_says_so_no_subscription_leads_nowhere(told):
-    assert cell.astray(told, "city") == []
+    assert health_report.astray(told, "city") == []
 
 
 def test_a_report_that_says_nonsense_of_subscriptions_is_none():
@@ -158,17 +160,19 @@ def stamped(obj, seconds_ago, *path):
     ],
 )
 def test_when_a_report_was_written_is_told_by_the_api_server(age, written, fresh):
-    assert cell.read(stamped(report(age=age), written, "f:data", "f:cell.json"), [pod(60)], NOW).checked is fresh
+    assert (
+        health_report.read(stamped(report(age=age), written, "f:data", "f:cell.json"), [pod(60)], NOW).checked is fresh
+    )
 
 
 @pytest.mark.parametrize(("ready_for", "written", "believed"), [(60, 60, True), (-3600, 60, True), (3600, 2, False)])
 def test_when_a_pod_became_ready_is_told_by_the_api_server(ready_for, written, believed):
     """Whatever the clock of its node says."""
     seen = stamped(pod(ready_for), written, "f:status", "f:conditions")
-    assert cell.read(report(age=5), [seen], NOW).checked is believed
+    assert health_report.read(report(age=5), [seen], NOW).checked is believed
 
 
 @pytest.mark.parametrize(("ahead", "fresh"), [(0, True), (5, True), (6, False), (3600, False)])
 def test_a_report_from_the_future_is_not_fresh(ahead, fresh):
-    told = cell.read(report(age=-ahead), [pod(60)], NOW)
+    told = health_report.read(report(age=-ahead), [pod(60)], NOW)
     assert (told.checked, told.overdue) == (fresh, not fresh)

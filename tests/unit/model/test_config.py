@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from fogflow_k8s.model.config import FogflowConfig
+from fogflow_k8s.model.settings.config import FogflowConfig
 
 BUDGET_S = 5
 

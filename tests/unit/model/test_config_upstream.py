@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from fogflow_k8s.model.config import FogflowConfig
-from fogflow_k8s.model.config_keys import MOVED, RENAMED, REPLACED, UNUSED, advice, meaning
-from fogflow_k8s.model.config_upstream import adopt, adopt_values
+from fogflow_k8s.model.settings.config import FogflowConfig
+from fogflow_k8s.model.settings.config_keys import MOVED, RENAMED, REPLACED, UNUSED, advice, meaning
+from fogflow_k8s.model.settings.config_upstream import adopt, adopt_values
 
 BUDGET_S = 5
 

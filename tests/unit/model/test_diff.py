@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.diff import Item, changes, folded, object_changes, text_of, value_at
+from fogflow_k8s.model.diff.fields import Item, changes, folded, object_changes, text_of, value_at
 from tests.scope import examples
 
 KEYS = st.sampled_from(["name", "spec", "data", "image", "nginx.conf", "app/x", "value"]) | st.text(max_size=5)

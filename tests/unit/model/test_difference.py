@@ -12,9 +12,9 @@ from rich.console import Console
 from fogflow_k8s.console import screens
 from fogflow_k8s.console.diff import diff_screen
 from fogflow_k8s.console.diff_document import diff_document
-from fogflow_k8s.model.diff import changes
-from fogflow_k8s.model.difference import Difference, drifts
-from fogflow_k8s.model.redact import MASK
+from fogflow_k8s.model.diff.fields import changes
+from fogflow_k8s.model.diff.three_way import Difference, drifts
+from fogflow_k8s.model.redaction.redactor import MASK
 from tests.scope import examples
 
 EDIT = {"manager": "kubectl-edit", "operation": "Update", "time": "2026-01-01T00:00:00Z"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.edge_token import (
+from fogflow_k8s.model.edge.token import (
     BadToken,
     Endpoint,
     Token,
@@ -87,7 +87,7 @@ def test_what_is_no_token_at_all(text):
 
 
 def test_a_later_version_is_not_called_a_mistake():
-    from fogflow_k8s.model.edge_token import _checksum
+    from fogflow_k8s.model.edge.token import _checksum
 
     head = "fke2." + A_TOKEN.split(".")[1]
     with pytest.raises(BadToken, match="of version 2, and this program knows 1") as caught:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from fogflow_k8s.model.catalogue import ENTRIES
-from fogflow_k8s.model.explanations import CLASSES, WHY, pages
+from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
+from fogflow_k8s.model.diagnosis.explanations import CLASSES, WHY, pages
 
 
 def test_every_id_is_explained_in_whole_sentences():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model import functions
+from fogflow_k8s.model.task import functions
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model import image
-from fogflow_k8s.model.image import Image, parse
+from fogflow_k8s.model.image import reference
+from fogflow_k8s.model.image.reference import Image, parse
 
 BUDGET_S = 15
 
@@ -42,7 +42,7 @@ def test_what_is_no_name(text):
         parse(text)
 
 
-@given(st.from_regex(image._NAME, fullmatch=True).filter(lambda text: "\n" not in text))
+@given(st.from_regex(reference._NAME, fullmatch=True).filter(lambda text: "\n" not in text))
 def test_every_name_comes_back(text):
     assert str(parse(text)) == text
 
@@ -62,7 +62,7 @@ def test_the_same_name_elsewhere():
     ],
 )
 def test_a_place(text, place):
-    assert image.split_place(text) == place
+    assert reference.split_place(text) == place
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_place(text, place):
 )
 def test_what_is_no_place(text):
     with pytest.raises(ValueError, match=r"is not REGISTRY|names no registry"):
-        image.split_place(text)
+        reference.split_place(text)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +81,13 @@ def test_what_is_no_place(text):
     ],
 )  # fmt: skip
 def test_platforms(offered, wanted, fits):
-    assert image.fits(offered, wanted) is fits
+    assert reference.fits(offered, wanted) is fits
 
 
 @pytest.mark.parametrize("text", ["", "amd64", "linux/", "Linux/amd64", "linux/arm/v7/x"])
 def test_what_is_no_platform(text):
     with pytest.raises(ValueError, match="is not a platform"):
-        image.checked_platform(text)
+        reference.checked_platform(text)
 
 
 def workload(name, image_name, *, kind="Deployment", inits=(), **spec):
@@ -105,7 +105,7 @@ def test_every_container_counts():
         workload("c", "x:1", kind="Pod"),
         {"kind": "Service", "metadata": {"name": "a"}},
     ]
-    gate, x = image.uses(objects)
+    gate, x = reference.uses(objects)
     assert (str(gate.image), gate.components, gate.secrets, gate.platforms) == (
         "gate:1",
         ("a", "b"),
@@ -122,9 +122,9 @@ def test_an_index_without_what_nobody_asked_for():
         {"digest": "3", "platform": {"os": "unknown", "architecture": "unknown"}},
     ]
     index = {"manifests": entries}
-    assert image.offered(index) == ("linux/amd64", "linux/arm/v7")
-    assert [e["digest"] for e in image.children(index, ["linux/arm"])] == ["2"]
-    assert image.children(index) == entries
+    assert reference.offered(index) == ("linux/amd64", "linux/arm/v7")
+    assert [e["digest"] for e in reference.children(index, ["linux/arm"])] == ["2"]
+    assert reference.children(index) == entries
 
 
 def test_blobs_are_named_once_and_foreign_ones_left_out():
@@ -132,4 +132,4 @@ def test_blobs_are_named_once_and_foreign_ones_left_out():
         "config": {"digest": "c"},
         "layers": [{"digest": "l"}, {"digest": "l"}, {"digest": "f", "urls": ["http://x"]}],
     }
-    assert [b["digest"] for b in image.blobs(manifest)] == ["c", "l"]
+    assert [b["digest"] for b in reference.blobs(manifest)] == ["c", "l"]

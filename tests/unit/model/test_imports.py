@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.imports import imported, needed
+from fogflow_k8s.model.image.imports import imported, needed
 
 SOURCES = {
     "ours": "",

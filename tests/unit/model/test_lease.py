@@ -1,6 +1,6 @@
 """Leases: stale by the contender's clock only."""
 
-from fogflow_k8s.model.lease import DURATION_S, Watch, manifest, read
+from fogflow_k8s.model.release.lease import DURATION_S, Watch, manifest, read
 
 
 def hold(renewed="t0"):

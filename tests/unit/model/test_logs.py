@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.logs import WIDTH, notable
+from fogflow_k8s.model.diagnosis.log_excerpt import WIDTH, notable
 
 LOG = """\
 2026/01/01 starting master 3.2.8

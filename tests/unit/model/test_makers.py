@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.makers import Maker, belongs_to, helm_release, is_ours, maker_of, removals
+from fogflow_k8s.model.diff.makers import Maker, belongs_to, helm_release, is_ours, maker_of, removals
 
 BUDGET_S = 2
 MARKS = {"meta.helm.sh/release-name": "fogflow", "meta.helm.sh/release-namespace": "city"}

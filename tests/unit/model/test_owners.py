@@ -2,8 +2,8 @@
 
 import pytest
 
-from fogflow_k8s.model.diff import Item
-from fogflow_k8s.model.owners import NOBODY, Owner, additions, owner_of
+from fogflow_k8s.model.diff.fields import Item
+from fogflow_k8s.model.diff.owners import NOBODY, Owner, additions, owner_of
 
 MASTER = {
     "f:spec": {"f:template": {"f:spec": {"f:containers": {

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.misfits import misfit_causes
-from fogflow_k8s.model.packing import Bound, Pod, pack, rooms_of, why_none
-from fogflow_k8s.model.placement import why_not
-from fogflow_k8s.model.resources import lacking, plus
+from fogflow_k8s.model.placement.node_fit import why_not
+from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of, why_none
+from fogflow_k8s.model.placement.unschedulable import misfit_causes
+from fogflow_k8s.model.quantities import lacking, plus
 
 from .nodes import TAINT, TOLERATION, apart, node, node_affinity, spec
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fogflow_k8s.model.patterns import WORDS, in_words
-from fogflow_k8s.model.values import Values
-from fogflow_k8s.model.values_base import schema_of
-from fogflow_k8s.model.values_edge import EdgeValues
+from fogflow_k8s.model.settings.base import schema_of
+from fogflow_k8s.model.settings.edge import EdgeValues
+from fogflow_k8s.model.settings.patterns import WORDS, in_words
+from fogflow_k8s.model.settings.values import Values
 
 BUDGET_S = 10
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.quota import Demand, breaches, is_counted, surges
+from fogflow_k8s.model.placement.quota import Demand, breaches, is_counted, surges
 
 BUDGET_S = 5
 ASKS = {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.readiness import judge
+from fogflow_k8s.model.diagnosis.readiness import judge
 
 
 def deployment(**status):

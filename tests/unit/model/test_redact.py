@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fogflow_k8s.model.components import NAMES
-from fogflow_k8s.model.redact import BY_VALUE, MASK, PUBLIC_VARIABLES, Redactor, names_secret, redact
-from fogflow_k8s.model.secret_values import SHORTEST, forms_of
+from fogflow_k8s.model.redaction.redactor import BY_VALUE, MASK, PUBLIC_VARIABLES, Redactor, names_secret, redact
+from fogflow_k8s.model.redaction.secret_values import SHORTEST, forms_of
 
 ROOT = Path(__file__).parents[3]
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nhunter22hunter22hunter22\nhunter22hunter22\n-----END RSA PRIVATE KEY-----"

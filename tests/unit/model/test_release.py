@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.release import last_that_worked, repair, revisions, rollback_target
+from fogflow_k8s.model.release.history import last_that_worked, repair, revisions, rollback_target
 
 
 def history(*statuses, verified=()):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.replacing import losses
+from fogflow_k8s.model.release.breaking_changes import losses
 
 
 def workload(name, kind="Deployment", replicas=1):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.resources import lacking, quantity, requests_of, said, said_all
+from fogflow_k8s.model.quantities import lacking, quantity, requests_of, said, said_all
 
 
 @pytest.mark.parametrize(

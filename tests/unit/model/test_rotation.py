@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.redact import Redactor
-from fogflow_k8s.model.rotation import is_of, mark
+from fogflow_k8s.model.redaction.redactor import Redactor
+from fogflow_k8s.model.release.password_mark import is_of, mark
 from tests.scope import examples
 
 SALT = bytes(16)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from fogflow_k8s.model.secret_values import forms_of, weakness
+from fogflow_k8s.model.redaction.secret_values import forms_of, weakness
 
 BUDGET_S = 5
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fogflow_k8s.model.seen_tasks import group_key, refused, seen
+from fogflow_k8s.model.task.observed import group_key, refused, seen
 from tests.unit.model.tasks import ADMIN, ours, pod, upstreams
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fogflow_k8s.model import presets
-from fogflow_k8s.model.presets import Preset, choose, preset_in, values_of
-from fogflow_k8s.model.shape import ZONE, shape_of
+from fogflow_k8s.model.placement.topology import ZONE, shape_of
+from fogflow_k8s.model.settings import presets
+from fogflow_k8s.model.settings.presets import Preset, choose, preset_in, values_of
 
 from .nodes import TAINT, TOLERATION, node
 
@@ -90,7 +90,7 @@ def test_without_the_right_to_see_nodes_it_is_the_charts_own():
 
 
 def test_every_preset_is_valid_and_recognised_in_what_it_renders_to():
-    from fogflow_k8s.model.values import Values
+    from fogflow_k8s.model.settings.values import Values
 
     for name in presets.NAMES:
         made = values_of(Preset(name, "", shape_of(planes(3))))

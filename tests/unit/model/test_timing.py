@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.timing import Spread, spread
+from fogflow_k8s.model.task.percentiles import Spread, spread
 
 
 def test_the_nearest_rank():

@@ -8,10 +8,10 @@ from hypothesis import settings as hypothesis_settings
 from pydantic import ValidationError
 
 from fogflow_k8s.commands.edge import NOT_KNOWN_YET
-from fogflow_k8s.model.nearest import nearest
-from fogflow_k8s.model.values import Values, defaults
-from fogflow_k8s.model.values_base import difference, merge, reachable
-from fogflow_k8s.model.values_edge import EdgeValues
+from fogflow_k8s.model.settings.base import difference, merge, reachable
+from fogflow_k8s.model.settings.edge import EdgeValues
+from fogflow_k8s.model.settings.values import Values, defaults
+from fogflow_k8s.model.suggestions import nearest
 from tests.scope import examples
 from tests.strategies import settings
 

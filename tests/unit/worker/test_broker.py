@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from fogflow_k8s.model.tasks import Record, object_name
+from fogflow_k8s.model.task.record import Record, object_name
 from fogflow_k8s.worker.broker import Broker, BrokerAway
 from tests.unit.worker.world import task
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.tasks import read
+from fogflow_k8s.model.task.record import read
 from fogflow_k8s.worker import line
 from fogflow_k8s.worker.protocol import Garbage, parse
 from tests.scope import examples

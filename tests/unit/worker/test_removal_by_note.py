@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from fogflow_k8s.model.tasks import DESIRED, ORDER
+from fogflow_k8s.model.task.record import DESIRED, ORDER
 from fogflow_k8s.worker import line
 from fogflow_k8s.worker.protocol import parse
 from tests.unit.worker.world import World, flow, task

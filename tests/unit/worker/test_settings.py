@@ -4,7 +4,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
-from fogflow_k8s.model.config import Worker
+from fogflow_k8s.model.settings.config import Worker
 from fogflow_k8s.worker.settings import settings
 
 BUDGET_S = 5

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from fogflow_k8s.model.tasks import DESIRED, STATUS, SUBSCRIPTIONS
-from fogflow_k8s.model.tasks import TASK as KEPT
+from fogflow_k8s.model.task.record import DESIRED, STATUS, SUBSCRIPTIONS
+from fogflow_k8s.model.task.record import TASK as KEPT
 from fogflow_k8s.worker import line
 from fogflow_k8s.worker.kube import Refused, Unreachable
 from fogflow_k8s.worker.protocol import Garbage, parse
@@ -291,7 +291,7 @@ def test_a_task_with_too_many_inputs_goes_on_with_those_that_it_has():
 
 def test_a_task_that_became_too_large_for_this_version_can_be_removed(monkeypatch):
     world = played(("ADD_TASK", task()))
-    monkeypatch.setattr("fogflow_k8s.model.tasks.NOTES_LIMIT", 10)
+    monkeypatch.setattr("fogflow_k8s.model.task.record.NOTES_LIMIT", 10)
     played(("REMOVE_TASK", {"ID": "Task.t.n.1"}), world=world)
     assert (world.running(), world.bus.of("Task.t.n.1")[-1]) == ({}, "removed")
 

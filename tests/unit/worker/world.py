@@ -5,8 +5,8 @@ import contextlib
 import copy
 import itertools
 
-from fogflow_k8s.model.task_objects import Site
-from fogflow_k8s.model.tasks import TASK, input_key
+from fogflow_k8s.model.task.manifests import Site
+from fogflow_k8s.model.task.record import TASK, input_key
 from fogflow_k8s.worker.broker import BrokerAway
 from fogflow_k8s.worker.keeping import Keeping
 from fogflow_k8s.worker.kube import Refused, Unreachable

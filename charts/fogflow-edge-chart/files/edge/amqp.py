@@ -1,1 +1,1 @@
-../../../../src/fogflow_k8s/adapters/amqp.py
+../../../../src/fogflow_k8s/adapters/fogflow/amqp.py

@@ -1,0 +1,1 @@
+"""Archives for support: what is collected, redacted and written."""

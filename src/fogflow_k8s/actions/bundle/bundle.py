@@ -1,0 +1,180 @@
+"""The support archive: what is known about a release in one file, without any secret. Made when asked for, and at a failure."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from fogflow_k8s import __version__
+from fogflow_k8s.actions.bundle.collector_output import Bag, Limits
+from fogflow_k8s.actions.bundle.collectors import Collector, collectors
+from fogflow_k8s.actions.known_secrets import Known, known
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.archive import Archive
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.diagnosis.assessment import Assessment
+from fogflow_k8s.model.redaction import bundle_index
+from fogflow_k8s.model.redaction.bundle_index import Part
+from fogflow_k8s.model.redaction.redactor import Redactor
+from fogflow_k8s.model.suggestions import suggestion
+
+MEGABYTE = 1_000_000
+SMALLEST = MEGABYTE // 10  # below that not even the index has room
+GRACE_S = 0.5  # for a collector to put down what it has when its time is up
+BEFORE_ROLLBACK_S = 4.0  # nobody waits longer for his release to work again
+AT_FAILURE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What goes into the archive, and how much of it. `extra` are collectors of the caller's own."""
+
+    path: Path
+    when: datetime
+    why: str = "asked for"
+    since_s: int = 86_400
+    revisions: int = 3  # of Helm's, the newest
+    include: tuple[str, ...] = ()  # empty: all
+    exclude: tuple[str, ...] = ()
+    max_bytes: int = 50 * MEGABYTE
+    timeout_s: float = 60.0
+    extra: Sequence[Collector] = field(default=())
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An archive that was written."""
+
+    path: Path
+    size: int
+    seconds: float
+    parts: tuple[Part, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def masked(self) -> Counter[str]:
+        """How often each rule masked something."""
+        return bundle_index.masked(self.parts)
+
+
+def name_of(release: str, when: datetime) -> str:
+    """The name of the archive and of the folder in it."""
+    return f"{release}-{when:%Y%m%dT%H%M%SZ}"
+
+
+def make(op: Operation, request: Request) -> Bundle:
+    """Collect everything at once, each collector on its own; what fails is a line of the index. Raises UsageError, OSError."""
+    start = op.clock.now()
+    when = request.when
+    root = name_of(op.release, when)
+    with Archive(request.path, root, limit=request.max_bytes - SMALLEST // 2, when=when) as archive:
+        knows = _known(op, min(10.0, request.timeout_s / 2))
+        wanted = _wanted(
+            request,
+            [
+                *collectors(op, since_s=request.since_s, revisions=request.revisions, known=knows),
+                *request.extra,
+            ],
+        )
+        left = start + request.timeout_s - op.clock.now()
+        parts = _collect(op, wanted, archive, knows, request, max(left, 0.1))
+        facts = {
+            "release": op.release,
+            "namespace": op.namespace,
+            "context": op.cluster.context,
+            "server": op.cluster.server,
+            "made": f"{when:%Y-%m-%dT%H:%M:%SZ}",
+            "why": request.why,
+            "by": f"fogflow-k8s {__version__}",
+            "byValue": knows.why or "every value of the Secrets is masked, however it is written",
+        }
+        facts = knows.redactor.object(facts)
+        index = json.dumps(bundle_index.index(facts, parts), indent=1, ensure_ascii=False) + "\n"
+        archive.add("index.json", index.encode(), anyway=True)
+        archive.add("index.md", bundle_index.page(facts, parts).encode(), anyway=True)
+    return Bundle(request.path, archive.size, op.clock.now() - start, tuple(parts), _warnings(parts))
+
+
+def save(op: Operation, seen: Assessment, *, why: str, going_back: bool = False) -> Path | None:
+    """The archive of a failure; None when none is wanted or it could not be written (that never stops a rollback).
+
+    When a rollback follows, only what it would wipe out: what Helm keeps is there afterwards, too, and Helm is slow.
+    """
+    if op.bundles is None:
+        return None
+    when = op.today()
+    path = op.bundles / f"{name_of(op.release, when)}.tar.gz"
+    found = {"causes": [asdict(c) for c in seen.causes], "components": [asdict(c) for c in seen.components]}
+    extra = (Collector("assessment", lambda bag: bag.put("assessment.json", found)),)
+    try:
+        op.bundles.mkdir(parents=True, exist_ok=True, mode=0o700)
+        limits = {"exclude": ("helm",), "timeout_s": BEFORE_ROLLBACK_S} if going_back else {"timeout_s": AT_FAILURE_S}
+        return make(op, Request(path, when, why=why, extra=extra, **limits)).path
+    except OSError as error:
+        op.report.warn(f"the support archive could not be saved: {error}")
+        return None
+
+
+def _known(op: Operation, patience_s: float) -> Known:
+    """What is secret; a server that does not answer must not hold the archive up."""
+    answer: list[Known] = []
+
+    def ask() -> None:
+        answer.append(known(op.cluster, op.release, op.namespaces))
+
+    thread = threading.Thread(target=ask, name="bundle-secrets", daemon=True)
+    thread.start()
+    thread.join(patience_s)
+    op.assume()  # collectors are made before any of them has a thread to wait in
+    return answer[0] if answer else Known(Redactor(), why=f"the API server gave no answer within {patience_s:g} s")
+
+
+def _wanted(request: Request, every: Sequence[Collector]) -> list[Collector]:
+    names = [c.name for c in every]
+    for flag, given in (("--include", request.include), ("--exclude", request.exclude)):
+        for name in given:
+            if name not in names:
+                raise UsageError(
+                    f"{flag} {name}: there is no such collector", hint=suggestion(name, names, f"one of {', '.join(names)}")
+                )  # fmt: skip
+    return [c for c in every if (not request.include or c.name in request.include) and c.name not in request.exclude]
+
+
+def _collect(
+    op: Operation, wanted: Sequence[Collector], archive: Archive, knows: Known, request: Request, left_s: float
+) -> list[Part]:
+    """Every collector in a thread of its own. Not an executor's: those are waited for at the program's end, and one may hang."""
+    bags: list[Bag] = []
+    end = op.clock.now() + left_s
+    for collector in wanted:
+        limits = Limits(
+            int(collector.share * request.max_bytes), min(collector.seconds, max(left_s - GRACE_S, left_s / 2))
+        )
+        bag = Bag(collector.name, archive, knows.redactor, limits, op.clock)
+        bags.append(bag)
+        collect = collector.collect
+        if collector.blind and knows.why and collector.name not in request.include:
+            collect = _left_out
+        threading.Thread(target=bag.run, args=(collect,), name=f"bundle-{bag.name}", daemon=True).start()
+    return [bag.close(end - op.clock.now()) for bag in bags]
+
+
+def _left_out(bag: Bag) -> None:
+    bag.miss(
+        "left out: Secrets could not be read, so their values could not be masked; "
+        "--include NAME takes what is named, masked by patterns alone"
+    )
+
+
+def _warnings(parts: Sequence[Part]) -> tuple[str, ...]:
+    """What to know before the archive is handed on, each said once."""
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        for error in part.errors:
+            found.setdefault(error, []).append(part.name)
+    return tuple(f"{', '.join(dict.fromkeys(names))}: {error}" for error, names in found.items())

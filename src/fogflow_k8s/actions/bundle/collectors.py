@@ -1,0 +1,249 @@
+"""What a support archive is made of: one function per collector, each on its own."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import platform
+import sys
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fogflow_k8s import __version__
+from fogflow_k8s.actions.bundle.collector_output import Bag, Full
+from fogflow_k8s.actions.known_secrets import Known
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.kubernetes.client import NotFound
+from fogflow_k8s.adapters.kubernetes.kubectl import client_version
+from fogflow_k8s.adapters.process import Child
+from fogflow_k8s.errors import ClusterError, FogflowError
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.diagnosis import health_report
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+NETWORK = ("Service", "EndpointSlice", "NetworkPolicy", "Ingress", "HTTPRoute")
+LIMITS = ("ResourceQuota", "LimitRange", "PodDisruptionBudget", "PersistentVolumeClaim")
+ACCESS = ("ServiceAccount", "Role", "RoleBinding")
+
+LOG_LINES = 5000  # of each container, the newest
+LOG_BYTES = 2 << 20
+LOG_PODS = 500  # the worst first
+
+
+@dataclass(frozen=True)
+class Collector:
+    """One part of the archive. `share`: how much of its room it may fill; `blind`: only patterns can mask what it brings."""
+
+    name: str
+    collect: Callable[[Bag], None]
+    share: float = 0.3
+    seconds: float = 30.0
+    blind: bool = False
+
+
+def collectors(op: Operation, *, since_s: int, revisions: int, known: Known) -> list[Collector]:
+    """Every collector, those first whose objects are gone after a rollback."""
+    instance = f"app.kubernetes.io/instance={op.release}"
+
+    def kinds(
+        name: str, wanted: Sequence[str], namespaces: Sequence[str] = op.namespaces, selector: str = ""
+    ) -> Collector:
+        return Collector(name, partial(_objects, op, wanted, namespaces, selector))
+
+    return [
+        kinds("pods", ("Pod",), (op.namespace,), instance),
+        kinds("events", ("Event",)),
+        Collector("logs", partial(_logs, op, op.namespace, instance, since_s), share=0.6, seconds=600, blind=True),
+        kinds("workloads", WORKLOADS, (op.namespace,), instance),
+        kinds("configmaps", ("ConfigMap",), (op.namespace,), instance),
+        Collector("helm", partial(_helm, op, revisions)),
+        Collector("release", partial(_release, op)),
+        kinds("network", NETWORK),
+        kinds("limits", LIMITS),
+        kinds("access", ACCESS),
+        Collector("secrets", partial(_secrets, known)),
+        Collector("nodes", partial(_nodes, op)),
+        kinds("tasks", ("Pod", *WORKLOADS, "ConfigMap"), (op.tasks_namespace,)),
+        Collector("task-logs", partial(_logs, op, op.tasks_namespace, "", since_s), share=0.3, seconds=600, blind=True),
+        Collector("versions", partial(_versions, op)),
+    ]
+
+
+def earlier(op: Operation, folder: Path) -> Collector:
+    """What was saved when a deploy or rollback of this release failed last: its pods are gone by now."""
+    return Collector("last-failure", partial(_last_failure, op, folder))
+
+
+def _objects(op: Operation, kinds: Sequence[str], namespaces: Sequence[str], selector: str, bag: Bag) -> None:
+    for namespace in namespaces:
+        for kind in kinds:
+            with _gap(bag, f"{kind} in {namespace}"):
+                for number, page in enumerate(op.cluster.pages(kind, namespace, selector), start=1):
+                    if page:
+                        bag.put(f"objects/{namespace}/{_file(kind, number)}.json", page)
+
+
+def _file(kind: str, number: int) -> str:
+    return kind.lower() + (f"-{number:03}" if number > 1 else "")
+
+
+class _gap:  # noqa: N801 - reads as a with statement
+    """What the server refuses is noted, and the next kind is tried; a kind that it does not know is nothing to note.
+
+    A server that gives no answer at all ends the collector: it would be told thirty times.
+    """
+
+    def __init__(self, bag: Bag, what: str) -> None:
+        self._bag, self._what = bag, what
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, ClusterError) or not error.status:
+            return False
+        if not isinstance(error, NotFound):
+            self._bag.miss(f"{self._what}: {error.message}")
+        return True
+
+
+def _secrets(known: Known, bag: Bag) -> None:
+    if known.why:
+        bag.miss(known.why)
+    if known.secrets:
+        bag.put("objects/secrets.json", known.secrets)
+
+
+def _nodes(op: Operation, bag: Bag) -> None:
+    for number, page in enumerate(op.cluster.pages("Node"), start=1):
+        bag.put(f"nodes/{_file('nodes', number)}.json", [_without_images(node) for node in page])
+
+
+def _without_images(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {**node, "status": {k: v for k, v in (node.get("status") or {}).items() if k != "images"}}
+
+
+def _release(op: Operation, bag: Bag) -> None:
+    for kind, name, file in (
+        ("ConfigMap", op.own_name, "record"),
+        ("ConfigMap", health_report.name_of(op.release), "cell"),
+        ("Lease", op.own_name, "lease"),
+    ):
+        with _gap(bag, f"{kind} {name}"):
+            if found := op.cluster.get(kind, name, op.namespace):
+                bag.put(f"release/{file}.json", found)
+
+
+def _helm(op: Operation, revisions: int, bag: Bag) -> None:
+    asked, state = op.helm.start_history(), op.helm.start_status()
+    history = json.loads(_said(op, asked, bag))
+    bag.put("helm/history.json", history)
+    status = json.loads(_said(op, state, bag))
+    info = {
+        k: v for k, v in (status.get("info") or {}).items() if k != "resources"
+    }  # the objects as they are: elsewhere
+    bag.put("helm/status.json", {**{k: status.get(k) for k in ("name", "namespace", "version")}, "info": info})
+    for number in sorted((int(r["revision"]) for r in history), reverse=True)[:revisions]:
+        values, manifest = op.helm.start_values(number), op.helm.start_manifest(number)
+        bag.put(f"helm/values-{number}.json", json.loads(_said(op, values, bag)) or {})
+        bag.put(f"helm/manifest-{number}.json", manifests.split(_said(op, manifest, bag)))
+
+
+def _said(op: Operation, child: Child, bag: Bag) -> str:
+    done = child.wait(max(bag.left, 0))
+    if done is None:
+        child.kill()
+        raise Full("helm gave no answer in time")
+    return op.helm.check(done).stdout
+
+
+def _versions(op: Operation, bag: Bag) -> None:
+    facts: dict[str, str] = {
+        "fogflow-k8s": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "encoding": sys.getfilesystemencoding(),
+        "context": op.cluster.context,
+        "server": op.cluster.server,
+        "release": op.release,
+        "namespace": op.namespace,
+        "kubectl": client_version(op.helm.runner),
+    }
+    asked: dict[str, Callable[[], str]] = {
+        "helm": lambda: ".".join(map(str, op.helm.version)),
+        "kubernetes": lambda: op.cluster.version,
+        "cluster": lambda: op.cluster.uid,
+    }
+    for name, ask in asked.items():
+        try:
+            facts[name] = ask()
+        except FogflowError as error:
+            bag.miss(f"{name}: {error.message}")
+    bag.put("versions.json", facts)
+
+
+def _logs(op: Operation, namespace: str, selector: str, since_s: int, bag: Bag) -> None:
+    pods = heapq.nsmallest(LOG_PODS, (_rank(p) for page in op.cluster.pages("Pod", namespace, selector) for p in page))
+    for _, pod, containers in pods:
+        for container, restarts, started in containers:
+            for previous in (False, True) if restarts else (False,):
+                if started or previous:
+                    _log(op, namespace, pod, container, previous, since_s, bag)
+
+
+def _log(op: Operation, namespace: str, pod: str, container: str, previous: bool, since_s: int, bag: Bag) -> None:
+    wanted: dict[str, Any] = {"previous": previous, "since_s": since_s, "limit": LOG_BYTES}
+    file = f"logs/{namespace}/{pod}.{container}{'.previous' if previous else ''}.log"
+    try:
+        text = op.cluster.logs(namespace, pod, container, lines=LOG_LINES, **wanted)
+        why = f"the newest {LOG_LINES} lines" if text.count("\n") >= LOG_LINES else ""
+        if len(text.encode()) >= LOG_BYTES:  # the limit cuts the end, and the end is what matters: fewer lines, then
+            lines = max(1, text.count("\n") // 2)
+            text = op.cluster.logs(namespace, pod, container, lines=lines, **wanted)
+            why = f"the newest {lines} lines: they are long"
+            if len(text.encode()) >= LOG_BYTES:
+                text = text[: text.rfind("\n") + 1]  # half a line may hold half a secret, which nobody recognises
+    except ClusterError as error:
+        bag.miss(f"{file}: {error.message}")
+        return
+    bag.put(file, text, truncated=why)
+
+
+def _rank(pod: Mapping[str, Any]) -> tuple[int, str, tuple[tuple[str, int, bool], ...]]:
+    """How soon a pod's logs are taken (0: it is in trouble, 1: it was), its name, and its containers."""
+    status = pod.get("status") or {}
+    found = list(_containers(status))
+    calm = status.get("phase") == "Succeeded" or (
+        found and all(s.get("ready") for s in status.get("containerStatuses") or [])
+    )
+    rank = 0 if not calm else (1 if any(restarts for _, restarts, _ in found) else 2)
+    return rank, str(pod["metadata"]["name"]), tuple(found)
+
+
+def _containers(status: Mapping[str, Any]) -> Iterator[tuple[str, int, bool]]:
+    """Name, restarts, and whether it has ever started (else there is no log)."""
+    for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
+        yield (
+            str(each["name"]),
+            int(each.get("restartCount") or 0),
+            "waiting" not in (each.get("state") or {"waiting": {}}),
+        )
+
+
+def _last_failure(op: Operation, folder: Path, bag: Bag) -> None:
+    for path in sorted(folder.glob(f"{op.release}-*.tar.gz"), reverse=True):
+        try:
+            with tarfile.open(path) as saved:
+                texts = {m.name.partition("/")[2]: saved.extractfile(m).read().decode() for m in saved if m.isfile()}  # type: ignore[union-attr]
+            facts = json.loads(texts["index.json"])
+        except (OSError, tarfile.TarError, KeyError, ValueError) as error:
+            bag.miss(f"{path}: {error}")
+            continue
+        if (facts.get("namespace"), facts.get("server")) == (op.namespace, op.cluster.server):
+            for name, text in texts.items():
+                bag.put(f"last-failure/{name}", text)
+            return

@@ -1,0 +1,1 @@
+"""The verb `check`: everything that can be known before a deploy."""

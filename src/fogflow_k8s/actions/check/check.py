@@ -1,0 +1,148 @@
+"""Everything that can be known before a deploy, and after it, as one list of checks: the verb `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from fogflow_k8s.actions.check.probes import Unseen, admission, cluster, images, mesh, network
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import permissions
+from fogflow_k8s.actions.preconditions.prerequisites import prerequisites
+from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.deployment import Request, Work
+from fogflow_k8s.actions.release.prepare import render
+from fogflow_k8s.engine.checks import Check, Found, Result, run
+from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed, UsageError
+from fogflow_k8s.model.release.permissions import helpful, needed
+from fogflow_k8s.model.suggestions import suggestion
+
+Verdict = Literal["ok", "warning", "failed", "unreachable"]
+_NEEDED = ("helm", "cluster")  # without these nothing else can be asked
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """All results, in the order of the catalogue."""
+
+    context: str
+    server: str
+    namespace: str
+    results: tuple[Result, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the results in one word."""
+        states = {r.state for r in self.results}
+        if any(r.check.id == "cluster" and r.state == "failed" for r in self.results):
+            return "unreachable"
+        return "failed" if "failed" in states else "warning" if "warning" in states else "ok"
+
+    def exit_code(self, fail_on: str) -> int:
+        """0, or 10 from the state `fail_on` (warning or error) on; 11 when the cluster gives no answer."""
+        if self.verdict == "unreachable":
+            return ClusterError.exit_code
+        bad = ("failed", "warning") if fail_on == "warning" else ("failed",)
+        return PreflightFailed.exit_code if self.verdict in bad else 0
+
+
+def checkup(op: Operation, request: Request, *, pre: bool = False, without: Collection[str] = ()) -> Checkup:
+    """Run the checks for this request; with `pre` only those for a cluster on which nothing is installed yet.
+
+    A check that cannot be carried out has failed, with the reason. Raises UsageError for an id that there is not, and
+    ConfigError for settings that do not render.
+    """
+    unknown = set(without) - set(IDS)
+    if unknown:
+        name = min(unknown)
+        raise UsageError(f"--suppress {name}: there is no such check", hint=suggestion(name, IDS, f"checks: {', '.join(IDS)}"))  # fmt: skip
+    first = _run(op, [replace(c, category="prerequisites") for c in prerequisites(op)], without)
+    if any(r.state == "failed" and r.check.id in _NEEDED for r in first):
+        return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(first))
+    work = Work(op, request, rollout.Stopwatch(op))
+    work.installed = status.installed(op)
+    render(work)
+    found = [*first, *_run(op, catalogue(work, pre=pre), without)]
+    return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(found))
+
+
+def catalogue(work: Work, *, pre: bool) -> list[Check]:
+    """The checks after the prerequisites; those of an installed release only where there is one, and not with `pre`."""
+    op, objects = work.op, [*work.objects, *work.hooks]
+    checks = [
+        Check("rights", "we may do what a deploy takes", lambda: _rights(op, objects), category="rights"),
+        Check("rights-to-see", "we may see what helps to judge", lambda: _sight(op), True, "rights"),
+        Check("nodes", "every node is ready", lambda: cluster.nodes_ready(op), True, "cluster"),
+        Check("clocks", "the clocks agree", lambda: cluster.clocks(op), True, "cluster"),
+        Check("dns", "names resolve", lambda: network.names_resolve(op), True, "cluster"),
+        Check("mesh", "no service mesh is in between", lambda: mesh.no_mesh(op, work.objects), True, "cluster"),
+        Check("leftovers", "no other FogFlow is in the way", lambda: cluster.no_leftovers(op), True, "cluster"),
+        Check("capacity", "there is a node for every pod", lambda: cluster.pods_fit(op, work.objects), category="room"),
+        Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(work), category="room"),
+        Check("storage", "what is stored will stay", lambda: cluster.storage(op, work.objects), True, "room"),
+        Check("references", "what the manifests name exists", lambda: cluster.nothing_missing(op, work.objects, making=work.making), category="admission"),
+        Check("ownership", "no object belongs to another", lambda: cluster.nothing_of_others(work), category="admission"),
+        Check("objects", "the API server accepts every object", lambda: admission.objects_accepted(op, work.objects), category="admission"),
+        Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, work.objects), category="admission"),
+        Check("images", "the nodes can pull every image", lambda: images.images_pullable(work), category="images"),
+        Check("external-ip", "the external address leads to a node", lambda: network.external_ips_lead_here(op, work.objects), True, "network"),
+        Check("families", "tasks can be called by address", lambda: cluster.tasks_addressable(op, work.objects), category="network"),
+        Check("ports", "the ports outside are free", lambda: network.ports_free(op, work.objects), category="network"),
+    ]  # fmt: skip
+    if work.installed and not pre:
+        checks += [
+            Check("release", "FogFlow works", lambda: cluster.release_works(op), category="release"),
+            Check("address", "the front door has its address", lambda: network.address_given(op, work.objects), True, "release"),
+        ]  # fmt: skip
+    return checks
+
+
+IDS = (
+    "helm", "cluster", "kubectl", "docker", "rights", "rights-to-see", "nodes", "clocks", "dns", "mesh", "leftovers", "capacity", "quota",
+    "storage", "references", "ownership", "objects", "pods", "images", "external-ip", "families", "ports", "release", "address",
+)  # fmt: skip
+"""Every id there is; a test compares."""
+
+
+def _run(op: Operation, checks: Sequence[Check], without: Collection[str]) -> list[Result]:
+    kept = [replace(c, probe=_carried_out(c.probe)) for c in checks if c.id not in without]
+    done: list[Result] = []
+
+    def told(result: Result) -> None:
+        done.append(result)
+        op.report.progress(result.check.says, len(done), len(kept))
+
+    return run(kept, told)
+
+
+def _carried_out(probe: Callable[[], Found]) -> Callable[[], Found]:
+    """The probe, with an error of its own as a result: one check that breaks does not take the others with it."""
+
+    def probed() -> Found:
+        try:
+            return probe()
+        except Unseen as unseen:
+            return Found(None, unseen.message)
+        except FogflowError as error:
+            return Found(False, error.message, error.hint)
+
+    return probed
+
+
+def _rights(op: Operation, objects: Sequence[dict[str, object]]) -> Found:
+    asked = needed(objects, op.namespace, permissions.existing(op, objects))
+    if absent := permissions.missing(op, asked):
+        told = ", ".join(map(str, absent[:4])) + (f" and {len(absent) - 4} more" if len(absent) > 4 else "")
+        return Found(False, f"missing: {told}", "fogflow-k8s deploy prints the Role that gives them")
+    return Found(True, f"{len(asked)} rights")
+
+
+def _sight(op: Operation) -> Found:
+    absent = permissions.missing(op, helpful())
+    if absent:
+        return Found(
+            False, f"missing: {', '.join(map(str, absent))}", "go on without: what cannot be seen is not checked"
+        )
+    return Found(True, "nodes, pods of all namespaces, StorageClasses")

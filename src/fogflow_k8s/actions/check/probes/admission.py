@@ -1,0 +1,110 @@
+"""Would the cluster have it? Every object is tried on the API server without being stored: schemas, policies, webhooks, quotas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fogflow_k8s.actions.check.probes import unless_forbidden
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import permissions, quotas
+from fogflow_k8s.actions.release.deployment import Work
+from fogflow_k8s.adapters.kubernetes.client import Conflict, Invalid, NotFound
+from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model import manifests
+
+Obj = Mapping[str, Any]
+_ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it cannot be known"
+
+
+def objects_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
+    """A server-side dry run of every object, as Helm would apply it. Those for a namespace that is not there are left out."""
+    there = permissions.existing(op, objects)
+    tried = [o for o in objects if o.get("kind") in manifests.RESOURCES and _where(op, o) in {"", *there}]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        refusals = list(filter(None, pool.map(lambda o: _refusal(op, o), tried)))
+    if refusals:
+        return Found(
+            False, "; ".join(refusals[:4]), "change what is refused in your values, or the policy that refuses it"
+        )
+    left_out = len(objects) - len(tried)
+    if not tried or op.namespace not in there:
+        return Found(None, _ABSENT.format(op.namespace))
+    return Found(
+        True, f"{len(tried)} objects" + (f", {left_out} of namespaces that are still to be made" if left_out else "")
+    )
+
+
+def pods_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
+    """A dry run of one pod of each workload: what a Deployment is not told, its pods are (Pod Security, LimitRange, webhooks)."""
+    if not permissions.exists(op, op.namespace):
+        return Found(None, _ABSENT.format(op.namespace))
+    pods = [_pod_of(o, op.namespace) for o in manifests.workloads(objects)]
+    try:
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            refusals = list(filter(None, pool.map(lambda p: _refusal(op, p, create=True), pods)))
+    except ClusterError as error:
+        if error.status == 403 and "cannot create resource" in error.message:
+            return Found(None, "no right to create pods, which only their controllers need")
+        raise
+    if refusals:
+        return Found(False, "; ".join(refusals[:4]), f"kubectl -n {op.namespace} describe limitrange,resourcequota; kubectl get namespace {op.namespace} --show-labels")  # fmt: skip
+    return Found(True, f"one pod of each of {len(pods)} workloads")
+
+
+def quota_suffices(work: Work) -> Found:
+    """All objects and pods together within what the quotas of the release's namespaces have left, and the pod of each hook beside them."""
+    op = work.op
+    found = unless_forbidden(
+        lambda: quotas.shortfalls(work.op, work.objects, work.installed, making=work.making, hooks=work.hooks),
+        "no right to list ResourceQuotas, LimitRanges and pods",
+    )
+    if found:
+        first = min(found, key=lambda name: (name != op.namespace, name))
+        lines = [line for each in found.values() for line in each]
+        return Found(
+            False,
+            "; ".join(lines),
+            f"kubectl -n {first} describe resourcequota; raise it, or lower requests and replicas",
+        )
+    return Found(True, "no quota is in the way")
+
+
+def _refusal(op: Operation, obj: Obj, *, create: bool = False) -> str:
+    """Why the server would not have it; "" when it would."""
+    metadata = {**obj["metadata"], **({"namespace": where} if (where := _where(op, obj)) else {})}
+    wanted = {**obj, "metadata": metadata}
+    try:
+        op.cluster.create(wanted, dry_run=True) if create else op.cluster.apply(wanted, manager="helm", dry_run=True)
+    except (Invalid, Conflict, NotFound) as error:
+        return f"{obj['kind']} {metadata['name']}: {error.message}"
+    except ClusterError as error:
+        if error.status not in {403, 500}:
+            raise
+        if create and "cannot create resource" in error.message:
+            raise
+        return "" if "cannot patch resource" in error.message else f"{obj['kind']} {metadata['name']}: {error.message}"
+    return ""
+
+
+def _where(op: Operation, obj: Obj) -> str:
+    namespaced = manifests.RESOURCES[str(obj["kind"])][2] if obj.get("kind") in manifests.RESOURCES else True
+    return str((obj.get("metadata") or {}).get("namespace") or op.namespace) if namespaced else ""
+
+
+def _pod_of(workload: Obj, namespace: str) -> dict[str, Any]:
+    """A pod as the workload's controller would make it; under the namespace's own account, as its own may not be there yet."""
+    template = workload["spec"]["template"]
+    spec = {k: v for k, v in template["spec"].items() if k not in {"serviceAccountName", "serviceAccount"}}
+    if workload["kind"] == "StatefulSet":  # its claims are made for each pod
+        claims = workload["spec"].get("volumeClaimTemplates") or []
+        volumes = [{"name": c["metadata"]["name"], "emptyDir": {}} for c in claims]
+        spec = {**spec, "volumes": [*(spec.get("volumes") or []), *volumes]}
+    metadata = {
+        **(template.get("metadata") or {}),
+        "name": f"{workload['metadata']['name']}-check",
+        "namespace": namespace,
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}

@@ -1,0 +1,143 @@
+"""In what state is the cluster, and what is there already: storage, clocks, leftovers, the release itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from fogflow_k8s.actions.check.probes import unless_forbidden
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import address_families, capacity, references
+from fogflow_k8s.actions.preconditions.ownership import others
+from fogflow_k8s.actions.release.deployment import Work
+from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.diagnosis.pod_status import is_away
+from fogflow_k8s.model.diff.makers import maker_of, removals
+from fogflow_k8s.model.manifests import pod_spec
+from fogflow_k8s.model.names import TASKS_SUFFIX
+
+Obj = Mapping[str, Any]
+SKEW_S = 5.0  # certificates, tokens and the keeper's reports bear more; people who compare logs do not
+_LEASES = "kube-node-lease"
+_RENEWED_S = 40.0  # a kubelet renews its lease every 10 s, and is lost after 40
+_UPSTREAM = "fogflow/"
+
+
+def nodes_ready(op: Operation) -> Found:
+    """Every node is ready."""
+    if op.nodes is None:
+        return Found(None, "no right to list nodes")
+    away = [str(n["metadata"]["name"]) for n in op.nodes if is_away(n)]
+    if away:
+        return Found(False, f"not ready: {', '.join(sorted(away)[:5])}", "kubectl describe node " + min(away))
+    return Found(True, f"{len(op.nodes)} nodes")
+
+
+def pods_fit(op: Operation, objects: Sequence[Obj]) -> Found:
+    """There is a node for every pod."""
+    if op.nodes is None:
+        return Found(None, "no right to list nodes")
+    return _told(capacity.misfits(op, objects), "every pod finds a node")
+
+
+def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> Found:
+    """The worker can name its tasks by the addresses that Services have here."""
+    return _told(address_families.unaddressable(op, objects), "workers can name their tasks by address")
+
+
+def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> Found:
+    """Secrets, ConfigMaps, keys, claims and classes that the manifests name exist; `making` is made by the deploy."""
+    return _told(references.missing(op, objects, making=making), "everything that the manifests name exists")
+
+
+def storage(op: Operation, objects: Sequence[Obj]) -> Found:
+    """A claim without a class finds the default one; without any claim, what is stored goes with its pod."""
+    claims = [o for o in objects if o.get("kind") == "PersistentVolumeClaim"]
+    default = references.default_storage_class(op)
+    if not claims:
+        hint = "" if not default else f"; the default StorageClass {default} could keep it"
+        return Found(bool(not default), f"the designer's topologies live in its pod and in the keeper{hint}", "--set designer.persistence.enabled=true")  # fmt: skip
+    without = [o["metadata"]["name"] for o in claims if not o["spec"].get("storageClassName")]
+    if without and not default:
+        return Found(False, f"claim {', '.join(without)} names no StorageClass, and the cluster has no default one", "kubectl get storageclass; name one: --set designer.persistence.storageClass=NAME")  # fmt: skip
+    return Found(True, f"{len(claims)} claim(s)" + (f", default StorageClass {default}" if default else ""))
+
+
+def clocks(op: Operation) -> Found:
+    """This machine's clock against the API server's, and the nodes' against it by the leases that they renew."""
+    server, ours = op.cluster.clock(), op.today()
+    skew = (ours - server).total_seconds()
+    if abs(skew) > SKEW_S:
+        return Found(False, f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the API server's", "set it by NTP: timedatectl set-ntp true")  # fmt: skip
+    try:
+        leases = op.cluster.list("Lease", _LEASES)
+    except ClusterError as error:
+        if error.status == 403:
+            return Found(True, f"this machine is {abs(skew):.0f} s off; the nodes' clocks may not be seen")
+        raise
+    wrong = []
+    for lease in leases:
+        renewed = datetime.fromisoformat(str(lease["spec"].get("renewTime") or server.isoformat()))
+        ahead = (renewed - server).total_seconds()
+        if ahead > SKEW_S or -ahead > _RENEWED_S + SKEW_S:
+            wrong.append(f"{lease['metadata']['name']} ({ahead:+.0f} s)")
+    if wrong:
+        return Found(
+            False, f"clock wrong, or node lost: {', '.join(sorted(wrong)[:5])}", "set them by NTP; kubectl get nodes"
+        )
+    return Found(True, f"{len(leases)} nodes and this machine within {SKEW_S:.0f} s")
+
+
+def no_leftovers(op: Operation) -> Found:
+    """No FogFlow of upstream's own chart or scripts runs beside ours."""
+    found = unless_forbidden(
+        lambda: op.cluster.list("Deployment", selector="app.kubernetes.io/part-of!=fogflow"),
+        "no right to list the Deployments of all namespaces",
+    )
+    theirs = [
+        d
+        for d in found
+        if not str(d["metadata"].get("namespace")).endswith(TASKS_SUFFIX)
+        and d["metadata"].get("namespace") != op.tasks_namespace
+        and any(_UPSTREAM in str(c.get("image")) for c in pod_spec(d).get("containers") or [])
+    ]
+    if theirs:
+        where = sorted({str(d["metadata"].get("namespace")) for d in theirs})
+        first = [(maker_of(d), d) for d in theirs if d["metadata"].get("namespace") == where[0]]
+        return Found(False, f"another FogFlow is in namespace {', '.join(where)}: two of them use the same external IP, and its worker's tasks stay behind",
+                     f"save its designer's db.json, then {'; '.join(removals(first))}")  # fmt: skip
+    return Found(True, "none")
+
+
+def nothing_of_others(work: Work) -> Found:
+    """The release is ours or new, and so is every object that it would make: what a deploy refuses otherwise."""
+    if refused := others(work.op, work.objects, work.installed).refusal(take=work.request.take_ownership):
+        return Found(False, refused.message, refused.hint)
+    return Found(True, "the release's own, or new")
+
+
+def release_works(op: Operation) -> Found:
+    """The release is as it should be: its state in one word, and the first cause."""
+    report = status.status(op)
+    first = next(iter(report.assessment.causes), None)
+    says = report.state + (f": {first.id} {first.summary}" if first else "")
+    cell = report.assessment.cell
+    if report.state == "unverified" and not first:
+        says += f": {report.why_unchecked}"
+    if report.state == "working" or (report.state == "unverified" and not (cell and cell.overdue)):
+        return Found(True, says)
+    return Found(
+        False, says, first.advice[0] if first and first.advice else f"fogflow-k8s status --wait -n {op.namespace}"
+    )
+
+
+def _told(causes: Sequence[Cause], fine: str) -> Found:
+    if not causes:
+        return Found(True, fine)
+    first = causes[0]
+    more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
+    return Found(False, f"{first.id} {first.summary}{more}", first.advice[0] if first.advice else "")

@@ -1,0 +1,29 @@
+"""Can the nodes pull every image? In one line; `images check` says more of each."""
+
+from __future__ import annotations
+
+from fogflow_k8s.actions.images.check import Nodes, check, secrets_of
+from fogflow_k8s.actions.images.listing import Registries, wanted_by
+from fogflow_k8s.actions.release.deployment import Work
+from fogflow_k8s.adapters.registry.credentials import of_docker
+from fogflow_k8s.adapters.registry.errors import Unreachable
+from fogflow_k8s.engine.checks import Found
+
+
+def images_pullable(work: Work) -> Found:
+    """Every image is there, for every node that may run it. A registry that cannot be reached from here proves nothing."""
+    from fogflow_k8s.model.settings.values import Values
+
+    op = work.op
+    uses = wanted_by([*work.objects, *work.hooks], work.request.chart, Values.model_validate(work.values))
+    found = check(uses, Registries(), of_docker(), Nodes(tuple(op.nodes or ())), secrets_of(op, uses.uses))
+    unknown = {image for image, seen in found.seen.items() if isinstance(seen.failure, Unreachable)}
+    short = {use.image.short for use in uses.uses if str(use.image) in unknown}
+    failed = [r for r in found.results if r.state == "failed" and r.check.says not in short]
+    if failed:
+        told = "; ".join(f"{r.check.says}: {r.fact}" for r in failed[:3]) + (" ..." if len(failed) > 3 else "")
+        return Found(False, told, failed[0].mend)
+    if unknown:
+        hosts = sorted({use.image.host for use in uses.uses if str(use.image) in unknown})
+        return Found(None, f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it")
+    return Found(True, f"{len(found.seen)} images")

@@ -1,0 +1,120 @@
+"""Find what is wrong, and with --fix put it right: one safe step at a time, said first; never history, never data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from fogflow_k8s.actions.doctor.inspections import Look, look, task_objects
+from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.observe import status, track
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.restart import restart
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.model.diagnosis import findings as diagnosis_findings
+from fogflow_k8s.model.diagnosis.findings import PATIENCE_S, Finding, Fix
+from fogflow_k8s.model.release.history import repair
+
+REMAINS = 40
+_ORDER: tuple[Fix, ...] = ("roll-back", "delete-tasks", "restart-keeper", "restart")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found, what of it is fixed, and what could not be looked at."""
+
+    release: str
+    namespace: str
+    context: str
+    installed: bool
+    findings: tuple[Finding, ...]
+    unchecked: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> tuple[Finding, ...]:
+        """What remains."""
+        return tuple(f for f in self.findings if not f.fixed)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing remains."""
+        return REMAINS if self.left else 0
+
+
+def examine(op: Operation) -> Diagnosis:
+    """Everything that is wrong; nothing is changed."""
+    found = look(op)
+    return _diagnosis(op, found, found.findings)
+
+
+def mend(op: Operation, agree: Callable[[Finding], bool], *, timeout_s: float) -> Diagnosis:
+    """Fix what can be fixed safely, each kind of step once, after `agree` said yes to it. A step that fails is said."""
+    first = now = look(op)
+    for fix in _ORDER:
+        found = next((f for f in now.findings if f.fix == fix), None)
+        if found is None or now.busy or not agree(found):
+            continue
+        op.report.step(f"{found.cause.id} {found.cause.object}: {found.does}")
+        try:
+            _STEPS[fix](op, timeout_s)
+        except FogflowError as error:
+            op.report.warn(op.mask(f"that did not work: {error.message}"))
+        now = look(op)
+    return _diagnosis(op, now, diagnosis_findings.remaining(first.findings, now.findings))
+
+
+def _diagnosis(op: Operation, last: Look, findings: list[Finding]) -> Diagnosis:
+    return Diagnosis(
+        op.release,
+        op.namespace,
+        op.cluster.context,
+        last.installed is not None,
+        tuple(findings),
+        tuple(last.unchecked),
+    )
+
+
+def _roll_back(op: Operation, timeout_s: float) -> None:
+    with held(op) as lease:
+        found = status.installed(op)  # again, now that nobody else is at it
+        if found and (plan := repair(found.history)):
+            watch = rollout.Stopwatch(op)
+            rollout.go_back(op, plan.revision, watch, timeout_s=timeout_s, lease=lease, installed=found.objects)
+
+
+def _delete_tasks(op: Operation, timeout_s: float) -> None:
+    with held(op) if status.installed(op) else nullcontext():  # a deploy may be bringing the worker back
+        objects = task_objects(op)  # again: a worker may have come
+        for obj in objects:
+            op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.tasks_namespace)
+        try:
+            wait_for("the tasks' end", lambda: task_objects(op), lambda left: not left, timeout_s=timeout_s, every_s=0.5, clock=op.clock)  # fmt: skip
+        except WaitTimeout as error:
+            raise FogflowError(str(error)) from error
+
+
+def _restart_keeper(op: Operation, timeout_s: float) -> None:
+    restart(op, ("keeper",), timeout_s=timeout_s)
+
+
+def _restart_all(op: Operation, timeout_s: float) -> None:
+    """Restart, unless the keeper gets over it by itself meanwhile: its ways lose less."""
+    found = status.installed(op)
+    expected = found.expected if found else []
+    try:
+        wait_for(
+            "the keeper's own mend", lambda: track.glance(op, expected), lambda seen: seen.works, timeout_s=PATIENCE_S, clock=op.clock
+        )  # fmt: skip
+    except WaitTimeout:
+        restart(op, (), timeout_s=timeout_s)
+
+
+_STEPS: dict[Fix, Callable[[Operation, float], None]] = {
+    "roll-back": _roll_back,
+    "delete-tasks": _delete_tasks,
+    "restart-keeper": _restart_keeper,
+    "restart": _restart_all,
+}

@@ -1,0 +1,1 @@
+"""Edge clusters: join them to a cloud, check the way there and back."""

@@ -1,0 +1,83 @@
+"""The way between an edge and its cloud, proved by a round trip; and the end of an edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fogflow_k8s.actions.edge import join
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.observe.verify import PORT, Proof, Step, ask
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.release import uninstall
+from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
+from fogflow_k8s.errors import FogflowError, UsageError
+from fogflow_k8s.model.edge.sites import config_of
+
+INBOUND = "cloud -> edge"
+
+
+@dataclass(frozen=True)
+class Way:
+    """What the keeper of the edge found out about the way to the cloud and back."""
+
+    proof: Proof
+    site: str
+    url: str
+    """Under which the cloud knows the edge's broker."""
+    connectivity: str
+
+    @property
+    def inbound(self) -> bool:
+        """Whether the cloud reaches the edge."""
+        return any(step.ok for step in self.proof.steps if step.name.startswith(INBOUND))
+
+    @property
+    def outbound(self) -> bool:
+        """Whether the edge reaches the cloud."""
+        return all(step.ok for step in self.proof.steps if not step.name.startswith(INBOUND))
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if self.inbound:
+            how = "through an overlay network" if self.connectivity == "overlay" else "directly"
+            return f"{self.connectivity}: edge and cloud reach each other {how}"
+        if not self.outbound:
+            return "the edge does not reach its cloud, so the way back cannot be judged"
+        return (
+            f"no inbound path: the cloud does not reach {self.url}. NAT or a firewall stands between; tasks start here and hear "
+            "nothing. Forward that port to this edge, or join through a VPN (--connectivity overlay)"
+        )
+
+
+def check(op: Operation, kubectl: Kubectl) -> Way:
+    """Ask the edge's keeper to prove the way. Raises NotInstalled, UsageError, ClusterError, FogflowError."""
+    found = status.stored(op)
+    if found is None:
+        raise status.absent(op)
+    config = config_of(found.objects, "edge-broker")
+    if not config:
+        raise UsageError(f"release {op.release} in namespace {op.namespace} is no edge", hint="fogflow-k8s verify")
+    if op.simulated:
+        raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
+    with kubectl.forward("deployment/keeper", PORT) as port:
+        steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in ask(port)["steps"])
+    url = f"http://{config['my_hostip']}:{config['broker']['http_port']}"
+    noted = join.noted(found.objects)
+    return Way(Proof(steps), str(config["site_id"]), url, noted.get(join.CONNECTIVITY, "direct"))
+
+
+def leave(op: Operation, *, timeout_s: float) -> str:
+    """Remove the edge with its tasks and its login; its site id. Raises UsageError, Busy, OperationFailed.
+
+    The user at the cloud stays: only the cloud can remove it.
+    """
+    found = status.installed(op)
+    if found is None:
+        return ""
+    config = config_of(found.objects, "edge-broker")
+    if not config:
+        raise UsageError(f"release {op.release} in namespace {op.namespace} is no edge", hint="fogflow-k8s uninstall")
+    uninstall.uninstall(op, delete_data=False, timeout_s=timeout_s)
+    op.cluster.delete("Secret", join.SECRET, op.namespace)
+    return str(config["site_id"])

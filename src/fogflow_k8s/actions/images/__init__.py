@@ -1,0 +1,1 @@
+"""Images: which there are, whether nodes can pull them, building, loading and mirroring."""

@@ -1,0 +1,111 @@
+"""The folder app/ of the worker's image: the packages that requirements.txt locks, and those modules of ours that it needs.
+
+The same input gives the same files: pip takes wheels only and checks each against its hash, nothing is compiled, and what
+pip writes down of this machine is taken away again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fogflow_k8s.adapters.process import Runner
+from fogflow_k8s.engine.reporter import Reporter
+from fogflow_k8s.errors import FogflowError, PreflightFailed, ToolMissing, UsageError
+from fogflow_k8s.model.image.imports import needed
+
+PYTHON = "3.13"
+MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+"""Platforms of which all locked packages have wheels, and what Python calls the machine."""
+# every glibc tag that a wheel of a locked package bears; Debian 13 and python:3.13-slim have glibc 2.41
+_GLIBC = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "manylinux1")
+_PACKAGE = Path(__file__).resolve().parents[2]
+_WORKER = "fogflow_k8s.worker"
+_TIMEOUT_S = 900.0
+_OF_THIS_MACHINE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")  # paths, programs and hashes of scripts
+
+
+def make(folder: Path, platform: str, runner: Runner, report: Reporter, package: Path = _PACKAGE) -> None:
+    """Fill an empty folder. `package`: where our own modules are.
+
+    Raises UsageError for a platform without wheels, FogflowError without a worker, ToolMissing without pip, PreflightFailed
+    when the packages cannot be had.
+    """
+    machine = MACHINES.get(platform)
+    if machine is None:
+        raise UsageError(
+            f"the worker's packages are not there for {platform}, only for {', '.join(MACHINES)}",
+            hint=f"--platform {next(iter(MACHINES))}",
+        )
+    wanted = modules(package)
+    report.step(f"fetching the worker's packages for {platform}")
+    _install(folder, machine, package / "worker" / "requirements.txt", runner)
+    _trim(folder)
+    for name, path in wanted.items():
+        inside = folder / Path(*name.split("."))
+        target = inside / "__init__.py" if path.name == "__init__.py" else inside.with_suffix(".py")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+
+
+def pip_install(target: Path, machine: str, requirements: Path) -> list[str]:
+    """The words after `pip` that fetch what is locked for another machine than this one."""
+    platforms = [f"--platform={tag}_{machine}" for tag in _GLIBC]
+    return [
+        "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes",
+        "--only-binary=:all:", *platforms, f"--python-version={PYTHON}", "--implementation=cp",
+        f"--target={target}", f"--requirement={requirements}",
+    ]  # fmt: skip
+
+
+def _install(folder: Path, machine: str, requirements: Path, runner: Runner) -> None:
+    done = runner.run([sys.executable, "-m", "pip", *pip_install(folder, machine, requirements)], timeout_s=_TIMEOUT_S)
+    if done.code == 0:
+        return
+    said = done.stderr.strip()
+    if "No module named pip" in said:
+        raise ToolMissing(
+            f"the Python of this program has no pip: {sys.executable}", hint=f"{sys.executable} -m ensurepip"
+        )
+    if "DO NOT MATCH THE HASHES" in said:
+        raise PreflightFailed(
+            f"the package index hands out another file than the one that is locked: {_last(said)}",
+            hint="do not build with it: compare it with what PyPI itself has",
+        )
+    raise PreflightFailed(
+        f"pip could not fetch the worker's packages: {_last(said)}",
+        hint="is the package index reachable from here? python3 -m pip config list",
+    )
+
+
+def _last(said: str) -> str:
+    """The last lines of pip that say something, in one."""
+    lines = [line.removeprefix("ERROR: ").strip() for line in said.splitlines() if line.strip()]
+    return " ".join(lines[-3:])[-400:]
+
+
+def _trim(folder: Path) -> None:
+    shutil.rmtree(folder / "bin", ignore_errors=True)  # scripts that begin with the path of this machine's Python
+    for cache in sorted(folder.rglob("__pycache__")):
+        shutil.rmtree(cache)
+    for info in folder.glob("*.dist-info"):
+        for name in _OF_THIS_MACHINE:
+            (info / name).unlink(missing_ok=True)
+
+
+def modules(package: Path = _PACKAGE) -> dict[str, Path]:
+    """Every module of ours that the worker needs, by name. Raises FogflowError when there is no worker."""
+    paths = {_name(path, package): path for path in package.rglob("*.py") if "_assets" not in path.parts}
+    wanted: Sequence[str] = needed({name: path.read_text(encoding="utf-8") for name, path in paths.items()}, _WORKER)
+    if f"{_WORKER}.__main__" not in wanted:
+        raise FogflowError(
+            "this installation lacks the worker", hint="install it again: pip install --force-reinstall fogflow-k8s"
+        )
+    return {name: paths[name] for name in wanted}
+
+
+def _name(path: Path, package: Path) -> str:
+    parts = [package.name, *path.relative_to(package).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

@@ -1,0 +1,15 @@
+"""The revisions of a release: Helm's history joined with our record."""
+
+from __future__ import annotations
+
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.model.release.history import Revision
+
+
+def history(op: Operation) -> list[Revision]:
+    """The revisions, oldest first. Raises NotInstalled."""
+    found = status.stored(op)
+    if found is None:
+        raise status.absent(op)
+    return list(found.history)

@@ -1,0 +1,1 @@
+"""What must hold before anything changes, each judged before the first write."""

@@ -1,0 +1,81 @@
+"""What must be there before anything is installed: one catalogue, from which the verb `check` grows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.docker import engine as docker_engine
+from fogflow_k8s.adapters.helm.client import parse_version
+from fogflow_k8s.adapters.kubernetes import kubectl
+from fogflow_k8s.engine.checks import Check, Found, Result, run
+from fogflow_k8s.errors import FogflowError, PreflightFailed
+
+OLDEST_KUBERNETES = (1, 30, 0)
+
+
+def prerequisites(op: Operation) -> list[Check]:
+    """Helm, a cluster that answers and is new enough, kubectl, and Docker without sudo.
+
+    The last two are warnings only: kubectl is for the commands that we print, and the cluster runs the containers; the
+    engine here merely helps to build and load images.
+    """
+    return [
+        Check("helm", "helm is there and usable", lambda: _said(lambda: "v" + ".".join(map(str, op.helm.version)))),
+        Check("cluster", "the cluster answers and is Kubernetes 1.30 or newer", lambda: _said(lambda: _kubernetes(op))),
+        Check("kubectl", "kubectl is there and fits the cluster", lambda: _kubectl(op), warning=True),
+        Check("docker", "docker is usable without sudo", _docker, warning=True),
+    ]
+
+
+def require(op: Operation) -> list[Result]:
+    """The results of the prerequisites without which nothing works. Raises the first failed one's own error."""
+    results = run([check for check in prerequisites(op) if not check.warning])
+    for result in results:
+        if result.state == "failed":
+            raise PreflightFailed(result.fact, hint=result.mend)
+    return results
+
+
+def advise(op: Operation) -> None:
+    """Say which of the other prerequisites are not met. They take a second, so they are looked at while Helm works."""
+    for result in run([check for check in prerequisites(op) if check.warning]):
+        if result.state == "warning":
+            op.report.log(f"note: {result.fact} (not needed to deploy; mend: {result.mend})")
+
+
+def _docker() -> Found:
+    engine = docker_engine.engine()
+    return Found(engine.usable, engine.fact, engine.mend)
+
+
+def _kubectl(op: Operation) -> Found:
+    version = kubectl.client_version(op.helm.runner)
+    mend = "https://kubernetes.io/docs/tasks/tools"
+    if not version:
+        return Found(False, "no kubectl on PATH that says its version", mend)
+    if not kubectl.fits(version, op.cluster.version):
+        return Found(
+            False,
+            f"kubectl {version} is more than one minor version away from the cluster's {op.cluster.version}",
+            mend,
+        )
+    return Found(True, version)
+
+
+def _kubernetes(op: Operation) -> str:
+    version = parse_version(op.cluster.version)
+    if version and version < OLDEST_KUBERNETES:
+        raise PreflightFailed(
+            f"the cluster is Kubernetes {op.cluster.version}; the chart needs 1.30 or newer", hint="upgrade the cluster, or choose another --context"
+        )  # fmt: skip
+    return op.cluster.version
+
+
+def _said(probe: Callable[[], str]) -> Found:
+    try:
+        return Found(True, probe())
+    except PreflightFailed as error:
+        return Found(False, error.message, error.hint)
+    except FogflowError:
+        raise  # unreachable or forbidden has an exit code of its own

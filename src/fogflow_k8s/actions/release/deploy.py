@@ -1,0 +1,277 @@
+"""Deploy: install, upgrade, repair or do nothing, whichever the state asks for; wait; on a failed upgrade go back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from fogflow_k8s.actions import record
+from fogflow_k8s.actions.bundle import bundle
+from fogflow_k8s.actions.lock import Held, held
+from fogflow_k8s.actions.observe import status, track
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import (
+    address_families,
+    capacity,
+    permissions,
+    prerequisites,
+    quotas,
+    references,
+    same_cluster,
+    target_check,
+)
+from fogflow_k8s.actions.preconditions.ownership import others
+from fogflow_k8s.actions.release import recovery, rollout
+from fogflow_k8s.actions.release.deployment import Request, Work, now, outcome, rotation
+from fogflow_k8s.actions.release.diff import compare
+from fogflow_k8s.actions.release.drift import drift
+from fogflow_k8s.actions.release.outcome import Outcome, Result
+from fogflow_k8s.actions.release.prepare import introduce, render, rendered, warn
+from fogflow_k8s.actions.release.rotation import NOT_PROVED, PROVED, carry_out, note
+from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, OperationFailed, PreflightFailed
+from fogflow_k8s.model.diagnosis.assessment import Assessment
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.diff.fields import changes
+from fogflow_k8s.model.diff.three_way import Drift
+from fogflow_k8s.model.release.breaking_changes import losses
+from fogflow_k8s.model.release.history import repair
+
+
+def deploy(op: Operation, request: Request) -> Outcome:
+    """Bring the release to what was asked for and wait until it is ready.
+
+    Raises FogflowErrors for what stops it before anything is changed; a failure afterwards is an Outcome.
+    """
+    work = Work(op, request, rollout.Stopwatch(op))
+    try:
+        return _deploy(work)
+    except Forbidden:
+        raise
+    except ClusterError as error:
+        if error.status == 403:  # say all that is missing, not only the first that was met
+            permissions.require(op, [*work.objects, *work.hooks] or rendered(work, work.values or request.values))
+        raise
+
+
+def _deploy(work: Work) -> Outcome:
+    op, request = work.op, work.request
+    target_check.require_same_cluster(
+        op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
+    )
+    work.installed = status.installed(op)
+    target_check.require_same_kind(work.installed.objects if work.installed else (), edge=request.login is not None)
+    render(work, server=request.dry_run == "server")
+    target_check.require_own(
+        op, others(op, work.objects, work.installed), take=request.take_ownership, edge=request.login is not None
+    )
+    introduce(work)
+    warn(work)
+    work.losses = losses(work.installed.objects if work.installed else (), work.objects)
+    target_check.require_no_loss(work.losses, force=request.force)
+    if request.dry_run:
+        return _rehearse(work)
+    try:
+        return _carry_out(work)
+    except KeyboardInterrupt:
+        raise recovery.interrupted(work) from None
+
+
+def _carry_out(work: Work) -> Outcome:
+    """Everything that changes the cluster."""
+    op, request = work.op, work.request
+    probe = same_cluster.begin(op)
+    if references.await_ending(op, work.objects, timeout_s=request.timeout_s):
+        work.installed = status.installed(op)
+        render(work)
+    if not work.installed:
+        permissions.require(op, [*work.objects, *work.hooks])
+    if homeless := _homeless(work):
+        return outcome(
+            work, "unchanged", PreflightFailed.exit_code, now(work), causes=homeless, says="nothing was changed"
+        )
+    same_cluster.require_one_cluster(op, probe)
+    made = references.ensure_namespace(op, work.objects)  # first: what is missing will have to be made in it
+    if absent := _absent(work):
+        says = f"nothing was changed, but namespace {op.namespace} was made" if made else "nothing was changed"
+        return outcome(work, "unchanged", PreflightFailed.exit_code, now(work), causes=absent, says=says)
+    _ask(work)
+    with held(op) as lease:
+        work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
+        if not work.installed:
+            record.forget(op)  # what an uninstall that was killed did not get to
+        _repair(work, lease)
+        work.rotation = rotation(work)
+        if work.secret and (work.password or not work.secret_exists):
+            references.ensure_bus_secret(op, work.secret, work.password)
+        drifted = _unchanged(work)
+        if drifted == []:
+            return _attach(work, lease)
+        target_check.remember(op, config=request.config)
+        return _upgrade(work, lease, drifted or [])
+
+
+def _homeless(work: Work) -> tuple[Cause, ...]:
+    """Pods that would find no node, quotas that leave too little, tasks that nobody could call; not asked again for what is installed already."""
+    if work.installed and not changes(work.installed.objects, work.objects):
+        return ()
+    op, objects = work.op, work.objects
+    unaddressable = address_families.unaddressable(op, objects)
+    crowded = quotas.causes(op, objects, work.installed, making=work.making)
+    return (*capacity.misfits(op, objects), *crowded, *unaddressable)
+
+
+def _absent(work: Work) -> tuple[Cause, ...]:
+    """What the objects need and nobody provides."""
+    return tuple(references.missing(work.op, work.objects, making=work.making))
+
+
+def _repair(work: Work, lease: Held) -> None:
+    """Make a release usable that a dead operation left pending: we hold its Lease, so nobody is at it."""
+    op = work.op
+    if not work.installed or not (plan := repair(work.installed.history)):
+        return
+    op.report.warn(f"{plan.reason}; rolling back to revision {plan.revision} to repair it (history is kept)")
+    rollout.roll_back(op, plan.revision, work.watch, lease=lease, installed=work.installed.objects)
+    work.installed = status.installed(op)
+
+
+def _ask(work: Work) -> None:
+    """Show a person what would change in a release that is there, and let them say no. Raises Refused."""
+    if not work.request.confirm or not work.installed:
+        return
+    found = compare(work)
+    if found.changed:
+        work.request.confirm(found)
+        work.agreed = True
+
+
+def _unchanged(work: Work) -> list[Drift] | None:
+    """What drifted, when the manifests are those of the newest revision ([] = nothing to do); None when they differ."""
+    installed = work.installed
+    if not installed or installed.newest.status != "deployed" or changes(installed.objects, work.objects):
+        return None
+    seen = drift(work.op, installed.objects, work.objects)
+    for name in seen.unseen:
+        work.op.report.warn(f"not checked whether it was changed since the last deploy: {name} (no right to patch it)")
+    found = [each for each in seen.drift if each.effect != "left"]
+    for each in found:
+        work.op.report.warn(work.op.mask(f"changed since the last deploy, {each.says}: {each}"))
+    return found
+
+
+def _attach(work: Work, lease: Held) -> Outcome:
+    """Nothing to deploy: wait for the revision that is there, if it is not ready yet."""
+    op = work.op
+    if work.rotation.changed:
+        return _rotate(work, lease, made="rotated")
+    _note_password(work)
+    seen = track.glance(op, work.expected)
+    if seen.ready:
+        op.report.step("nothing to do: the release is as asked for, and ready")
+        return outcome(work, "unchanged", 0, seen)
+    newest = work.installed.newest.number if work.installed else 0
+    op.report.step(f"nothing to change: waiting for revision {newest}, which is not ready yet")
+    return _wait(work, lease, made="unchanged")
+
+
+def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
+    """Let Helm make the new revision, then wait for it."""
+    op, request = work.op, work.request
+    made: Result = "upgraded" if work.installed else "installed"
+    work.revision_before = work.installed.newest.number if work.installed else 0
+    for loss in work.losses:
+        if loss.replaced:
+            lease.check()
+            rollout.clear(op, loss.kind, loss.component, timeout_s=request.timeout_s)
+    op.report.step("helm upgrade" if work.installed else "helm install")
+    advise = (lambda: None) if work.installed else partial(prerequisites.advise, op)  # once is enough
+    child = op.helm.start_upgrade(
+        request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
+        force_conflicts=request.force_conflicts or work.agreed or bool(drifted), take_ownership=request.take_ownership,
+    )  # fmt: skip
+    try:
+        done = rollout.run_helm(op, child, work.watch, meanwhile=advise, lease=lease)
+        work.installed = status.made(op, work.installed, done.stdout, work.objects)
+        _note_password(work)
+    except FogflowError as error:
+        return recovery.broken(work, lease, error)
+    return _rotate(work, lease, made=made) if work.rotation.changed else _wait(work, lease, made=made)
+
+
+def _note_password(work: Work) -> None:
+    if work.rotation.overrides:
+        work.op.report.warn(
+            f"the password in Secret {work.rotation.secret} had been changed; your settings have the one in force, which is put back"
+        )
+    if not work.rotation.noted and not work.rotation.changed:
+        note(work.op, work.rotation)
+
+
+def _rotate(work: Work, lease: Held, *, made: Result) -> Outcome:
+    """Put the changed password into force, then wait."""
+    try:
+        carry_out(work.op, work.rotation, work.objects, timeout_s=work.request.timeout_s, keep_on=lease.check)
+    except OperationFailed as error:
+        seen = now(work)
+        return _failed(work, lease, seen, made=made, error=error.message)
+    except ClusterError as error:
+        if made == "rotated":  # a password is not taken back; the next deploy goes on
+            raise
+        return recovery.broken(work, lease, error)
+    return _wait(work, lease, made=made)
+
+
+def _failed(work: Work, lease: Held, seen: Assessment, *, made: Result, error: str = "") -> Outcome:
+    """Go back to the revision that worked; not where only the password was changed, which no revision takes back."""
+    if made != "rotated":
+        return recovery.failed(work, lease, seen, seen.causes, error=error)
+    saved = bundle.save(work.op, seen, why=f"{work.op.command} failed")
+    says = f"left in place: the password of Secret {work.rotation.secret} is the new one"
+    return outcome(work, "left-failed", 21, seen, causes=seen.causes, says=says, bundle=saved, error=error)
+
+
+def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
+    op, request = work.op, work.request
+    if not request.wait:
+        return outcome(work, made, 0, now(work), says="not waited for (--no-wait)")
+    op.report.step("waiting until every component is ready")
+    try:
+        tracked = rollout.follow(op, work.expected, work.watch, timeout_s=request.timeout_s, lease=lease)
+    except ClusterError as error:
+        if made not in ("installed", "upgraded"):  # nothing was made that could be taken back
+            raise
+        return recovery.broken(work, lease, error)
+    if tracked.end == "ready":
+        if work.installed:
+            record.note_worked(op, work.installed.newest.number, digest=work.digest)
+        return outcome(work, made, 0, tracked.assessment, says=_proof(work, tracked.assessment))
+    if tracked.end == "advancing":
+        says = f"left as it is: still advancing after {request.timeout_s:g} s"
+        seen = tracked.assessment
+        saved = bundle.save(op, seen, why=f"{op.command}: time up")
+        return outcome(work, "timed-out", 30, seen, causes=seen.causes, says=says, bundle=saved)
+    return _failed(work, lease, tracked.assessment, made=made)
+
+
+def _proof(work: Work, seen: Assessment) -> str:
+    """Whether the logins with a changed password are proved; "" when it was not changed."""
+    if not work.rotation.changed:
+        return ""
+    if seen.cell and seen.cell.works:
+        return PROVED
+    why = status.WHY_SIMULATED if work.op.simulated else seen.cell.why if seen.cell else status.WHY_UNVERIFIED
+    return f"{NOT_PROVED}: {why}"
+
+
+def _rehearse(work: Work) -> Outcome:
+    """A dry run: what would change, and (on the server) in what is live there. Nothing is written."""
+    lacking = (*_homeless(work), *_absent(work))
+    return outcome(
+        work,
+        "unchanged",
+        PreflightFailed.exit_code if lacking else 0,
+        now(work),
+        causes=lacking,
+        says="dry run: nothing was changed",
+        difference=compare(work, live=work.request.dry_run == "server"),
+    )

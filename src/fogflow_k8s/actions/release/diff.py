@@ -1,0 +1,85 @@
+"""What a deploy would change: the input against the last revision, and the last revision against the live objects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.deployment import Request, Work, rotation
+from fogflow_k8s.actions.release.drift import Seen, drift
+from fogflow_k8s.actions.release.prepare import introduce, render
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.diff.fields import Field, changes
+from fogflow_k8s.model.diff.three_way import Difference
+from fogflow_k8s.model.release.breaking_changes import losses
+from fogflow_k8s.model.release.history import repair
+
+CONFLICT = "Helm refuses to change fields that others own (FK-7002)"
+
+
+def diff(op: Operation, request: Request) -> Difference:
+    """What `deploy` of the same request would change. Nothing is written; Helm renders with the cluster at hand."""
+    work = Work(op, request, rollout.Stopwatch(op))
+    work.installed = status.installed(op)
+    notes = _repaired(work)
+    render(work, server=True)
+    introduce(work)
+    found = compare(work)
+    return replace(found, notes=(*notes, *found.notes), renews=found.renews or bool(notes))
+
+
+def compare(work: Work, *, live: bool = True) -> Difference:
+    """What the deploy in progress would change; without `live`, by the manifests alone."""
+    op, installed = work.op, work.installed
+    base = installed.objects if installed else ()
+    seen = drift(op, base, work.objects) if live else Seen((), ())
+    password = rotation(work)
+    notes = [f"{loss.says}: only with --force" for loss in losses(base, work.objects)]
+    renews = bool(installed and installed.newest.status != "deployed")
+    if installed and renews:
+        notes.append(f"revision {installed.newest.number} is {installed.newest.status}: a new one is made in any case")
+    found = Difference(
+        release=op.release,
+        namespace=op.namespace,
+        context=op.cluster.context,
+        server=op.cluster.server,
+        revision=installed.newest.number if installed else 0,
+        changes=tuple(changes(base, work.objects)),
+        drift=seen.drift,
+        unseen=seen.unseen,
+        renews=renews,
+        rotates=password.components if password.changed else (),
+    )
+    forced = work.request.force_conflicts or work.request.confirm or op.helm.version < (4,)
+    if not forced and (found.changes or renews) and any(d.owner.manager for d in found.mended):
+        notes.append(f"{CONFLICT}: deploy --force-conflicts takes them over")
+    return _without_secrets(op, replace(found, notes=tuple(notes)))
+
+
+def _without_secrets(op: Operation, found: Difference) -> Difference:
+    """The same, with the values of the release's Secrets masked wherever they stand."""
+    if not found.changes and not found.drift:
+        return found
+
+    def hide(value: Any) -> Any:
+        return op.known.redactor.object({"value": value})["value"]
+
+    def hide_in(field: Field) -> Field:
+        return replace(field, old=hide(field.old), new=hide(field.new), lines=tuple(map(op.mask, field.lines)))
+
+    drift = tuple(
+        replace(d, field=d.field and hide_in(d.field), wanted=hide(d.wanted), why=op.mask(d.why)) for d in found.drift
+    )
+    return replace(found, changes=tuple(replace(c, field=hide_in(c.field)) for c in found.changes), drift=drift)
+
+
+def _repaired(work: Work) -> list[str]:
+    """Compare with the revision that a deploy would go back to first, when a dead operation left the release pending."""
+    installed = work.installed
+    if not installed or not (plan := repair(installed.history)):
+        return []
+    work.installed = replace(installed, objects=tuple(manifests.split(work.op.helm.manifest(plan.revision))))
+    return [f"{plan.reason}: a deploy first goes back to revision {plan.revision}"]

@@ -1,0 +1,120 @@
+"""Rollback: show what will change, do it, wait, and tell the truth about the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fogflow_k8s.actions import record
+from fogflow_k8s.actions.bundle import bundle
+from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.observe import status, track
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import same_cluster, target_check
+from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.outcome import Outcome
+from fogflow_k8s.errors import Interrupted, UsageError
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.diff.fields import Change, changes
+from fogflow_k8s.model.release.breaking_changes import losses
+from fogflow_k8s.model.release.history import PENDING, Revision, rollback_target
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a rollback goes, and what that changes."""
+
+    current: Revision
+    target: Revision
+    changes: tuple[Change, ...]
+    objects: tuple[dict[str, Any], ...]
+    installed: tuple[dict[str, Any], ...] = ()
+    """The objects of the current revision."""
+
+    def require_no_loss(self, *, force: bool) -> None:
+        """Raises Refused when going back would lose something that nobody said may be lost, as a deploy does."""
+        target_check.require_no_loss(losses(self.installed, self.objects), force=force)
+
+
+def plan(op: Operation, revision: int | None) -> Plan:
+    """The plan for a rollback; without a revision, to the last one that worked. Raises NotInstalled, UsageError."""
+    found = status.installed(op)
+    if found is None:
+        raise status.absent(op)
+    numbers = ", ".join(str(r.number) for r in found.history)
+    if revision is None:
+        target = rollback_target(found.history)
+        if target is None:
+            raise UsageError(
+                "there is no earlier revision that worked", hint=f"revisions kept: {numbers}; fogflow-k8s history"
+            )
+    else:
+        target = next((r for r in found.history if r.number == revision), None)
+        if target is None:
+            raise UsageError(
+                f"revision {revision} is not in the history", hint=f"revisions kept: {numbers}; fogflow-k8s history"
+            )
+    objects = tuple(manifests.split(op.helm.manifest(target.number)))
+    return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects, found.objects)
+
+
+def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = True) -> Outcome:
+    """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors.
+
+    A workload that becomes another kind ends before the other one begins; whether anything may be lost is asked before.
+    """
+    watch = rollout.Stopwatch(op)
+    before = planned.current.number
+    expected = manifests.workloads(planned.objects)
+    if planned.target.number == before and planned.current.status not in PENDING:
+        seen = track.glance(op, expected)
+        return Outcome(
+            "unchanged",
+            0,
+            status.report(op, planned.current, seen, planned.objects),
+            seconds=watch.seconds(),
+            before=before,
+        )
+    same_cluster.require_one_cluster(op, same_cluster.begin(op))
+    with held(op) as lease:
+        try:
+            op.report.step(f"rolling back to revision {planned.target.number}")
+            installed, objects = planned.installed, planned.objects
+            rollout.roll_back(
+                op, planned.target.number, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s
+            )
+            newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
+            if not wait:
+                seen = track.glance(op, expected)
+                return Outcome(
+                    "rolled-back",
+                    0,
+                    status.report(op, newest, seen, planned.objects),
+                    seconds=watch.seconds(),
+                    before=before,
+                )
+            op.report.step("waiting until every component is ready")
+            tracked = rollout.follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted: the rollback goes on in the cluster", hint="fogflow-k8s status --wait"
+            ) from None
+        common: dict[str, Any] = {"seconds": watch.seconds(), "before": before}
+        common["report"] = status.report(op, newest, tracked.assessment, planned.objects)
+        return _ended(op, planned, tracked, newest, common, timeout_s)
+
+
+def _ended(
+    op: Operation, planned: Plan, tracked: track.Tracked, newest: Revision, common: dict[str, Any], timeout_s: float
+) -> Outcome:
+    """What the waiting came to."""
+    if tracked.end == "ready":
+        record.note_worked(op, newest.number, digest="")
+        says = f"revision {planned.target.number} is in force again, as revision {newest.number}"
+        return Outcome("rolled-back", 0, says=says, **common)
+    causes = tracked.assessment.causes
+    common["bundle"] = bundle.save(op, tracked.assessment, why=f"{op.command} failed")
+    if tracked.end == "advancing":
+        return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
+    says = f"revision {planned.target.number} does not become ready, either"
+    return Outcome("rollback-failed", 22, causes=causes, says=says, **common)

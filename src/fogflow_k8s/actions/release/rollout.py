@@ -1,0 +1,166 @@
+"""Helm's part and the waiting after it: one revision made and followed until it works or does not.
+
+Shared by deploy and rollback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fogflow_k8s.actions.lock import Held
+from fogflow_k8s.actions.observe import track
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.adapters.process import Child, Completed
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import FogflowError, OperationFailed
+from fogflow_k8s.model import manifests
+from fogflow_k8s.model.release.breaking_changes import losses
+
+HELM_TIMEOUT_S = 300.0  # helm waits for hooks only; anything longer is a hang
+
+
+@dataclass
+class Stopwatch:
+    """Seconds spent in Helm and in waiting, by the operation's clock."""
+
+    op: Operation
+    start: float = 0.0
+    parts: dict[str, float] = field(default_factory=lambda: {"helm": 0.0, "wait": 0.0})
+
+    def __post_init__(self) -> None:
+        self.start = self.op.clock.now()
+
+    def add(self, part: str, since: float) -> None:
+        """Add the time since `since` to a part."""
+        self.parts[part] += self.op.clock.now() - since
+
+    def seconds(self) -> dict[str, float]:
+        """Total and parts, rounded to milliseconds."""
+        return {"total": round(self.op.clock.now() - self.start, 3), **{k: round(v, 3) for k, v in self.parts.items()}}
+
+
+def run_helm(
+    op: Operation,
+    child: Child,
+    watch: Stopwatch,
+    meanwhile: Callable[[], None] = lambda: None,
+    *,
+    lease: Held | None = None,
+) -> Completed:
+    """Helm's result once it ended; `meanwhile` is done while it works. Raises its typed error.
+
+    Ctrl-C interrupts it once, waits for it, and goes on upwards. When `lease` is lost it is ended, too, as another
+    operation may begin: Busy, or ClusterError when the API server is away.
+    """
+    since = op.clock.now()
+    try:
+        op.meanwhile()
+        meanwhile()
+        done = _ended(child, lease)
+    except KeyboardInterrupt:
+        op.report.warn(
+            "interrupted: telling helm, and waiting for it to put the release in order (Ctrl-C again: exit at once)"
+        )
+        child.stop()
+        raise
+    finally:
+        watch.add("helm", since)
+    if done is None:
+        done = child.stop()
+        if lease:
+            lease.check()
+    return op.helm.check(done)
+
+
+def _ended(child: Child, lease: Held | None) -> Completed | None:
+    """What it left behind; None when it hangs or the Lease is lost."""
+    for _ in range(int(HELM_TIMEOUT_S)):
+        if done := child.wait(1.0):
+            return done
+        if lease and lease.lost:
+            return None
+    return None
+
+
+def clear(op: Operation, kind: str, component: str, *, timeout_s: float) -> None:
+    """Delete a workload and wait for its pods' end: they and those of its successor would have one identity.
+
+    Helm would make the new one first. Raises OperationFailed when they do not end.
+    """
+    op.report.step(f"ending {kind} {component}")
+    op.cluster.delete(kind, component, op.namespace)
+    selector = f"{op.selector},{manifests.COMPONENT}={component}"
+    try:
+        wait_for(
+            f"the end of {component}", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,
+            timeout_s=timeout_s, every_s=0.5, clock=op.clock,
+        )  # fmt: skip
+    except WaitTimeout as error:
+        raise OperationFailed(
+            f"the pods of {kind} {component} do not end; nothing else was changed",
+            hint=f"kubectl -n {op.namespace} get pods -l {selector}; again when they are gone",
+        ) from error
+
+
+def follow(
+    op: Operation, expected: Sequence[Mapping[str, Any]], watch: Stopwatch, *, timeout_s: float, lease: Held
+) -> track.Tracked:
+    """Wait for the workloads, as long as the release is ours. Raises Busy, ClusterError when the server stays away."""
+    since = op.clock.now()
+    try:
+        return track.track(op, expected, timeout_s=timeout_s, keep_on=lease.check, patient=True)
+    finally:
+        watch.add("wait", since)
+
+
+def roll_back(
+    op: Operation,
+    revision: int,
+    watch: Stopwatch,
+    *,
+    lease: Held,
+    installed: Sequence[Mapping[str, Any]],
+    objects: Sequence[Mapping[str, Any]] | None = None,
+    timeout_s: float = HELM_TIMEOUT_S,
+) -> Sequence[Mapping[str, Any]]:
+    """Let Helm go back to a revision; its objects. Raises its typed errors, OperationFailed, Busy.
+
+    `objects` are those of the revision, from whoever has read them already; without them Helm is asked.
+    A workload of the `installed` objects that becomes another kind ends first: Helm would start the other one beside it.
+    Conflicts are forced: what is taken back is our own work.
+    """
+    goal = manifests.split(op.helm.manifest(revision)) if objects is None else objects
+    for loss in losses(installed, goal):
+        if loss.replaced:
+            lease.check()
+            clear(op, loss.kind, loss.component, timeout_s=timeout_s)
+    child = op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=True)
+    run_helm(op, child, watch, lease=lease)
+    return goal
+
+
+def go_back(
+    op: Operation,
+    revision: int,
+    watch: Stopwatch,
+    *,
+    timeout_s: float,
+    lease: Held,
+    installed: Sequence[Mapping[str, Any]],
+    objects: Sequence[Mapping[str, Any]] | None = None,
+) -> track.Tracked:
+    """As roll_back, and wait for it. Raises Helm's typed errors, and Busy when the release is no longer ours."""
+    lease.check()
+    op.report.step(f"rolling back to revision {revision}")
+    goal = roll_back(op, revision, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s)
+    return follow(op, manifests.workloads(goal), watch, timeout_s=timeout_s, lease=lease)
+
+
+def attempt(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:
+    """What came of a step, or the error that ended it."""
+    try:
+        return step(), None
+    except FogflowError as error:
+        return None, error

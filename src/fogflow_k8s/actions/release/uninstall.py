@@ -1,0 +1,146 @@
+"""Uninstall: list what goes and what stays, then let Helm delete, in the order that FogFlow needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fogflow_k8s.actions import record
+from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import references, same_cluster, target_check
+from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.adapters.helm.errors import HookFailed
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed
+from fogflow_k8s.model import manifests
+
+KEEP = "helm.sh/resource-policy"
+KEEPER, WORKERS = "keeper", ("cloud-worker", "edge-worker")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an uninstall removes and keeps, as Kind/name."""
+
+    installed: bool
+    goes: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+
+
+def plan(op: Operation, *, delete_data: bool = False) -> Plan:
+    """What would go and stay; `installed` is False when there is nothing."""
+    found = status.installed(op)
+    if found is None:
+        return Plan(installed=False)
+    goes: list[str] = []
+    stays: list[str] = []
+    for obj in found.objects:
+        (stays if _kept(obj) and not delete_data else goes).append(_name(obj))
+    own = [f"ConfigMap/{op.own_name}", f"Lease/{op.own_name}"]
+    secret = op.cluster.get("Secret", references.BUS_SECRET, op.namespace)
+    if secret and (secret["metadata"].get("labels") or {}).get("app.kubernetes.io/managed-by") == "fogflow-k8s":
+        (goes if delete_data else stays).append(f"Secret/{references.BUS_SECRET}")
+    tasks = status.count_tasks(op)
+    if tasks:
+        goes.append(f"{sum(tasks.values())} task pods in namespace {op.tasks_namespace}")
+    return Plan(installed=True, goes=tuple(goes + own), stays=(*stays, f"Namespace/{op.namespace}"))
+
+
+def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
+    """Remove the release; with `delete_data` its claims and password, too. Raises Busy, OperationFailed."""
+    found = status.installed(op)
+    if found is None:
+        return
+    watch = rollout.Stopwatch(op)
+    same_cluster.require_one_cluster(op, same_cluster.begin(op))
+    try:
+        with held(op) as lease:
+            _stop_worker(op, timeout_s)
+            op.report.step("helm uninstall")
+            try:
+                rollout.run_helm(op, op.helm.start_uninstall(timeout_s=timeout_s), watch, lease=lease)
+            except (
+                HookFailed
+            ) as error:  # Helm stops there; what the hook does is done above, but for what was in its way, too
+                op.report.warn(
+                    f"{op.mask(error.message)}; going on without it. Tasks that are left: fogflow-k8s doctor"
+                )
+                child = op.helm.start_uninstall(timeout_s=timeout_s, hooks=False)
+                rollout.run_helm(op, child, watch, lease=lease)
+            op.report.step("waiting until the pods are gone")
+            _wait_gone(op, timeout_s)
+            if delete_data:
+                for obj in found.objects:
+                    if _kept(obj):
+                        op.cluster.delete(
+                            str(obj["kind"]),
+                            str(obj["metadata"]["name"]),
+                            str(obj["metadata"].get("namespace") or op.namespace),
+                        )
+                op.cluster.delete("Secret", references.BUS_SECRET, op.namespace)
+            record.forget(op)
+            target_check.forget(op)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted: the uninstall is not complete", hint="fogflow-k8s uninstall again ends it"
+        ) from None
+    op.cluster.delete("Lease", op.own_name, op.namespace)
+
+
+def _stop_worker(op: Operation, timeout_s: float) -> None:
+    """Let the worker remove its tasks while it still has the rights: Helm deletes its Role first.
+
+    One that keeps its tasks only stops, so that it brings none back: they go with the ConfigMap that owns them.
+    """
+    kinds = (("Deployment", WORKERS[0]), ("StatefulSet", WORKERS[0]), ("Deployment", WORKERS[1]))
+    found = ((kind, name, op.cluster.get(kind, name, op.namespace)) for kind, name in kinds)
+    running = ((kind, name, one) for kind, name, one in found if one and (one.get("status") or {}).get("replicas"))
+    kind, own, worker = next(running, ("", "", {}))
+    if not kind:
+        return
+    op.report.step("stopping the worker" + ("" if manifests.keeps_tasks(worker) else ", which removes its tasks"))
+    for of, name in (("Deployment", KEEPER), (kind, own)):  # the keeper would take the worker's end for a loss
+        if name == own or op.cluster.get(of, name, op.namespace):
+            op.cluster.apply(
+                {"apiVersion": "apps/v1", "kind": of, "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
+            )  # fmt: skip
+    selector = f"{op.selector},{manifests.COMPONENT}={own}"
+    try:
+        wait_for(
+            "the worker's end", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,
+            timeout_s=timeout_s, every_s=0.5, clock=op.clock,
+        )  # fmt: skip
+    except WaitTimeout:
+        op.report.warn(
+            f"the worker did not end within {timeout_s:g} s: tasks may be left in namespace {op.tasks_namespace}"
+        )
+
+
+def _wait_gone(op: Operation, timeout_s: float) -> None:
+    try:
+        wait_for(
+            "the pods' end", lambda: op.cluster.list("Pod", op.namespace, op.selector), lambda pods: not pods,
+            timeout_s=timeout_s, every_s=0.5, clock=op.clock,
+        )  # fmt: skip
+    except WaitTimeout as error:
+        pods = error.last if isinstance(error.last, list) else []
+        names = ", ".join(str(p["metadata"]["name"]) for p in pods)
+        raise OperationFailed(
+            f"uninstalled, but these pods are still ending: {names}",
+            hint=f"kubectl -n {op.namespace} get pods",
+            exit_code=30,
+        ) from error
+    except ClusterError as error:
+        if error.status != 404:
+            raise
+
+
+def _kept(obj: Mapping[str, Any]) -> bool:
+    return ((obj.get("metadata") or {}).get("annotations") or {}).get(KEEP) == "keep"
+
+
+def _name(obj: Mapping[str, Any]) -> str:
+    return f"{obj['kind']}/{obj['metadata']['name']}"

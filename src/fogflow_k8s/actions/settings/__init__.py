@@ -1,0 +1,1 @@
+"""Explain the keys of config.json and values.yaml."""

@@ -1,0 +1,163 @@
+"""What one key of the settings means, from the same model that validates it."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+from fogflow_k8s.adapters.settings.documents import KeyPath, dotted
+from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model.redaction.redactor import Redactor
+from fogflow_k8s.model.settings.base import schema_of
+from fogflow_k8s.model.settings.config_keys import REPLACED, meaning, place
+from fogflow_k8s.model.settings.patterns import in_words
+from fogflow_k8s.model.settings.values import Values
+from fogflow_k8s.model.suggestions import nearest
+
+
+def explain(key: str, values: Values, origin: str) -> list[str]:
+    """The lines to print; `origin` is where the value was given, if it was.
+
+    `key` is a key of values.yaml, or one of config.json as errors and notes name it: of any generation of FogFlow.
+    Raises UsageError, naming the nearest key, for one that does not exist.
+    """
+    schema = _schema()
+    path = settings_path(key)
+    own = tuple(part for part in path if isinstance(part, str))
+    if path and not _exists(path, schema) and (unused := meaning(_in_config_json(own))):
+        return [key, *(f"  {line}" for line in unused)]
+    node = _node(key, path, schema)
+    target = _resolve(node, schema)
+    current, default = (
+        _at(values.model_dump(mode="json", by_alias=True), path),
+        _at(Values().model_dump(mode="json", by_alias=True), path),
+    )
+    lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
+    if dotted(path) != key:
+        lines.append(f"  key      {dotted(path)} in values.yaml")
+    lines.append(f"  allowed  {_allowed(target, schema)}")
+    if known := REPLACED.get(own[1:]):
+        listed = ", ".join(json.dumps(each) for each in known.values)
+        lines.append(f"           in config.json also {listed}, read as {known.by}: {known.reason}")
+    lines.append(f"  default  {json.dumps(default, ensure_ascii=False)}")
+    from_ = origin or ("derived from what was given" if current != default else "default")
+    shown = json.dumps(Redactor().object({own[-1]: current})[own[-1]], ensure_ascii=False)
+    lines.append(f"  value    {shown}  ({from_})")
+    return lines
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    """The schema of values.yaml. Not to be changed by the caller."""
+    return schema_of(Values)
+
+
+def settings_path(key: str) -> KeyPath:
+    """The path in values.yaml of a dotted key. One that values.yaml does not have is taken for a key of config.json."""
+    path: KeyPath = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
+    schema = _schema()
+    if not path or _exists(path, schema):
+        return path
+    moved = place(_in_config_json(tuple(map(str, path))))
+    return moved if _exists(moved, schema) else path
+
+
+def _in_config_json(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of the same key in a config.json, which is the section `config` of values.yaml."""
+    return path[1:] if path[0] == "config" and len(path) > 1 else path
+
+
+def _exists(path: KeyPath, schema: dict[str, Any]) -> bool:
+    node: dict[str, Any] | None = schema
+    for part in path:
+        node = _child(node, part, schema) if node is not None else None
+    return node is not None
+
+
+def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema at `path`. Raises UsageError where it ends."""
+    if not path:
+        raise UsageError("the key is empty", hint="fogflow-k8s config explain config.worker.capacity")
+    node: dict[str, Any] = schema
+    for depth, part in enumerate(path):
+        below = _child(node, part, schema)
+        if below is None:
+            known = _properties(node, schema)
+            close = nearest(str(part), known)
+            where = dotted(path[:depth]) or "the top level"
+            hint = (
+                f"did you mean {dotted((*path[:depth], close))}?" if close else f"keys here: {', '.join(sorted(known))}"
+            )
+            raise UsageError(f"{key}: there is no key {part} at {where}", hint=hint)
+        node = below
+    return node
+
+
+def _child(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """What the schema says about a key, or an item of a list, below `node`; None when there can be no such thing."""
+    resolved = _resolve(node, schema)
+    if isinstance(part, int):
+        items = resolved.get("items")
+        return dict(items) if isinstance(items, dict) else None
+    found = (resolved.get("properties") or {}).get(part)
+    if found is None and isinstance(more := resolved.get("additionalProperties"), dict | bool) and more:
+        found = more if isinstance(more, dict) else {}
+    return None if found is None else dict(found)
+
+
+def keys_below(started: str) -> list[str]:
+    """The keys that a dotted key as far as it was typed can go on with; a section ends with its dot."""
+    schema: dict[str, Any] = _schema()
+    node = schema
+    *above, last = started.split(".")
+    for part in above:
+        node = _properties(node, schema).get(part, {})
+    head = "".join(f"{part}." for part in above)
+    known = {name: bool(_properties(below, schema)) for name, below in _properties(node, schema).items()}
+    found = [f"{head}{name}{'.' if more else ''}" for name, more in sorted(known.items()) if name.startswith(last)]
+    if len(found) == 1 and found[0].endswith("."):  # a shell would put a blank behind the only answer
+        return keys_below(found[0])
+    return found
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" in node:
+        return dict(schema["definitions"][node["$ref"].rsplit("/", 1)[1]])
+    for option in node.get("anyOf") or node.get("allOf") or []:
+        if option.get("type") != "null":
+            return _resolve(option, schema)
+    return node
+
+
+def _properties(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return dict(_resolve(node, schema).get("properties") or {})
+
+
+def _allowed(target: dict[str, Any], schema: dict[str, Any]) -> str:
+    if "enum" in target:
+        return ", ".join(map(str, target["enum"]))
+    if "const" in target:
+        return f"only {json.dumps(target['const'])}".replace('"', "")
+    kind = str(target.get("type", "any"))
+    if kind == "object" and target.get("properties"):
+        return "keys " + ", ".join(_properties(target, schema))
+    words = {
+        "minimum": "from {}",
+        "maximum": "to {}",
+        "exclusiveMinimum": "more than {}",
+        "minLength": "at least {} characters",
+    }
+    told = [kind, *(text.format(target[word]) for word, text in words.items() if word in target)]
+    pattern = f": {in_words(target['pattern'])}" if "pattern" in target else ""
+    return f"{' '.join(told)}{pattern}"
+
+
+def _at(document: Any, path: KeyPath) -> Any:
+    for part in path:
+        if isinstance(part, int):
+            document = document[part] if isinstance(document, list) and part < len(document) else None
+        else:
+            document = document.get(part) if isinstance(document, dict) else None
+    return document

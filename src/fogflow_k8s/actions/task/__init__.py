@@ -1,0 +1,1 @@
+"""Function tasks: list, run, stop and measure them."""

@@ -1,0 +1,1 @@
+"""Container engines, and archives of images."""

@@ -1,0 +1,1 @@
+"""FogFlow's own interfaces, as the tool asks them."""

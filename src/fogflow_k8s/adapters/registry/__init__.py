@@ -1,0 +1,1 @@
+"""Image registries: requests and logins."""

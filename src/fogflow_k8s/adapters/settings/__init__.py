@@ -1,0 +1,1 @@
+"""Files of settings: read, changed by --set, rendered by Jinja, and their errors."""

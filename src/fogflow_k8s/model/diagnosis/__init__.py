@@ -1,0 +1,1 @@
+"""From what was observed to the one cause: the catalogue, the rules, and the words of other programs."""

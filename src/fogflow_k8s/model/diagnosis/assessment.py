@@ -1,0 +1,230 @@
+"""The state of a whole release from what the API server shows: components, causes, and whether images are on their way.
+
+Pure. The workloads that *should* exist come from the release's manifests, so one that somebody deleted is seen missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fogflow_k8s.model.components import NAMES
+from fogflow_k8s.model.diagnosis import health_report as cell_rules
+from fogflow_k8s.model.diagnosis import pods as pod_rules
+from fogflow_k8s.model.diagnosis import root_cause as rules
+from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diagnosis.readiness import Verdict, judge
+from fogflow_k8s.model.manifests import component_of, pod_spec
+
+Obj = Mapping[str, Any]
+PULLING = "pulling its image"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look at the namespace: everything that belongs to the release, and the namespace's events."""
+
+    workloads: Sequence[Obj] = ()
+    replicasets: Sequence[Obj] = ()
+    pods: Sequence[Obj] = ()
+    events: Sequence[Obj] = ()
+    nodes: Sequence[Obj] = ()  # only looked at when a pod finds no node, or its node may be lost
+    cell: Cell | None = None  # None: there is no keeper, or no container that it could look at
+    namespace: str = ""
+
+
+@dataclass(frozen=True)
+class Component:
+    """One row of the status table."""
+
+    name: str
+    kind: str
+    verdict: Verdict
+    restarts: int = 0
+    image: str = ""
+    created: str = ""
+    nodes: tuple[str, ...] = ()
+    cause: str = ""
+    phase: str = ""  # what it is at, for people; "" when the verdict's reason says it
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What one look amounts to."""
+
+    components: tuple[Component, ...]
+    causes: tuple[Cause, ...] = ()
+    pulling: tuple[str, ...] = ()
+    seen: Seen = field(default_factory=Seen, repr=False, compare=False)
+
+    @property
+    def ready(self) -> bool:
+        """True when every component is ready (and there is at least one)."""
+        return bool(self.components) and all(c.verdict.state == "ready" for c in self.components)
+
+    @property
+    def cell(self) -> Cell | None:
+        """What the keeper says; None when there is none to ask."""
+        return self.seen.cell
+
+    @property
+    def works(self) -> bool:
+        """True when every component is ready and, where there is a keeper, FogFlow itself is seen to work."""
+        return self.ready and (self.cell is None or self.cell.works)
+
+    @property
+    def hopeless(self) -> bool:
+        """True when waiting cannot help: a fatal cause, or a workload that failed for good.
+
+        A controller gives a rollout up though its image is still being pulled: that is waited for.
+        """
+        failed = any(c.verdict.state == "failed" for c in self.components) and not self.pulling
+        return failed or any(c.kind == "fatal" for c in self.causes)
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Component name -> verdict, with the phase as reason where it says more."""
+        return {
+            c.name: Verdict(
+                c.verdict.state, c.phase or c.verdict.reason, c.verdict.desired, c.verdict.ready, c.verdict.updated
+            )
+            for c in self.components
+        }
+
+
+def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Assessment:
+    """The release's state. A component that failed and says nothing gets a cause that says so; with `final`, one that waits."""
+    live = {(str(o["kind"]), str(o["metadata"]["name"])): o for o in seen.workloads}
+    rows: list[Component] = []
+    found: list[Cause] = []
+    for wanted in sorted(expected, key=_place):
+        owner = live.get((str(wanted["kind"]), str(wanted["metadata"]["name"])))
+        mine = newest_pods(owner, seen) if owner else []
+        verdict = judge(owner) if owner else Verdict("waiting", "it does not exist", _replicas(wanted))
+        row = _row(wanted, owner, verdict, mine, seen)
+        rows.append(row)
+        if verdict.state != "ready" and owner:
+            causes = _causes(owner, mine, seen, row.name)
+            silent = verdict.state == "failed" or (final and row.phase != PULLING)
+            found.extend(causes or ([_silent(row, owner, mine)] if silent else []))
+    if seen.cell and all(row.verdict.state == "ready" for row in rows):  # else the pods say more
+        found.extend(cell_rules.causes(seen.cell, seen.namespace))
+    ordered = rules.root_first(found, [r.name for r in rows if r.verdict.state != "ready"])
+    first = {c.component: c for c in reversed(ordered)}
+    pulling = tuple(sorted({r.name for r in rows if r.phase == PULLING}))
+    return Assessment(tuple(_with_cause(r, first.get(r.name)) for r in rows), tuple(ordered), pulling, seen)
+
+
+def newest_pods(owner: Obj, seen: Seen) -> list[Obj]:
+    """The pods of a workload's newest version; superseded ones, and evicted ones that were replaced, are left out."""
+    uid = owner["metadata"].get("uid")
+    if owner["kind"] == "Deployment":
+        revision = _revision(owner)
+        sets = {s["metadata"]["uid"] for s in seen.replicasets if _owned_by(s, uid) and _revision(s) == revision}
+        pods = [p for p in seen.pods if any(_owned_by(p, s) for s in sets)]
+    else:
+        newest = (owner.get("status") or {}).get("updateRevision")
+        pods = [p for p in seen.pods if _owned_by(p, uid)]
+        if newest:
+            pods = [p for p in pods if (p["metadata"].get("labels") or {}).get("controller-revision-hash") == newest]
+    alive = [p for p in pods if (p.get("status") or {}).get("phase") != "Failed"]
+    return alive or pods
+
+
+def _causes(owner: Obj, pods: Sequence[Obj], seen: Seen, component: str) -> list[Cause]:
+    uid = owner["metadata"].get("uid")
+    made = [s for s in seen.replicasets if _owned_by(s, uid)]
+    makers = [owner, *(s for s in made if _revision(s) == _revision(owner))]
+    found = (
+        [] if _old_generation(owner) else [c for m in makers for c in rules.owner_causes(m, seen.events, component)][:1]
+    )
+    for pod in pods:
+        found.extend(pod_rules.pod_causes(pod, seen.events, component, seen.nodes))
+    if not found:  # nothing new is wrong: perhaps the old does not make room
+        uids = {uid, *(s["metadata"]["uid"] for s in made)}
+        old = [p for p in seen.pods if any(_owned_by(p, each) for each in uids)]
+        found = [c for p in old if (c := pod_rules.held_back(p, component, seen.nodes))]
+    return found
+
+
+def _silent(row: Component, owner: Obj, pods: Sequence[Obj]) -> Cause:
+    namespace = str(owner["metadata"].get("namespace", ""))
+    if pods:
+        name = str(pods[0]["metadata"]["name"])
+        return cause(
+            "FK-5011", row.name, f"pod/{name}", f"{row.name}: {row.verdict.reason}", namespace=namespace, pod=name
+        )
+    what = f"{owner['kind'].lower()}/{owner['metadata']['name']}"
+    return cause(
+        "FK-5011",
+        row.name,
+        what,
+        f"{row.name}: it has no pod yet",
+        namespace=namespace,
+        pod=f"-l app.kubernetes.io/component={row.name}",
+    )
+
+
+def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], seen: Seen) -> Component:
+    containers = pod_spec(owner or wanted).get("containers") or [{}]
+    phase = ""
+    if verdict.state != "ready" and pods:
+        if any(pod_rules.is_pulling(p, seen.events) for p in pods):
+            phase = PULLING
+        elif init := next((name for p in pods if (name := _running_init(p))), ""):
+            phase = f"in init container {init}"
+    return Component(
+        name=component_of(wanted),
+        kind=str(wanted["kind"]),
+        verdict=verdict,
+        restarts=sum(
+            int(s.get("restartCount") or 0)
+            for p in pods
+            for s in (p.get("status") or {}).get("containerStatuses") or []
+        ),
+        image=str(containers[0].get("image", "")),
+        created=str((owner or {}).get("metadata", {}).get("creationTimestamp") or ""),
+        nodes=tuple(
+            sorted({str((p.get("spec") or {}).get("nodeName")) for p in pods if (p.get("spec") or {}).get("nodeName")})
+        ),
+        phase=phase,
+    )
+
+
+def _running_init(pod: Obj) -> str:
+    for status in (pod.get("status") or {}).get("initContainerStatuses") or []:
+        if "terminated" not in (status.get("state") or {}) and not status.get("ready"):
+            return str(status.get("name"))
+    return ""
+
+
+def _with_cause(row: Component, first: Cause | None) -> Component:
+    """The row with its first cause; one that waits for others says for whom, instead of which container it is in."""
+    if first is None:
+        return row
+    waits = first.kind == "dependent" and row.phase != PULLING
+    return replace(row, cause=first.id, phase=first.summary.removeprefix(f"{row.name} ") if waits else row.phase)
+
+
+def _place(obj: Obj) -> tuple[int, str]:
+    name = component_of(obj)
+    return (NAMES.index(name) if name in NAMES else len(NAMES)), name
+
+
+def _replicas(obj: Obj) -> int:
+    return int((obj.get("spec") or {}).get("replicas", 1))
+
+
+def _owned_by(obj: Obj, uid: Any) -> bool:
+    return any(o.get("uid") == uid for o in obj["metadata"].get("ownerReferences") or [])
+
+
+def _revision(obj: Obj) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", ""))
+
+
+def _old_generation(owner: Obj) -> bool:
+    return int((owner.get("status") or {}).get("observedGeneration") or 0) < int(
+        owner["metadata"].get("generation") or 0
+    )

@@ -1,0 +1,74 @@
+"""What every rule about pods asks of one. Pure, on plain dicts in which anything may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fogflow_k8s.model.diagnosis.catalogue import Cause, Kind, cause
+
+Obj = Mapping[str, Any]
+
+
+def condition(obj: Obj, kind: str) -> str:
+    """The status (True, False, Unknown) of a pod's or node's condition; "" when it does not have it."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    return next((str(c.get("status")) for c in conditions if c.get("type") == kind), "")
+
+
+def is_away(node: Obj) -> bool:
+    """Whether a node is known not to be ready."""
+    return condition(node, "Ready") not in {"True", ""}
+
+
+def node_of(pod: Obj) -> str:
+    """The name of its node; "" while it has none."""
+    return str((pod.get("spec") or {}).get("nodeName") or "")
+
+
+def statuses(pod: Obj) -> list[tuple[bool, Obj]]:
+    """The status of every container in the order of their start, each with whether it is an init container."""
+    status = pod.get("status") or {}
+    inits = [(True, c) for c in status.get("initContainerStatuses") or []]
+    return inits + [(False, c) for c in status.get("containerStatuses") or []]
+
+
+def has_started(pod: Obj) -> bool:
+    """Whether any of its containers ever ran: its volumes and its network were there then."""
+    states = [{**(c.get("lastState") or {}), **(c.get("state") or {})} for _, c in statuses(pod)]
+    return any("running" in s or "terminated" in s for s in states)
+
+
+def container_spec(pod: Obj, name: str) -> Obj:
+    """What the pod asks for in the container of that name; empty when it has none."""
+    spec = pod.get("spec") or {}
+    every = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    return next((c for c in every if c.get("name") == name), {})
+
+
+def pod_cause(
+    id_: str,
+    pod: Obj,
+    component: str,
+    what: str,
+    *,
+    container: str = "",
+    evidence: tuple[str, ...] = (),
+    kind: Kind | None = None,
+    **names: str,
+) -> Cause:
+    """The catalogue's entry as found on this pod, `what` in words after the component's name."""
+    metadata = pod["metadata"]
+    names = {"namespace": str(metadata.get("namespace", "")), "pod": str(metadata["name"]), **names}
+    if node := node_of(pod):
+        names["node"] = node
+    return cause(
+        id_,
+        component,
+        f"pod/{metadata['name']}",
+        f"{component}: {what}",
+        evidence=evidence,
+        kind=kind,
+        container=container,
+        **names,
+    )

@@ -1,0 +1,70 @@
+"""Why a pod has no node, from the scheduler's and the autoscaler's own words. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.diagnosis.events import about, last, message
+from fogflow_k8s.model.diagnosis.pod_status import condition, is_away, pod_cause
+
+Obj = Mapping[str, Any]
+
+# The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). A node is counted once, under the
+# first filter that refuses it; the filters are name, taint, affinity, ports, resources, volumes. The later a filter, the
+# closer that node came, so the later ones come first here.
+_PHRASES = (
+    (r"Insufficient cpu", "FK-3001", "no node has enough free CPU"),
+    (r"Insufficient memory", "FK-3002", "no node has enough free memory"),
+    (r"Too many pods", "FK-3003", "the nodes are full"),
+    (r"didn't have free ports", "FK-3007", "the host port is taken on every node"),
+    (r"volume|PersistentVolume", "FK-3006", "no node can give it its volume"),
+    (r"untolerated taint", "FK-3004", "every node it may run on has a taint that it does not tolerate"),
+    (r"didn't match Pod's node affinity/selector|didn't match pod (anti-)?affinity", "FK-3005", "no node matches its selector or affinity"),
+)  # fmt: skip
+_COMING = ("TriggeredScaleUp", "Nominated")  # of the cluster autoscaler, and of Karpenter
+_NOT_COMING = "NotTriggerScaleUp"
+
+
+def unschedulable(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj]) -> Cause:
+    """The cause behind PodScheduled=False. `nodes`, where we may see them, tell a taint from a selector that matches nothing."""
+    words = next(
+        (str(c.get("message") or "") for c in (pod.get("status") or {}).get("conditions") or [] if c.get("type") == "PodScheduled"), ""
+    )  # fmt: skip
+    autoscaler = last(about(pod, events), *_COMING, _NOT_COMING)
+    said = tuple(filter(None, (words, message(autoscaler))))
+    if autoscaler and autoscaler.get("reason") in _COMING:
+        return pod_cause("FK-3008", pod, component, "a node is being added for it", evidence=said)
+    selector = (pod.get("spec") or {}).get("nodeSelector") or {}
+    selected = [n for n in nodes if selector.items() <= ((n.get("metadata") or {}).get("labels") or {}).items()]
+    for pattern, id_, what in _PHRASES:
+        if id_ == "FK-3004" and nodes and not selected:
+            continue  # the tainted nodes do not match the selector, either
+        if re.search(pattern, words):
+            if id_ == "FK-3006":
+                return _without_volume(pod, events, component, nodes, what, said)
+            return pod_cause(id_, pod, component, what, evidence=said)
+    return pod_cause("FK-3009", pod, component, "the scheduler finds no node for it", evidence=said)
+
+
+def _without_volume(
+    pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj], what: str, said: tuple[str, ...]
+) -> Cause:
+    """Which claims it is about and what was said of them; and which nodes are away: a volume of a lost node comes back with it, or never."""
+    volumes = (pod.get("spec") or {}).get("volumes") or []
+    claims = [str(v["persistentVolumeClaim"].get("claimName")) for v in volumes if v.get("persistentVolumeClaim")]
+    away = [str(n["metadata"]["name"]) for n in nodes if is_away(n)]
+    what += f" (claim {', '.join(claims)})" if claims else ""
+    what += f"; not ready, and perhaps the one that has it: node {', '.join(away)}" if away else ""
+    for name in claims:
+        claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": name}}
+        if word := message(last(about(claim, events), "ProvisioningFailed", "FailedBinding", "ExternalProvisioning")):
+            said = (*said, f"claim {name}: {word}")
+    return pod_cause("FK-3006", pod, component, what, evidence=said)
+
+
+def is_unscheduled(pod: Obj) -> bool:
+    """Whether the scheduler has looked at the pod and found no node."""
+    return condition(pod, "PodScheduled") == "False"

@@ -1,0 +1,1 @@
+"""What would change, field by field, and who changed what by hand."""

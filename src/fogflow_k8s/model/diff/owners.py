@@ -1,0 +1,122 @@
+"""Who set a field of a live object: what `metadata.managedFields` says. Pure.
+
+Its format (`f:` a field, `k:` an element of a list by its keys, `v:` one by its value, `.` the thing itself) is described
+with FieldsV1 in the reference of the Kubernetes API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fogflow_k8s.model.diff.fields import ABSENT, Item, Path, value_at
+
+Obj = Mapping[str, Any]
+HELM = "helm"  # whatever its binary is called: it sets the name itself
+# what Kubernetes itself and we ourselves write: no one's hand
+_MACHINES = ("kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager", "fogflow-k8s")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A field manager, and the subresource through which it wrote (`scale`)."""
+
+    manager: str = ""
+    subresource: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.manager} ({self.subresource})" if self.subresource else self.manager
+
+
+NOBODY = Owner()
+
+
+def owner_of(live: Obj, path: Path) -> Owner:
+    """Whoever but Helm set a field, or the nearest part of it that has an owner; the last one, when they are several."""
+    best, depth = NOBODY, 0
+    for entry in _entries(live):
+        found = _depth(entry.get("fieldsV1") or {}, live, path)
+        if found and found >= depth:
+            best, depth = _owner(entry), found
+    return best
+
+
+def additions(live: Obj, *known: Obj | None) -> Iterator[tuple[Path, Any, Owner]]:
+    """What somebody else put into the object, and none of the manifests `known` mentions: an apply leaves it there."""
+    for entry in _entries(live):
+        owner = _owner(entry)
+        if owner.manager.startswith(_MACHINES):
+            continue
+        for path in _leaves(entry.get("fieldsV1") or {}, live, ()):
+            if all(not each or value_at(each, path) is ABSENT for each in known):
+                yield path, value_at(live, path), owner
+
+
+def _entries(live: Obj) -> list[Obj]:
+    """Those of others than Helm, oldest first. Status is no one's wish."""
+    entries: Sequence[Obj] = (live.get("metadata") or {}).get("managedFields") or []
+    others = [e for e in entries if e.get("manager") != HELM and e.get("subresource") != "status"]
+    return sorted(others, key=lambda e: str(e.get("time") or ""))
+
+
+def _owner(entry: Obj) -> Owner:
+    return Owner(str(entry.get("manager") or "unknown"), str(entry.get("subresource") or ""))
+
+
+def _depth(fields: Any, live: Any, path: Path) -> int:
+    """How many steps of the path the entry owns; 0 unless it owns the field, a part of it, or it is the field's end."""
+    for n, step in enumerate(path, start=1):
+        name = f"f:{step}" if isinstance(step, str) else _element_key(fields, live, step)
+        if not isinstance(fields, Mapping) or name not in fields:
+            return 0
+        live, fields = value_at(live, (step,)), fields[name]
+        if fields == {}:  # owned as one: a list without keys, or a value
+            return n
+    return len(path)
+
+
+def _element_key(fields: Any, live: Any, item: Item) -> str:
+    """The `k:` or `v:` of a list's element."""
+    element = value_at(live, (item,))
+    return next((k for k in fields if _is_key_of(k, element)), "")
+
+
+def _is_key_of(key: str, element: Any) -> bool:
+    kind, _, text = key.partition(":")
+    if kind == "k" and isinstance(element, Mapping):
+        return all(element.get(name) == value for name, value in json.loads(text).items())
+    return kind == "v" and not isinstance(element, Mapping) and json.loads(text) == element
+
+
+def _leaves(fields: Obj, live: Any, path: Path) -> Iterator[Path]:
+    """The fields that an entry owns; an element of a list that it brought is one."""
+    here = value_at(live, path)
+    for name, below in fields.items():
+        kind, _, text = name.partition(":")
+        if kind == "f":
+            step: str | Item | None = text
+        else:
+            step = _item(name, here) if kind in ("k", "v") else None
+        if step is None:
+            continue
+        brought = isinstance(step, Item) and "." in below
+        if brought or not any(k != "." for k in below):
+            yield (*path, step)
+        else:
+            yield from _leaves(below, live, (*path, step))
+
+
+def _item(name: str, elements: Any) -> Item | None:
+    """The element that a `k:` or `v:` means; by its place, when its key alone does not say which."""
+    if not isinstance(elements, list):
+        return None
+    place = next((i for i, e in enumerate(elements) if _is_key_of(name, e)), None)
+    if place is None:
+        return None
+    keys = json.loads(name[2:]) if name.startswith("k:") else {}
+    if len(keys) == 1 or "containerPort" in keys or "port" in keys:
+        key = next((k for k in ("containerPort", "port") if k in keys), next(iter(keys)))
+        return Item(key, keys[key])
+    return Item("", place)

@@ -1,0 +1,1 @@
+"""Edge nodes: the token that joins them, and which sites there are."""

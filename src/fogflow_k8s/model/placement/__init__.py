@@ -1,0 +1,1 @@
+"""On which nodes pods find room, what quotas leave, and what a cluster's shape says."""

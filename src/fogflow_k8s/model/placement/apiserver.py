@@ -1,0 +1,64 @@
+"""Where the API server is, as a network policy has to say it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from fogflow_k8s.model.placement.topology import is_control_plane
+
+Obj = Mapping[str, Any]
+_DNS = 53
+
+
+@dataclass(frozen=True)
+class Way:
+    """The addresses and ports that lead to the API server; no addresses when they cannot be told for good."""
+
+    cidrs: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    why_open: str = ""
+
+
+def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj]) -> Way:
+    """From Service `kubernetes`, its EndpointSlices, and the nodes.
+
+    Policies are judged before or after a Service's address was replaced, by network; so both ends are named. Only where the
+    control planes are nodes: then those that are down for an hour are named, too, while a provider's come and go.
+    """
+    planes = [n for n in nodes if is_control_plane(n)]
+    slices = list(slices)
+    spec = service.get("spec") or {}
+    ports = tuple(sorted(_ports(spec.get("ports") or []) | {p for s in slices for p in _ports(s.get("ports") or [])}))
+    if not planes:
+        return Way(ports=ports, why_open="its control plane is not among the nodes, so its addresses may change")
+    addresses = {a for s in slices for e in s.get("endpoints") or [] for a in e.get("addresses") or []}
+    if not addresses:
+        return Way(ports=ports, why_open="Service kubernetes has no endpoint")
+    addresses |= {str(a["address"]) for n in planes for a in _addresses(n) if a.get("type") == "InternalIP"}
+    addresses |= {a for a in spec.get("clusterIPs") or [spec.get("clusterIP")] if a and a != "None"}
+    return Way(tuple(sorted(map(_cidr, addresses))), ports)
+
+
+def dns_ports(services: Iterable[Obj], slices: Iterable[Obj]) -> tuple[int, ...]:
+    """The ports at which name servers are reached: of their Services and, behind them, of their pods. Metrics are none."""
+    found = {p for s in services for p in _ports((s.get("spec") or {}).get("ports") or [], names=True)}
+    return tuple(sorted(found | {p for s in slices for p in _ports(s.get("ports") or [], names=True)}))
+
+
+def _ports(ports: Iterable[Obj], *, names: bool = False) -> set[int]:
+    """Their numbers; with `names` only of those that are called after DNS, or are its own."""
+    return {
+        int(p["port"]) for p in ports
+        if p.get("port") and (not names or "dns" in str(p.get("name") or "") or int(p["port"]) == _DNS)
+    }  # fmt: skip
+
+
+def _addresses(node: Obj) -> Sequence[Obj]:
+    return (node.get("status") or {}).get("addresses") or []
+
+
+def _cidr(address: str) -> str:
+    return f"{address}/{ip_address(address).max_prefixlen}"

@@ -1,0 +1,148 @@
+"""Who may run where: one pod specification, one node, and the first thing that keeps them apart. Pure.
+
+The rules are the scheduler's (taints, node selector, required node affinity); what it merely prefers is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fogflow_k8s.model.diagnosis.pod_status import condition
+
+Obj = Mapping[str, Any]
+CORDONED = "node.kubernetes.io/unschedulable"
+_HARD = ("NoSchedule", "NoExecute")
+# Kubernetes sets these by itself on a node in trouble, and takes them away: they say nothing about what a node is for.
+PASSING = "node.kubernetes.io/"
+
+
+def labels(obj: Obj) -> Mapping[str, str]:
+    """The labels of an object."""
+    return (obj.get("metadata") or {}).get("labels") or {}
+
+
+def name(obj: Obj) -> str:
+    """The name of an object."""
+    return str((obj.get("metadata") or {}).get("name") or "")
+
+
+def taints(node: Obj) -> list[Obj]:
+    """The taints that keep pods off the node; PreferNoSchedule does not."""
+    return [t for t in (node.get("spec") or {}).get("taints") or [] if t.get("effect") in _HARD]
+
+
+def tolerated(taint: Obj, tolerations: Sequence[Obj]) -> bool:
+    """True when one of the tolerations is for this taint."""
+    return any(_tolerates(each, taint) for each in tolerations)
+
+
+def takes_pods(node: Obj) -> str:
+    """Why the node takes no new pod at all now ("" when it does): not ready, or cordoned."""
+    if condition(node, "Ready") != "True":
+        return "not ready"
+    return "cordoned" if (node.get("spec") or {}).get("unschedulable") else ""
+
+
+def why_not(spec: Obj, node: Obj) -> str:
+    """The first thing that keeps a pod of this specification off the node, whatever room there is; "" when nothing does."""
+    tolerations = spec.get("tolerations") or []
+    state = takes_pods(node)
+    if state == "cordoned" and tolerated({"key": CORDONED, "effect": "NoSchedule"}, tolerations):
+        state = ""
+    if state:
+        return state
+    for taint in taints(node):
+        if not tolerated(taint, tolerations) and taint.get("key") != CORDONED:
+            return f"taint {said_taint(taint)}"
+    if labels(node).get("kubernetes.io/os", "linux") != "linux":
+        return f"runs {labels(node)['kubernetes.io/os']}, and the images are for linux"
+    for key, value in (spec.get("nodeSelector") or {}).items():
+        if labels(node).get(key) != value:
+            return f"no label {key}={value}" if value else f"no label {key}"
+    affinity = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    )
+    if affinity and not in_terms(affinity, node):
+        return f"outside the required node affinity ({said_terms(affinity)})"
+    return ""
+
+
+def in_terms(selector: Obj, node: Obj) -> bool:
+    """True when one of the terms of a node selector is for this node; an empty term is for none."""
+    return any(_in_term(term, node) for term in selector.get("nodeSelectorTerms") or [])
+
+
+def matches(selector: Obj | None, values: Mapping[str, str]) -> bool:
+    """True when a label selector (matchLabels and matchExpressions) is for these labels; none at all is for nothing."""
+    if selector is None:
+        return False
+    exact = all(values.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
+    return exact and all(_holds(each, values) for each in selector.get("matchExpressions") or [])
+
+
+def said_taint(taint: Obj) -> str:
+    """As kubectl writes it: KEY[=VALUE]:EFFECT."""
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint.get('key')}{value}:{taint.get('effect')}"
+
+
+def said_terms(selector: Obj) -> str:
+    """A node selector in few words."""
+    terms = selector.get("nodeSelectorTerms") or []
+    return " or ".join(", ".join(_said(e) for e in _expressions(term)) or "nothing" for term in terms) or "nothing"
+
+
+def _tolerates(toleration: Obj, taint: Obj) -> bool:
+    if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    exists = toleration.get("operator") == "Exists"
+    if not toleration.get("key"):
+        return exists
+    if toleration["key"] != taint.get("key"):
+        return False
+    if toleration.get("operator", "Equal") not in {"Equal", "Exists"}:
+        return True  # Gt and Lt of Kubernetes 1.35, for the servers that know them: not ours to refuse
+    return exists or (toleration.get("value") or "") == (taint.get("value") or "")
+
+
+def _in_term(term: Obj, node: Obj) -> bool:
+    expressions, fields = term.get("matchExpressions") or [], term.get("matchFields") or []
+    if not expressions and not fields:
+        return False
+    by_field = {"metadata.name": name(node)}
+    return all(_holds(e, labels(node)) for e in expressions) and all(_holds(f, by_field) for f in fields)
+
+
+def _holds(expression: Obj, values: Mapping[str, str]) -> bool:
+    key, wanted = str(expression.get("key")), expression.get("values") or []
+    value = values.get(key)
+    match expression.get("operator"):
+        case "In":
+            return value in wanted
+        case "NotIn":
+            return value not in wanted
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case "Gt" | "Lt" as operator:
+            return _compares(value, str(operator), wanted)
+    return True  # an operator of a later Kubernetes: what we do not know, we do not judge
+
+
+def _compares(value: str | None, operator: str, wanted: Sequence[Any]) -> bool:
+    try:
+        have, limit = int(value or ""), int(wanted[0])
+    except (ValueError, IndexError, TypeError):
+        return False
+    return have > limit if operator == "Gt" else have < limit
+
+
+def _expressions(term: Obj) -> list[Obj]:
+    return [*(term.get("matchExpressions") or []), *(term.get("matchFields") or [])]
+
+
+def _said(expression: Obj) -> str:
+    values = "|".join(map(str, expression.get("values") or []))
+    return f"{expression.get('key')} {expression.get('operator')} {values}".rstrip()

@@ -1,0 +1,225 @@
+"""Do these pods fit onto these nodes? First-fit decreasing, under the scheduler's hard rules. Pure.
+
+It answers for now: what the nodes have, less what runs there. A yes comes with a place for every pod; a no with the reason of
+every node. Rules that it does not know (pod affinity, volumes not yet bound) are taken as kept: it refuses nothing for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from fogflow_k8s.model.placement.node_fit import in_terms, labels, matches, name, why_not
+from fogflow_k8s.model.quantities import Amounts, amounts, lacking, plus, requests_of, said
+
+Obj = Mapping[str, Any]
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """A claim whose volume can be reached from some nodes only: `where` is the volume's node selector."""
+
+    claim: str
+    where: Obj
+
+
+@dataclass(frozen=True, eq=False)
+class Pod:
+    """A pod that needs a place."""
+
+    component: str
+    object: str  # the workload, like deployment/nginx
+    spec: Obj
+    labels: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Bound, ...] = ()
+
+    @cached_property
+    def needs(self) -> Amounts:
+        """What is set aside for it."""
+        return requests_of(self.spec)
+
+
+@dataclass
+class Room:
+    """A node and what is free on it."""
+
+    node: Obj
+    free: Amounts
+    placed: list[Pod] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return name(self.node)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A pod that fits nowhere, and for each node why not."""
+
+    pod: Pod
+    why: tuple[tuple[str, str], ...]
+    beside: int = 0  # pods that had been given a place before it
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Where each pod fits (in the order of the pods given), and those that fit nowhere."""
+
+    places: tuple[tuple[Pod, str], ...]
+    misfits: tuple[Misfit, ...]
+
+
+def rooms_of(nodes: Sequence[Obj], running: Iterable[Obj]) -> list[Room]:
+    """What is free on each node beside the pods that have one already; pods that have ended take nothing."""
+    taken: dict[str, list[Amounts]] = {}
+    for pod in running:
+        where = str((pod.get("spec") or {}).get("nodeName") or "")
+        if where and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            taken.setdefault(where, []).append(requests_of(pod["spec"]))
+    rooms = []
+    for node in nodes:
+        has = amounts((node.get("status") or {}).get("allocatable"))
+        used = plus(*taken.get(name(node), []))
+        rooms.append(Room(node, {key: has[key] - used.get(key, 0) for key in has}))
+    return rooms
+
+
+def pack(pods: Sequence[Pod], rooms: Sequence[Room]) -> Packed:
+    """A place for every pod, or as few misfits as three orders of the nodes can do: as given, fullest first, emptiest first.
+
+    No order is the best for all cases; what none of them fits is called a misfit.
+    """
+    barred = _barred(pods, rooms)
+    orders: tuple[Callable[[Room], Any] | None, ...] = (None, _free_share, lambda room: -_free_share(room))
+    best: Packed | None = None
+    for order in orders:
+        tried = _attempt(pods, [Room(r.node, dict(r.free)) for r in rooms], barred, order)
+        if best is None or len(tried.misfits) < len(best.misfits):
+            best = tried
+        if not best.misfits:
+            break
+    return best or Packed((), ())
+
+
+def why_none(pod: Pod, room: Room, rooms: Sequence[Room], barred: str = "") -> str:
+    """Why the pod does not fit there, beside what was placed already; "" when it does. `barred`: what why_barred said."""
+    return barred or _no_room(pod, room) or _kept_apart(pod, room, rooms) or _uneven(pod, room, rooms)
+
+
+def why_barred(pod: Pod, node: Obj) -> str:
+    """Why the pod may not run on the node even if it were empty; "" when it may."""
+    if reason := why_not(pod.spec, node):
+        return reason
+    away = next((bound.claim for bound in pod.volumes if not in_terms(bound.where, node)), "")
+    return f"cannot reach the volume of claim {away}" if away else ""
+
+
+def _barred(pods: Sequence[Pod], rooms: Sequence[Room]) -> dict[tuple[int, str], str]:
+    """By specification and node, so that a hundred replicas are judged once."""
+    specs = {id(pod.spec): pod for pod in pods}
+    return {(key, room.name): why_barred(pod, room.node) for key, pod in specs.items() for room in rooms}
+
+
+def _attempt(
+    pods: Sequence[Pod],
+    rooms: list[Room],
+    barred: Mapping[tuple[int, str], str],
+    order: Callable[[Room], Any] | None,
+) -> Packed:
+    """First fit; the pod with the least choice first, then the largest."""
+    choice = {key: sum(not barred[key, r.name] for r in rooms) for key in {id(p.spec) for p in pods}}
+    sizes = {id(p.spec): _size(p.needs, rooms) for p in pods}
+    ordered = sorted(range(len(pods)), key=lambda i: (choice[id(pods[i].spec)], -sizes[id(pods[i].spec)], i))
+    places: dict[int, str] = {}
+    misfits = []
+    for i in ordered:
+        pod = pods[i]
+        tried = sorted(rooms, key=order) if order else rooms
+        reasons = {}
+        for room in tried:
+            reason = why_none(pod, room, rooms, barred[id(pod.spec), room.name])
+            if not reason:
+                _place(pod, room)
+                places[i] = room.name
+                break
+            reasons[room.name] = reason
+        else:
+            misfits.append(Misfit(pod, tuple((r.name, reasons[r.name]) for r in rooms), len(places)))
+    return Packed(tuple((pods[i], places[i]) for i in sorted(places)), tuple(misfits))
+
+
+def _place(pod: Pod, room: Room) -> None:
+    needs = pod.needs
+    room.free = {key: amount - needs.get(key, 0) for key, amount in room.free.items()}
+    room.placed.append(pod)
+
+
+def _size(needs: Amounts, rooms: Sequence[Room]) -> float:
+    """The largest share of any node that the pod takes of any resource."""
+    most = {key: max((r.free.get(key, 0) for r in rooms), default=0) for key in needs}
+    return max(
+        (float(needs[key] / most[key]) if most[key] > 0 else float("inf") for key in needs if needs[key]), default=0
+    )
+
+
+def _free_share(room: Room) -> float:
+    """How much is free there, CPU and memory taken together."""
+    return float(room.free.get("cpu", 0)) + float(room.free.get("memory", 0)) / 2**32  # a core is worth 4 GiB here
+
+
+def _no_room(pod: Pod, room: Room) -> str:
+    needs = pod.needs
+    short = lacking(room.free, needs)
+    if not short:
+        return ""
+    if short[0] == "pods":
+        return "no pod slot left"
+    free = room.free.get(short[0])
+    if free is None:
+        return f"has no {short[0]}"
+    return f"{said(short[0], free, up=False)} free, {said(short[0], needs[short[0]]).split(' ')[0]} needed"
+
+
+def _kept_apart(pod: Pod, room: Room, rooms: Sequence[Room]) -> str:
+    """Required anti-affinity, of this pod against those placed, and of those placed against it."""
+    for other_room in rooms:
+        for other in other_room.placed:
+            for mine, theirs in ((pod, other), (other, pod)):
+                for term in _anti_affinity(mine.spec):
+                    key = str(term.get("topologyKey"))
+                    here, there = labels(room.node).get(key), labels(other_room.node).get(key)
+                    if here is not None and here == there and matches(term.get("labelSelector"), theirs.labels):
+                        return f"{other.component} is there, and anti-affinity keeps them apart"
+    return ""
+
+
+def _anti_affinity(spec: Obj) -> Sequence[Obj]:
+    return ((spec.get("affinity") or {}).get("podAntiAffinity") or {}).get(_REQUIRED) or []
+
+
+def _uneven(pod: Pod, room: Room, rooms: Sequence[Room]) -> str:
+    """Topology spread that is required: the domain would have more than maxSkew pods above the emptiest one.
+
+    Only domains that the pod may use are counted, which is never stricter than the scheduler.
+    """
+    for constraint in pod.spec.get("topologySpreadConstraints") or []:
+        if constraint.get("whenUnsatisfiable") != "DoNotSchedule":
+            continue
+        key, selector = str(constraint.get("topologyKey")), constraint.get("labelSelector")
+        if (mine := labels(room.node).get(key)) is None:
+            return f"no label {key}, over which the pods are spread"
+        counts: dict[str, int] = {}
+        for each in rooms:
+            domain = labels(each.node).get(key)
+            if domain is not None and not why_barred(pod, each.node):
+                counts[domain] = counts.get(domain, 0) + sum(matches(selector, p.labels) for p in each.placed)
+        if (
+            counts.get(mine, 0) + matches(selector, pod.labels) - min(counts.values(), default=0)
+            > constraint["maxSkew"]
+        ):
+            return f"one more there would make the spread over {key} uneven"
+    return ""

@@ -1,0 +1,252 @@
+"""Does a deploy fit into what the quotas of a namespace have left? Pure.
+
+A ResourceQuota limits the sum of what pods ask for (`requests.cpu`, `limits.memory`, `pods`) and the number of objects
+(`services`, `secrets`, `count/deployments.apps`). `status.used` holds what exists now, of everybody. A deploy changes that by a
+`Demand`: its new objects, the pods of the workloads that it makes or replaces, and for a while one pod more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from fogflow_k8s.model.manifests import RESOURCES, component_of, pod_spec, workloads
+from fogflow_k8s.model.quantities import Amounts, amounts, plus, quantity, requests_of, said
+
+Obj = Mapping[str, Any]
+_PODS = ("pods", "count/pods")
+_COUNTED = {"configmaps", "persistentvolumeclaims", "resourcequotas", "secrets", "services"}  # by their own names, too
+_COMPUTE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+_ENDED = {"Succeeded", "Failed"}  # such a pod counts for no quota
+_STORAGE = "requests.storage"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a deploy asks of one namespace."""
+
+    objects: Sequence[Obj]  # all that should exist afterwards
+    live: Mapping[tuple[str, str], Obj] = field(default_factory=dict)  # those of them that exist, by kind and name
+    before: Sequence[Obj] = ()  # the objects of the revision that is installed
+    pods: Sequence[Obj] = ()  # the release's own pods
+    limit_ranges: Sequence[Obj] = ()
+    beside: Sequence[Obj] = ()  # pod specifications of which one at a time runs beside the workloads
+
+
+def breaches(quotas: Sequence[Obj], demand: Demand) -> list[str]:
+    """A line for each limit of a quota that the demand would go over, or that refuses a container which does not say its share.
+
+    A workload that does not change, and has all its pods, takes nothing. Quotas with scopes are for some pods only, and are
+    left to the API server.
+    """
+    moved = _moved(demand)
+    specs = [(component_of(w), _with_defaults(pod_spec(w), demand.limit_ranges), _replicas(w)) for w in moved]
+    beside = [_usage(_with_defaults(spec, demand.limit_ranges)) for spec in demand.beside]
+    wanted = plus(*(_times(_usage(spec), n) for _, spec, n in specs), _most(beside), _new(demand))
+    back = plus(*(_usage(pod.get("spec") or {}) for pod in _given_back(demand, moved)))
+    found = []
+    for quota in quotas:
+        spec, used = quota.get("spec") or {}, amounts((quota.get("status") or {}).get("used"))
+        if spec.get("scopes") or spec.get("scopeSelector"):
+            continue
+        name = quota["metadata"]["name"]
+        for key, hard in (spec.get("hard") or {}).items():
+            silent = sorted({component for component, each, n in specs if n and _is_silent(each, key)})
+            if silent:
+                found.append(f"quota {name}, {key}: every container must set it, and these do not: {', '.join(silent)}")
+            need = wanted.get(key, Fraction())
+            free = quantity(hard) - used.get(key, Fraction()) + back.get(key, Fraction())
+            if need and need > free:
+                found.append(
+                    f"quota {name}, {key}: {_said(key, need)} wanted, {_said(key, free, up=False)} left of {hard}"
+                )
+    return found
+
+
+def surges(objects: Sequence[Obj], before: Sequence[Obj]) -> list[Obj]:
+    """The pod specifications of which a rolling update makes one before it ends an old one: without room for it, it never ends."""
+    return [pod_spec(o) for o in workloads(objects) if _same(o, before) and _has_changed(o, before) and _needs_surge(o)]
+
+
+def is_counted(obj: Obj, quotas: Sequence[Obj]) -> bool:
+    """Whether one of the quotas limits the number of such objects, or what they bring."""
+    return any(key in _of_object(obj) for quota in quotas for key in (quota.get("spec") or {}).get("hard") or {})
+
+
+def _moved(demand: Demand) -> list[Obj]:
+    """The workloads whose pods are made: new or changed ones, and those that lack pods now."""
+    present: dict[str, int] = {}
+    for pod in _alive(demand.pods):
+        present[component_of(pod)] = present.get(component_of(pod), 0) + 1
+    return [
+        o
+        for o in workloads(demand.objects)
+        if _has_changed(o, demand.before) or present.get(component_of(o), 0) < _replicas(o)
+    ]
+
+
+def _given_back(demand: Demand, moved: Iterable[Obj]) -> list[Obj]:
+    """The release's pods that end by the deploy: those of workloads that move, or that there will be no more."""
+    stay = {component_of(o) for o in workloads(demand.objects)} - {component_of(o) for o in moved}
+    return [pod for pod in _alive(demand.pods) if component_of(pod) not in stay]
+
+
+def _alive(pods: Iterable[Obj]) -> list[Obj]:
+    return [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+
+
+def _same(workload: Obj, objects: Sequence[Obj]) -> Obj | None:
+    key = (workload.get("kind"), workload["metadata"]["name"])
+    return next((o for o in objects if (o.get("kind"), o["metadata"]["name"]) == key), None)
+
+
+def _has_changed(workload: Obj, before: Sequence[Obj]) -> bool:
+    old = _same(workload, before)
+    return (
+        old is None
+        or pod_spec(old) != pod_spec(workload)
+        or _labelled(old) != _labelled(workload)
+        or _replicas(old) < _replicas(workload)
+    )
+
+
+def _labelled(workload: Obj) -> Obj:
+    """What else of a pod template than its specification makes the pods new: labels and annotations (a checksum)."""
+    return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
+
+
+def _replicas(workload: Obj) -> int:
+    spec = workload.get("spec") or {}
+    return int(spec.get("parallelism" if workload.get("kind") == "Job" else "replicas", 1))
+
+
+def _needs_surge(workload: Obj) -> bool:
+    """Whether no old pod may be missing while the new ones come: a Deployment's `maxUnavailable` comes to 0."""
+    strategy = (workload.get("spec") or {}).get("strategy") or {}
+    if workload.get("kind") != "Deployment" or strategy.get("type", "RollingUpdate") != "RollingUpdate":
+        return False
+    missing = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", "25%")
+    count = str(missing)
+    return _replicas(workload) > 0 and not (
+        int(count[:-1]) * _replicas(workload) // 100 if count.endswith("%") else int(count)
+    )
+
+
+def _new(demand: Demand) -> Amounts:
+    """What the objects count for that do not exist yet, or that come to count for more (a Service that gets a node port)."""
+    parts: list[Amounts] = []
+    for obj in demand.objects:
+        there = demand.live.get((str(obj.get("kind")), str(obj["metadata"]["name"])))
+        old = _of_object(there) if there else {}
+        parts.append({key: max(n - old.get(key, Fraction()), Fraction()) for key, n in _of_object(obj).items()})
+        if obj.get("kind") in ("Deployment", "StatefulSet") and (there is None or _has_changed(obj, demand.before)):
+            made = "replicasets" if obj["kind"] == "Deployment" else "controllerrevisions"  # one for each pod template
+            parts.append({f"count/{made}.apps": Fraction(1)})
+        parts += [
+            _of_object(c)
+            for c in _claims_of(obj)
+            if ("PersistentVolumeClaim", c["metadata"]["name"]) not in demand.live
+        ]
+    return plus(*parts)
+
+
+def _claims_of(workload: Obj) -> list[Obj]:
+    """The claims that a StatefulSet makes for its pods."""
+    spec = workload.get("spec") or {}
+    templates = spec.get("volumeClaimTemplates") or [] if workload.get("kind") == "StatefulSet" else []
+    name = workload["metadata"]["name"]
+    return [
+        {
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": f"{t['metadata']['name']}-{name}-{n}"},
+            "spec": t.get("spec") or {},
+        }
+        for t in templates
+        for n in range(_replicas(workload))
+    ]
+
+
+def _of_object(obj: Obj) -> Amounts:
+    """What one object counts for, in a quota's own names. What the pods of a workload count for is not in it."""
+    kind, spec = str(obj.get("kind")), obj.get("spec") or {}
+    if kind not in RESOURCES or kind == "Pod":
+        return {}
+    api, plural, _ = RESOURCES[kind]
+    group = api.rpartition("/")[0]
+    found = {f"count/{plural}" + (f".{group}" if group else ""): Fraction(1)}
+    if plural in _COUNTED:
+        found[plural] = Fraction(1)
+    if kind == "Service":
+        type_ = spec.get("type", "ClusterIP")
+        without = type_ == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts") is False
+        found["services.loadbalancers"] = Fraction(type_ == "LoadBalancer")
+        opens = type_ in ("NodePort", "LoadBalancer") and not without
+        found["services.nodeports"] = Fraction(len(spec.get("ports") or []) if opens else 0)
+    if kind == "PersistentVolumeClaim":
+        size = quantity(((spec.get("resources") or {}).get("requests") or {}).get("storage", 0))
+        found[_STORAGE] = size
+        if class_ := spec.get("storageClassName"):
+            prefix = f"{class_}.storageclass.storage.k8s.io/"
+            found |= {prefix + _STORAGE: size, prefix + "persistentvolumeclaims": Fraction(1)}
+    return found
+
+
+def _usage(spec: Obj) -> Amounts:
+    """What one pod of a specification counts for, in a quota's own names."""
+    asked = {name: amount for name, amount in requests_of(spec).items() if name != "pods"}
+    limits = {name: amount for name, amount in requests_of(_limits_alone(spec)).items() if name != "pods"}
+    named = {f"{part}.{name}": amount for part, some in (("requests", asked), ("limits", limits)) for name, amount in some.items()}  # fmt: skip
+    return {**asked, **named, **dict.fromkeys(_PODS, Fraction(1))}  # a quota may leave out the word `requests`
+
+
+def _limits_alone(spec: Obj) -> Obj:
+    """The specification with limits in the place of requests: both are added up over containers in the same way."""
+
+    def turned(container: Obj) -> Obj:
+        return {**container, "resources": {"requests": (container.get("resources") or {}).get("limits") or {}}}
+
+    lists = {key: [turned(c) for c in spec.get(key) or []] for key in ("containers", "initContainers")}
+    return {**turned(spec), **lists}
+
+
+def _with_defaults(spec: Obj, limit_ranges: Sequence[Obj]) -> Obj:
+    """The specification as the namespace's LimitRanges fill it in: a container's own limit is its request before their default is."""
+    items = [i for r in limit_ranges for i in (r.get("spec") or {}).get("limits") or [] if i.get("type") == "Container"]
+
+    def filled(container: Obj) -> Obj:
+        given = container.get("resources") or {}
+        limits, requests = dict(given.get("limits") or {}), dict(given.get("requests") or {})
+        requests = {**limits, **requests}
+        for item in items:
+            requests = {**(item.get("default") or {}), **(item.get("defaultRequest") or {}), **requests}
+            limits = {**(item.get("default") or {}), **limits}
+        return {**container, "resources": {**given, "limits": limits, "requests": requests}}
+
+    return {**spec, **{key: [filled(c) for c in spec.get(key) or []] for key in ("containers", "initContainers")}}
+
+
+def _is_silent(spec: Obj, key: str) -> bool:
+    """Whether a container does not set what a quota limits: Kubernetes refuses such a pod, whatever is left."""
+    if key not in _COMPUTE:
+        return False
+    part, _, name = key.rpartition(".")
+    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    return any(name not in ((c.get("resources") or {}).get(part or "requests") or {}) for c in containers)
+
+
+def _said(key: str, amount: Fraction, *, up: bool = True) -> str:
+    """An amount of what a quota limits by that key, as people write it."""
+    if key.endswith(_STORAGE):
+        return said("memory", amount, up=up).replace(" memory", " storage")
+    what = key.removeprefix("requests.").removeprefix("limits.").removeprefix("count/")
+    return said(what, amount, up=up)
+
+
+def _times(some: Amounts, count: int) -> Amounts:
+    return {name: amount * count for name, amount in some.items()}
+
+
+def _most(parts: Sequence[Amounts]) -> Amounts:
+    return {name: max(p.get(name, Fraction()) for p in parts) for part in parts for name in part}

@@ -1,0 +1,95 @@
+"""What kind of cluster it is, by its nodes: one node for all, one control plane with one or many workers, or many of both. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fogflow_k8s.model.placement.node_fit import PASSING, labels, name, taints, takes_pods, tolerated
+
+Obj = Mapping[str, Any]
+ZONE = "topology.kubernetes.io/zone"
+_ROLES = (
+    "node-role.kubernetes.io/control-plane",
+    "node-role.kubernetes.io/master",  # kubeadm's before 1.24
+    "node-role.kubernetes.io/controlplane",  # RKE's
+    "node.kubernetes.io/microk8s-controlplane",
+)
+_NAMED = 3  # nodes that are left out are named up to here, then counted
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A cluster as FogFlow's pods see it.
+
+    `number`: 1 = control plane and worker on one node, 2 = one control-plane node and one worker, 3 = one and many,
+    4 = many and many; 0 = no node takes pods at present.
+    """
+
+    number: int
+    control_planes: int  # by role, ready or not; 0 when a provider keeps them out of sight
+    workers: int  # nodes that take our pods now
+    meant: int  # nodes that are there for our pods, those that are down or cordoned at present included
+    zones: int  # different zones among them, as far as they are labelled
+    says: str
+
+
+def shape_of(nodes: Sequence[Obj], tolerations: Sequence[Obj] = ()) -> Shape:
+    """The shape, for pods with these tolerations.
+
+    A worker is a node whose taints our pods bear and that is Ready and not cordoned, whatever its role is. Taints that
+    Kubernetes sets on a node in trouble say nothing about what it is for.
+    """
+    planes = [n for n in nodes if is_control_plane(n)]
+    meant = [n for n in nodes if all(_bearable(t, tolerations) for t in taints(n))]
+    usable = [n for n in meant if not takes_pods(n)]
+    only_workers = [n for n in usable if not is_control_plane(n)]
+    number = _number(len(nodes), len(planes), len(usable), len(only_workers))
+    zones = {labels(n)[ZONE] for n in meant if labels(n).get(ZONE)}
+    says = _says(number, len(planes), len(usable), len(only_workers)) + _left_out([n for n in meant if takes_pods(n)])
+    return Shape(number, len(planes), len(usable), len(meant), len(zones), says)
+
+
+def is_control_plane(node: Obj) -> bool:
+    """True when the node has the role."""
+    return any(role in labels(node) for role in _ROLES)
+
+
+def _bearable(taint: Obj, tolerations: Sequence[Obj]) -> bool:
+    return str(taint.get("key")).startswith(PASSING) or tolerated(taint, tolerations)
+
+
+def _number(nodes: int, planes: int, usable: int, only_workers: int) -> int:
+    if not usable:
+        return 0
+    if planes > 1:
+        return 4
+    if nodes == 1 or (planes and not only_workers):
+        return 1
+    return 2 if (only_workers if planes else usable) == 1 else 3
+
+
+def _says(number: int, planes: int, usable: int, only_workers: int) -> str:
+    if number == 0:
+        return "no node takes pods"
+    if number == 1:
+        return "one node is control plane and worker"
+    too = usable - only_workers
+    workers = _count(only_workers, "worker node") if only_workers else "no node for pods alone"
+    also = f" ({_count(too, 'control-plane node')} {'takes' if too == 1 else 'take'} pods, too)" if too else ""
+    if not planes:
+        return f"{workers}, and a control plane that is not among the nodes"
+    return f"{_count(planes, 'control-plane node')} and {workers}{also}"
+
+
+def _left_out(nodes: Sequence[Obj]) -> str:
+    if not nodes:
+        return ""
+    named = ", ".join(f"{name(n)} {takes_pods(n)}" for n in nodes[:_NAMED])
+    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
+    return f"; not counted: {named}{more}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"

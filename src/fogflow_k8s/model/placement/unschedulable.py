@@ -1,0 +1,88 @@
+"""Pods that fit on no node, as causes that a user can act on: what is needed, why each node will not do, what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fogflow_k8s.model.components import BY_NAME
+from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.placement.node_fit import in_terms, said_terms
+from fogflow_k8s.model.placement.packing import Bound, Misfit, Packed, Pod
+from fogflow_k8s.model.quantities import plus, said_all
+
+Obj = Mapping[str, Any]
+ID = "FK-3012"
+_SHOWN = 12  # nodes, one a line; the rest is counted by reason
+
+_ADVICE = (
+    (r"^taint ", "tolerate the taint: set {values}.tolerations or global.tolerations in your values, or remove it: kubectl taint nodes NODE KEY-"),
+    (r"^no label |required node affinity|over which the pods are spread", "correct {values}.nodeSelector or affinity (or those under global) in your values, or label a node: kubectl label node NODE KEY=VALUE"),
+    (r" needed$|^has no ", "lower {values}.resources.requests in your values, or add a node"),
+    (r"^no pod slot", "remove pods that are not needed, or add a node: kubectl get pods -A -o wide"),
+    (r"^not ready", "see why the node is not ready: kubectl describe node NODE"),
+    (r"^cordoned", "let the node take pods again: kubectl uncordon NODE"),
+    (r"^cannot reach the volume", "bring the node with the volume back, or give up what is on it: kubectl -n {namespace} get persistentvolumeclaims"),
+    (r"anti-affinity|uneven$", "ask for fewer replicas (replicaCount), or spread them less strictly"),
+    (r"^runs ", "add a node with Linux"),
+)  # fmt: skip
+
+
+def misfit_causes(packed: Packed, nodes: Sequence[Obj], *, namespace: str) -> tuple[Cause, ...]:
+    """A cause for each set of components that the same reasons keep from every node; the first of them is the headline."""
+    groups: dict[tuple[tuple[str, str], ...], list[Misfit]] = {}
+    for each in packed.misfits:
+        groups.setdefault(each.why, []).append(each)
+    return tuple(_cause(group, why, nodes, namespace) for why, group in groups.items())
+
+
+def _cause(group: Sequence[Misfit], why: Sequence[tuple[str, str]], nodes: Sequence[Obj], namespace: str) -> Cause:
+    pods = [each.pod for each in group]
+    components = list(dict.fromkeys(p.component for p in pods))
+    alone = components[0] if len(components) == 1 else "release"
+    found = cause(ID, alone, pods[0].object if alone != "release" else "release", _summary(pods, components))
+    evidence = [*_elsewhere(pods, nodes), *_by_node(why)]
+    beside = group[0].beside
+    if beside and any(reason.endswith((" needed", "slot left")) for _, reason in why):
+        evidence.append(f"counted as taken: what runs there, and {_count(beside)} of this release")
+    values = BY_NAME[alone].key if alone in BY_NAME else "global"
+    advice = tuple(
+        line.format(values=values, namespace=namespace) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
+    )  # fmt: skip
+    return replace(found, evidence=tuple(evidence), advice=advice or found.advice)
+
+
+def _summary(pods: Sequence[Pod], components: Sequence[str]) -> str:
+    if len(components) > 1:
+        listed = f"{', '.join(components[:-1])} and {components[-1]}"
+        return f"{listed} fit on no node; together they need {said_all(plus(*(p.needs for p in pods)))}"
+    times = f"{len(pods)} pods of {components[0]} fit" if len(pods) > 1 else f"{components[0]} fits"
+    each = "each needs" if len(pods) > 1 else "it needs"
+    return f"{times} on no node; {each} {said_all(pods[0].needs)}"
+
+
+def _count(pods: int) -> str:
+    return "one pod" if pods == 1 else f"{pods} pods"
+
+
+def _by_node(why: Sequence[tuple[str, str]]) -> list[str]:
+    if not why:
+        return ["the cluster has no node"]
+    lines = [f"{node}: {reason}" for node, reason in why[:_SHOWN]]
+    rest: dict[str, int] = {}
+    for _, reason in why[_SHOWN:]:
+        rest[reason] = rest.get(reason, 0) + 1
+    lines += [f"{number} more: {reason}" for reason, number in sorted(rest.items(), key=lambda r: -r[1])[:3]]
+    return lines
+
+
+def _elsewhere(pods: Sequence[Pod], nodes: Sequence[Obj]) -> list[str]:
+    """Where the volumes are that no node here, or none that is up, can reach."""
+    bounds: list[Bound] = [bound for pod in pods for bound in pod.volumes]
+    lines = []
+    for bound in dict.fromkeys(bounds):
+        gone = "" if any(in_terms(bound.where, n) for n in nodes) else ", and no such node is there any more"
+        lines.append(f"claim {bound.claim}: its volume is on {said_terms(bound.where)}{gone}")
+    return lines

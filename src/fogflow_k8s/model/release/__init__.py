@@ -1,0 +1,1 @@
+"""A release over time: revisions, the Lease, permissions, and what a change would lose."""

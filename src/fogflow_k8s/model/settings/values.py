@@ -1,0 +1,280 @@
+"""The chart's values.yaml: the one closed model from which values.schema.json is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Self, TypeVar
+
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
+from pydantic_core import PydanticCustomError
+
+from fogflow_k8s.model.settings.base import IpAddress, Name, Part, merge, remember, without_nulls
+from fogflow_k8s.model.settings.config import FogflowConfig, canonical
+from fogflow_k8s.model.settings.expose import Expose
+from fogflow_k8s.model.settings.network import NetworkPolicies
+from fogflow_k8s.model.settings.parts import (
+    Broker,
+    Component,
+    DesignerPart,
+    Dgraph,
+    Gate,
+    HostPath,
+    Keeper,
+    Nginx,
+    Rabbitmq,
+    Worker,
+)
+from fogflow_k8s.model.settings.tasks import Tasks
+
+P = TypeVar("P", bound=Part)
+_IDS = ("runAsUser", "runAsGroup", "fsGroup")
+
+
+class Global(Part):
+    """For all components; a component's own value wins, tolerations add up, and so do labels of nodeSelector."""
+
+    image_registry: str = Field("", pattern=r"^[A-Za-z0-9.:/_-]*$")
+    """Instead of every image's own registry."""
+    image_pull_secrets: list[Name] = Field(default_factory=list)
+    """Names of Secrets."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a node must have."""
+    affinity: dict[str, Any] = Field(default_factory=dict)
+    """As in a pod's spec."""
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec."""
+    topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
+    """As in a pod's spec; one without labelSelector is about all pods of the release."""
+    priority_class_name: Name = ""
+    """A PriorityClass of the cluster."""
+
+
+class ServiceAccount(Part):
+    """One account per component; only the worker's may do something."""
+
+    create: bool = True
+    """false = use accounts that are there."""
+    annotations: dict[str, str] = Field(default_factory=dict)
+    """On every account that the chart makes."""
+    name: Name = ""
+    """Upstream's key: one account of this name for all components."""
+
+
+class ServiceSpec(Part):
+    """Upstream's spelling."""
+
+    external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
+    """The same as externalIPs."""
+
+
+class UpstreamService(Part):
+    """Upstream's spelling."""
+
+    spec: ServiceSpec = ServiceSpec()
+
+
+def made(kind: type[P], **data: Any) -> Any:
+    """A field whose default is a `kind` with this component's own facts."""
+    return Field(default_factory=lambda: kind.model_validate(data))
+
+
+def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
+    """Requests from measured idle figures, and limits far above any measured peak.
+
+    `cores` bounds what runs away or was broken into, and slows nothing down: nginx has two workers, Python and Node.js run
+    on little more than one core, and Go and Erlang get four.
+    """
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cores, "memory": limit}}
+
+
+def fogflow_part(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
+    """A component whose image is upstream's and has the chart's appVersion as its tag."""
+    return {
+        "image": {"repository": f"fogflow/{name}"},
+        "resources": _sizes(cpu, memory, limit, cores),
+        "podSecurityContext": dict.fromkeys(_IDS, uid),
+    }
+
+
+def python_part(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
+    """What runs in a stock Python image."""
+    return {
+        "image": {"repository": "library/python", "tag": "3.13-alpine"},
+        "resources": _sizes(cpu, memory, limit, cores),
+    }
+
+
+class Release(Part):
+    """What the charts of clouds and of edges have in common."""
+
+    global_: Global = Field(Global(), alias="global")
+    pod_annotations: dict[str, str] = Field(default_factory=dict)
+    """On every pod of the release."""
+    cluster_domain: str = Field("cluster.local", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    """The cluster's DNS domain."""
+    toleration_seconds: int = Field(60, ge=0, le=86_400)
+    """How long a pod stays on a lost node (Kubernetes' own default is 300)."""
+    service_account: ServiceAccount = ServiceAccount()
+    tasks: Tasks = Tasks()
+    keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
+    """Watches what runs, mends it, and reports."""
+    gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
+    """Init container that waits for what a component needs."""
+    config_json: HostPath = HostPath()
+    """Upstream's key: a config.json of the node, for all components."""
+
+
+class Values(Release):
+    """Values of the FogFlow chart."""
+
+    external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
+    """Addresses at which the front door is reached. Deprecated by Kubernetes since 1.36: see expose.type."""
+    replica_count: int = Field(2, ge=1, le=100)
+    """Of nginx, the only part that bears more than one as it is."""
+    namespace: Name = ""
+    """Upstream's key: empty, or the release's own namespace (helm -n)."""
+    config: FogflowConfig = FogflowConfig()
+    expose: Expose = Expose()
+    network_policy: NetworkPolicies = NetworkPolicies()
+    rabbitmq: Rabbitmq = made(
+        Rabbitmq,
+        image={"repository": "library/rabbitmq", "tag": "4.3"},
+        resources=_sizes("50m", "192Mi", "1Gi", "4"),
+        podSecurityContext=dict.fromkeys(_IDS, 999),
+    )
+    """The message bus."""
+    discovery: Component = made(Component, **fogflow_part("discovery", "10m", "24Mi", "512Mi", "4"))
+    """IoT discovery (NGSI9). One, by nature."""
+    broker: Broker = made(Broker, **fogflow_part("broker", "10m", "24Mi", "1Gi", "4"))
+    """Context broker (NGSI10, NGSI-LD)."""
+    master: Component = made(Component, **fogflow_part("master", "10m", "24Mi", "256Mi", "2"))
+    """Orchestrator. One, by nature."""
+    worker: Worker = made(
+        Worker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "2"), ownImage={"repository": "fogflow-k8s/worker"}
+    )
+    """Starts the task instances."""
+    designer: DesignerPart = made(DesignerPart, **fogflow_part("designer", "20m", "112Mi", "512Mi", "2", 1000))
+    """Dashboard and its API. One, by nature."""
+    nginx: Nginx = made(
+        Nginx,
+        image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
+        resources=_sizes("10m", "24Mi", "128Mi", "2"),
+        podSecurityContext=dict.fromkeys(_IDS, 65532),
+    )
+    """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
+    dgraph: Dgraph = made(
+        Dgraph,
+        image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
+        resources=_sizes("50m", "256Mi", "2Gi", "4"),
+        podSecurityContext=dict.fromkeys(_IDS, 1000),
+        persistence={"size": "8Gi"},
+    )
+    """Graph store; off, since FogFlow does not use it any more."""
+    nginx_conf: HostPath = HostPath()
+    """Upstream's key: an nginx.conf of the node; must listen on 8080 and answer /healthz."""
+    service: UpstreamService = Field(UpstreamService(), alias="Service")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _upon_defaults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """What is not said has the chart's default, at every depth: with `broker.image.tag` alone the repository stays.
+
+        `model_fields_set` holds what was said, so `given()` gives it back.
+        """
+        if not isinstance(data, Mapping):
+            return handler(data)
+        data = without_nulls(defaults(), data)
+        values = handler(merge(defaults(), data))
+        config = data.get("config")
+        said = {**data, "config": canonical(config)} if isinstance(config, Mapping) else data
+        remember(values, said)
+        return values
+
+    @model_validator(mode="after")
+    def _exposed_somehow(self) -> Self:
+        if self.expose.type == "externalIPs" and not self.addresses:
+            raise PydanticCustomError(
+                "expose", "expose.type is externalIPs, but externalIPs is empty: give it an address"
+            )
+        if self.expose.type == "ingress" and self.expose.ingress.certified and not self.expose.ingress.host:
+            raise PydanticCustomError(
+                "expose",
+                "expose.ingress.annotations ask cert-manager for a certificate, but expose.ingress.host is empty",
+            )
+        if self.expose.type == "gateway" and not self.expose.gateway.name:
+            raise PydanticCustomError("expose", "expose.type is gateway, but expose.gateway.name does not say which")
+        self._edges_named()
+        if self.rabbitmq.external.host and not (self.rabbitmq.auth.existing_secret or self.rabbitmq.auth.password):
+            raise PydanticCustomError(
+                "rabbitmq",
+                "rabbitmq.external.host needs a login: name the Secret with it in rabbitmq.auth.existingSecret",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _each_of_several_has_its_own_file(self) -> Self:
+        if self.config_json.host_path.path and max(self.broker.shards, self.worker.replicas) > 1:
+            raise PydanticCustomError(
+                "several",
+                "configJson.hostPath gives all pods one file, and several brokers or workers need one each: "
+                "leave broker.shards and worker.replicas at 1, or use config",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _our_worker_is_told_of_its_tasks(self) -> Self:
+        if self.config_json.host_path.path and self.worker.keeps_tasks:
+            raise PydanticCustomError(
+                "engine",
+                "configJson.hostPath is a file for upstream's programs, without the worker.tasks of engine fogflow-k8s: "
+                "use config, or worker.engine upstream",
+            )
+        return self
+
+    def _edges_named(self) -> None:
+        """expose.edge opens what has no login, so it must be known to whom."""
+        edge, cidrs = self.expose.edge, self.network_policy.edges.cidrs
+        if edge.type == "none":
+            return
+        if not cidrs or not self.network_policy.enabled:
+            raise PydanticCustomError(
+                "edge",
+                "expose.edge lets edges in by their addresses: it needs networkPolicy.edges.cidrs, and networkPolicy.enabled",
+            )
+        if any(cidr.endswith("/0") for cidr in cidrs):
+            raise PydanticCustomError(
+                "edge", "networkPolicy.edges.cidrs names everybody (/0): expose.edge needs the edges' own addresses"
+            )
+        if edge.type == "externalIPs" and not edge.external_ips:
+            raise PydanticCustomError("edge", "expose.edge.type is externalIPs, but expose.edge.externalIPs is empty")
+
+    def given(self) -> dict[str, Any]:
+        """What a person gave, as Helm and files take it: the chart's own defaults fill in the rest."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """External IPs of the front door, from both spellings, without doubles."""
+        return tuple(dict.fromkeys((*self.external_ips, *self.service.spec.external_ips)))
+
+    @property
+    def open_to_all(self) -> bool:
+        """Whether the front door is reached from outside the cluster and asks nobody for a login."""
+        outside = self.expose.type != "none" or bool(self.addresses)
+        return outside and not self.expose.basic_auth.existing_secret
+
+    @property
+    def address(self) -> str:
+        """Where people and edges reach this FogFlow; empty when nobody said."""
+        return self.config.coreservice_ip or next(iter(self.addresses), "")
+
+
+@cache
+def defaults() -> dict[str, Any]:
+    """The chart's defaults, as in its values.yaml. Not to be changed by the caller."""
+    found = {}
+    for name, field in Values.model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        found[field.alias or name] = value.model_dump() if isinstance(value, Part | FogflowConfig) else value
+    return found

@@ -1,0 +1,1 @@
+"""FogFlow's functions and tasks as objects of Kubernetes."""
