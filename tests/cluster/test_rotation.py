@@ -1,6 +1,6 @@
 """RabbitMQ's password changed by hand, by settings, and in Secrets of every owner: who is restarted, and when nobody is.
 
-The gate has one of each owner; every way is in tests/unit/actions/test_rotation.py, and real logins in tests/real/shared.
+The gate has one of each owner; every way is in tests/unit/actions/release/test_rotation.py, and real logins in tests/real/shared.
 """
 
 import base64

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 
-from tests.unit.actions.release import World
+from tests.unit.actions.world import World
 
 
 def _alone(patch, folder):

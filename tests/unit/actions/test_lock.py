@@ -9,7 +9,7 @@ import pytest
 from fogflow_k8s.actions.lock import Held, held, living
 from fogflow_k8s.errors import Busy, ClusterError
 from fogflow_k8s.model.release.lease import DURATION_S, GIVE_UP_S, RENEW_EVERY_S
-from tests.unit.actions.release import HOME, OWN, RIVAL, renew
+from tests.unit.actions.world import HOME, OWN, RIVAL, renew
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from fogflow_k8s.actions.release.rollback import plan, rollback
 from fogflow_k8s.actions.release.uninstall import plan as uninstall_plan
 from fogflow_k8s.actions.task import listing
 from fogflow_k8s.errors import ClusterError, OperationFailed
-from tests.unit.actions.release import BAD, HOME, RELEASE, TASKS, World
+from tests.unit.actions.world import BAD, HOME, RELEASE, TASKS, World
 
 BUDGET_S = 8
 WORK = "work"

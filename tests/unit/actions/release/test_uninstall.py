@@ -1,0 +1,57 @@
+"""Uninstall: Helm does it, a hook that fails does not stop it, and nothing of ours is left."""
+
+import pytest
+
+from fogflow_k8s.actions.release.uninstall import uninstall
+from fogflow_k8s.errors import Busy, OperationFailed
+from tests.unit.actions.world import HOME, OWN, SECRET
+
+BUDGET_S = 5
+HOOK = "Error: failed pre-delete: 1 error occurred:\n\t* timed out waiting for the condition"
+
+
+def gone(world, *, delete_data=True):
+    uninstall(world.op(command="fogflow-k8s uninstall"), delete_data=delete_data, timeout_s=60)
+
+
+def test_nothing_of_the_release_or_of_ours_is_left(deployed):
+    gone(deployed)
+    assert deployed.programs.verbs() == ["uninstall"]
+    left = {(kind, name) for kind, namespace, name in deployed.cluster.objects if namespace == HOME}
+    assert not left & {("Lease", OWN), ("ConfigMap", OWN), ("Secret", SECRET)}
+    assert not [name for kind, name in left if kind == "Deployment"]
+
+
+def test_without_a_release_there_is_nothing_to_do(world):
+    gone(world)
+    assert (world.programs.verbs(), world.cluster.writes) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "words", [HOOK, "Error: failed pre-delete: 1 error occurred:\n\t* job fogflow-leave failed: DeadlineExceeded"]
+)
+def test_a_hook_that_fails_is_told_and_gone_without(deployed, words):
+    """A full quota, an image that cannot be pulled: Helm stops at it, for ever."""
+    deployed.programs.plan("uninstall", stderr=words)
+    gone(deployed)
+    assert deployed.programs.verbs() == ["uninstall", "uninstall"]
+    assert "--no-hooks" in deployed.programs.flags("uninstall")
+    assert deployed.says("the pre-delete hook")
+    assert deployed.says("fogflow-k8s doctor")
+    assert deployed.object("Lease", OWN) is None
+
+
+def test_another_failure_is_told_and_leaves_the_record(deployed):
+    deployed.programs.plan("uninstall", stderr="Error: uninstall: it does not work")
+    with pytest.raises(OperationFailed, match="it does not work"):
+        gone(deployed)
+    assert deployed.programs.verbs() == ["uninstall"]
+    assert deployed.object("ConfigMap", OWN)
+
+
+def test_a_release_that_somebody_works_on_is_left_alone(deployed):
+    deployed.take_lease()
+    deployed.always = [deployed.take_lease]
+    with pytest.raises(Busy):
+        gone(deployed)
+    assert deployed.programs.verbs() == []
