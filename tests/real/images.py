@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import fogflow_k8s
 from fogflow_k8s.actions.images import worker
 from fogflow_k8s.actions.images.build import NAME
 from fogflow_k8s.adapters.assets import asset
@@ -143,7 +144,7 @@ def _go(name: str, folder: Path) -> Path:
 
 def _own_worker(folder: Path) -> Path:
     """Our own worker as the product makes it, on Debian's Python instead of python:3.13-slim: both have glibc."""
-    python, ours = _debian("python", folder), Path(worker.__file__).parents[1]
+    python, ours = _debian("python", folder), Path(fogflow_k8s.__file__).parent
     parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(worker.__file__)]
     parts += worker.modules(ours).values()
     archive = folder / f"{OURS}-{_digest(python.name.encode(), _RECIPE, *(part.read_bytes() for part in parts))}.tar"
