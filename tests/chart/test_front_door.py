@@ -137,8 +137,16 @@ def test_a_login_covers_the_dashboard_and_what_stays_closed_stays_closed(render,
 
 
 @pytest.mark.parametrize("ipv6", [True, False])
+def test_rabbitmqs_metrics_are_there_on_ipv6_where_that_is_said(render, ipv6):
+    """Its port for AMQP listens on both by itself; that of the metrics on IPv4 alone, unless it is told an address."""
+    maps = of_kind(render("--set", f"ipv6={str(ipv6).lower()}"), "ConfigMap")
+    conf = maps["rabbitmq-config"]["data"]["rabbitmq.conf"]
+    assert ("prometheus.tcp.ip = ::" in conf.splitlines()) is ipv6
+
+
+@pytest.mark.parametrize("ipv6", [True, False])
 def test_it_listens_on_ipv6_where_that_is_said(render, tmp_path, ipv6):
-    manifests = render("--set", f"nginx.ipv6={str(ipv6).lower()}")
+    manifests = render("--set", f"ipv6={str(ipv6).lower()}")
     conf = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
     assert ("listen [::]:8080;" in conf) is ipv6
     with nginx.front_door(conf, tmp_path) as door:

@@ -53,8 +53,9 @@ def test_with_ipv6_only(six):
 
 @only_all
 def test_upstreams_worker_is_refused_where_it_could_not_name_its_tasks(six):
-    six.tool("deploy", "-n", "upstream", "--external-ip", six.net.node(1), code=10)
-    assert "worker.engine=fogflow-k8s" in six.stderr
+    shown = six.tool("deploy", "-n", "upstream", "--external-ip", six.net.node(1), code=10)
+    assert "FK-7015" in shown
+    assert "worker.engine=fogflow-k8s" in shown
 
 
 def _forbid(box, namespace, kind, name):
@@ -70,12 +71,13 @@ def test_where_programs_find_no_ipv6(box, engine):
         folder = box.folder / "nodes" / name / "var/lib/kubelet/seccomp"
         folder.mkdir(exist_ok=True)
         (folder / PROFILE).write_text(json.dumps(_SECCOMP))
-    with released(box, "four", "--external-ip", box.net.node(1), *engine) as cell:
+    namespace = f"four-{len(engine)}"
+    with released(box, namespace, "--external-ip", box.net.node(1), *engine) as cell:
         kinds = {item["metadata"]["name"]: item["kind"] for item in cell.get("deployments,statefulsets")["items"]}
         for name, kind in kinds.items():
-            _forbid(box, "four", kind, name)
+            _forbid(box, namespace, kind, name)
         for name, kind in kinds.items():
-            box.kubectl("-n", "four", "rollout", "status", f"{kind}/{name}", "--timeout=120s")
+            box.kubectl("-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=120s")
         cell.recover()
-        box.tool("verify", "-n", "four")
+        box.tool("verify", "-n", namespace)
         assert "html" in cells.raw(f"http://{box.net.node(1)}/index.html").lower()

@@ -47,7 +47,7 @@ http {
 
   server {
     listen 8080;
-    {{- if .Values.nginx.ipv6 }}
+    {{- if .Values.ipv6 }}
     listen [::]:8080;
     {{- end }}
 

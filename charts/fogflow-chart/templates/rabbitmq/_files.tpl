@@ -2,6 +2,10 @@
 rabbitmq.conf: |
   listeners.tcp.default = 5672
   prometheus.tcp.port = 15692
+  {{- if .Values.ipv6 }}
+  # unlike the port for AMQP it listens on IPv4 alone by itself; this is for both
+  prometheus.tcp.ip = ::
+  {{- end }}
   # queues of engine fogflow-k8s last, so they are written to a log, whose usual 512 MiB would be held in memory too
   raft.wal_max_size_bytes = 33554432
   # of the container's limit, which the Deployment hands in: above it publishers are blocked, before the kernel kills RabbitMQ

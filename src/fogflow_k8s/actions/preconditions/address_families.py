@@ -10,7 +10,6 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.components import WORKERS
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.manifests import component_of, keeps_tasks, workloads
-from fogflow_k8s.model.settings.base import merge
 
 IPV6 = "IPv6"
 
@@ -28,10 +27,10 @@ def families(op: Operation) -> tuple[str, ...]:
 
 
 def with_family(op: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with `nginx.ipv6`, unless the user said it. Raises ClusterError."""
-    if "ipv6" in (values.get("nginx") or {}) or IPV6 not in families(op):
+    """The values with `ipv6`, unless the user said it. Raises ClusterError."""
+    if "ipv6" in values or IPV6 not in families(op):
         return dict(values)
-    return merge({"nginx": {"ipv6": True}}, values)
+    return {"ipv6": True, **values}
 
 
 def unaddressable(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:

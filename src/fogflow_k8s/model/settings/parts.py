@@ -230,8 +230,6 @@ def _evenly() -> list[dict[str, Any]]:
 class Nginx(Component):
     """Front door: the one component of which there may be several as it is, so the one that is spread unasked."""
 
-    ipv6: bool = False
-    """true where pods have IPv6 addresses, alone or too; fogflow-k8s finds out."""
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=_evenly)
     """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
 

@@ -128,6 +128,8 @@ class Release(Part):
 class Values(Release):
     """Values of the FogFlow chart."""
 
+    ipv6: bool = False
+    """true where pods have addresses of IPv6, alone or too; fogflow-k8s finds out."""
     external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
     """Addresses at which the front door is reached. Deprecated by Kubernetes since 1.36: see expose.type."""
     replica_count: int = Field(2, ge=1, le=100)
