@@ -46,9 +46,10 @@ json.dump(reached, sys.stdout)
 """
 """Which of the targets answer at all: a refusal by a pod where nobody listens has passed every table."""
 _FETCH = """
-import sys, urllib.request
-method, url, seconds = sys.argv[1:]
-request = urllib.request.Request(url, sys.stdin.buffer.read() or None, {"Content-Type": "application/json"}, method=method)
+import json, sys, urllib.request
+method, url, seconds, headers = sys.argv[1:]
+headers = {"Content-Type": "application/json", **json.loads(headers)}
+request = urllib.request.Request(url, sys.stdin.buffer.read() or None, headers, method=method)
 with urllib.request.urlopen(request, timeout=float(seconds)) as answer:
     sys.stdout.buffer.write(answer.read())
 """
@@ -89,10 +90,11 @@ class Scene:
         self.box, self.namespace, self.guard = box, namespace, guard
         self.host = guard.outside[0]
 
-    def raw(self, url, method="GET", data=None, timeout=5):
+    def raw(self, url, method="GET", data=None, timeout=5, headers=None):
         """As cell.raw, from the keeper's network: it may ask every member, and this machine may not."""
         keeper = self.cell.pods("keeper")[0]
-        return inside(keeper, _FETCH, method, url, timeout, stdin=(data or b"").decode())
+        words = (method, url, timeout, json.dumps(headers or {}))
+        return inside(keeper, _FETCH, *words, stdin=(data or b"").decode())
 
     def flows(self):
         """(source, destination, port) between all that is there, but what nobody could answer."""

@@ -18,7 +18,7 @@ def test_it_works_with_the_settings_of_a_real_installation(box, name, tmp_path):
     settings, _ = REAL[name]
     (tmp_path / "config.json").write_text(json.dumps(settings))
     namespace = f"config-{sorted(REAL).index(name)}"
-    with released(box, namespace, "--config", tmp_path / "config.json", "--external-ip", box.net.node(1)):
+    with released(box, namespace, "--config", tmp_path / "config.json") as cell:
         assert json.loads(box.tool("status", "-n", namespace, "-o", "json"))["state"] == "working"
         box.tool("verify", "-n", namespace)
-        assert "html" in cells.raw(f"http://{box.net.node(1)}/index.html").lower()
+        assert "html" in cells.raw(cell.url("nginx", 80, "/index.html")).lower()
