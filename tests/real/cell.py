@@ -44,7 +44,9 @@ class Cell:
             for c in d["spec"]["template"]["spec"]["containers"]
         ]
         self.ours = any(OURS in image for image in images)
-        self.queues = {"Master.001", "fogflow-designer", "fogflow-k8s.Worker.001" if self.ours else "Worker.001"}
+        settings = json.loads(self.get("configmap", "cloud-worker-config")["data"]["config.json"])
+        self.site, worker = settings["site_id"], "fogflow-k8s.Worker" if self.ours else "Worker"
+        self.queues = {f"Master.{self.site}", "fogflow-designer", f"{worker}.{self.site}"}
 
     def get(self, *words):
         return self.box.get("-n", self.namespace, *words)
@@ -100,7 +102,7 @@ class Cell:
             consumers = self.consumers()
             if any(consumers.get(queue) != 1 for queue in self.queues):
                 return f"consumers {consumers}"
-            if "Worker.001" not in call("GET", self.url("master", 8010, "/workers")):
+            if f"Worker.{self.site}" not in call("GET", self.url("master", 8010, "/workers")):
                 return "the master does not list the worker"
             if not call("GET", self.url("discovery", 8090, "/ngsi9/broker")):
                 return "discovery does not list the broker"
