@@ -17,7 +17,7 @@ from tests.real.policed import PORTS, policed, reached
 from tests.scope import only_all
 
 pytestmark = only_all  # what it changes is everybody's in the cluster
-BUDGET_S = 120
+BUDGET_S = 180
 DNS, API, USUAL = 5353, 16443, 53
 
 
