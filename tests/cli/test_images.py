@@ -3,12 +3,12 @@
 import pytest
 
 from fogflow_k8s.actions.images.build import Built
-from fogflow_k8s.actions.images.check import Checked, Seen
-from fogflow_k8s.actions.images.listing import Wanted
+from fogflow_k8s.actions.images.check import Checked, RegistryAnswer
+from fogflow_k8s.actions.images.listing import ImageUses
 from fogflow_k8s.actions.images.load import Loaded
 from fogflow_k8s.actions.images.mirror import Copy, Failure, Mirrored
 from fogflow_k8s.console import images as screens
-from fogflow_k8s.engine.checks import Check, Found, run
+from fogflow_k8s.engine.checks import Check, CheckOutcome, run
 from fogflow_k8s.model.image.reference import Use, parse
 from tests.cli.test_commands import tool
 from tests.cli.test_screens import as_json, drawn
@@ -16,24 +16,26 @@ from tests.cli.test_screens import as_json, drawn
 SHA = "sha256:" + "ab" * 32
 BROKER = Use(parse("docker.io/fogflow/broker:3.2.8"), ("cloud-broker",), ({},), ("any",))
 PYTHON = Use(parse(f"r.example:5000/library/python:3@{SHA}"), ("keeper", "nginx"), ({},), ("any", "linux/arm64"))
-WANTED = Wanted((BROKER, PYTHON), ())
+WANTED = ImageUses((BROKER, PYTHON), ())
 FOUND = [
     Check(
         "image",
         "docker.io/fogflow/broker:3.2.8",
-        lambda: Found(False, "docker.io cannot be reached", "is there a way?"),
+        lambda: CheckOutcome(False, "docker.io cannot be reached", "is there a way?"),
     ),
     Check(
         "image",
         "docker.io/fogflow/master:3.2.8",
-        lambda: Found(False, "docker.io cannot be reached", "is there a way?"),
+        lambda: CheckOutcome(False, "docker.io cannot be reached", "is there a way?"),
     ),
-    Check("image", "r.example:5000/library/python:3", lambda: Found(True, "sha256:abababababab for linux/amd64")),
-    Check("rate", "pulls from docker.io", lambda: Found(False, "1 of 100 are left", "mirror"), warning=True),
+    Check(
+        "image", "r.example:5000/library/python:3", lambda: CheckOutcome(True, "sha256:abababababab for linux/amd64")
+    ),
+    Check("rate", "pulls from docker.io", lambda: CheckOutcome(False, "1 of 100 are left", "mirror"), warning=True),
 ]
 CHECKED = {
-    "failed": Checked(WANTED, {str(BROKER.image): Seen(), str(PYTHON.image): Seen(SHA, ("linux/amd64",), "Secret pull")}, tuple(run(FOUND))),
-    "ok": Checked(Wanted((PYTHON,), ()), {str(PYTHON.image): Seen(SHA, ("linux/amd64",))}, tuple(run(FOUND[2:]))),
+    "failed": Checked(WANTED, {str(BROKER.image): RegistryAnswer(), str(PYTHON.image): RegistryAnswer(SHA, ("linux/amd64",), "Secret pull")}, tuple(run(FOUND))),
+    "ok": Checked(ImageUses((PYTHON,), ()), {str(PYTHON.image): RegistryAnswer(SHA, ("linux/amd64",))}, tuple(run(FOUND[2:]))),
 }  # fmt: skip
 MIRRORED = Mirrored(
     (

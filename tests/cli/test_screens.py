@@ -15,7 +15,7 @@ from fogflow_k8s.console import bundle, doctor, documents, screens
 from fogflow_k8s.console.diff import changes_screen, diff_screen
 from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.errors import FogflowError
-from fogflow_k8s.model.diagnosis.assessment import Assessment, Seen
+from fogflow_k8s.model.diagnosis.assessment import Assessment, Snapshot
 from fogflow_k8s.model.diagnosis.health_report import Cell
 from fogflow_k8s.model.diff.fields import Change
 from fogflow_k8s.model.redaction import bundle_index
@@ -180,5 +180,5 @@ def test_the_password_is_looked_for_in_the_releases_own_secret():
     ],
 )
 def test_what_a_keeper_should_have_verified_and_has_not_is_no_success(cell, code):
-    told = report(replace(REPORTS["unverified"].assessment, seen=Seen(cell=cell)))
+    told = report(replace(REPORTS["unverified"].assessment, seen=Snapshot(cell=cell)))
     assert (told.state, exit_code(told)) == ("unverified", code)

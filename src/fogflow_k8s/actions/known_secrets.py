@@ -15,7 +15,7 @@ NOT_HELMS = "type!=helm.sh/release.v1"  # its records are large, and hold no sec
 
 
 @dataclass(frozen=True)
-class Known:
+class SecretMask:
     """A redactor, the Secrets it knows, and why it does not know them (patterns alone must do then)."""
 
     redactor: Redactor
@@ -25,7 +25,7 @@ class Known:
 
 def known(
     cluster: Cluster, release: str, namespaces: Sequence[str], *, also: Sequence[Mapping[str, Any]] = ()
-) -> Known:
+) -> SecretMask:
     """Everything secret in the namespaces, the release's own first: Secrets (and those given), and variables called a password."""
     found: list[Mapping[str, Any]] = []
     why = ""
@@ -40,4 +40,4 @@ def known(
             found += cluster.list(kind, namespaces[0])
         except ClusterError:  # said by whoever collects them
             continue
-    return Known(Redactor(forms_of([*found, *also], public=(release, *namespaces))), secrets, why)
+    return SecretMask(Redactor(forms_of([*found, *also], public=(release, *namespaces))), secrets, why)

@@ -19,7 +19,7 @@ from fogflow_k8s.model import names
 from fogflow_k8s.model.placement.node_fit import labels
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.known_secrets import Known
+    from fogflow_k8s.actions.known_secrets import SecretMask
 
 SIMULATED = "fogflow-k8s.io/simulated"  # the label of a simulated node
 
@@ -75,7 +75,7 @@ class Operation:
         return self.cluster.get("Service", "kubernetes", "default") or {}
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> SecretMask:
         """What is secret about the release, read when something has to be shown that others wrote."""
         from fogflow_k8s.actions.known_secrets import known
 

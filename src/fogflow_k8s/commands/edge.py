@@ -40,13 +40,13 @@ def create(
     output: Output = "table",
 ) -> None:
     """At the cloud: make a login for one edge, and print the command with which it joins. The token is shown once."""
-    from fogflow_k8s.actions.edge.cloud import Wanted
+    from fogflow_k8s.actions.edge.cloud import TokenRequest
     from fogflow_k8s.actions.edge.cloud import create as action
     from fogflow_k8s.console.edge import token_document
     from fogflow_k8s.model.edge.token import encode
 
     me = session(ctx)
-    wanted = Wanted(site, seconds(ttl), external_ip, tuple(edge_cidr))
+    wanted = TokenRequest(site, seconds(ttl), external_ip, tuple(edge_cidr))
     token = action(me.operation(helm_needed=False), me.kubectl(), wanted)
     text = encode(token)
     if output == "json":
@@ -93,7 +93,7 @@ def join(
     output: Told = "table",
 ) -> None:
     """At the edge: check the token, the clock and every port of the cloud, then install broker and worker and wait for both."""
-    from fogflow_k8s.actions.edge.join import Wanted, read, values_of
+    from fogflow_k8s.actions.edge.join import JoinRequest, read, values_of
     from fogflow_k8s.actions.edge.join import join as action
     from fogflow_k8s.actions.preconditions import prerequisites
     from fogflow_k8s.adapters.assets import asset
@@ -107,7 +107,7 @@ def join(
     op = me.operation()
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     prerequisites.require(op)
-    wanted = Wanted(
+    wanted = JoinRequest(
         known, asset("charts/fogflow-edge-chart"), given, external_ip, cast("Connectivity", connectivity), seconds(timeout), expect_cluster
     )  # fmt: skip
     joined = action(op, wanted)

@@ -13,7 +13,7 @@ from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, exi
 if TYPE_CHECKING:
     from fogflow_k8s.actions.images.build import Built
     from fogflow_k8s.actions.images.check import Nodes, Secrets
-    from fogflow_k8s.actions.images.listing import Wanted
+    from fogflow_k8s.actions.images.listing import ImageUses
 
 app = typer.Typer(
     name="images", help="The images that the chart runs: list, check, mirror, load, build.", no_args_is_help=True, rich_markup_mode=None
@@ -239,7 +239,7 @@ def _into_sandbox(me: Session, built: Built, name: str) -> None:
             me.reporter.log(f"loaded {loaded} into sandbox {name}")
 
 
-def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> Wanted:
+def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> ImageUses:
     from fogflow_k8s.actions.images.listing import wanted
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.helm.client import Helm, Target
@@ -261,7 +261,7 @@ def _platforms(given: list[str]) -> None:
             raise UsageError(f"--platform {error}", hint="--platform linux/arm64") from error
 
 
-def _asked_of_cluster(me: Session, wanted: Wanted, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
+def _asked_of_cluster(me: Session, wanted: ImageUses, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
     """The nodes and the pull secrets of the cluster; without one (and none asked for by name) a note instead."""
     from fogflow_k8s.actions.images.check import DEFAULT_PLATFORM, Nodes, Secrets, secrets_of
     from fogflow_k8s.errors import FogflowError

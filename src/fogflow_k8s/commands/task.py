@@ -76,7 +76,7 @@ def run(
     from fogflow_k8s.console import tasks as screens
 
     me = session(ctx)
-    wanted = action.Wanted(_image(image), input_, output_type, entity=entity, parameters=_parameters(param), timeout_s=seconds(timeout))  # fmt: skip
+    wanted = action.TaskRequest(_image(image), input_, output_type, entity=entity, parameters=_parameters(param), timeout_s=seconds(timeout))  # fmt: skip
     wanted = replace(wanted, name=_name(name)) if name else wanted
     ran = action.run(me.operation(helm_needed=False), me.kubectl(), wanted)
     print_json(screens.run_document(ran)) if form == "json" else me.show(screens.run_screen(ran))

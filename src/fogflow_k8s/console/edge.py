@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.edge.check import Way
+from fogflow_k8s.actions.edge.check import ConnectivityReport
 from fogflow_k8s.actions.edge.cloud import Listing
 from fogflow_k8s.actions.edge.join import Joined
 from fogflow_k8s.console.documents import V, outcome_document
@@ -59,7 +59,7 @@ def list_document(listing: Listing) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def way_screen(way: Way) -> Text:
+def way_screen(way: ConnectivityReport) -> Text:
     """Every step, and the verdict."""
     lines = [
         f"{'ok  ' if step.ok else 'FAIL'} {step.name} ({step.ms:.0f} ms)" + ("" if step.ok else f": {step.why}")
@@ -68,7 +68,7 @@ def way_screen(way: Way) -> Text:
     return Text("\n".join([*lines, "", f"Site {way.site} at {way.url}: {way.verdict}."]))
 
 
-def way_document(way: Way) -> dict[str, Any]:
+def way_document(way: ConnectivityReport) -> dict[str, Any]:
     """The same for programs."""
     return {
         "v": V, "site": way.site, "address": way.url, "ok": way.proof.ok, "inbound": way.inbound, "outbound": way.outbound,

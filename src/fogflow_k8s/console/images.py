@@ -12,7 +12,7 @@ from rich.text import Text
 
 from fogflow_k8s.actions.images.build import Built
 from fogflow_k8s.actions.images.check import Checked
-from fogflow_k8s.actions.images.listing import Wanted
+from fogflow_k8s.actions.images.listing import ImageUses
 from fogflow_k8s.actions.images.load import Loaded
 from fogflow_k8s.actions.images.mirror import Copy, Mirrored
 from fogflow_k8s.model.image.reference import Use
@@ -21,7 +21,7 @@ V = 1
 _SIGNS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
-def list_screen(wanted: Wanted) -> RenderableType:
+def list_screen(wanted: ImageUses) -> RenderableType:
     """One row per image."""
     rows = [
         (
@@ -35,7 +35,7 @@ def list_screen(wanted: Wanted) -> RenderableType:
     return _table(("IMAGE", "USED BY", "PLATFORM", "DIGEST"), rows)
 
 
-def list_document(wanted: Wanted) -> dict[str, Any]:
+def list_document(wanted: ImageUses) -> dict[str, Any]:
     """The document of `images list -o json`."""
     return {"v": V, "images": [_image(use) for use in wanted.uses]}
 

@@ -10,7 +10,7 @@ State = Literal["ok", "skipped", "warning", "failed"]
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckOutcome:
     """What a probe found: fine, not fine, or (None) not to be known; with the fact (a version, a reason) and the mend."""
 
     ok: bool | None
@@ -24,7 +24,7 @@ class Check:
 
     id: str
     says: str
-    probe: Callable[[], Found]
+    probe: Callable[[], CheckOutcome]
     warning: bool = False
     category: str = ""
 
@@ -51,7 +51,7 @@ def run(checks: Sequence[Check], observe: Callable[[Result], None] = lambda _: N
     return results
 
 
-def _state(check: Check, found: Found) -> State:
+def _state(check: Check, found: CheckOutcome) -> State:
     if found.ok is None:
         return "skipped"
     return "ok" if found.ok else "warning" if check.warning else "failed"

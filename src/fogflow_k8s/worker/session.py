@@ -12,13 +12,13 @@ from fogflow_k8s.model.task.manifests import Site
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.broker import Broker, BrokerAway
 from fogflow_k8s.worker.bus import Bus
-from fogflow_k8s.worker.keeping import Keeping
 from fogflow_k8s.worker.kube import Kube, Refused
 from fogflow_k8s.worker.logs import say, warn
 from fogflow_k8s.worker.observed import KINDS, Observed
 from fogflow_k8s.worker.protocol import HEARTBEAT_KEY, profile
 from fogflow_k8s.worker.settings import Settings
 from fogflow_k8s.worker.subscriptions import Subscriptions
+from fogflow_k8s.worker.task_store import TaskStore
 from fogflow_k8s.worker.tasks import Tasks
 
 Obj = Mapping[str, Any]
@@ -37,7 +37,7 @@ class Session:
     def __init__(self, settings: Settings, kube: Kube, site: Site) -> None:
         self._settings, self._broker = settings, Broker(settings.broker_url)
         self._observed = Observed(kube, settings.id, self._changed)
-        keeping = Keeping(kube, site, self._observed)
+        keeping = TaskStore(kube, site, self._observed)
         subscriptions = Subscriptions(self._broker, site, settings.location)
         self.tasks = Tasks(keeping, self._observed, subscriptions, site, settings.capacity)
         self._bus = Bus(settings.bus_url, settings.id, settings.queue, self.tasks.hear)

@@ -17,15 +17,15 @@ from fogflow_k8s.model.task.record import STATES, Record, Status, by_age, excess
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.broker import Listed
 from fogflow_k8s.worker.judge import failed, is_reachable, judge
-from fogflow_k8s.worker.keeping import Keeping
 from fogflow_k8s.worker.kube import ERRORS
 from fogflow_k8s.worker.ledger import RUN, Ledger, claim, plan
-from fogflow_k8s.worker.line import Line
 from fogflow_k8s.worker.logs import say, warn
 from fogflow_k8s.worker.observed import Observed
 from fogflow_k8s.worker.protocol import Garbage, Message, RemoveTask, task_info, task_update
 from fogflow_k8s.worker.subscriptions import Incomplete, Subscriptions
+from fogflow_k8s.worker.task_store import TaskStore
 from fogflow_k8s.worker.turns import Turns
+from fogflow_k8s.worker.work_queue import WorkQueue
 
 Obj = Mapping[str, Any]
 
@@ -45,15 +45,15 @@ class Tasks:
     """All tasks of one worker."""
 
     def __init__(
-        self, keeping: Keeping, observed: Observed, subscriptions: Subscriptions, site: Site, capacity: int,
+        self, keeping: TaskStore, observed: Observed, subscriptions: Subscriptions, site: Site, capacity: int,
         write_s: float = WRITE_S,
     ) -> None:  # fmt: skip
         self._keeping, self._observed, self._subscriptions = keeping, observed, subscriptions
         self._site, self._capacity = site, capacity
         self.bus: Listener | None = None
         self.ledger = Ledger(site.worker)
-        self.line = Line(self.look, LOOKERS)
-        self.writing, self._write_s = Line(self._write, WRITERS), write_s
+        self.line = WorkQueue(self.look, LOOKERS)
+        self.writing, self._write_s = WorkQueue(self._write, WRITERS), write_s
         self._turns = Turns()
         self._ids: dict[str, str] = {}  # by hash
         self._plan: dict[str, Status] = {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.engine.checks import Check, Found, run
+from fogflow_k8s.engine.checks import Check, CheckOutcome, run
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,6 @@ from fogflow_k8s.engine.checks import Check, Found, run
 )  # fmt: skip
 def test_states(ok, warning, state):
     seen = []
-    [result] = run([Check("x", "says", lambda: Found(ok, "fact", "mend"), warning)], seen.append)
+    [result] = run([Check("x", "says", lambda: CheckOutcome(ok, "fact", "mend"), warning)], seen.append)
     assert (result.state, result.fact, result.mend) == (state, "fact", "mend")
     assert seen == [result]

@@ -15,7 +15,7 @@ from cell import (
     WORKER,
     Memory,
     Pod,
-    Seen,
+    Snapshot,
     component,
     several,
 )
@@ -158,7 +158,7 @@ class Sim:
         listed = [n for n in self.workers if self.up(MASTER) and n in known and self.now - self.listed_at[n] < 30]
         beats = {name: str(self.beats[name]) if name in listed else "" for name in self.workers}
         held = {n: {key: {} for key in self.members[n].state} if self.up(n) else None for n in self.shards}
-        return Seen(
+        return Snapshot(
             pods=pods,
             answers={name: self.up(name) for name in self.names if name not in self.workers},
             consumers={name: int(self.consumes(name)) for name in self.trio} if self.up(RABBITMQ) else None,

@@ -21,7 +21,7 @@ from cell import (
     WORKER,
     Memory,
     Pod,
-    Seen,
+    Snapshot,
     component,
     several,
 )
@@ -501,7 +501,7 @@ class Cell:
             for name in self.names
             if any(p.component == name for p in self.pods)
         }
-        seen = Seen(
+        seen = Snapshot(
             pods=pods, answers=answers, consumers=counts, connections=self.leaked, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
             beats=beats, workers=self.workers, workload=workload, room=room, topologies=self._topologies(), brokers=brokers, shards=self.shards,
             discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more=copied(held),

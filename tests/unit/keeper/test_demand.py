@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, WORKER, Memory, Pod, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, WORKER, Memory, Pod, Snapshot
 from demand import (
     FULL_S,
     REST_S,
@@ -61,7 +61,7 @@ def test_tasks_are_counted_as_the_master_makes_them(database, types, count):
 
 def a_cell(running, room, **more):
     names = tuple(f"fogflow-task-{n}" for n in range(running))
-    return Seen(designer=function(stream()), discovery=devices(*["Temp"] * 13), tasks=names, room=room, **more)
+    return Snapshot(designer=function(stream()), discovery=devices(*["Temp"] * 13), tasks=names, room=room, **more)
 
 
 def over(seen, memory, start, seconds):
@@ -117,7 +117,7 @@ def keeping(database, *, known=True, of=("f", "g")):
         memory.known[DESIGNER] = "d/0"
     names = {f"fogflow-task-{n}": topology for n, topology in enumerate(of)}
     pods = {DESIGNER: (Pod("d", "d/0"),)}
-    return Seen(pods=pods, designer=database, tasks=tuple(names), topologies=names, keeps_tasks=True), memory
+    return Snapshot(pods=pods, designer=database, tasks=tuple(names), topologies=names, keeps_tasks=True), memory
 
 
 def removed(seen, memory, seconds=2 * UNASKED_S):
@@ -164,7 +164,7 @@ def taking_up(have, expected=2):
     subscriptions = {f"s:{n}": {"reference": "http://master.ns.svc:1060"} for n in range(have)}
     pods = {DISCOVERY: (Pod("x", "x/0"),), BROKER: (Pod("b", "b/0"),)}
     memory = Memory(known={DISCOVERY: "x/0", BROKER: "b/0"})
-    return Seen(pods=pods, discovery=subscriptions, broker={}, tasks=(), expected=expected), memory
+    return Snapshot(pods=pods, discovery=subscriptions, broker={}, tasks=(), expected=expected), memory
 
 
 def first(rule, seen, memory, seconds=400):

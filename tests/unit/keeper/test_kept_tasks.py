@@ -1,7 +1,21 @@
 """With a worker whose tasks outlive it: master and designer are put in order, and it and its tasks are left alone."""
 
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, KEPT, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORKER, Memory, Pod, Seen
+from cell import (
+    BROKER,
+    DESIGNER,
+    DISCOVERY,
+    KEPT,
+    MASTER,
+    MEMBERS,
+    NGINX,
+    RABBITMQ,
+    TRIO,
+    WORKER,
+    Memory,
+    Pod,
+    Snapshot,
+)
 from decide import decide
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -157,7 +171,7 @@ def a_cell(**more):
     pods = {name: (Pod(f"{name}-x", f"{name}/0"),) for name in MEMBERS}
     held = {"discovery": {}, "broker": {}, "expected": 1, "designer": {"f": 1}, "tasks": (), "brokers": 1}
     said = {"answers": {MASTER: True}, "worker_beat": "1", "consumers": dict.fromkeys(TRIO, 1), "pods": pods}
-    return Seen(keeps_tasks=True, **{**held, **said, **more})
+    return Snapshot(keeps_tasks=True, **{**held, **said, **more})
 
 
 def with_a_new_master():

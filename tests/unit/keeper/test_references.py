@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, NGINX, Memory, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, NGINX, Memory, Snapshot
 from ngsi import IDS
 from observe import Members
 from references import UNENDED_S, UNREACHABLE_S, clean, dead, task_of
@@ -41,7 +41,7 @@ def looks(*broker, tasks=(), start=None, every=2.0, **more):
     """What is ended at each look, as (time, ids)."""
     memory, ended = start or Memory(), []
     for n, held in enumerate(broker):
-        seen = Seen(broker={f"s:{i}": one for i, one in enumerate(held)}, tasks=tasks, **more)
+        seen = Snapshot(broker={f"s:{i}": one for i, one in enumerate(held)}, tasks=tasks, **more)
         ended += [(n * every, action.component, action.names) for action in clean(seen, memory, n * every)]
     return ended
 
@@ -69,7 +69,7 @@ def test_by_its_port_only_a_task_that_was_seen_here_is_gone():
 
 
 def test_it_is_known_to_have_run_here_as_long_as_something_leads_to_it():
-    memory, seen = Memory(), Seen(broker={"s:x": subscription(UPSTREAMS)}, tasks=("fogflow-task-43210",))
+    memory, seen = Memory(), Snapshot(broker={"s:x": subscription(UPSTREAMS)}, tasks=("fogflow-task-43210",))
     clean(seen, memory, 0.0)
     clean(dataclasses.replace(seen, tasks=()), memory, 2.0)
     assert memory.ran == {"fogflow-task-43210"}
@@ -80,7 +80,7 @@ def test_it_is_known_to_have_run_here_as_long_as_something_leads_to_it():
 def test_it_is_remembered_while_a_new_process_holds_a_little_and_the_rest_is_still_to_be_restored():
     memory = Memory(ran=frozenset({"fogflow-task-43210"}))
     memory.snapshot[BROKER] = {"s:x": subscription(UPSTREAMS)}
-    clean(Seen(broker={"e:T1": {}}, tasks=()), memory, 0.0)
+    clean(Snapshot(broker={"e:T1": {}}, tasks=()), memory, 0.0)
     assert memory.ran == {"fogflow-task-43210"}
 
 
@@ -104,7 +104,7 @@ def test_somebody_elses_may_be_there_twice_but_not_the_dashboards():
 def test_what_a_replay_has_replaced_is_ended_at_discovery_once_it_is_over():
     memory = Memory(replaced=frozenset({"s:a", "s:b"}))
     memory.snapshot[DISCOVERY] = {"s:a": {}, "s:c": {}}
-    seen = Seen(discovery={"s:a": {}, "s:c": {}})
+    seen = Snapshot(discovery={"s:a": {}, "s:c": {}})
     assert [(one.component, one.names) for one in clean(seen, memory, 0.0)] == [(DISCOVERY, ("a",))]
     memory.snapshot[DISCOVERY] = {"s:c": {}}
     assert clean(dataclasses.replace(seen, discovery={"s:c": {}}), memory, 2.0) == []
@@ -113,7 +113,7 @@ def test_what_a_replay_has_replaced_is_ended_at_discovery_once_it_is_over():
 
 def test_a_subscriber_that_is_away_for_minutes_is_told_and_left():
     memory = Memory()
-    seen = Seen(broker={"s:x": subscription("http://app.example:1", correlator="", NotifyCache=[{}])}, tasks=())
+    seen = Snapshot(broker={"s:x": subscription("http://app.example:1", correlator="", NotifyCache=[{}])}, tasks=())
     assert clean(seen, memory, 0.0) == []
     assert memory.unreachable == {}
     assert clean(seen, memory, UNREACHABLE_S) == []
@@ -124,11 +124,11 @@ def test_a_subscriber_that_is_away_for_minutes_is_told_and_left():
 
 
 def test_an_entity_is_never_dead():
-    assert not dead(Seen(tasks=()), Memory(), "e:x", {"entityId": {"id": "x"}})
+    assert not dead(Snapshot(tasks=()), Memory(), "e:x", {"entityId": {"id": "x"}})
 
 
 def test_what_a_broker_keeps_though_it_was_told_to_end_it_is_named_until_it_is_gone():
-    memory, seen = Memory(), Seen(broker={"s:x": subscription(OURS)}, tasks=())
+    memory, seen = Memory(), Snapshot(broker={"s:x": subscription(OURS)}, tasks=())
     clean(seen, memory, 0.0)
     clean(seen, memory, UNENDED_S - 1)
     assert references(memory) == {"dead": {}, "unreachable": {}}
@@ -142,7 +142,7 @@ def test_what_a_broker_keeps_though_it_was_told_to_end_it_is_named_until_it_is_g
 
 def test_one_that_is_there_twice_leads_to_a_task_that_exists():
     memory = Memory()
-    seen = Seen(broker={"s:x": subscription(OURS, "id1", "id2")}, tasks=("fogflow-task-ab",))
+    seen = Snapshot(broker={"s:x": subscription(OURS, "id1", "id2")}, tasks=("fogflow-task-ab",))
     for at in (0.0, UNENDED_S):
         clean(seen, memory, at)
     assert references(memory)["dead"] == {}

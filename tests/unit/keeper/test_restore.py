@@ -1,7 +1,7 @@
 """What is learned of those that keep state in memory, and what of it is put back into a new process."""
 
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, Memory, Pod, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, Memory, Pod, Snapshot
 from decide import decide
 from ngsi import IDS
 from report import report
@@ -24,7 +24,7 @@ class Story:
     def look(self, seconds=2.0):
         self.now += seconds
         pods = {name: (Pod(name, f"{name}/{life}"),) for name, life in self.lives.items()}
-        seen = Seen(pods=pods, discovery=self.discovery, broker=self.broker, tasks=())
+        seen = Snapshot(pods=pods, discovery=self.discovery, broker=self.broker, tasks=())
         actions, self.memory = decide(seen, self.memory, self.now)
         return {(one.kind, one.component): one.names for one in actions}
 
@@ -116,7 +116,7 @@ def test_what_is_not_taken_back_is_tried_again_for_ever_and_everything_else_goes
         story.broker = {"e:T2": {}, "s:app": {**APP, IDS: ["id9"]}}
     assert story.memory.known[BROKER] == f"{BROKER}/1"
     assert unrestored(story.memory, BROKER) == {"e:T1"}
-    told = report(Seen(), story.memory, stored="", checked_age_s=0.0)
+    told = report(Snapshot(), story.memory, stored="", checked_age_s=0.0)
     assert told["snapshot"]["unrestored"] == 1
     before = tries
     for _ in range(int(3 * AGAIN_S / 2)):

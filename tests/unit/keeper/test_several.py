@@ -1,7 +1,7 @@
 """Two brokers and two workers: each is seen, put back and mended as the one was, in both simulated cells."""
 
 import pytest
-from cell import BROKER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Pod, Seen, component, several
+from cell import BROKER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Pod, Snapshot, component, several
 from decide import decide
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -164,7 +164,7 @@ def test_another_number_of_workers_brings_every_task_back(count):
 
 
 def seen(*pods, **more):
-    return Seen(pods={SHARD: pods}, shards=(BROKER, SHARD), **more)
+    return Snapshot(pods={SHARD: pods}, shards=(BROKER, SHARD), **more)
 
 
 def test_only_a_pod_that_was_told_to_end_and_is_not_ready_for_long_is_forgotten():
@@ -185,7 +185,7 @@ def test_a_deployment_replaces_a_lost_pod_by_itself():
     there = Pod("cloud-broker-x", "a/0", ready=False, deleting=True)
     memory = Memory()
     for now in (0.0, 100.0):
-        actions, memory = decide(Seen(pods={BROKER: (there,)}), memory, now)
+        actions, memory = decide(Snapshot(pods={BROKER: (there,)}), memory, now)
         assert actions == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fogflow_k8s.model.task.record import read
-from fogflow_k8s.worker import line
+from fogflow_k8s.worker import work_queue
 from fogflow_k8s.worker.protocol import Garbage, parse
 from tests.scope import examples
 from tests.unit.worker.world import FAULTS, Broker, Cluster, World, flow, task
@@ -21,10 +21,10 @@ HARD = settings(max_examples=examples(500), suppress_health_check=[HealthCheck.t
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(line, "FIRST_BACK_OFF_S", 0)
+    monkeypatch.setattr(work_queue, "FIRST_BACK_OFF_S", 0)
     monkeypatch.setattr("fogflow_k8s.worker.tasks.say", lambda *_, **__: None)
     monkeypatch.setattr("fogflow_k8s.worker.tasks.warn", lambda *_, **__: None)
-    monkeypatch.setattr("fogflow_k8s.worker.line.warn", lambda *_, **__: None)
+    monkeypatch.setattr("fogflow_k8s.worker.work_queue.warn", lambda *_, **__: None)
     sleep = asyncio.sleep
     monkeypatch.setattr(asyncio, "sleep", lambda _s: sleep(0))
 

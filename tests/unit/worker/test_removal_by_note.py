@@ -6,7 +6,7 @@ import json
 import pytest
 
 from fogflow_k8s.model.task.record import DESIRED, ORDER
-from fogflow_k8s.worker import line
+from fogflow_k8s.worker import work_queue
 from fogflow_k8s.worker.protocol import parse
 from tests.unit.worker.world import World, flow, task
 
@@ -15,7 +15,7 @@ ID = "Task.t.n.1"
 
 @pytest.fixture(autouse=True)
 def _no_back_off(monkeypatch):
-    monkeypatch.setattr(line, "FIRST_BACK_OFF_S", 0)
+    monkeypatch.setattr(work_queue, "FIRST_BACK_OFF_S", 0)
 
 
 def played(play, world=None):

@@ -7,7 +7,7 @@ import pytest
 
 from fogflow_k8s.model.task.record import DESIRED, STATUS, SUBSCRIPTIONS
 from fogflow_k8s.model.task.record import TASK as KEPT
-from fogflow_k8s.worker import line
+from fogflow_k8s.worker import work_queue
 from fogflow_k8s.worker.kube import Refused, Unreachable
 from fogflow_k8s.worker.protocol import Garbage, parse
 from tests.unit.worker.world import Broker, Cluster, World, flow, task
@@ -15,7 +15,7 @@ from tests.unit.worker.world import Broker, Cluster, World, flow, task
 
 @pytest.fixture(autouse=True)
 def _no_back_off(monkeypatch):
-    monkeypatch.setattr(line, "FIRST_BACK_OFF_S", 0)
+    monkeypatch.setattr(work_queue, "FIRST_BACK_OFF_S", 0)
 
 
 def message(kind, payload):

@@ -8,10 +8,10 @@ import itertools
 from fogflow_k8s.model.task.manifests import Site
 from fogflow_k8s.model.task.record import TASK, input_key
 from fogflow_k8s.worker.broker import BrokerAway
-from fogflow_k8s.worker.keeping import Keeping
 from fogflow_k8s.worker.kube import Refused, Unreachable
 from fogflow_k8s.worker.observed import Observed
 from fogflow_k8s.worker.subscriptions import Subscriptions
+from fogflow_k8s.worker.task_store import TaskStore
 from fogflow_k8s.worker.tasks import Tasks
 
 WORKER = "Worker.001"
@@ -177,7 +177,7 @@ class World:
     async def start(self):
         self.observed = Observed(self.cluster, WORKER, self._changed)
         self.cluster.observed = self.observed
-        keeping = Keeping(self.cluster, SITE, self.observed)
+        keeping = TaskStore(self.cluster, SITE, self.observed)
         self.subscriptions = Subscriptions(self.broker, SITE, {})
         self.tasks = Tasks(keeping, self.observed, self.subscriptions, SITE, self.capacity, write_s=0)
         self.tasks.bus = self.bus

@@ -48,7 +48,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """One look at the cell. None means: could not be asked."""
 
     pods: Mapping[str, tuple[Pod, ...]] = field(default_factory=dict)

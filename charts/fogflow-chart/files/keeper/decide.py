@@ -17,7 +17,7 @@ The rules, from runs of the real programs:
 from __future__ import annotations
 
 from backoff import may
-from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Seen
+from cell import DESIGNER, DISCOVERY, KEPT, MASTER, WORKER, Action, Memory, Mend, Pod, Snapshot
 from demand import demand, due, not_taken_up, room_again, unfed
 from leaks import too_many
 from references import clean
@@ -58,7 +58,7 @@ _PATIENT = (*_OVER, "calm", "unreachable ", "again ", "full", "room", "unasked",
 """Conditions that nothing is about to be done about."""
 
 
-def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory]:
+def decide(seen: Snapshot, memory: Memory, now: float) -> tuple[list[Action], Memory]:
     """The actions of this look, and what to remember."""
     memory = memory.copy()
     for name in seen.shards:
@@ -80,7 +80,7 @@ def decide(seen: Seen, memory: Memory, now: float) -> tuple[list[Action], Memory
 # -- master, worker, designer --------------------------------------------------------------------------------------------
 
 
-def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def _order(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     if not bus_up(seen):
         memory.connected.clear()  # it may have dropped everybody
     for name in seen.chain:
@@ -96,7 +96,7 @@ def _order(seen: Seen, memory: Memory, now: float) -> list[Action]:
     return _carry_on(seen, memory, memory.mend, now)
 
 
-def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
+def _begin(seen: Snapshot, memory: Memory, now: float) -> Mend | None:
     """The mend that is needed, if one is. Also learns the first order of a new cell."""
     chain, ids = seen.chain, {name: found for name, found in identities(seen).items() if found}
     amiss = _amiss(seen, memory, ids, now)
@@ -128,7 +128,7 @@ def _begin(seen: Seen, memory: Memory, now: float) -> Mend | None:
     return Mend(f"{', '.join(changed)} restarted, and plans or tasks with it", now, old)
 
 
-def _amiss(seen: Seen, memory: Memory, ids: dict[str, str], now: float) -> Mend | None:
+def _amiss(seen: Snapshot, memory: Memory, ids: dict[str, str], now: float) -> Mend | None:
     """What is missing or too much, though nobody of the chain was lost."""
     orphans = 0 if seen.keeps_tasks else orphaned(seen, memory, now)
     came, roomy, alone = overlooked(seen, memory), room_again(seen, memory, now), unfed(seen, memory, now)
@@ -147,7 +147,7 @@ def _amiss(seen: Seen, memory: Memory, ids: dict[str, str], now: float) -> Mend 
     return None
 
 
-def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
+def _carry_on(seen: Snapshot, memory: Memory, mend: Mend, now: float) -> list[Action]:
     if mend.replaying:
         return _end(seen, memory, mend, now)
     _condemn(seen, memory, mend, now)
@@ -175,7 +175,7 @@ def _carry_on(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action
     return [_replay(seen, mend, pod)]
 
 
-def _condemn(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
+def _condemn(seen: Snapshot, memory: Memory, mend: Mend, now: float) -> None:
     """Those that came after the mend began, and must be replaced as well."""
     for name in seen.hands:  # a new one that never hears is no better than the old one
         if now - memory.since.get(f"deaf {name}", now) >= HOPELESS_S and (name == MASTER or consumes(seen, MASTER)):
@@ -186,7 +186,7 @@ def _condemn(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
             )  # its place was empty; it may have heard a part of the replay that was lost
 
 
-def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
+def _own_replay(seen: Snapshot, memory: Memory, mend: Mend, now: float) -> list[Action]:
     """The designer started anew meanwhile, not by us: what it replayed runs, is planned, or was lost. Again from the start."""
     if seen.settled(DESIGNER) and consumes(seen, DESIGNER):
         mend.old, mend.thorough = identities(seen), True
@@ -195,7 +195,7 @@ def _own_replay(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Acti
     return []
 
 
-def _replay(seen: Seen, mend: Mend, pod: Pod) -> Action:
+def _replay(seen: Snapshot, mend: Mend, pod: Pod) -> Action:
     mend.subscribed = of_master(seen)
     mend.replaying, mend.old[DESIGNER], mend.new, mend.replays = True, pod.identity, set(), mend.replays + 1
     return _to_replay(mend, pod)
@@ -206,7 +206,7 @@ def _to_replay(mend: Mend, pod: Pod) -> Action:
     return Action("replay", DESIGNER, why, pod.name, grace_s=1, names=(str(mend.replays),))
 
 
-def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> list[Action]:
+def _replace(seen: Snapshot, memory: Memory, mend: Mend, name: str, now: float) -> list[Action]:
     """Delete the pod of before; the worker's takes its tasks along when it is asked to end."""
     pod = seen.pod(name)
     if pod is None or pod.identity != mend.old.get(name):
@@ -222,7 +222,7 @@ def _replace(seen: Seen, memory: Memory, mend: Mend, name: str, now: float) -> l
     return [Action("delete", name, mend.why, pod.name, grace_s=1 if stuck else None)]
 
 
-def _disturbed(seen: Seen, memory: Memory, mend: Mend) -> bool:
+def _disturbed(seen: Snapshot, memory: Memory, mend: Mend) -> bool:
     """Whether what was replayed came to those who hear it twice, or not at all, or only in part.
 
     What a master has for a worker that it does not list, it drops for good: a replay that finds it so is none.
@@ -236,7 +236,7 @@ def _disturbed(seen: Seen, memory: Memory, mend: Mend) -> bool:
     return twice or lost or mute or dropped or not restored(seen, memory)
 
 
-def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
+def _end(seen: Snapshot, memory: Memory, mend: Mend, now: float) -> list[Action]:
     pod = seen.pod(DESIGNER)
     if pod is None:
         return []
@@ -271,7 +271,7 @@ def _end(seen: Seen, memory: Memory, mend: Mend, now: float) -> list[Action]:
     return []
 
 
-def _done(seen: Seen, memory: Memory, mend: Mend, now: float) -> None:
+def _done(seen: Snapshot, memory: Memory, mend: Mend, now: float) -> None:
     memory.mend, memory.mended_at, memory.unheard = None, now, False  # the replay was for all that came
     those = "master and designer" if seen.keeps_tasks else "master, worker and designer"
     memory.mends = [*memory.mends, {"what": f"{those} in order again", "why": mend.why,

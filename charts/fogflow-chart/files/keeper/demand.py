@@ -9,7 +9,7 @@ A task that upstream's worker starts while its broker is away is never told of i
 
 from __future__ import annotations
 
-from cell import DESIGNER, DISCOVERY, WORKER, Action, Memory, Seen
+from cell import DESIGNER, DISCOVERY, WORKER, Action, Memory, Snapshot
 from expected import tasks, topologies
 from references import tasks_of
 from signs import complete, lasted, of_master
@@ -26,14 +26,14 @@ UNASKED_S = 30.0
 """For whoever has deleted a function to see its tasks go by themselves."""
 
 
-def without_task(seen: Seen) -> int:
+def without_task(seen: Snapshot) -> int:
     """How many tasks too few run, as far as that can be counted."""
     if seen.designer is None or seen.discovery is None or seen.tasks is None:
         return 0
     return max(0, tasks(seen.designer, seen.discovery) - len(seen.tasks))
 
 
-def room_again(seen: Seen, memory: Memory, now: float) -> bool:
+def room_again(seen: Snapshot, memory: Memory, now: float) -> bool:
     """Whether a worker has had room for some time for what was dropped because all were full."""
     missing = without_task(seen)
     if lasted(memory, "full", missing and seen.room == 0, now) >= FULL_S:
@@ -44,14 +44,14 @@ def room_again(seen: Seen, memory: Memory, now: float) -> bool:
     return lasted(memory, "room", waits, now) >= FULL_S
 
 
-def due(seen: Seen, memory: Memory) -> int:
+def due(seen: Snapshot, memory: Memory) -> int:
     """How many subscriptions of the master a replay should make; without those that did not come when it was repeated."""
     if seen.expected is None or seen.expected < 0:
         return 1
     return max(0, seen.expected - memory.short)
 
 
-def not_taken_up(seen: Seen, memory: Memory, now: float) -> bool:
+def not_taken_up(seen: Snapshot, memory: Memory, now: float) -> bool:
     """Whether the master lacks something that is stored: it was away, or could not subscribe as discovery was, and nobody tries again."""
     known = (
         seen.discovery is not None
@@ -65,7 +65,7 @@ def not_taken_up(seen: Seen, memory: Memory, now: float) -> bool:
     return lasted(memory, "untaken", known and have < due(seen, memory), now) >= UNTAKEN_S
 
 
-def unfed(seen: Seen, memory: Memory, now: float) -> int:
+def unfed(seen: Snapshot, memory: Memory, now: float) -> int:
     """How many tasks run that no broker tells anything, once it is time to do something about it; of a worker that does not do so itself.
 
     What is done about it for nothing is done more and more rarely.
@@ -86,7 +86,7 @@ def unfed(seen: Seen, memory: Memory, now: float) -> int:
     return len(alone)
 
 
-def demand(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def demand(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """Say once that devices are without a task; have tasks removed that nobody asks for."""
     return [*_say(memory), *_remove(seen, memory, now)]
 
@@ -106,7 +106,7 @@ def _say(memory: Memory) -> list[Action]:
     return [Action("tell", WORKER, too_full(memory))] if new else []
 
 
-def _remove(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def _remove(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """Only what was asked for before, by a database that is known to be whole: an empty one may have been lost."""
     if seen.designer is None or not complete(seen, memory, DESIGNER):
         return []

@@ -17,7 +17,7 @@ from typing import Any
 
 import ngsi
 from act import carry_out
-from cell import DESIGNER, STATEFUL, WORKER, Memory, Seen, several
+from cell import DESIGNER, STATEFUL, WORKER, Memory, Snapshot, several
 from decide import REMEMBERED, decide
 from http_json import ERRORS
 from kube import Kube
@@ -99,7 +99,7 @@ class Keeper:
         self.note = self.kube.store(lasting)
         self.stored, self.stored_at = lasting, now
 
-    def tell(self, seen: Seen) -> str:
+    def tell(self, seen: Snapshot) -> str:
         """Report on every change, and every ten seconds; the state."""
         document = report(seen, self.memory, stored=self.note, checked_age_s=0.0)
         self.shared.state = lambda: document

@@ -6,7 +6,7 @@ takes no more. It does not tell whose they are; they end with their process, so 
 
 from __future__ import annotations
 
-from cell import Memory, Seen
+from cell import Memory, Snapshot
 from signs import lasted
 
 MANY, MOST = 500, 2000
@@ -15,7 +15,7 @@ SURE_S, PAUSE_S = 30.0, 3600.0
 """The number is above for so long; and so long after a restart for it there is no other, as it may be somebody else who leaks."""
 
 
-def too_many(seen: Seen, memory: Memory, now: float) -> bool:
+def too_many(seen: Snapshot, memory: Memory, now: float) -> bool:
     """Whether it is time for a restart."""
     above = seen.connections is not None and seen.connections >= MOST and now - memory.relieved_at >= PAUSE_S
     if lasted(memory, "leak", above, now) < SURE_S:
@@ -25,7 +25,7 @@ def too_many(seen: Seen, memory: Memory, now: float) -> bool:
     return True
 
 
-def leak(seen: Seen) -> str:
+def leak(seen: Snapshot) -> str:
     """The sentence about it; empty when there is none."""
     if seen.connections is None or seen.connections < MANY:
         return ""

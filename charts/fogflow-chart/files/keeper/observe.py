@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ngsi
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Seen, component, several
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Snapshot, component, several
 from expected import subscriptions
 from gate import consumers
 from http_json import ERRORS, Refused, Server
@@ -53,7 +53,7 @@ class Members:
         return {MASTER: f"Master.{self.site}", **of_workers, DESIGNER: "fogflow-designer"}
 
 
-def look(members: Members, kube: Kube, memory: Memory) -> Seen:
+def look(members: Members, kube: Kube, memory: Memory) -> Snapshot:
     """The cell as it is now. Raises http_json.ERRORS when the API server does not answer."""
     servers = members.servers
     before = kube.pods()
@@ -80,7 +80,7 @@ def look(members: Members, kube: Kube, memory: Memory) -> Seen:
     if pods.get(DISCOVERY) != before.get(DISCOVERY):
         discovery = None  # of which process it is cannot be told
     held = {name: one if pods.get(name) == before.get(name) else None for name, one in held.items()}
-    return Seen(
+    return Snapshot(
         pods=pods, tasks=tuple(sorted(tasks)), topologies={name: of for name, of in tasks.items() if of}, answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
         worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload, room=room,
         keeps_tasks=members.keeps_tasks,

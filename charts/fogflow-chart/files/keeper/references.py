@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import ngsi
-from cell import DISCOVERY, TASK_PREFIX, Action, Memory, Seen
+from cell import DISCOVERY, TASK_PREFIX, Action, Memory, Snapshot
 from signs import lasted
 
 UNREACHABLE_S = 120.0
@@ -57,7 +57,7 @@ def tasks_of(held: Iterable[Mapping[str, Any] | None]) -> set[str]:
     return found - {""}
 
 
-def dead(seen: Seen, memory: Memory, key: str, subscription: Any) -> bool:
+def dead(seen: Snapshot, memory: Memory, key: str, subscription: Any) -> bool:
     """Whether a broker's subscription is of a task that does not exist."""
     task = task_of(subscription) if key.startswith("s:") else ""
     if not task or seen.tasks is None or task in seen.tasks:
@@ -65,7 +65,7 @@ def dead(seen: Seen, memory: Memory, key: str, subscription: Any) -> bool:
     return task in memory.ran or _names(subscription, task)
 
 
-def clean(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def clean(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """What to end: subscriptions of tasks that are gone, those that are there twice, and those of plans that were replaced."""
     _remember(seen, memory)
     page = _of_the_page(seen.designer or {})
@@ -75,7 +75,7 @@ def clean(seen: Seen, memory: Memory, now: float) -> list[Action]:
     return [*actions, *_replaced(seen, memory)]
 
 
-def _clean(seen: Seen, memory: Memory, shard: str, page: set[tuple[str, ...]], now: float) -> list[Action]:
+def _clean(seen: Snapshot, memory: Memory, shard: str, page: set[tuple[str, ...]], now: float) -> list[Action]:
     """Of one broker. What a task has subscribed is sometimes seen a moment before its Deployment."""
     held = seen.held(shard)
     if held is None:
@@ -95,7 +95,7 @@ def _clean(seen: Seen, memory: Memory, shard: str, page: set[tuple[str, ...]], n
     return [Action("unsubscribe", shard, _why(len(gone.intersection(ended)), len(set(ended) - gone)), names=ended)]
 
 
-def _replaced(seen: Seen, memory: Memory) -> list[Action]:
+def _replaced(seen: Snapshot, memory: Memory) -> list[Action]:
     """Of a master's earlier plans and of a broker's earlier process, at discovery: they are told for nothing, and pile up."""
     if seen.discovery is None or memory.mend:
         return []
@@ -108,7 +108,7 @@ def _replaced(seen: Seen, memory: Memory) -> list[Action]:
     )
 
 
-def _remember(seen: Seen, memory: Memory) -> None:
+def _remember(seen: Snapshot, memory: Memory) -> None:
     """The tasks that were seen here, as long as anything leads to them."""
     if seen.tasks is None:
         return
@@ -117,7 +117,7 @@ def _remember(seen: Seen, memory: Memory) -> None:
     memory.ran = frozenset((memory.ran & tasks_of(held)) | set(seen.tasks))
 
 
-def _unreachable(seen: Seen, memory: Memory, now: float) -> dict[str, str]:
+def _unreachable(seen: Snapshot, memory: Memory, now: float) -> dict[str, str]:
     """Addresses that a broker could not deliver to for minutes, by the broker; tasks that have just begun are not among them."""
     found = {}
     for shard in seen.shards:
@@ -132,7 +132,7 @@ def _unreachable(seen: Seen, memory: Memory, now: float) -> dict[str, str]:
     return found
 
 
-def _unended(seen: Seen, memory: Memory, now: float) -> dict[str, str]:
+def _unended(seen: Snapshot, memory: Memory, now: float) -> dict[str, str]:
     """Addresses of tasks that are gone, of which a broker still has subscriptions after all that was tried; each with its broker."""
     found = {}
     for shard in seen.shards:
@@ -147,7 +147,7 @@ def _names(subscription: Any, task: str) -> bool:
     return str(subscription.get("reference")).split("//")[-1].startswith(task)
 
 
-def _is_held(seen: Seen, about: str) -> bool:
+def _is_held(seen: Snapshot, about: str) -> bool:
     _, shard, address = about.split(" ", 2)
     held = seen.held(shard)
     return held is None or any(key.startswith("s:") and one.get("reference") == address for key, one in held.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, WORKER, Memory, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, WORKER, Memory, Snapshot
 from demand import too_full
 from leaks import leak
 from restore import unrestored
@@ -16,7 +16,7 @@ _NAMED, _LISTED = 3, 50
 _STATES = ("working", "starting", "mending", "degraded")
 
 
-def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> dict[str, Any]:
+def report(seen: Snapshot, memory: Memory, *, stored: str, checked_age_s: float) -> dict[str, Any]:
     """The cell's state in one document (version 1); no secret is in it. `updated` is added by whoever sends it."""
     of = {BROKER: seen.shards, WORKER: seen.workers}
     components = {name: _component(seen, memory, name) for one in MEMBERS for name in of.get(one, (one,))}
@@ -49,7 +49,7 @@ def report(seen: Seen, memory: Memory, *, stored: str, checked_age_s: float) -> 
     }
 
 
-def _reservations(seen: Seen, memory: Memory) -> list[str]:
+def _reservations(seen: Snapshot, memory: Memory) -> list[str]:
     """What a cell that works should be known for."""
     said = [] if seen.checks_consumers else ["consumers are not checked: RabbitMQ shows no metrics"]
     said += [sentence for sentence in (too_full(memory), leak(seen)) if sentence]
@@ -87,7 +87,7 @@ def _by_broker(addresses: Mapping[str, str]) -> dict[str, list[str]]:
     return {broker: each[:_LISTED] for broker, each in found.items()}
 
 
-def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:
+def _component(seen: Snapshot, memory: Memory, name: str) -> dict[str, Any]:
     signals: dict[str, Any] = {}
     if name in seen.answers:
         signals["answers"] = seen.answers[name]
@@ -103,7 +103,7 @@ def _component(seen: Seen, memory: Memory, name: str) -> dict[str, Any]:
     return {"state": state, "why": why, "signals": signals}
 
 
-def _state(seen: Seen, memory: Memory, name: str) -> tuple[str, str]:
+def _state(seen: Snapshot, memory: Memory, name: str) -> tuple[str, str]:
     if name == RABBITMQ and not seen.checks_consumers:
         return "unchecked", "a RabbitMQ of your own, without metricsUrl"
     if name in seen.answers and not seen.answers[name]:
@@ -125,7 +125,7 @@ def _state(seen: Seen, memory: Memory, name: str) -> tuple[str, str]:
     return "ok", ""
 
 
-def _unlisted(seen: Seen) -> str:
+def _unlisted(seen: Snapshot) -> str:
     """Which of several is not in the list is not told by their number."""
     return "discovery does not list it" if len(seen.shards) == 1 else f"discovery lists {seen.brokers} brokers only"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ngsi
-from cell import DESIGNER, DISCOVERY, Action, Look, Memory, Seen
+from cell import DESIGNER, DISCOVERY, Action, Look, Memory, Snapshot
 from references import dead
 from signs import complete, lasted, subscribed_by
 
@@ -23,12 +23,12 @@ NEVER = math.inf
 """In place of a time: it was not deleted, it could not be restored."""
 
 
-def restored(seen: Seen, memory: Memory) -> bool:
+def restored(seen: Snapshot, memory: Memory) -> bool:
     """Whether discovery and every broker hold what they held before their last restart."""
     return all(complete(seen, memory, name) for name in (DISCOVERY, *seen.shards))
 
 
-def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def restore(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """Learn what each holds; what a new process lacks is put back."""
     _keep_database(seen, memory, now)
     actions = restore_one(seen, memory, DISCOVERY, now)
@@ -37,7 +37,7 @@ def restore(seen: Seen, memory: Memory, now: float) -> list[Action]:
     return actions
 
 
-def restore_one(seen: Seen, memory: Memory, name: str, now: float, *, wait: bool = False) -> list[Action]:
+def restore_one(seen: Snapshot, memory: Memory, name: str, now: float, *, wait: bool = False) -> list[Action]:
     """Of discovery or of one broker, a cell's or an edge's. With `wait`, nothing is put back yet."""
     pod, held = seen.pod(name), seen.held(name)
     if pod is None or held is None or not _speaks(seen, memory, name, now):
@@ -56,7 +56,7 @@ def restore_one(seen: Seen, memory: Memory, name: str, now: float, *, wait: bool
     return _try_again(seen, memory, name, now)
 
 
-def _forget_entities(seen: Seen, memory: Memory, deregistered: frozenset[str]) -> None:
+def _forget_entities(seen: Snapshot, memory: Memory, deregistered: frozenset[str]) -> None:
     """Who deletes an entity has it deregistered: a broker that was lost just then must not get it back."""
     entities = frozenset(f"e:{key[2:]}" for key in deregistered if key.startswith("r:"))
     for shard in seen.shards:
@@ -85,7 +85,7 @@ def learned(
 
 
 def _put_back(
-    seen: Seen, memory: Memory, name: str, keep: Mapping[str, Any], lacked: int, identity: str
+    seen: Snapshot, memory: Memory, name: str, keep: Mapping[str, Any], lacked: int, identity: str
 ) -> list[Action]:
     """Into a new process, until nothing is missing or nothing helps; meanwhile it may learn more, and be lost again."""
     held = seen.held(name) or {}
@@ -105,7 +105,7 @@ def _put_back(
     return []
 
 
-def _try_again(seen: Seen, memory: Memory, name: str, now: float) -> list[Action]:
+def _try_again(seen: Snapshot, memory: Memory, name: str, now: float) -> list[Action]:
     """What could not be restored, once more."""
     left = unrestored(memory, name)
     left -= _unwanted(seen, memory, name, {key: memory.snapshot[name][key] for key in left})
@@ -121,7 +121,7 @@ def unrestored(memory: Memory, name: str) -> frozenset[str]:
     return frozenset(key for key, since in memory.gone.get(name, {}).items() if since == NEVER)
 
 
-def _unwanted(seen: Seen, memory: Memory, name: str, snapshot: Mapping[str, Any]) -> frozenset[str]:
+def _unwanted(seen: Snapshot, memory: Memory, name: str, snapshot: Mapping[str, Any]) -> frozenset[str]:
     """What must not come back, as it leads nowhere."""
     if name == DISCOVERY:
         return frozenset(snapshot.keys() & memory.replaced)
@@ -133,7 +133,7 @@ def _without(snapshot: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]
     return {key: one for key, one in snapshot.items() if key not in drop}
 
 
-def _speaks(seen: Seen, memory: Memory, name: str, now: float) -> bool:
+def _speaks(seen: Snapshot, memory: Memory, name: str, now: float) -> bool:
     """Whether what was heard is of the new pod: the one of before answers, with its own state, until it has ended."""
     pod = seen.pod(name)
     ending = pod is not None and pod.started and not seen.settled(name)
@@ -141,7 +141,7 @@ def _speaks(seen: Seen, memory: Memory, name: str, now: float) -> bool:
     return seen.settled(name) or overlaps_s >= EXIT_S
 
 
-def _keep_database(seen: Seen, memory: Memory, now: float) -> None:
+def _keep_database(seen: Snapshot, memory: Memory, now: float) -> None:
     """The designer's database goes with its pod, where it has no volume; its gate fetches it from us at the next start."""
     pod = seen.pod(DESIGNER)
     if pod is None or seen.designer is None or not _speaks(seen, memory, DESIGNER, now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, Action, Memory, Pod, Seen
+from cell import BROKER, DESIGNER, DISCOVERY, MASTER, RABBITMQ, TRIO, Action, Memory, Pod, Snapshot
 from signs import bus_up, consumes, lasted
 
 WEDGED_S = {RABBITMQ: 15.0, DISCOVERY: 8.0, BROKER: 8.0, MASTER: 8.0, DESIGNER: 8.0}
@@ -15,7 +15,7 @@ LOST_S, LOST_DESIGNER_S = 15.0, 5.0
 """Told to end and not ready for so long: its node is lost. The designer has a grace of 5 s, the others of more."""
 
 
-def unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def unwedge(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """Those to end now: their silence is counted for each process anew."""
     actions = []
     for name, patience in {**WEDGED_S, **dict.fromkeys(seen.shards, WEDGED_S[BROKER])}.items():
@@ -35,12 +35,12 @@ def unwedge(seen: Seen, memory: Memory, now: float) -> list[Action]:
     return [*actions, *_forget(seen, memory, now)]
 
 
-def left_behind(seen: Seen, name: str = DESIGNER) -> list[Pod]:
+def left_behind(seen: Snapshot, name: str = DESIGNER) -> list[Pod]:
     """The pods of a member that were told to end and have not."""
     return [pod for pod in seen.pods.get(name, ()) if pod.deleting and not pod.ready]
 
 
-def _forget(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def _forget(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """Kubernetes keeps the pod of a lost node until the node is back; its kubelet ends it then, known or forgotten.
 
     A set replaces such a pod only when it is forgotten. And the master's way to the designer leads to those, too.
@@ -56,7 +56,7 @@ def _forget(seen: Seen, memory: Memory, now: float) -> list[Action]:
     ]
 
 
-def _unwedge_ending(seen: Seen, memory: Memory, now: float) -> list[Action]:
+def _unwedge_ending(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
     """A wedged worker does not hear that it is to end. On a lost node it is not ready, and asking again would not help."""
     told = seen.tasks is not None and bus_up(seen)
     slow = [(name, pod) for name in seen.workers for pod in seen.pods.get(name, ()) if pod.deleting and pod.ready]
@@ -71,7 +71,7 @@ def _unwedge_ending(seen: Seen, memory: Memory, now: float) -> list[Action]:
     ]
 
 
-def _unwedge_worker(seen: Seen, memory: Memory, name: str, now: float) -> list[Action]:
+def _unwedge_worker(seen: Snapshot, memory: Memory, name: str, now: float) -> list[Action]:
     """A worker listens on nothing; its heartbeat at the master is the only sign of life.
 
     A master that never shows a change in its list tells only whether the worker is in it.

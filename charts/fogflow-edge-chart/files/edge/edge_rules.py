@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backoff import may
-from cell import Memory, Pod, Seen
+from cell import Memory, Pod, Snapshot
 from references import clean
 from report import loose_ends, references
 from restore import restore_one, unrestored
@@ -43,9 +43,9 @@ class EdgeSeen:
     """Names of the task Deployments."""
 
     @property
-    def cell(self) -> Seen:
+    def cell(self) -> Snapshot:
         """As much of it as the rules that are the cloud's, too, need."""
-        return Seen(pods=self.pods, shards=(BROKER,), more={BROKER: self.held}, tasks=self.tasks)
+        return Snapshot(pods=self.pods, shards=(BROKER,), more={BROKER: self.held}, tasks=self.tasks)
 
     def identity(self, name: str) -> str:
         """Of the one pod that runs; empty when there is none, or more than one."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from fogflow_k8s import __version__
 from fogflow_k8s.actions.bundle.collector_output import Bag, Limits
 from fogflow_k8s.actions.bundle.collectors import Collector, collectors
-from fogflow_k8s.actions.known_secrets import Known, known
+from fogflow_k8s.actions.known_secrets import SecretMask, known
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.archive import Archive
 from fogflow_k8s.errors import UsageError
@@ -120,9 +120,9 @@ def save(op: Operation, seen: Assessment, *, why: str, going_back: bool = False)
         return None
 
 
-def _known(op: Operation, patience_s: float) -> Known:
+def _known(op: Operation, patience_s: float) -> SecretMask:
     """What is secret; a server that does not answer must not hold the archive up."""
-    answer: list[Known] = []
+    answer: list[SecretMask] = []
 
     def ask() -> None:
         answer.append(known(op.cluster, op.release, op.namespaces))
@@ -131,7 +131,7 @@ def _known(op: Operation, patience_s: float) -> Known:
     thread.start()
     thread.join(patience_s)
     op.assume()  # collectors are made before any of them has a thread to wait in
-    return answer[0] if answer else Known(Redactor(), why=f"the API server gave no answer within {patience_s:g} s")
+    return answer[0] if answer else SecretMask(Redactor(), why=f"the API server gave no answer within {patience_s:g} s")
 
 
 def _wanted(request: Request, every: Sequence[Collector]) -> list[Collector]:
@@ -146,7 +146,7 @@ def _wanted(request: Request, every: Sequence[Collector]) -> list[Collector]:
 
 
 def _collect(
-    op: Operation, wanted: Sequence[Collector], archive: Archive, knows: Known, request: Request, left_s: float
+    op: Operation, wanted: Sequence[Collector], archive: Archive, knows: SecretMask, request: Request, left_s: float
 ) -> list[Part]:
     """Every collector in a thread of its own. Not an executor's: those are waited for at the program's end, and one may hang."""
     bags: list[Bag] = []

@@ -15,7 +15,7 @@ from typing import Any
 
 from fogflow_k8s import __version__
 from fogflow_k8s.actions.bundle.collector_output import Bag, Full
-from fogflow_k8s.actions.known_secrets import Known
+from fogflow_k8s.actions.known_secrets import SecretMask
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.kubernetes.client import NotFound
 from fogflow_k8s.adapters.kubernetes.kubectl import client_version
@@ -45,7 +45,7 @@ class Collector:
     blind: bool = False
 
 
-def collectors(op: Operation, *, since_s: int, revisions: int, known: Known) -> list[Collector]:
+def collectors(op: Operation, *, since_s: int, revisions: int, known: SecretMask) -> list[Collector]:
     """Every collector, those first whose objects are gone after a rollback."""
     instance = f"app.kubernetes.io/instance={op.release}"
 
@@ -111,7 +111,7 @@ class _gap:  # noqa: N801 - reads as a with statement
         return True
 
 
-def _secrets(known: Known, bag: Bag) -> None:
+def _secrets(known: SecretMask, bag: Bag) -> None:
     if known.why:
         bag.miss(known.why)
     if known.secrets:

@@ -12,9 +12,9 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import permissions
 from fogflow_k8s.actions.preconditions.prerequisites import prerequisites
 from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Request, Work
+from fogflow_k8s.actions.release.deployment import Deployment, Request
 from fogflow_k8s.actions.release.prepare import render
-from fogflow_k8s.engine.checks import Check, Found, Result, run
+from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed, UsageError
 from fogflow_k8s.model.release.permissions import helpful, needed
 from fogflow_k8s.model.suggestions import suggestion
@@ -61,14 +61,14 @@ def checkup(op: Operation, request: Request, *, pre: bool = False, without: Coll
     first = _run(op, [replace(c, category="prerequisites") for c in prerequisites(op)], without)
     if any(r.state == "failed" and r.check.id in _NEEDED for r in first):
         return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(first))
-    work = Work(op, request, rollout.Stopwatch(op))
+    work = Deployment(op, request, rollout.Stopwatch(op))
     work.installed = status.installed(op)
     render(work)
     found = [*first, *_run(op, catalogue(work, pre=pre), without)]
     return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(found))
 
 
-def catalogue(work: Work, *, pre: bool) -> list[Check]:
+def catalogue(work: Deployment, *, pre: bool) -> list[Check]:
     """The checks after the prerequisites; those of an installed release only where there is one, and not with `pre`."""
     op, objects = work.op, [*work.objects, *work.hooks]
     checks = [
@@ -117,32 +117,32 @@ def _run(op: Operation, checks: Sequence[Check], without: Collection[str]) -> li
     return run(kept, told)
 
 
-def _carried_out(probe: Callable[[], Found]) -> Callable[[], Found]:
+def _carried_out(probe: Callable[[], CheckOutcome]) -> Callable[[], CheckOutcome]:
     """The probe, with an error of its own as a result: one check that breaks does not take the others with it."""
 
-    def probed() -> Found:
+    def probed() -> CheckOutcome:
         try:
             return probe()
         except Unseen as unseen:
-            return Found(None, unseen.message)
+            return CheckOutcome(None, unseen.message)
         except FogflowError as error:
-            return Found(False, error.message, error.hint)
+            return CheckOutcome(False, error.message, error.hint)
 
     return probed
 
 
-def _rights(op: Operation, objects: Sequence[dict[str, object]]) -> Found:
+def _rights(op: Operation, objects: Sequence[dict[str, object]]) -> CheckOutcome:
     asked = needed(objects, op.namespace, permissions.existing(op, objects))
     if absent := permissions.missing(op, asked):
         told = ", ".join(map(str, absent[:4])) + (f" and {len(absent) - 4} more" if len(absent) > 4 else "")
-        return Found(False, f"missing: {told}", "fogflow-k8s deploy prints the Role that gives them")
-    return Found(True, f"{len(asked)} rights")
+        return CheckOutcome(False, f"missing: {told}", "fogflow-k8s deploy prints the Role that gives them")
+    return CheckOutcome(True, f"{len(asked)} rights")
 
 
-def _sight(op: Operation) -> Found:
+def _sight(op: Operation) -> CheckOutcome:
     absent = permissions.missing(op, helpful())
     if absent:
-        return Found(
+        return CheckOutcome(
             False, f"missing: {', '.join(map(str, absent))}", "go on without: what cannot be seen is not checked"
         )
-    return Found(True, "nodes, pods of all namespaces, StorageClasses")
+    return CheckOutcome(True, "nodes, pods of all namespaces, StorageClasses")

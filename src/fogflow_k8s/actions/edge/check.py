@@ -17,7 +17,7 @@ INBOUND = "cloud -> edge"
 
 
 @dataclass(frozen=True)
-class Way:
+class ConnectivityReport:
     """What the keeper of the edge found out about the way to the cloud and back."""
 
     proof: Proof
@@ -50,7 +50,7 @@ class Way:
         )
 
 
-def check(op: Operation, kubectl: Kubectl) -> Way:
+def check(op: Operation, kubectl: Kubectl) -> ConnectivityReport:
     """Ask the edge's keeper to prove the way. Raises NotInstalled, UsageError, ClusterError, FogflowError."""
     found = status.stored(op)
     if found is None:
@@ -64,7 +64,7 @@ def check(op: Operation, kubectl: Kubectl) -> Way:
         steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in ask(port)["steps"])
     url = f"http://{config['my_hostip']}:{config['broker']['http_port']}"
     noted = join.noted(found.objects)
-    return Way(Proof(steps), str(config["site_id"]), url, noted.get(join.CONNECTIVITY, "direct"))
+    return ConnectivityReport(Proof(steps), str(config["site_id"]), url, noted.get(join.CONNECTIVITY, "direct"))
 
 
 def leave(op: Operation, *, timeout_s: float) -> str:

@@ -27,7 +27,7 @@ _TRIES = 5
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TokenRequest:
     """What the token is for."""
 
     site: str
@@ -44,7 +44,7 @@ class Listing:
     pruned: tuple[str, ...] = ()
 
 
-def create(op: Operation, kubectl: Kubectl, wanted: Wanted) -> Token:
+def create(op: Operation, kubectl: Kubectl, wanted: TokenRequest) -> Token:
     """A new token, and the user that it logs in with. Expired tokens of others that nobody used are cleared away.
 
     Raises NotInstalled, UsageError, EdgeRefused, ClusterError.

@@ -22,12 +22,12 @@ from fogflow_k8s.model.settings.base import merge
 SECRET = "fogflow-edge"  # noqa: S105 - a Secret's name
 TOKEN, CONNECTIVITY = "fogflow-k8s.io/edge-token", "fogflow-k8s.io/edge-connectivity"
 Connectivity = Literal["direct", "overlay"]
-_SILENT = probe.Seen(broker=False, consumers=0, marked=False)
+_SILENT = probe.SiteState(broker=False, consumers=0, marked=False)
 _KINDS = {"truncated": "FK-6103", "mistyped": "FK-6102", "version": "FK-6110"}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class JoinRequest:
     """How this edge joins."""
 
     token: Token
@@ -46,7 +46,7 @@ class Joined:
     outcome: Outcome
     site: str
     url: str
-    seen: probe.Seen | None = field(default=None)
+    seen: probe.SiteState | None = field(default=None)
     """None: not asked, as the deploy did not end well or the nodes are simulated."""
 
 
@@ -59,7 +59,7 @@ def read(text: str) -> Token:
         raise EdgeRefused(_KINDS[error.kind], f"this is no whole token: {error}", hint=hint) from error
 
 
-def join(op: Operation, wanted: Wanted) -> Joined:
+def join(op: Operation, wanted: JoinRequest) -> Joined:
     """Join, or bring an edge that has joined up to date. Before every check has passed nothing is changed.
 
     Raises EdgeRefused, UsageError, and what a deploy raises.
@@ -151,7 +151,7 @@ def _mark(op: Operation, token: Token, *, ours: bool) -> None:
         )
 
 
-def _look(token: Token) -> probe.Seen:
+def _look(token: Token) -> probe.SiteState:
     """What the cloud sees; nothing while it does not answer: a link may be lost for a moment."""
     try:
         return probe.look(token)
@@ -159,7 +159,7 @@ def _look(token: Token) -> probe.Seen:
         return _SILENT
 
 
-def _wait(op: Operation, token: Token, timeout_s: float) -> probe.Seen:
+def _wait(op: Operation, token: Token, timeout_s: float) -> probe.SiteState:
     """Until the cloud sees both halves. Raises EdgeRefused with the half that is missing."""
     op.report.step("waiting until the cloud sees the edge's broker and worker")
     try:
@@ -170,7 +170,7 @@ def _wait(op: Operation, token: Token, timeout_s: float) -> probe.Seen:
             timeout_s=timeout_s, every_s=1.0, clock=op.clock,
         )  # fmt: skip
     except WaitTimeout as error:
-        missing = _missing(error.last) if isinstance(error.last, probe.Seen) else ""
+        missing = _missing(error.last) if isinstance(error.last, probe.SiteState) else ""
         raise EdgeRefused(
             "FK-6111",
             f"the edge is installed, and after {timeout_s:g} s {missing}",
@@ -179,7 +179,7 @@ def _wait(op: Operation, token: Token, timeout_s: float) -> probe.Seen:
         ) from error
 
 
-def _missing(seen: probe.Seen) -> str:
+def _missing(seen: probe.SiteState) -> str:
     if seen is _SILENT:
         return "the cloud did not answer"
     broker = [] if seen.broker else ["the cloud's discovery does not list its broker"]

@@ -20,7 +20,7 @@ _NEW = "at the cloud: fogflow-k8s edge token create --site {site} --external-ip 
 
 
 @dataclass(frozen=True)
-class Seen:
+class SiteState:
     """What the cloud knows of a site."""
 
     broker: bool
@@ -31,13 +31,13 @@ class Seen:
     """Somebody has joined with this very token."""
 
 
-def look(token: Token, *, timeout_s: float = TIMEOUT_S) -> Seen:
+def look(token: Token, *, timeout_s: float = TIMEOUT_S) -> SiteState:
     """What the cloud knows of the token's site. Raises Unreachable, AmqpError, OSError."""
     brokers = get(f"http://{token.discovery}/ngsi9/broker", timeout_s=timeout_s).content
     with _log_in(token, timeout_s) as session:
         counts = [session.consumers(queue) or 0 for queue in queues_of(token.site)]
         marked = session.consumers(mark_of(token.site, token.id)) is not None
-    return Seen(f"Broker.{token.site}" in _ids(brokers), sum(counts), marked)
+    return SiteState(f"Broker.{token.site}" in _ids(brokers), sum(counts), marked)
 
 
 def mark(token: Token) -> bool:

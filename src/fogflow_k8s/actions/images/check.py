@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from fogflow_k8s.actions.images.listing import Registries, Wanted
+from fogflow_k8s.actions.images.listing import ImageUses, Registries
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.registry.client import Headroom
 from fogflow_k8s.adapters.registry.credentials import Logins, of_secret
 from fogflow_k8s.adapters.registry.errors import LoginNeeded
-from fogflow_k8s.engine.checks import Check, Found, Result, run
+from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, PreflightFailed
 from fogflow_k8s.model.image.reference import ANY_PLATFORM, HUB, Use, fits, platform_of
 from fogflow_k8s.model.placement import node_fit
@@ -43,7 +43,7 @@ class Nodes:
 
 
 @dataclass(frozen=True)
-class Seen:
+class RegistryAnswer:
     """What a registry says of an image; `login` is where the login was found that it took, "" when it asked for none."""
 
     digest: str = ""
@@ -57,8 +57,8 @@ class Seen:
 class Checked:
     """Every image, what its registry said, and what to think of it."""
 
-    wanted: Wanted
-    seen: Mapping[str, Seen]
+    wanted: ImageUses
+    seen: Mapping[str, RegistryAnswer]
     results: tuple[Result, ...]
 
     @property
@@ -86,7 +86,7 @@ class Secrets:
         return f"kubectl -n {self.namespace} create secret docker-registry {name} --from-file=.dockerconfigjson=$HOME/.docker/config.json"
 
 
-def check(wanted: Wanted, registries: Registries, own: Logins, nodes: Nodes, secrets: Secrets) -> Checked:
+def check(wanted: ImageUses, registries: Registries, own: Logins, nodes: Nodes, secrets: Secrets) -> Checked:
     """Ask for every image as a node would: without a login, then with its pods' pull secrets, at last with our `own`."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         asked = {str(u.image): pool.submit(_see, u, registries, own, secrets) for u in wanted.uses}
@@ -119,7 +119,7 @@ def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
     return Secrets(logins, wrong, tuple(unseen), op.namespace)
 
 
-def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> Seen:
+def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> RegistryAnswer:
     """The first answer that is no refusal; else the last one, which is about the best login that there was."""
     failure: PreflightFailed | None = None
     image = use.image
@@ -130,37 +130,39 @@ def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> See
             registry = registries.at(image.host, logins)
             head = registry.head(image)
             if head.headroom and not head.headroom.remaining:
-                return Seen(head.digest, (), logins.where if logins else "", head.headroom)  # a look would cost a pull
+                return RegistryAnswer(
+                    head.digest, (), logins.where if logins else "", head.headroom
+                )  # a look would cost a pull
             manifest = registry.manifest(image.repository, image.version)
             platforms = registry.platforms(image.repository, manifest)
-            return Seen(manifest.digest, platforms, logins.where if logins else "", head.headroom)
+            return RegistryAnswer(manifest.digest, platforms, logins.where if logins else "", head.headroom)
         except LoginNeeded as error:
             failure = error
         except PreflightFailed as error:
-            return Seen(failure=error)
-    return Seen(failure=failure)
+            return RegistryAnswer(failure=error)
+    return RegistryAnswer(failure=failure)
 
 
-def _image_check(use: Use, seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Check:
+def _image_check(use: Use, seen: RegistryAnswer, wanted_by: Mapping[str, Sequence[str]]) -> Check:
     return Check("image", use.image.short, partial(_image_found, seen, wanted_by))
 
 
-def _image_found(seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Found:
+def _image_found(seen: RegistryAnswer, wanted_by: Mapping[str, Sequence[str]]) -> CheckOutcome:
     if seen.failure:
-        return Found(False, seen.failure.message, seen.failure.hint)
+        return CheckOutcome(False, seen.failure.message, seen.failure.hint)
     if seen.headroom and not seen.headroom.remaining:
-        return Found(
+        return CheckOutcome(
             None, f"{seen.digest[:19]} is there; for which platforms was not asked: it costs a pull, and none is left"
         )
     lacking = {p: names for p, names in wanted_by.items() if not any(fits(offered, p) for offered in seen.platforms)}
     if lacking:
         which = " and ".join(f"{p}{f' ({_few(names)})' if names else ''}" for p, names in lacking.items())
-        return Found(
+        return CheckOutcome(
             False,
             f"not for {which}, only for {', '.join(seen.platforms) or 'nothing'}",
             "use an image for it, or keep its pods off such nodes: nodeSelector, kubernetes.io/arch",
         )
-    return Found(
+    return CheckOutcome(
         True,
         f"{seen.digest[:19]} for {', '.join(wanted_by)}{f', with the login in {seen.login}' if seen.login else ''}",
     )
@@ -168,16 +170,18 @@ def _image_found(seen: Seen, wanted_by: Mapping[str, Sequence[str]]) -> Found:
 
 def _secret_check(name: str, secrets: Secrets) -> Check:
     wrong = secrets.wrong.get(name, "")
-    found = Found(not wrong, wrong or "there", secrets.mend(name) if wrong else "")
+    found = CheckOutcome(not wrong, wrong or "there", secrets.mend(name) if wrong else "")
     if name in secrets.unseen:
-        found = Found(None, "no right to read it")
+        found = CheckOutcome(None, "no right to read it")
     return Check("secret", f"pull secret {name}", partial(_same, found))
 
 
-def _login_checks(uses: Sequence[Use], seen: Mapping[str, Seen], own: Logins, secrets: Secrets) -> Iterator[Check]:
+def _login_checks(
+    uses: Sequence[Use], seen: Mapping[str, RegistryAnswer], own: Logins, secrets: Secrets
+) -> Iterator[Check]:
     """A login that only this machine has helps no node, unless the nodes have one of their own: so this only warns."""
     for host in sorted({use.image.host for use in uses if seen[str(use.image)].login == own.where}):
-        found = Found(
+        found = CheckOutcome(
             False,
             "answers with the login of this machine only: no pod names a pull secret that it takes",
             f"unless the nodes log in by themselves, name one under global.imagePullSecrets: {secrets.mend('NAME')}",
@@ -185,11 +189,11 @@ def _login_checks(uses: Sequence[Use], seen: Mapping[str, Seen], own: Logins, se
         yield Check("login", f"the pods' login for {host}", partial(_same, found), warning=True)
 
 
-def _hub_check(uses: Sequence[Use], seen: Mapping[str, Seen]) -> Iterator[Check]:
+def _hub_check(uses: Sequence[Use], seen: Mapping[str, RegistryAnswer]) -> Iterator[Check]:
     rooms = [room for use in uses if use.image.host == HUB and (room := seen[str(use.image)].headroom)]
     if rooms:
         least = min(rooms, key=lambda room: room.remaining)
-        found = Found(
+        found = CheckOutcome(
             least.remaining >= len(rooms),
             f"{least.remaining} of {least.limit} in {least.hours:g} hours are left for this machine; {len(rooms)} images are there",
             "wait, log the nodes in (global.imagePullSecrets), or mirror: fogflow-k8s images mirror",
@@ -197,7 +201,7 @@ def _hub_check(uses: Sequence[Use], seen: Mapping[str, Seen]) -> Iterator[Check]
         yield Check("rate", f"pulls from {HUB}", partial(_same, found), warning=True)
 
 
-def _same(found: Found) -> Found:
+def _same(found: CheckOutcome) -> CheckOutcome:
     return found
 
 

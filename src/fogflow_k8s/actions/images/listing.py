@@ -33,7 +33,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImageUses:
     """What a release with these values runs, and the sections that say so."""
 
     uses: tuple[Use, ...]
@@ -64,18 +64,18 @@ class Registries:
         return self._known[key]
 
 
-def wanted(helm: Helm, chart: Path, values: Values) -> Wanted:
+def wanted(helm: Helm, chart: Path, values: Values) -> ImageUses:
     """The images of the chart as these values render it, hooks and init containers too. No cluster is asked."""
     text = helm.read_text(helm.start_template(chart, values.given()))
     return wanted_by(manifests.every(text), chart, values)
 
 
-def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values) -> Wanted:
+def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values) -> ImageUses:
     """The images of objects that the chart was rendered to with these values."""
     import yaml
 
     about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
-    return Wanted(tuple(uses(objects)), tuple(_sections(values, str(about["appVersion"]), str(about["version"]))))
+    return ImageUses(tuple(uses(objects)), tuple(_sections(values, str(about["appVersion"]), str(about["version"]))))
 
 
 def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:

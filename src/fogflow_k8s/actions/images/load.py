@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fogflow_k8s.actions.images.listing import Wanted
+from fogflow_k8s.actions.images.listing import ImageUses
 from fogflow_k8s.adapters.docker import archives, engine
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.model.image.reference import Image, Use, parse
@@ -19,7 +19,7 @@ class Loaded:
     missing: tuple[Use, ...]
 
 
-def load(path: Path, wanted: Wanted, report: Reporter) -> Loaded:
+def load(path: Path, wanted: ImageUses, report: Reporter) -> Loaded:
     """Load the archive. Raises UsageError when it is none, PreflightFailed when the engine cannot be used."""
     archive = archives.read(path, engine.platform)
     report.step(f"loading {path} into the Docker engine")

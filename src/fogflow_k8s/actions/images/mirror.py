@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fogflow_k8s.actions.images.listing import Registries, Wanted
+from fogflow_k8s.actions.images.listing import ImageUses, Registries
 from fogflow_k8s.adapters.registry.client import Manifest, Registry
 from fogflow_k8s.adapters.registry.credentials import Logins
 from fogflow_k8s.adapters.registry.errors import NoSuchPlatform, RegistryError
@@ -54,7 +54,7 @@ class Mirrored:
 
 
 def mirror(
-    wanted: Wanted,
+    wanted: ImageUses,
     registries: Registries,
     logins: Logins,
     place: tuple[str, str],
@@ -89,7 +89,7 @@ def mirror(
     return Mirrored(tuple(copies), tuple(failures), {"global": {"imageRegistry": where}, **pins})
 
 
-def _targets(wanted: Wanted, where: str) -> dict[Image, Image]:
+def _targets(wanted: ImageUses, where: str) -> dict[Image, Image]:
     """Each image and its name in the mirror. Raises UsageError when two would get the same."""
     found = {use.image: parse(wanted.named(use.image)[0].name.within(where)) for use in wanted.uses}
     taken: dict[str, Image] = {}

@@ -11,7 +11,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diagnosis import health_report
-from fogflow_k8s.model.diagnosis.assessment import Assessment, Seen, assess
+from fogflow_k8s.model.diagnosis.assessment import Assessment, Snapshot, assess
 from fogflow_k8s.model.diagnosis.health_report import Cell
 from fogflow_k8s.model.diagnosis.pod_status import condition, node_of
 from fogflow_k8s.model.diagnosis.pods import may_be_lost
@@ -36,7 +36,7 @@ class Tracked:
     assessment: Assessment
 
 
-def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Seen:
+def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Snapshot:
     """Everything of the release as the API server shows it now; `margin_s` as in cell.read. Raises ClusterError."""
     kinds = {str(o["kind"]) for o in expected} | {"Deployment"}
     owned = [o for kind in sorted(kinds) for o in op.cluster.list(kind, op.namespace, op.selector)]
@@ -45,7 +45,7 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: floa
     calm = all(condition(p, "Ready") == "True" for p in pods)
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
     nodes = _nodes(op, pods)
-    return Seen(owned, sets, pods, events, nodes, _cell(op, expected, pods, margin_s), op.namespace)
+    return Snapshot(owned, sets, pods, events, nodes, _cell(op, expected, pods, margin_s), op.namespace)
 
 
 def glance(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Assessment:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model.placement.apiserver import Way, dns_ports, way_to_api_server
+from fogflow_k8s.model.placement.apiserver import ApiServerAccess, dns_ports, way_to_api_server
 from fogflow_k8s.model.settings.base import merge
 
 
@@ -46,7 +46,7 @@ def _dns(op: Operation) -> tuple[int, ...]:
     return dns_ports(services, slices) if slices else ()
 
 
-def _way(op: Operation) -> Way:
+def _way(op: Operation) -> ApiServerAccess:
     try:
         if op.cluster.get("ConfigMap", "cilium-config", "kube-system"):
             # https://docs.cilium.io: an ipBlock never means a node or the API server unless policy-cidr-match-mode says so
@@ -54,10 +54,10 @@ def _way(op: Operation) -> Way:
         return _found(op)
     except ClusterError as error:
         if error.status == 403:
-            return Way(why_open="no right to see its addresses")
+            return ApiServerAccess(why_open="no right to see its addresses")
         raise
 
 
-def _found(op: Operation) -> Way:
+def _found(op: Operation) -> ApiServerAccess:
     slices = op.cluster.list("EndpointSlice", "default", selector="kubernetes.io/service-name=kubernetes")
     return way_to_api_server(op.api_service, slices, op.nodes or ())

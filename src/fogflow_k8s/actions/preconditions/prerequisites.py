@@ -8,7 +8,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.docker import engine as docker_engine
 from fogflow_k8s.adapters.helm.client import parse_version
 from fogflow_k8s.adapters.kubernetes import kubectl
-from fogflow_k8s.engine.checks import Check, Found, Result, run
+from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import FogflowError, PreflightFailed
 
 OLDEST_KUBERNETES = (1, 30, 0)
@@ -44,23 +44,23 @@ def advise(op: Operation) -> None:
             op.report.log(f"note: {result.fact} (not needed to deploy; mend: {result.mend})")
 
 
-def _docker() -> Found:
+def _docker() -> CheckOutcome:
     engine = docker_engine.engine()
-    return Found(engine.usable, engine.fact, engine.mend)
+    return CheckOutcome(engine.usable, engine.fact, engine.mend)
 
 
-def _kubectl(op: Operation) -> Found:
+def _kubectl(op: Operation) -> CheckOutcome:
     version = kubectl.client_version(op.helm.runner)
     mend = "https://kubernetes.io/docs/tasks/tools"
     if not version:
-        return Found(False, "no kubectl on PATH that says its version", mend)
+        return CheckOutcome(False, "no kubectl on PATH that says its version", mend)
     if not kubectl.fits(version, op.cluster.version):
-        return Found(
+        return CheckOutcome(
             False,
             f"kubectl {version} is more than one minor version away from the cluster's {op.cluster.version}",
             mend,
         )
-    return Found(True, version)
+    return CheckOutcome(True, version)
 
 
 def _kubernetes(op: Operation) -> str:
@@ -72,10 +72,10 @@ def _kubernetes(op: Operation) -> str:
     return op.cluster.version
 
 
-def _said(probe: Callable[[], str]) -> Found:
+def _said(probe: Callable[[], str]) -> CheckOutcome:
     try:
-        return Found(True, probe())
+        return CheckOutcome(True, probe())
     except PreflightFailed as error:
-        return Found(False, error.message, error.hint)
+        return CheckOutcome(False, error.message, error.hint)
     except FogflowError:
         raise  # unreachable or forbidden has an exit code of its own

@@ -22,7 +22,7 @@ from fogflow_k8s.actions.preconditions import (
 )
 from fogflow_k8s.actions.preconditions.ownership import others
 from fogflow_k8s.actions.release import recovery, rollout
-from fogflow_k8s.actions.release.deployment import Request, Work, now, outcome, rotation
+from fogflow_k8s.actions.release.deployment import Deployment, Request, now, outcome, rotation
 from fogflow_k8s.actions.release.diff import compare
 from fogflow_k8s.actions.release.drift import drift
 from fogflow_k8s.actions.release.outcome import Outcome, Result
@@ -42,7 +42,7 @@ def deploy(op: Operation, request: Request) -> Outcome:
 
     Raises FogflowErrors for what stops it before anything is changed; a failure afterwards is an Outcome.
     """
-    work = Work(op, request, rollout.Stopwatch(op))
+    work = Deployment(op, request, rollout.Stopwatch(op))
     try:
         return _deploy(work)
     except Forbidden:
@@ -53,7 +53,7 @@ def deploy(op: Operation, request: Request) -> Outcome:
         raise
 
 
-def _deploy(work: Work) -> Outcome:
+def _deploy(work: Deployment) -> Outcome:
     op, request = work.op, work.request
     target_check.require_same_cluster(
         op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
@@ -76,7 +76,7 @@ def _deploy(work: Work) -> Outcome:
         raise recovery.interrupted(work) from None
 
 
-def _carry_out(work: Work) -> Outcome:
+def _carry_out(work: Deployment) -> Outcome:
     """Everything that changes the cluster."""
     op, request = work.op, work.request
     probe = same_cluster.begin(op)
@@ -110,7 +110,7 @@ def _carry_out(work: Work) -> Outcome:
         return _upgrade(work, lease, drifted or [])
 
 
-def _homeless(work: Work) -> tuple[Cause, ...]:
+def _homeless(work: Deployment) -> tuple[Cause, ...]:
     """Pods that would find no node, quotas that leave too little, tasks that nobody could call; not asked again for what is installed already."""
     if work.installed and not changes(work.installed.objects, work.objects):
         return ()
@@ -120,12 +120,12 @@ def _homeless(work: Work) -> tuple[Cause, ...]:
     return (*capacity.misfits(op, objects), *crowded, *unaddressable)
 
 
-def _absent(work: Work) -> tuple[Cause, ...]:
+def _absent(work: Deployment) -> tuple[Cause, ...]:
     """What the objects need and nobody provides."""
     return tuple(references.missing(work.op, work.objects, making=work.making))
 
 
-def _repair(work: Work, lease: Held) -> None:
+def _repair(work: Deployment, lease: Held) -> None:
     """Make a release usable that a dead operation left pending: we hold its Lease, so nobody is at it."""
     op = work.op
     if not work.installed or not (plan := repair(work.installed.history)):
@@ -135,7 +135,7 @@ def _repair(work: Work, lease: Held) -> None:
     work.installed = status.installed(op)
 
 
-def _ask(work: Work) -> None:
+def _ask(work: Deployment) -> None:
     """Show a person what would change in a release that is there, and let them say no. Raises Refused."""
     if not work.request.confirm or not work.installed:
         return
@@ -145,7 +145,7 @@ def _ask(work: Work) -> None:
         work.agreed = True
 
 
-def _unchanged(work: Work) -> list[Drift] | None:
+def _unchanged(work: Deployment) -> list[Drift] | None:
     """What drifted, when the manifests are those of the newest revision ([] = nothing to do); None when they differ."""
     installed = work.installed
     if not installed or installed.newest.status != "deployed" or changes(installed.objects, work.objects):
@@ -159,7 +159,7 @@ def _unchanged(work: Work) -> list[Drift] | None:
     return found
 
 
-def _attach(work: Work, lease: Held) -> Outcome:
+def _attach(work: Deployment, lease: Held) -> Outcome:
     """Nothing to deploy: wait for the revision that is there, if it is not ready yet."""
     op = work.op
     if work.rotation.changed:
@@ -174,7 +174,7 @@ def _attach(work: Work, lease: Held) -> Outcome:
     return _wait(work, lease, made="unchanged")
 
 
-def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
+def _upgrade(work: Deployment, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     """Let Helm make the new revision, then wait for it."""
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
@@ -198,7 +198,7 @@ def _upgrade(work: Work, lease: Held, drifted: Sequence[Drift]) -> Outcome:
     return _rotate(work, lease, made=made) if work.rotation.changed else _wait(work, lease, made=made)
 
 
-def _note_password(work: Work) -> None:
+def _note_password(work: Deployment) -> None:
     if work.rotation.overrides:
         work.op.report.warn(
             f"the password in Secret {work.rotation.secret} had been changed; your settings have the one in force, which is put back"
@@ -207,7 +207,7 @@ def _note_password(work: Work) -> None:
         note(work.op, work.rotation)
 
 
-def _rotate(work: Work, lease: Held, *, made: Result) -> Outcome:
+def _rotate(work: Deployment, lease: Held, *, made: Result) -> Outcome:
     """Put the changed password into force, then wait."""
     try:
         carry_out(work.op, work.rotation, work.objects, timeout_s=work.request.timeout_s, keep_on=lease.check)
@@ -221,7 +221,7 @@ def _rotate(work: Work, lease: Held, *, made: Result) -> Outcome:
     return _wait(work, lease, made=made)
 
 
-def _failed(work: Work, lease: Held, seen: Assessment, *, made: Result, error: str = "") -> Outcome:
+def _failed(work: Deployment, lease: Held, seen: Assessment, *, made: Result, error: str = "") -> Outcome:
     """Go back to the revision that worked; not where only the password was changed, which no revision takes back."""
     if made != "rotated":
         return recovery.failed(work, lease, seen, seen.causes, error=error)
@@ -230,7 +230,7 @@ def _failed(work: Work, lease: Held, seen: Assessment, *, made: Result, error: s
     return outcome(work, "left-failed", 21, seen, causes=seen.causes, says=says, bundle=saved, error=error)
 
 
-def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
+def _wait(work: Deployment, lease: Held, *, made: Result) -> Outcome:
     op, request = work.op, work.request
     if not request.wait:
         return outcome(work, made, 0, now(work), says="not waited for (--no-wait)")
@@ -253,7 +253,7 @@ def _wait(work: Work, lease: Held, *, made: Result) -> Outcome:
     return _failed(work, lease, tracked.assessment, made=made)
 
 
-def _proof(work: Work, seen: Assessment) -> str:
+def _proof(work: Deployment, seen: Assessment) -> str:
     """Whether the logins with a changed password are proved; "" when it was not changed."""
     if not work.rotation.changed:
         return ""
@@ -263,7 +263,7 @@ def _proof(work: Work, seen: Assessment) -> str:
     return f"{NOT_PROVED}: {why}"
 
 
-def _rehearse(work: Work) -> Outcome:
+def _rehearse(work: Deployment) -> Outcome:
     """A dry run: what would change, and (on the server) in what is live there. Nothing is written."""
     lacking = (*_homeless(work), *_absent(work))
     return outcome(

@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass
-class Work:
+class Deployment:
     """A deploy in progress."""
 
     op: Operation
@@ -88,20 +88,20 @@ class Work:
         return sha256(dumps(self.objects, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def rotation(work: Work) -> Rotation:
+def rotation(work: Deployment) -> Rotation:
     """What becomes of RabbitMQ's password."""
     auth = (work.values.get("rabbitmq") or {}).get("auth") or {}
     given = work.password or ("" if auth.get("existingSecret") else str(auth.get("password") or ""))
     return find(work.op, work.objects, work.installed, given=given)
 
 
-def now(work: Work) -> Assessment:
+def now(work: Deployment) -> Assessment:
     """One look at what is installed."""
     expected = work.installed.expected if work.installed else []
     return track.glance(work.op, expected)
 
 
-def outcome(work: Work, result: Result, exit_code: int, seen: Assessment, **more: Any) -> Outcome:
+def outcome(work: Deployment, result: Result, exit_code: int, seen: Assessment, **more: Any) -> Outcome:
     """The end of the deploy, with the state as seen."""
     op = work.op
     newest = work.installed.newest if work.installed else None

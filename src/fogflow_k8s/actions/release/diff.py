@@ -8,8 +8,8 @@ from typing import Any
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Request, Work, rotation
-from fogflow_k8s.actions.release.drift import Seen, drift
+from fogflow_k8s.actions.release.deployment import Deployment, Request, rotation
+from fogflow_k8s.actions.release.drift import DriftReport, drift
 from fogflow_k8s.actions.release.prepare import introduce, render
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff.fields import Field, changes
@@ -22,7 +22,7 @@ CONFLICT = "Helm refuses to change fields that others own (FK-7002)"
 
 def diff(op: Operation, request: Request) -> Difference:
     """What `deploy` of the same request would change. Nothing is written; Helm renders with the cluster at hand."""
-    work = Work(op, request, rollout.Stopwatch(op))
+    work = Deployment(op, request, rollout.Stopwatch(op))
     work.installed = status.installed(op)
     notes = _repaired(work)
     render(work, server=True)
@@ -31,11 +31,11 @@ def diff(op: Operation, request: Request) -> Difference:
     return replace(found, notes=(*notes, *found.notes), renews=found.renews or bool(notes))
 
 
-def compare(work: Work, *, live: bool = True) -> Difference:
+def compare(work: Deployment, *, live: bool = True) -> Difference:
     """What the deploy in progress would change; without `live`, by the manifests alone."""
     op, installed = work.op, work.installed
     base = installed.objects if installed else ()
-    seen = drift(op, base, work.objects) if live else Seen((), ())
+    seen = drift(op, base, work.objects) if live else DriftReport((), ())
     password = rotation(work)
     notes = [f"{loss.says}: only with --force" for loss in losses(base, work.objects)]
     renews = bool(installed and installed.newest.status != "deployed")
@@ -76,7 +76,7 @@ def _without_secrets(op: Operation, found: Difference) -> Difference:
     return replace(found, changes=tuple(replace(c, field=hide_in(c.field)) for c in found.changes), drift=drift)
 
 
-def _repaired(work: Work) -> list[str]:
+def _repaired(work: Deployment) -> list[str]:
     """Compare with the revision that a deploy would go back to first, when a dead operation left the release pending."""
     installed = work.installed
     if not installed or not (plan := repair(installed.history)):

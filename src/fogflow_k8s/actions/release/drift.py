@@ -23,21 +23,21 @@ Obj = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class DriftReport:
     """What a comparison with the live objects found, and which objects it may not look at."""
 
     drift: tuple[Drift, ...]
     unseen: tuple[str, ...]
 
 
-def drift(op: Operation, base: Sequence[Obj], wanted: Sequence[Obj]) -> Seen:
+def drift(op: Operation, base: Sequence[Obj], wanted: Sequence[Obj]) -> DriftReport:
     """Every field and object of the revision `base` that is not as it left them, and what a deploy of `wanted` does with it."""
     asked = {key_of(o): o for o in wanted}
     known = [o for o in base if o.get("kind") in RESOURCES]
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = list(pool.map(lambda o: _of_one(op, o, asked.get(key_of(o))), known))
     unseen = tuple(f"{o['kind']}/{o['metadata']['name']}" for o, each in zip(known, found, strict=True) if each is None)
-    return Seen(tuple(d for each in found for d in each or ()), unseen)
+    return DriftReport(tuple(d for each in found for d in each or ()), unseen)
 
 
 def _of_one(op: Operation, base: Obj, wanted: Obj | None) -> list[Drift] | None:

@@ -8,7 +8,7 @@ from typing import Any
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import apiserver, references
 from fogflow_k8s.actions.preconditions.address_families import with_family
-from fogflow_k8s.actions.release.deployment import Work
+from fogflow_k8s.actions.release.deployment import Deployment
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.diff.fields import changes
@@ -18,7 +18,7 @@ from fogflow_k8s.model.settings.base import merge
 from fogflow_k8s.model.settings.presets import Preset, choose, preset_in, said, values_of
 
 
-def render(work: Work, *, server: bool = False) -> None:
+def render(work: Deployment, *, server: bool = False) -> None:
     """Decide what the user left to us, and render with it; with `server`, as Helm does with the cluster at hand.
 
     Only so it finds again what the chart made up at the install (a password): a deploy of such a release needs it, too.
@@ -32,7 +32,7 @@ def render(work: Work, *, server: bool = False) -> None:
     work.objects = [obj for obj in made if not manifests.hook_of(obj) and not _is_anothers(op, obj)]
 
 
-def _of_cloud(work: Work) -> dict[str, Any]:
+def _of_cloud(work: Deployment) -> dict[str, Any]:
     """The values with what the user left to us: preset, the API server's addresses, the Secret, the designer's volume."""
     op, request = work.op, work.request
     work.preset = _preset(work)
@@ -44,7 +44,7 @@ def _of_cloud(work: Work) -> dict[str, Any]:
     return values
 
 
-def _of_edge(work: Work) -> dict[str, Any]:
+def _of_edge(work: Deployment) -> dict[str, Any]:
     """The values of an edge: only the API server's addresses are ours to find out."""
     op, login = work.op, work.request.login
     if login:
@@ -53,7 +53,7 @@ def _of_edge(work: Work) -> dict[str, Any]:
     return apiserver.narrow(op, work.request.values)
 
 
-def rendered(work: Work, values: Mapping[str, Any], *, server: bool = False) -> list[dict[str, Any]]:
+def rendered(work: Deployment, values: Mapping[str, Any], *, server: bool = False) -> list[dict[str, Any]]:
     """The objects that Helm would install, hooks among them where they are rendered here.
 
     Helm refuses to go near a release that a dead operation left pending: rendered here then.
@@ -82,7 +82,7 @@ def _is_anothers(op: Operation, obj: Mapping[str, Any]) -> bool:
     return live is not None and owner != (op.release, op.namespace)
 
 
-def _preset(work: Work) -> Preset:
+def _preset(work: Deployment) -> Preset:
     """The preset for this cluster, unless one was asked for or the release has one."""
     nodes = work.op.nodes
     tolerations = (work.request.values.get("global") or {}).get("tolerations") or ()
@@ -91,7 +91,7 @@ def _preset(work: Work) -> Preset:
     return choose(shape, asked=work.request.preset, installed=installed)
 
 
-def _decide_persistence(work: Work, values: dict[str, Any]) -> None:
+def _decide_persistence(work: Deployment, values: dict[str, Any]) -> None:
     """The designer's volume: on when the cluster has a default StorageClass; decided at the install, never flipped."""
     designer = dict(values.get("designer") or {})
     persistence = dict(designer.get("persistence") or {})
@@ -108,7 +108,7 @@ def _decide_persistence(work: Work, values: dict[str, Any]) -> None:
         values["designer"] = {**designer, "persistence": {**persistence, "enabled": True}}
 
 
-def introduce(work: Work) -> None:
+def introduce(work: Deployment) -> None:
     """The first lines of every deploy and diff: where, what, from which revision to which."""
     op, installed = work.op, work.installed
     current = installed.newest.number if installed else 0
@@ -129,7 +129,7 @@ def introduce(work: Work) -> None:
         op.report.step(said(work.preset, _replicas(work), several))
 
 
-def warn(work: Work) -> None:
+def warn(work: Deployment) -> None:
     """What works today and should not stay so."""
     from fogflow_k8s.model.settings.values import Values
 
@@ -150,6 +150,6 @@ def warn(work: Work) -> None:
         )
 
 
-def _replicas(work: Work) -> int:
+def _replicas(work: Deployment) -> int:
     """How many of nginx there will be, whoever said so."""
     return sum(int(o["spec"].get("replicas", 1)) for o in work.expected if manifests.component_of(o) == "nginx")

@@ -12,7 +12,7 @@ from fogflow_k8s.actions.lock import Held
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Work, now, outcome
+from fogflow_k8s.actions.release.deployment import Deployment, now, outcome
 from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.adapters.helm.errors import HelmConflict, HookFailed, ObjectRefused
 from fogflow_k8s.adapters.helm.words import Hook
@@ -27,7 +27,7 @@ from fogflow_k8s.model.release.history import Revision, last_that_worked
 _AGAIN_S = (5.0, 10.0, 20.0)  # before each further try to go back: every one makes a revision
 
 
-def broken(work: Work, lease: Held, error: FogflowError) -> Outcome:
+def broken(work: Deployment, lease: Held, error: FogflowError) -> Outcome:
     """What an error comes to that was met after Helm had begun: a failed upgrade, once the API server answers again.
 
     Raises Busy when somebody else took over meanwhile, OperationFailed (exit code 22) when the server stays away.
@@ -66,7 +66,7 @@ def _answers_again(op: Operation, timeout_s: float) -> bool:
         return False
 
 
-def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...], *, error: str = "") -> Outcome:
+def failed(work: Deployment, lease: Held, seen: Assessment, causes: tuple[Cause, ...], *, error: str = "") -> Outcome:
     """Save what it looks like, then take a failed upgrade back; a first install stays, so that it can be looked at."""
     op, request = work.op, work.request
     going_back = request.rollback_on_failure and bool(work.installed)
@@ -91,7 +91,7 @@ def failed(work: Work, lease: Held, seen: Assessment, causes: tuple[Cause, ...],
 
 
 def _take_back(
-    work: Work, lease: Held, good: Revision, objects: Sequence[Mapping[str, Any]], found: dict[str, Any]
+    work: Deployment, lease: Held, good: Revision, objects: Sequence[Mapping[str, Any]], found: dict[str, Any]
 ) -> Outcome:
     op = work.op
     if not good.verified:
@@ -127,7 +127,7 @@ def _passing(problem: FogflowError | None) -> bool:
     return isinstance(problem, ClusterError) and problem.passing
 
 
-def _server_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
+def _server_cause(work: Deployment, error: FogflowError) -> tuple[Cause, ...]:
     """The cause behind requests, of Helm or our own, that nobody answered."""
     op = work.op
     said = op.mask(error.message).splitlines()[:8]
@@ -135,7 +135,7 @@ def _server_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
     return (cause("FK-7013", "release", f"release/{op.release}", what, evidence=tuple(said)),)
 
 
-def helm_cause(work: Work, error: FogflowError) -> tuple[Cause, ...]:
+def helm_cause(work: Deployment, error: FogflowError) -> tuple[Cause, ...]:
     """The cause behind a Helm that failed, with its own words as evidence."""
     op = work.op
     said = tuple(op.mask(error.message).splitlines()[:8])
@@ -161,7 +161,7 @@ def _with_job(hook: Hook, hooks: Sequence[Mapping[str, Any]]) -> Hook:
     return replace(hook, kind="Job", name=str(jobs[0]["metadata"]["name"]))
 
 
-def interrupted(work: Work) -> Interrupted:
+def interrupted(work: Deployment) -> Interrupted:
     """The error for Ctrl-C: the exact state, and the next commands."""
     op = work.op
     try:

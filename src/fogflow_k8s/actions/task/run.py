@@ -22,7 +22,7 @@ _LEFT, _LATE = 21, 30
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TaskRequest:
     """What is to be run. An empty `output`: nobody waits for one."""
 
     image: str
@@ -51,7 +51,7 @@ class Ran:
     output_s: float | None
 
 
-def run(op: Operation, kubectl: Kubectl, wanted: Wanted) -> Ran:
+def run(op: Operation, kubectl: Kubectl, wanted: TaskRequest) -> Ran:
     """Run it, and wait until it has published something. What was made stays, whatever comes of it: `task stop` removes it.
 
     Raises Refused for a name that is taken, FogflowError, ClusterError, OperationFailed (21 it failed, 30 time is up),
@@ -81,7 +81,7 @@ def register(op: Operation, parties: Parties, operator: Mapping[str, Any], funct
     parties.designer.add_function(function)
 
 
-def _publish(op: Operation, parties: Parties, wanted: Wanted, *, mine: bool) -> None:
+def _publish(op: Operation, parties: Parties, wanted: TaskRequest, *, mine: bool) -> None:
     """Publish the entity, unless somebody has done so already: a device's values are not replaced by ours."""
     if not mine:
         op.report.step(f"{wanted.source} is there already, and is taken as it is")
@@ -90,7 +90,7 @@ def _publish(op: Operation, parties: Parties, wanted: Wanted, *, mine: bool) -> 
     parties.broker.update([functions.element(wanted.input, wanted.source, 1)])
 
 
-def _register(op: Operation, parties: Parties, wanted: Wanted, *, mine: bool) -> None:
+def _register(op: Operation, parties: Parties, wanted: TaskRequest, *, mine: bool) -> None:
     entities = [functions.entity(wanted.input, wanted.source)] if mine else []  # what `task stop` removes
     made = {"operator": wanted.name, "entities": entities}
     register(
@@ -108,7 +108,7 @@ def _refuse_taken(parties: Parties, name: str) -> None:
         raise Refused(f"there is a function {name} already", hint=hint)
 
 
-def _await_task(op: Operation, wanted: Wanted) -> SeenTask:
+def _await_task(op: Operation, wanted: TaskRequest) -> SeenTask:
     told: list[str] = []
 
     def look() -> SeenTask | None:
@@ -153,7 +153,12 @@ def _settled(task: SeenTask | None) -> bool:
 
 
 def _await_output(
-    op: Operation, parties: Parties, wanted: Wanted, task: SeenTask, old: Sequence[Mapping[str, Any]], deadline: float
+    op: Operation,
+    parties: Parties,
+    wanted: TaskRequest,
+    task: SeenTask,
+    old: Sequence[Mapping[str, Any]],
+    deadline: float,
 ) -> Mapping[str, Any]:
     """The first entity that the task publishes: under the identities that FogFlow gave it, or any of the type if unknown.
 
@@ -176,7 +181,7 @@ def _await_output(
     return found[0]
 
 
-def _fail(op: Operation, id_: str, wanted: Wanted, what: str, task: SeenTask | None, code: int) -> NoReturn:
+def _fail(op: Operation, id_: str, wanted: TaskRequest, what: str, task: SeenTask | None, code: int) -> NoReturn:
     why = f": {task.reason}" if task and task.reason else ""
     by = f" ({task.cause})" if task and task.cause else ""
     named = task.name if task else "TASK"

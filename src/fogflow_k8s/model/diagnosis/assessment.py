@@ -23,7 +23,7 @@ PULLING = "pulling its image"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Snapshot:
     """One look at the namespace: everything that belongs to the release, and the namespace's events."""
 
     workloads: Sequence[Obj] = ()
@@ -57,7 +57,7 @@ class Assessment:
     components: tuple[Component, ...]
     causes: tuple[Cause, ...] = ()
     pulling: tuple[str, ...] = ()
-    seen: Seen = field(default_factory=Seen, repr=False, compare=False)
+    seen: Snapshot = field(default_factory=Snapshot, repr=False, compare=False)
 
     @property
     def ready(self) -> bool:
@@ -93,7 +93,7 @@ class Assessment:
         }
 
 
-def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Assessment:
+def assess(expected: Sequence[Obj], seen: Snapshot, *, final: bool = False) -> Assessment:
     """The release's state. A component that failed and says nothing gets a cause that says so; with `final`, one that waits."""
     live = {(str(o["kind"]), str(o["metadata"]["name"])): o for o in seen.workloads}
     rows: list[Component] = []
@@ -116,7 +116,7 @@ def assess(expected: Sequence[Obj], seen: Seen, *, final: bool = False) -> Asses
     return Assessment(tuple(_with_cause(r, first.get(r.name)) for r in rows), tuple(ordered), pulling, seen)
 
 
-def newest_pods(owner: Obj, seen: Seen) -> list[Obj]:
+def newest_pods(owner: Obj, seen: Snapshot) -> list[Obj]:
     """The pods of a workload's newest version; superseded ones, and evicted ones that were replaced, are left out."""
     uid = owner["metadata"].get("uid")
     if owner["kind"] == "Deployment":
@@ -132,7 +132,7 @@ def newest_pods(owner: Obj, seen: Seen) -> list[Obj]:
     return alive or pods
 
 
-def _causes(owner: Obj, pods: Sequence[Obj], seen: Seen, component: str) -> list[Cause]:
+def _causes(owner: Obj, pods: Sequence[Obj], seen: Snapshot, component: str) -> list[Cause]:
     uid = owner["metadata"].get("uid")
     made = [s for s in seen.replicasets if _owned_by(s, uid)]
     makers = [owner, *(s for s in made if _revision(s) == _revision(owner))]
@@ -166,7 +166,7 @@ def _silent(row: Component, owner: Obj, pods: Sequence[Obj]) -> Cause:
     )
 
 
-def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], seen: Seen) -> Component:
+def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], seen: Snapshot) -> Component:
     containers = pod_spec(owner or wanted).get("containers") or [{}]
     phase = ""
     if verdict.state != "ready" and pods:

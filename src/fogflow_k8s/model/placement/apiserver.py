@@ -14,7 +14,7 @@ _DNS = 53
 
 
 @dataclass(frozen=True)
-class Way:
+class ApiServerAccess:
     """The addresses and ports that lead to the API server; no addresses when they cannot be told for good."""
 
     cidrs: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class Way:
     why_open: str = ""
 
 
-def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj]) -> Way:
+def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj]) -> ApiServerAccess:
     """From Service `kubernetes`, its EndpointSlices, and the nodes.
 
     Policies are judged before or after a Service's address was replaced, by network; so both ends are named. Only where the
@@ -33,13 +33,15 @@ def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj])
     spec = service.get("spec") or {}
     ports = tuple(sorted(_ports(spec.get("ports") or []) | {p for s in slices for p in _ports(s.get("ports") or [])}))
     if not planes:
-        return Way(ports=ports, why_open="its control plane is not among the nodes, so its addresses may change")
+        return ApiServerAccess(
+            ports=ports, why_open="its control plane is not among the nodes, so its addresses may change"
+        )
     addresses = {a for s in slices for e in s.get("endpoints") or [] for a in e.get("addresses") or []}
     if not addresses:
-        return Way(ports=ports, why_open="Service kubernetes has no endpoint")
+        return ApiServerAccess(ports=ports, why_open="Service kubernetes has no endpoint")
     addresses |= {str(a["address"]) for n in planes for a in _addresses(n) if a.get("type") == "InternalIP"}
     addresses |= {a for a in spec.get("clusterIPs") or [spec.get("clusterIP")] if a and a != "None"}
-    return Way(tuple(sorted(map(_cidr, addresses))), ports)
+    return ApiServerAccess(tuple(sorted(map(_cidr, addresses))), ports)
 
 
 def dns_ports(services: Iterable[Obj], slices: Iterable[Obj]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ import pytest
 from fogflow_k8s.actions.edge import cloud as edge_cloud
 from fogflow_k8s.actions.edge import join as edge_join
 from fogflow_k8s.actions.edge import probe, rabbitmq
-from fogflow_k8s.actions.edge.check import Way
+from fogflow_k8s.actions.edge.check import ConnectivityReport
 from fogflow_k8s.actions.observe.verify import Proof, Step
 from fogflow_k8s.console.edge import way_document
 from fogflow_k8s.engine.reporter import Silent
@@ -87,11 +87,11 @@ def test_the_half_that_is_missing_is_named(joining, cloud, broker, consumers, sa
 
 def test_both_halves_are_waited_for(joining, cloud):
     cloud.brokers["Broker.002"], cloud.queues["fogflow-k8s.Worker.002"] = {}, 1
-    assert edge_join._wait(joining, token(cloud), 5) == probe.Seen(broker=True, consumers=1, marked=False)
+    assert edge_join._wait(joining, token(cloud), 5) == probe.SiteState(broker=True, consumers=1, marked=False)
 
 
 def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(joining, cloud, monkeypatch):
-    answers = iter([OSError("no route to host"), probe.Seen(broker=True, consumers=1, marked=True)])
+    answers = iter([OSError("no route to host"), probe.SiteState(broker=True, consumers=1, marked=True)])
 
     def look(_):
         answer = next(answers)
@@ -136,7 +136,7 @@ def test_of_several_that_use_a_token_at_the_same_moment_one_wins(cloud):
 
 def way(inbound, outbound, connectivity="direct"):
     steps = (Step("edge -> cloud: discovery", outbound, "", 1.0), Step("cloud -> edge: published", inbound, "no", 1.0))
-    return Way(Proof(steps), "002", "http://198.51.100.7:8060", connectivity)
+    return ConnectivityReport(Proof(steps), "002", "http://198.51.100.7:8060", connectivity)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def op(monkeypatch):
 
 
 def create(op, bus, site="002", ttl_s=3600):
-    return edge_cloud.create(op, bus, edge_cloud.Wanted(site, ttl_s))
+    return edge_cloud.create(op, bus, edge_cloud.TokenRequest(site, ttl_s))
 
 
 def test_the_password_is_in_the_token_and_nowhere_else(op):

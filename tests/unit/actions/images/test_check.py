@@ -6,7 +6,7 @@ import json
 import pytest
 
 from fogflow_k8s.actions.images.check import Nodes, Secrets, check
-from fogflow_k8s.actions.images.listing import Registries, Wanted
+from fogflow_k8s.actions.images.listing import ImageUses, Registries
 from fogflow_k8s.adapters.registry import credentials, http
 from fogflow_k8s.model.image.reference import Use, parse
 from tests.unit.registry import Stub, bearer, index, serving
@@ -47,7 +47,7 @@ def node(name, architecture, **spec):
 
 
 def checked(uses, nodes=Nodes(), secrets=Secrets(), own=NO_LOGIN):  # noqa: B008 - frozen, and empty
-    return check(Wanted(tuple(uses), ()), Registries(), own, nodes, secrets)
+    return check(ImageUses(tuple(uses), ()), Registries(), own, nodes, secrets)
 
 
 def said(result, id_="image"):

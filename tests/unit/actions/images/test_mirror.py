@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fogflow_k8s.actions.images.listing import Registries, Section, Wanted
+from fogflow_k8s.actions.images.listing import ImageUses, Registries, Section
 from fogflow_k8s.actions.images.mirror import mirror
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import UsageError
@@ -43,7 +43,7 @@ def copied(source, target, *platforms, names=("a",)):
     sections = [
         Section(f"s{i}", source.host if i == 0 else "other.example", parse(f"{name}:1")) for i, name in enumerate(names)
     ]
-    wanted = Wanted(tuple(Use(parse(str(s)), (s.key,), ({},), ("any",)) for s in sections), tuple(sections))
+    wanted = ImageUses(tuple(Use(parse(str(s)), (s.key,), ({},), ("any",)) for s in sections), tuple(sections))
     return mirror(wanted, Registries(), None, (target.host, "x"), platforms, Silent())
 
 

@@ -5,7 +5,7 @@ import pytest
 from fogflow_k8s.actions.check.check import IDS, catalogue
 from fogflow_k8s.actions.check.probes.cluster import no_leftovers, nothing_of_others
 from fogflow_k8s.actions.observe.status import installed
-from fogflow_k8s.actions.release.deployment import Login, Request, Work
+from fogflow_k8s.actions.release.deployment import Deployment, Login, Request
 from fogflow_k8s.actions.release.prepare import render as prepare
 from fogflow_k8s.actions.release.rollout import Stopwatch
 from fogflow_k8s.errors import Refused
@@ -61,7 +61,7 @@ def refused(world, **more):
 def looked(world, **more):
     """What `check` has looked at."""
     op = world.op()
-    work = Work(op, Request(more.pop("chart", CHART), {}, **more), Stopwatch(op))
+    work = Deployment(op, Request(more.pop("chart", CHART), {}, **more), Stopwatch(op))
     work.installed = installed(op)
     prepare(work)
     return work

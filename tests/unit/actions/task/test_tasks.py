@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fogflow_k8s.actions.task import bench, listing, run, stop
-from fogflow_k8s.actions.task.run import Wanted
+from fogflow_k8s.actions.task.run import TaskRequest
 from fogflow_k8s.errors import (
     ClusterError,
     FogflowError,
@@ -23,7 +23,7 @@ from tests.unit.model.tasks import ours, upstreams
 
 BUDGET_S = 25
 
-WANTED = Wanted("r.example/count:1", "Temperature", "Count", "f1", parameters={"cpu-request": "50m"}, timeout_s=10)
+WANTED = TaskRequest("r.example/count:1", "Temperature", "Count", "f1", parameters={"cpu-request": "50m"}, timeout_s=10)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_task_is_run_as_a_user_of_fogflow_would(make, tmp_path):
 
 def test_without_an_output_nobody_waits_for_one(make):
     fog, op, ctl = make(publishes=False)
-    ran = run.run(op, ctl, Wanted("x:1", "T", name="f1"))
+    ran = run.run(op, ctl, TaskRequest("x:1", "T", name="f1"))
     assert (ran.output, ran.output_s) == (None, None)
     assert fog.calls.count("POST /ngsi10/queryContext") == 1, "whether its entity is there already"
 

@@ -1,6 +1,6 @@
 """Assessment: one look at the namespace in, rows and causes out."""
 
-from fogflow_k8s.model.diagnosis.assessment import Seen, assess
+from fogflow_k8s.model.diagnosis.assessment import Snapshot, assess
 
 
 def owner(name, *, ready=0, uid="d1", revision="2"):
@@ -45,20 +45,20 @@ MISSING = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
 def test_only_the_newest_versions_pods_are_to_blame():
     sets = [replicaset("old", "d1", "1"), replicaset("new", "d1", "2")]
     pods = [pod("a", "old", MISSING), pod("b", "new", {"running": {}})]
-    seen = Seen([owner("master")], sets, pods)
+    seen = Snapshot([owner("master")], sets, pods)
     assert assess([owner("master")], seen).causes == ()
     pods = [pod("a", "old", {"running": {}}), pod("b", "new", MISSING)]
-    assert [c.object for c in assess([owner("master")], Seen([owner("master")], sets, pods)).causes] == ["pod/b"]
+    assert [c.object for c in assess([owner("master")], Snapshot([owner("master")], sets, pods)).causes] == ["pod/b"]
 
 
 def test_a_workload_that_somebody_deleted_is_seen_missing():
-    result = assess([owner("master")], Seen())
+    result = assess([owner("master")], Snapshot())
     assert not result.ready
     assert result.components[0].verdict.reason == "it does not exist"
 
 
 def test_silence_gets_a_cause_only_at_the_end():
-    seen = Seen([owner("discovery")], [replicaset("new", "d1", "2")], [pod("p", "new", {"running": {}})])
+    seen = Snapshot([owner("discovery")], [replicaset("new", "d1", "2")], [pod("p", "new", {"running": {}})])
     assert assess([owner("discovery")], seen).causes == ()
     assert [c.id for c in assess([owner("discovery")], seen, final=True).causes] == ["FK-5011"]
 
@@ -70,28 +70,28 @@ def test_a_rollout_that_its_controller_has_given_up_says_so_at_once():
     ]
     sets, pulling = [replicaset("new", "d1", "2")], {"waiting": {"reason": "ContainerCreating"}}
     for state in ({"running": {}}, pulling):
-        found = assess([given_up], Seen([given_up], sets, [pod("p", "new", state)]))
+        found = assess([given_up], Snapshot([given_up], sets, [pod("p", "new", state)]))
         assert found.hopeless
         assert [c.id for c in found.causes] == ["FK-5011"]
         assert "no progress for 600 s" in found.causes[0].summary
     given_up["metadata"]["generation"] = 2  # the condition is that of the generation before
-    assert not assess([given_up], Seen([given_up], sets, [pod("p", "new", pulling)])).hopeless
+    assert not assess([given_up], Snapshot([given_up], sets, [pod("p", "new", pulling)])).hopeless
 
 
 def test_ready_needs_at_least_one_component():
-    assert not assess([], Seen()).ready
-    assert assess([owner("master")], Seen([owner("master", ready=1)])).ready
+    assert not assess([], Snapshot()).ready
+    assert assess([owner("master")], Snapshot([owner("master", ready=1)])).ready
 
 
 def test_evicted_pods_that_were_replaced_are_left_out():
     evicted = pod("gone", "new", {})
     evicted["status"] = {"phase": "Failed", "reason": "Evicted"}
-    seen = Seen([owner("master")], [replicaset("new", "d1", "2")], [evicted, pod("p", "new", {"running": {}})])
+    seen = Snapshot([owner("master")], [replicaset("new", "d1", "2")], [evicted, pod("p", "new", {"running": {}})])
     assert assess([owner("master")], seen).causes == ()
-    alone = Seen([owner("master")], [replicaset("new", "d1", "2")], [evicted])
+    alone = Snapshot([owner("master")], [replicaset("new", "d1", "2")], [evicted])
     assert [c.id for c in assess([owner("master")], alone).causes] == ["FK-5008"]
 
 
 def test_rows_come_in_the_order_of_the_components_table():
     names = ["nginx", "master", "rabbitmq"]
-    assert [c.name for c in assess([owner(n) for n in names], Seen()).components] == ["rabbitmq", "master", "nginx"]
+    assert [c.name for c in assess([owner(n) for n in names], Snapshot()).components] == ["rabbitmq", "master", "nginx"]

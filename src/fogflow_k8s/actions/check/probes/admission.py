@@ -9,9 +9,9 @@ from typing import Any
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import permissions, quotas
-from fogflow_k8s.actions.release.deployment import Work
+from fogflow_k8s.actions.release.deployment import Deployment
 from fogflow_k8s.adapters.kubernetes.client import Conflict, Invalid, NotFound
-from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 
@@ -19,42 +19,42 @@ Obj = Mapping[str, Any]
 _ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it cannot be known"
 
 
-def objects_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
+def objects_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """A server-side dry run of every object, as Helm would apply it. Those for a namespace that is not there are left out."""
     there = permissions.existing(op, objects)
     tried = [o for o in objects if o.get("kind") in manifests.RESOURCES and _where(op, o) in {"", *there}]
     with ThreadPoolExecutor(max_workers=8) as pool:
         refusals = list(filter(None, pool.map(lambda o: _refusal(op, o), tried)))
     if refusals:
-        return Found(
+        return CheckOutcome(
             False, "; ".join(refusals[:4]), "change what is refused in your values, or the policy that refuses it"
         )
     left_out = len(objects) - len(tried)
     if not tried or op.namespace not in there:
-        return Found(None, _ABSENT.format(op.namespace))
-    return Found(
+        return CheckOutcome(None, _ABSENT.format(op.namespace))
+    return CheckOutcome(
         True, f"{len(tried)} objects" + (f", {left_out} of namespaces that are still to be made" if left_out else "")
     )
 
 
-def pods_accepted(op: Operation, objects: Sequence[Obj]) -> Found:
+def pods_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """A dry run of one pod of each workload: what a Deployment is not told, its pods are (Pod Security, LimitRange, webhooks)."""
     if not permissions.exists(op, op.namespace):
-        return Found(None, _ABSENT.format(op.namespace))
+        return CheckOutcome(None, _ABSENT.format(op.namespace))
     pods = [_pod_of(o, op.namespace) for o in manifests.workloads(objects)]
     try:
         with ThreadPoolExecutor(max_workers=8) as pool:
             refusals = list(filter(None, pool.map(lambda p: _refusal(op, p, create=True), pods)))
     except ClusterError as error:
         if error.status == 403 and "cannot create resource" in error.message:
-            return Found(None, "no right to create pods, which only their controllers need")
+            return CheckOutcome(None, "no right to create pods, which only their controllers need")
         raise
     if refusals:
-        return Found(False, "; ".join(refusals[:4]), f"kubectl -n {op.namespace} describe limitrange,resourcequota; kubectl get namespace {op.namespace} --show-labels")  # fmt: skip
-    return Found(True, f"one pod of each of {len(pods)} workloads")
+        return CheckOutcome(False, "; ".join(refusals[:4]), f"kubectl -n {op.namespace} describe limitrange,resourcequota; kubectl get namespace {op.namespace} --show-labels")  # fmt: skip
+    return CheckOutcome(True, f"one pod of each of {len(pods)} workloads")
 
 
-def quota_suffices(work: Work) -> Found:
+def quota_suffices(work: Deployment) -> CheckOutcome:
     """All objects and pods together within what the quotas of the release's namespaces have left, and the pod of each hook beside them."""
     op = work.op
     found = unless_forbidden(
@@ -64,12 +64,12 @@ def quota_suffices(work: Work) -> Found:
     if found:
         first = min(found, key=lambda name: (name != op.namespace, name))
         lines = [line for each in found.values() for line in each]
-        return Found(
+        return CheckOutcome(
             False,
             "; ".join(lines),
             f"kubectl -n {first} describe resourcequota; raise it, or lower requests and replicas",
         )
-    return Found(True, "no quota is in the way")
+    return CheckOutcome(True, "no quota is in the way")
 
 
 def _refusal(op: Operation, obj: Obj, *, create: bool = False) -> str:

@@ -11,8 +11,8 @@ from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import address_families, capacity, references
 from fogflow_k8s.actions.preconditions.ownership import others
-from fogflow_k8s.actions.release.deployment import Work
-from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.actions.release.deployment import Deployment
+from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diagnosis.pod_status import is_away
@@ -27,57 +27,57 @@ _RENEWED_S = 40.0  # a kubelet renews its lease every 10 s, and is lost after 40
 _UPSTREAM = "fogflow/"
 
 
-def nodes_ready(op: Operation) -> Found:
+def nodes_ready(op: Operation) -> CheckOutcome:
     """Every node is ready."""
     if op.nodes is None:
-        return Found(None, "no right to list nodes")
+        return CheckOutcome(None, "no right to list nodes")
     away = [str(n["metadata"]["name"]) for n in op.nodes if is_away(n)]
     if away:
-        return Found(False, f"not ready: {', '.join(sorted(away)[:5])}", "kubectl describe node " + min(away))
-    return Found(True, f"{len(op.nodes)} nodes")
+        return CheckOutcome(False, f"not ready: {', '.join(sorted(away)[:5])}", "kubectl describe node " + min(away))
+    return CheckOutcome(True, f"{len(op.nodes)} nodes")
 
 
-def pods_fit(op: Operation, objects: Sequence[Obj]) -> Found:
+def pods_fit(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """There is a node for every pod."""
     if op.nodes is None:
-        return Found(None, "no right to list nodes")
+        return CheckOutcome(None, "no right to list nodes")
     return _told(capacity.misfits(op, objects), "every pod finds a node")
 
 
-def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> Found:
+def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """The worker can name its tasks by the addresses that Services have here."""
     return _told(address_families.unaddressable(op, objects), "workers can name their tasks by address")
 
 
-def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> Found:
+def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> CheckOutcome:
     """Secrets, ConfigMaps, keys, claims and classes that the manifests name exist; `making` is made by the deploy."""
     return _told(references.missing(op, objects, making=making), "everything that the manifests name exists")
 
 
-def storage(op: Operation, objects: Sequence[Obj]) -> Found:
+def storage(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """A claim without a class finds the default one; without any claim, what is stored goes with its pod."""
     claims = [o for o in objects if o.get("kind") == "PersistentVolumeClaim"]
     default = references.default_storage_class(op)
     if not claims:
         hint = "" if not default else f"; the default StorageClass {default} could keep it"
-        return Found(bool(not default), f"the designer's topologies live in its pod and in the keeper{hint}", "--set designer.persistence.enabled=true")  # fmt: skip
+        return CheckOutcome(bool(not default), f"the designer's topologies live in its pod and in the keeper{hint}", "--set designer.persistence.enabled=true")  # fmt: skip
     without = [o["metadata"]["name"] for o in claims if not o["spec"].get("storageClassName")]
     if without and not default:
-        return Found(False, f"claim {', '.join(without)} names no StorageClass, and the cluster has no default one", "kubectl get storageclass; name one: --set designer.persistence.storageClass=NAME")  # fmt: skip
-    return Found(True, f"{len(claims)} claim(s)" + (f", default StorageClass {default}" if default else ""))
+        return CheckOutcome(False, f"claim {', '.join(without)} names no StorageClass, and the cluster has no default one", "kubectl get storageclass; name one: --set designer.persistence.storageClass=NAME")  # fmt: skip
+    return CheckOutcome(True, f"{len(claims)} claim(s)" + (f", default StorageClass {default}" if default else ""))
 
 
-def clocks(op: Operation) -> Found:
+def clocks(op: Operation) -> CheckOutcome:
     """This machine's clock against the API server's, and the nodes' against it by the leases that they renew."""
     server, ours = op.cluster.clock(), op.today()
     skew = (ours - server).total_seconds()
     if abs(skew) > SKEW_S:
-        return Found(False, f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the API server's", "set it by NTP: timedatectl set-ntp true")  # fmt: skip
+        return CheckOutcome(False, f"this machine's clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the API server's", "set it by NTP: timedatectl set-ntp true")  # fmt: skip
     try:
         leases = op.cluster.list("Lease", _LEASES)
     except ClusterError as error:
         if error.status == 403:
-            return Found(True, f"this machine is {abs(skew):.0f} s off; the nodes' clocks may not be seen")
+            return CheckOutcome(True, f"this machine is {abs(skew):.0f} s off; the nodes' clocks may not be seen")
         raise
     wrong = []
     for lease in leases:
@@ -86,13 +86,13 @@ def clocks(op: Operation) -> Found:
         if ahead > SKEW_S or -ahead > _RENEWED_S + SKEW_S:
             wrong.append(f"{lease['metadata']['name']} ({ahead:+.0f} s)")
     if wrong:
-        return Found(
+        return CheckOutcome(
             False, f"clock wrong, or node lost: {', '.join(sorted(wrong)[:5])}", "set them by NTP; kubectl get nodes"
         )
-    return Found(True, f"{len(leases)} nodes and this machine within {SKEW_S:.0f} s")
+    return CheckOutcome(True, f"{len(leases)} nodes and this machine within {SKEW_S:.0f} s")
 
 
-def no_leftovers(op: Operation) -> Found:
+def no_leftovers(op: Operation) -> CheckOutcome:
     """No FogFlow of upstream's own chart or scripts runs beside ours."""
     found = unless_forbidden(
         lambda: op.cluster.list("Deployment", selector="app.kubernetes.io/part-of!=fogflow"),
@@ -108,19 +108,19 @@ def no_leftovers(op: Operation) -> Found:
     if theirs:
         where = sorted({str(d["metadata"].get("namespace")) for d in theirs})
         first = [(maker_of(d), d) for d in theirs if d["metadata"].get("namespace") == where[0]]
-        return Found(False, f"another FogFlow is in namespace {', '.join(where)}: two of them use the same external IP, and its worker's tasks stay behind",
+        return CheckOutcome(False, f"another FogFlow is in namespace {', '.join(where)}: two of them use the same external IP, and its worker's tasks stay behind",
                      f"save its designer's db.json, then {'; '.join(removals(first))}")  # fmt: skip
-    return Found(True, "none")
+    return CheckOutcome(True, "none")
 
 
-def nothing_of_others(work: Work) -> Found:
+def nothing_of_others(work: Deployment) -> CheckOutcome:
     """The release is ours or new, and so is every object that it would make: what a deploy refuses otherwise."""
     if refused := others(work.op, work.objects, work.installed).refusal(take=work.request.take_ownership):
-        return Found(False, refused.message, refused.hint)
-    return Found(True, "the release's own, or new")
+        return CheckOutcome(False, refused.message, refused.hint)
+    return CheckOutcome(True, "the release's own, or new")
 
 
-def release_works(op: Operation) -> Found:
+def release_works(op: Operation) -> CheckOutcome:
     """The release is as it should be: its state in one word, and the first cause."""
     report = status.status(op)
     first = next(iter(report.assessment.causes), None)
@@ -129,15 +129,15 @@ def release_works(op: Operation) -> Found:
     if report.state == "unverified" and not first:
         says += f": {report.why_unchecked}"
     if report.state == "working" or (report.state == "unverified" and not (cell and cell.overdue)):
-        return Found(True, says)
-    return Found(
+        return CheckOutcome(True, says)
+    return CheckOutcome(
         False, says, first.advice[0] if first and first.advice else f"fogflow-k8s status --wait -n {op.namespace}"
     )
 
 
-def _told(causes: Sequence[Cause], fine: str) -> Found:
+def _told(causes: Sequence[Cause], fine: str) -> CheckOutcome:
     if not causes:
-        return Found(True, fine)
+        return CheckOutcome(True, fine)
     first = causes[0]
     more = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
-    return Found(False, f"{first.id} {first.summary}{more}", first.advice[0] if first.advice else "")
+    return CheckOutcome(False, f"{first.id} {first.summary}{more}", first.advice[0] if first.advice else "")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fogflow_k8s.actions.images.check import Nodes, check, secrets_of
 from fogflow_k8s.actions.images.listing import Registries, wanted_by
-from fogflow_k8s.actions.release.deployment import Work
+from fogflow_k8s.actions.release.deployment import Deployment
 from fogflow_k8s.adapters.registry.credentials import of_docker
 from fogflow_k8s.adapters.registry.errors import Unreachable
-from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.engine.checks import CheckOutcome
 
 
-def images_pullable(work: Work) -> Found:
+def images_pullable(work: Deployment) -> CheckOutcome:
     """Every image is there, for every node that may run it. A registry that cannot be reached from here proves nothing."""
     from fogflow_k8s.model.settings.values import Values
 
@@ -22,8 +22,8 @@ def images_pullable(work: Work) -> Found:
     failed = [r for r in found.results if r.state == "failed" and r.check.says not in short]
     if failed:
         told = "; ".join(f"{r.check.says}: {r.fact}" for r in failed[:3]) + (" ..." if len(failed) > 3 else "")
-        return Found(False, told, failed[0].mend)
+        return CheckOutcome(False, told, failed[0].mend)
     if unknown:
         hosts = sorted({use.image.host for use in uses.uses if str(use.image) in unknown})
-        return Found(None, f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it")
-    return Found(True, f"{len(found.seen)} images")
+        return CheckOutcome(None, f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it")
+    return CheckOutcome(True, f"{len(found.seen)} images")

@@ -8,7 +8,7 @@ from typing import Any
 
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.model import names
 
 _LIMITS = (
@@ -17,7 +17,7 @@ _LIMITS = (
 )
 
 
-def no_mesh(op: Operation, objects: Sequence[Mapping[str, Any]]) -> Found:
+def no_mesh(op: Operation, objects: Sequence[Mapping[str, Any]]) -> CheckOutcome:
     """No label or annotation of the namespaces of the objects and of their tasks asks Istio or Linkerd for proxies in pods."""
     found = []
     for name in dict.fromkeys((op.namespace, names.tasks_namespace(objects, op.namespace))):
@@ -25,9 +25,9 @@ def no_mesh(op: Operation, objects: Sequence[Mapping[str, Any]]) -> Found:
         if namespace and (mesh := mesh_of(namespace)):
             found.append(f"namespace {name} has {mesh}")
     if not found:
-        return Found(True, "no proxy is put into the pods")
+        return CheckOutcome(True, "no proxy is put into the pods")
     mend = f"kubectl label namespace {op.namespace} istio-injection=disabled --overwrite; for Linkerd: kubectl annotate namespace {op.namespace} linkerd.io/inject=disabled --overwrite"
-    return Found(False, f"{' and '.join(found)}: {_LIMITS}", mend)
+    return CheckOutcome(False, f"{' and '.join(found)}: {_LIMITS}", mend)
 
 
 def mesh_of(namespace: Mapping[str, Any]) -> str:

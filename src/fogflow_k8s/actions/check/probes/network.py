@@ -9,7 +9,7 @@ from typing import Any
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions.apiserver import NAME_SERVERS
-from fogflow_k8s.engine.checks import Found
+from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.model.manifests import component_of
 from fogflow_k8s.model.placement.node_fit import labels
 
@@ -17,30 +17,30 @@ Obj = Mapping[str, Any]
 _GKE = "cloud.google.com/gke-"  # of the labels of its nodes
 
 
-def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> Found:
+def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """Every external IP is a node's, or somebody must route it to one."""
     wanted = sorted(
         {str(ip) for o in objects if o.get("kind") == "Service" for ip in o["spec"].get("externalIPs") or []}
     )
     if not wanted:
-        return Found(True, "none asked for")
+        return CheckOutcome(True, "none asked for")
     useless = [ip for ip in wanted if (a := ipaddress.ip_address(ip)).is_loopback or a.is_unspecified or a.is_multicast]
     if useless:
-        return Found(False, f"{', '.join(useless)} can never be reached from outside", "--external-ip with an address of a node, or one that is routed to a node")  # fmt: skip
+        return CheckOutcome(False, f"{', '.join(useless)} can never be reached from outside", "--external-ip with an address of a node, or one that is routed to a node")  # fmt: skip
     if op.nodes is None:
-        return Found(None, "no right to list nodes, so whose addresses they are is not known")
+        return CheckOutcome(None, "no right to list nodes, so whose addresses they are is not known")
     nodes = {str(a.get("address")) for n in op.nodes for a in (n.get("status") or {}).get("addresses") or []}
     if foreign := [ip for ip in wanted if ip not in nodes]:
         says = f"{', '.join(foreign)}: no node has it, so it works only if your network routes it to a node"
-        return Found(False, says, "kubectl get nodes -o wide shows the nodes' own addresses")
-    return Found(True, f"{', '.join(wanted)}: a node's own")
+        return CheckOutcome(False, says, "kubectl get nodes -o wide shows the nodes' own addresses")
+    return CheckOutcome(True, f"{', '.join(wanted)}: a node's own")
 
 
-def ports_free(op: Operation, objects: Sequence[Obj]) -> Found:
+def ports_free(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """No other Service claims the same port of the same external IP, or the same node port."""
     mine = {key: o["metadata"]["name"] for o in objects if o.get("kind") == "Service" for key in _claims(o)}
     if not mine:
-        return Found(True, "none asked for")
+        return CheckOutcome(True, "none asked for")
     services = unless_forbidden(lambda: op.cluster.list("Service"), "no right to list the Services of all namespaces")
     taken = []
     for other in services:
@@ -51,13 +51,13 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> Found:
             f"{key} by Service {metadata.get('namespace')}/{metadata['name']}" for key in _claims(other) if key in mine
         ]
     if taken:
-        return Found(
+        return CheckOutcome(
             False, "taken: " + ", ".join(sorted(taken)), "choose another address or port, or remove the other Service"
         )
-    return Found(True, ", ".join(sorted(mine)))
+    return CheckOutcome(True, ", ".join(sorted(mine)))
 
 
-def names_resolve(op: Operation) -> Found:
+def names_resolve(op: Operation) -> CheckOutcome:
     """The cluster's DNS has ready endpoints: FogFlow's parts find each other by name."""
     slices = unless_forbidden(
         lambda: [s for namespace, label in NAME_SERVERS for s in op.cluster.list("EndpointSlice", namespace, label)],
@@ -65,18 +65,18 @@ def names_resolve(op: Operation) -> Found:
     )
     ready = sum(bool((e.get("conditions") or {}).get("ready", True)) for s in slices for e in s.get("endpoints") or [])
     if ready:
-        return Found(True, f"{ready} ready endpoint(s)")
+        return CheckOutcome(True, f"{ready} ready endpoint(s)")
     if op.simulated:
-        return Found(None, "the nodes are simulated: there is no DNS, and nobody who would ask")
+        return CheckOutcome(None, "the nodes are simulated: there is no DNS, and nobody who would ask")
     if not slices and any(key.startswith(_GKE) for node in op.nodes or () for key in labels(node)):
-        return Found(
+        return CheckOutcome(
             None, "a GKE cluster without kube-dns: Cloud DNS answers outside of it, which cannot be seen from here"
         )
-    return Found(False, "no ready endpoint of the cluster's DNS: FogFlow's parts find each other by name",
+    return CheckOutcome(False, "no ready endpoint of the cluster's DNS: FogFlow's parts find each other by name",
                  "kubectl -n kube-system get pods -l k8s-app=kube-dns")  # fmt: skip
 
 
-def address_given(op: Operation, objects: Sequence[Obj]) -> Found:
+def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """A front door of type LoadBalancer or an Ingress has been given an address (after the install)."""
     waiting = []
     for obj in objects:
@@ -87,9 +87,9 @@ def address_given(op: Operation, objects: Sequence[Obj]) -> Found:
         if not ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
             waiting.append(f"{obj['kind']} {obj['metadata']['name']}")
     if waiting:
-        return Found(False, f"{', '.join(waiting)}: nobody has given an address yet",
+        return CheckOutcome(False, f"{', '.join(waiting)}: nobody has given an address yet",
                      "is there a load balancer or ingress controller? kubectl get pods -A; --expose node-port needs none")  # fmt: skip
-    return Found(True, "as asked for")
+    return CheckOutcome(True, "as asked for")
 
 
 def _claims(service: Obj) -> list[str]:

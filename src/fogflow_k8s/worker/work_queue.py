@@ -12,7 +12,7 @@ FIRST_BACK_OFF_S = 0.5
 LAST_BACK_OFF_S = 30.0
 
 
-class Line:
+class WorkQueue:
     """Ids in the order in which they were first asked for. `look` raising means: again, later.
 
     Each can be held for a while first, so that several changes in a row are one.

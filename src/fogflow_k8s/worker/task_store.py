@@ -30,7 +30,7 @@ class Objects(Protocol):
     async def delete(self, kind: str, name: str) -> None: ...
 
 
-class Keeping:
+class TaskStore:
     """One worker's tasks in one namespace."""
 
     def __init__(self, kube: Objects, site: Site, observed: Observed) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 
-from fogflow_k8s.worker import line
-from fogflow_k8s.worker.line import Line
+from fogflow_k8s.worker import work_queue
+from fogflow_k8s.worker.work_queue import WorkQueue
 
 HOUR_S = 3600
 
@@ -19,7 +19,7 @@ def looked(play, look=None):
             await look(task_id)
 
     async def run():
-        it = Line(see, 2)
+        it = WorkQueue(see, 2)
         running = asyncio.ensure_future(it.run())
         await play(it)
         for _ in range(5000):
@@ -83,7 +83,7 @@ def test_what_changes_while_it_is_looked_at_is_looked_at_again():
 
 
 def test_a_failure_is_tried_again(monkeypatch):
-    monkeypatch.setattr(line, "FIRST_BACK_OFF_S", 0.001)
+    monkeypatch.setattr(work_queue, "FIRST_BACK_OFF_S", 0.001)
     failures = itertools.chain([True, True], itertools.repeat(False))
 
     async def play(it):
