@@ -42,12 +42,12 @@ from fogflow_k8s.errors import FogflowError, Forbidden
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
 GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
 EPILOG = (
-    "Global options (--context, --kubeconfig, -n, --release, --no-color, -q, -v) may stand before or after the verb."
+    "Global options (--context, --kubeconfig, -n, --release, --no-color, -q, -v) are accepted before or after the verb."
 )
 
 app = typer.Typer(
     name="fogflow-k8s",
-    help="Takes a Kubernetes cluster to a working FogFlow, takes it back, and tells the truth about it.",
+    help="Installs, upgrades, rolls back and verifies FIWARE FogFlow on Kubernetes.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -81,11 +81,11 @@ def options(
         ),
     ] = "",
     release: Annotated[str, typer.Option(envvar="FOGFLOW_K8S_RELEASE", help="Name of the Helm release.")] = "fogflow",
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colour, no redrawing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and the result.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also the commands that are run.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colours and without redrawing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and the result.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print the commands that are run.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Global options."""

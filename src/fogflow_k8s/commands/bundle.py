@@ -15,9 +15,14 @@ if TYPE_CHECKING:
     from fogflow_k8s.actions.bundle.collector_output import Bag
     from fogflow_k8s.actions.operation import Operation
 
-OnFailure = Annotated[bool, typer.Option("--bundle/--no-bundle", help="Save a support archive when it fails.")]
+OnFailure = Annotated[bool, typer.Option("--bundle/--no-bundle", help="Save a support archive if the operation fails.")]
 Folder = Annotated[
-    Path | None, typer.Option("--bundle-dir", help="Where to save it. [default: the state folder]", show_default=False)
+    Path | None,
+    typer.Option(
+        "--bundle-dir",
+        help="Folder for the support archive. [default: bundles in the state folder]",
+        show_default=False,
+    ),
 ]
 
 
@@ -25,16 +30,20 @@ def bundle(
     ctx: typer.Context,
     file: Annotated[
         Path | None,
-        typer.Option("--output-file", "-f", help="The archive. [default: RELEASE-TIME.tar.gz]", show_default=False),
+        typer.Option(
+            "--output-file", "-f", help="Path of the archive. [default: RELEASE-TIME.tar.gz]", show_default=False
+        ),
     ] = None,
-    since: Annotated[str, typer.Option(help="Logs of the last so much time, like 2h; 0 for all.")] = "24h",
-    include: Annotated[list[str], typer.Option(help="Only this collector (repeatable).")] = [],  # noqa: B006 - typer makes a new list each time
-    exclude: Annotated[list[str], typer.Option(help="Without this collector (repeatable).")] = [],  # noqa: B006
-    max_size: Annotated[str, typer.Option(help="Greatest size of the archive, like 50MB.")] = "50MB",
-    timeout: Annotated[str, typer.Option(help="Take what is there after so long.")] = "60s",
+    since: Annotated[str, typer.Option(help="Only logs newer than this duration, like 2h; 0 for all.")] = "24h",
+    include: Annotated[list[str], typer.Option(help="Run only this collector (repeatable).")] = [],  # noqa: B006 - typer makes a new list each time
+    exclude: Annotated[list[str], typer.Option(help="Skip this collector (repeatable).")] = [],  # noqa: B006
+    max_size: Annotated[str, typer.Option(help="Maximum size of the archive, like 50MB.")] = "50MB",
+    timeout: Annotated[
+        str, typer.Option(help="Stop collecting after this duration and write what was collected.")
+    ] = "60s",
     output: Output = "table",
 ) -> None:
-    """Save what is known about the release in one archive, without secrets: objects, logs, events, history, status."""
+    """Save a support archive of the release. It contains objects, logs, events, history and status, without secrets."""
     from fogflow_k8s.actions.bundle import bundle as action
     from fogflow_k8s.actions.bundle.collectors import Collector, earlier
     from fogflow_k8s.console.bundle import bundle_document, bundle_screen

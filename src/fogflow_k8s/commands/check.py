@@ -19,20 +19,28 @@ def check(
     set_: settings.Set = [],  # noqa: B006
     expose: settings.Expose = "",
     preset: settings.Preset = "",
-    pre: Annotated[bool, typer.Option("--pre", help="Only what matters before an install.")] = False,
+    pre: Annotated[bool, typer.Option("--pre", help="Run only the checks that apply before an installation.")] = False,
     fail_on: Annotated[
         str,
         typer.Option(
-            callback=among("--fail-on", "error", "warning"), help="error or warning: from which on exit is 10."
+            callback=among("--fail-on", "error", "warning"),
+            help="Lowest severity that makes the command exit with 10: error or warning.",
         ),
     ] = "error",
     suppress: Annotated[
-        list[str], typer.Option(metavar="ID", autocompletion=complete.checks, help="Leave this check out (repeatable).")
+        list[str],
+        typer.Option(metavar="ID", autocompletion=complete.checks, help="Skip the check with this id (repeatable)."),
     ] = [],  # noqa: B006
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also as a JUnit file, for CI.")] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Also write the results to this file in JUnit format, for CI."),
+    ] = None,
     output: ShortOutput = "table",
 ) -> None:
-    """Check the cluster, this machine and the settings before a deploy, and the release after it. Changes nothing."""
+    """Check the cluster, machine and settings before a deploy. Changes nothing.
+
+    If a release is installed, the command also checks the release, unless --pre is given.
+    """
     from fogflow_k8s.actions.check.check import checkup
     from fogflow_k8s.actions.release.deployment import Request
     from fogflow_k8s.adapters.assets import asset

@@ -9,7 +9,7 @@ import typer
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.session import existing, session
 
-app = typer.Typer(name="config", help="Check and explain settings.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(name="config", help="Validate and explain settings.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -20,7 +20,7 @@ def validate(
     set_: settings.Set = [],  # noqa: B006
     external_ip: settings.ExternalIP = [],  # noqa: B006
 ) -> None:
-    """Say whether the settings are acceptable; lists every problem with file, line and key."""
+    """Validate the settings, and list every problem with file, line and key."""
     settings.load(existing(config, "--config"), values, set_, external_ip)
     session(ctx).reporter.step("the settings are valid")
 
@@ -34,14 +34,17 @@ def _keys(incomplete: str) -> list[str]:
 @app.command()
 def explain(
     key: Annotated[
-        str, typer.Argument(autocompletion=_keys, help="Dotted key, like config.worker.capacity or expose.type.")
+        str, typer.Argument(autocompletion=_keys, help="Path of the key, like config.worker.capacity or expose.type.")
     ],
     config: settings.Config = None,
     values: settings.ValuesFiles = [],  # noqa: B006
     set_: settings.Set = [],  # noqa: B006
     external_ip: settings.ExternalIP = [],  # noqa: B006
 ) -> None:
-    """Print what a key means, what is allowed, its default, its value in these settings, and which of them gave it."""
+    """Explain a key of the settings. Prints its meaning and the allowed values.
+
+    Also prints the default, the value in the given settings, and where that value comes from.
+    """
     from fogflow_k8s.actions.settings.explain import explain as action
     from fogflow_k8s.actions.settings.explain import settings_path
     from fogflow_k8s.adapters.settings.load import origin

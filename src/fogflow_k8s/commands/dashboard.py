@@ -22,12 +22,13 @@ _PATH = "/healthz"  # of nginx; not in its access log
 
 def dashboard(
     ctx: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for a free one.")] = 8080,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in the browser.")] = True,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any free port.")] = 8080,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the dashboard in the browser.")] = True,
 ) -> None:
-    """Open the dashboard through a forwarded port, without exposing anything; ends with Ctrl-C.
+    """Open the dashboard through a forwarded port until Ctrl-C. Exposes nothing.
 
-    When the pod behind it goes, the port is forwarded to another one. If that fails, the exit code is kubectl's.
+    If the pod behind the port goes away, the command forwards the port again. If forwarding fails, the exit code is
+    that of kubectl.
     """
     me = session(ctx)
 

@@ -20,7 +20,8 @@ TakeOwnership = Annotated[
     bool,
     typer.Option(
         "--take-ownership",
-        help="Take over objects of the same names that kubectl, Argo CD or another Helm release made, as Helm's option does.",
+        help="Take over objects of the same names that kubectl, Argo CD or another Helm release created, like helm's "
+        "--take-ownership.",
     ),
 ]
 
@@ -47,7 +48,10 @@ def deploy(
     bundle_dir: Folder = None,
     output: Told = "table",
 ) -> None:
-    """Install FogFlow, upgrade it, or do nothing, whichever the state asks for; wait; take a failed upgrade back."""
+    """Install or upgrade FogFlow, wait until it is ready, and roll back if the upgrade fails. Idempotent.
+
+    If the release already matches the settings, the command changes nothing.
+    """
     me = session(ctx)
     if output == "jsonl":
         me.in_events()

@@ -20,10 +20,10 @@ def diff(
     set_: settings.Set = [],  # noqa: B006
     expose: settings.Expose = "",
     preset: settings.Preset = "",
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 when something would change.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if there are changes.")] = False,
     output: Output = "table",
 ) -> None:
-    """Show what deploy with the same settings would change, and what was changed on the cluster by hand."""
+    """Show what a deploy with the same settings would change. Also shows what was changed in the cluster by hand."""
     me = session(ctx)
     existing(config, "--config")
     me.begin(ctx)

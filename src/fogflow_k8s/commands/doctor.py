@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 
 def doctor(
     ctx: typer.Context,
-    fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed without a loss, step by step.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Repair what can be repaired without data loss, step by step.")
+    ] = False,
     timeout: Timeout = "5m",
     yes: Yes = False,
     output: Output = "table",
 ) -> None:
-    """Find what is wrong with a release or left of one, and with --fix mend it; exit 40 if something remains."""
+    """Find out what is wrong with FogFlow, and repair it with --fix. Exits with 40 if a problem remains.
+
+    Also finds what a removed release left behind.
+    """
     from fogflow_k8s.actions.doctor import doctor as action
     from fogflow_k8s.console.doctor import doctor_document, doctor_screen
 

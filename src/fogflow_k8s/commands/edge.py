@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from fogflow_k8s.console.jsonl import JsonLinesReporter
 
 app = typer.Typer(
-    name="edge", help="Edge nodes: other clusters that join this FogFlow.", no_args_is_help=True, rich_markup_mode=None
+    name="edge",
+    help="Manage edges: other clusters that join this FogFlow.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
-token_app = typer.Typer(name="token", help="Tokens with which edges join.", no_args_is_help=True, rich_markup_mode=None)
+token_app = typer.Typer(
+    name="token", help="Create the tokens that edges join with.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(token_app)
 
-Site = Annotated[str, typer.Option("--site", help="Site id of the edge: letters and digits, its own alone.")]
+Site = Annotated[
+    str, typer.Option("--site", help="Site id of the edge: 1 to 32 letters and digits, unique to this edge.")
+]
 _WAYS = ("direct", "overlay")
 
 
@@ -29,17 +36,28 @@ _WAYS = ("direct", "overlay")
 def create(
     ctx: typer.Context,
     site: Site,
-    ttl: Annotated[str, typer.Option(help="How long it can be used, like 30m or 24h.")] = "1h",
+    ttl: Annotated[str, typer.Option(help="How long an edge can join with the token, like 30m or 24h.")] = "1h",
     external_ip: Annotated[
-        str, typer.Option("--external-ip", help="Address at which edges reach this cloud, if not that of expose.edge.")
+        str,
+        typer.Option(
+            "--external-ip",
+            help="Address at which edges reach this cloud. [default: that of expose.edge; "
+            "required for its type nodePort]",
+        ),
     ] = "",
     edge_cidr: Annotated[
         list[str],
-        typer.Option("--edge-cidr", help="The edge's addresses: checked against those that are let in (repeatable)."),
+        typer.Option(
+            "--edge-cidr",
+            help="CIDR of the edge's addresses; the command checks that the cloud lets them in (repeatable).",
+        ),
     ] = [],  # noqa: B006 - typer makes a new list each time
     output: Output = "table",
 ) -> None:
-    """At the cloud: make a login for one edge, and print the command with which it joins. The token is shown once."""
+    """Create a login for one edge at the cloud. Prints the command that the edge joins with.
+
+    The token is shown only once.
+    """
     from fogflow_k8s.actions.edge.cloud import TokenRequest
     from fogflow_k8s.actions.edge.cloud import create as action
     from fogflow_k8s.console.edge import token_document
@@ -69,19 +87,23 @@ def join(
     token: Annotated[
         str,
         typer.Argument(
-            metavar="TOKEN|-", help="Of `edge token create`; - reads it from stdin, where `ps` shows nothing."
+            metavar="TOKEN|-",
+            help="Token of `edge token create`; - reads it from stdin, so that `ps` does not show it.",
         ),
     ],
     external_ip: Annotated[
         str,
-        typer.Option("--external-ip", help="Address at which the cloud reaches this edge. [default: the only node's]"),
+        typer.Option(
+            "--external-ip", help="Address at which the cloud reaches this edge. [default: that of the only node]"
+        ),
     ] = "",
     connectivity: Annotated[
         str,
         typer.Option(
             callback=among("--connectivity", *_WAYS),
             autocompletion=complete.words(*_WAYS),
-            help="direct (routed, or a forwarded port), or overlay (a VPN whose address is --external-ip).",
+            help="How the cloud reaches this edge: direct (routed, or through a forwarded port) or overlay (through a "
+            "VPN whose address is --external-ip).",
         ),
     ] = "direct",
     values: settings.ValuesFiles = [],  # noqa: B006 - typer makes a new list each time
@@ -92,7 +114,10 @@ def join(
     bundle_dir: Folder = None,
     output: Told = "table",
 ) -> None:
-    """At the edge: check the token, the clock and every port of the cloud, then install broker and worker and wait for both."""
+    """Join this cluster to a cloud as an edge. Waits until the cloud sees the edge's broker and worker.
+
+    First checks the token, the clock and every port of the cloud, then installs the broker and the worker.
+    """
     from fogflow_k8s.actions.edge.join import JoinRequest, read, values_of
     from fogflow_k8s.actions.edge.join import join as action
     from fogflow_k8s.actions.preconditions import prerequisites
@@ -117,7 +142,10 @@ def join(
 
 @app.command("check")
 def check_(ctx: typer.Context, output: Output = "table") -> None:
-    """At the edge: prove the way to the cloud and back by a round trip; says what NAT costs. Exit 40 when it is not open."""
+    """Test the connection of this edge to its cloud and back. Exits with 40 if a test fails.
+
+    The test is a round trip. If NAT or a firewall blocks the way from the cloud, the command prints the consequences.
+    """
     from fogflow_k8s.actions.edge.check import check
     from fogflow_k8s.console.edge import way_document, way_screen
 
@@ -130,10 +158,15 @@ def check_(ctx: typer.Context, output: Output = "table") -> None:
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    prune: Annotated[bool, typer.Option("--prune", help="Remove the logins of tokens that expired unused.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Also remove the logins of tokens that expired unused.")
+    ] = False,
     output: Output = "table",
 ) -> None:
-    """At the cloud: every edge, its token, whether broker and worker are listed, and when they were last seen."""
+    """List the edges of this cloud. Shows the token of each edge.
+
+    Also shows whether its broker and worker are listed, and when they were last seen.
+    """
     from fogflow_k8s.actions.edge.cloud import edges
     from fogflow_k8s.console.edge import list_document, list_screen
 
@@ -148,13 +181,21 @@ def list_(
 def leave(
     ctx: typer.Context,
     cloud_context: Annotated[
-        str, typer.Option("--cloud-context", help="Context of the cloud's cluster, to remove the login there, too.")
+        str,
+        typer.Option(
+            "--cloud-context", help="Kubeconfig context of the cloud's cluster, to remove the login there as well."
+        ),
     ] = "",
-    cloud_namespace: Annotated[str, typer.Option("--cloud-namespace", help="Of the cloud's release.")] = "fogflow",
+    cloud_namespace: Annotated[
+        str, typer.Option("--cloud-namespace", help="Namespace of the cloud's release.")
+    ] = "fogflow",
     timeout: Timeout = "5m",
     yes: Yes = False,
 ) -> None:
-    """At the edge: stop the tasks and remove the release and its login. The login at the cloud goes with --cloud-context."""
+    """Remove this edge from its cloud. Stops the tasks, and removes the release and its login.
+
+    The login at the cloud is removed only if --cloud-context is given.
+    """
     from fogflow_k8s.actions.edge.check import leave as action
 
     me = session(ctx)
@@ -174,8 +215,12 @@ def leave(
 
 
 @app.command()
-def remove(ctx: typer.Context, site: Annotated[str, typer.Argument(metavar="SITE")], yes: Yes = False) -> None:
-    """At the cloud: take an edge's login and record away; whoever uses it is cut off at once."""
+def remove(
+    ctx: typer.Context,
+    site: Annotated[str, typer.Argument(metavar="SITE", help="Site id of the edge.")],
+    yes: Yes = False,
+) -> None:
+    """Remove an edge's login and record at the cloud. RabbitMQ closes the connections of this login at once."""
     me = session(ctx)
     me.confirm(f"Take the login of edge {site} away?", yes=yes)
     _remove(me, site)

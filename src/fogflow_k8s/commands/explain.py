@@ -17,11 +17,16 @@ def _ids() -> list[str]:
 
 def explain(
     id_: Annotated[
-        str, typer.Argument(metavar="[ID]", help="Like FK-4001 or 4001; without one, all of them.", autocompletion=_ids)
+        str,
+        typer.Argument(
+            metavar="[ID]",
+            help="Id like FK-4001 or 4001. Without an id, the command lists all of them.",
+            autocompletion=_ids,
+        ),
     ] = "",
     output: Output = "table",
 ) -> None:
-    """Explain an id that a deploy, status or check has named: what it means, what lies behind it, what to do."""
+    """Explain an id that deploy, status or check printed. Prints its meaning, the reason and what to do."""
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
     from fogflow_k8s.model.diagnosis.explanations import WHY, pages

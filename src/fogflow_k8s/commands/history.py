@@ -8,7 +8,7 @@ from fogflow_k8s.commands.session import Output, print_json, session
 
 
 def history(ctx: typer.Context, output: Output = "table") -> None:
-    """List the revisions: status, chart, who, when, and whether it was seen working."""
+    """List the revisions of the release. Shows status, chart, author, time, and whether it was seen working."""
     from fogflow_k8s.actions.observe.history import history as action
     from fogflow_k8s.console.documents import history_document
     from fogflow_k8s.console.screens import history_screen

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from fogflow_k8s.actions.images.listing import ImageUses
 
 app = typer.Typer(
-    name="images", help="The images that the chart runs: list, check, mirror, load, build.", no_args_is_help=True, rich_markup_mode=None
-)  # fmt: skip
+    name="images",
+    help="List, check, mirror, load and build the chart's images.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 PREFLIGHT = 10
 
 Platforms = Annotated[
@@ -26,13 +29,15 @@ Platforms = Annotated[
         "--platform",
         metavar="OS/ARCH",
         autocompletion=complete.words("linux/amd64", "linux/arm64"),
-        help="Like linux/amd64 or linux/arm64 (repeatable).",
+        help="Platform, like linux/amd64 or linux/arm64 (repeatable).",
     ),
 ]
 Insecure = Annotated[
     list[str],
     typer.Option(
-        "--insecure-registry", metavar="HOST[:PORT]", help="It speaks plain HTTP (repeatable); one on localhost may."
+        "--insecure-registry",
+        metavar="HOST[:PORT]",
+        help="Use plain HTTP for this registry (repeatable); not needed for localhost.",
     ),
 ]
 
@@ -45,7 +50,7 @@ def list_(
     set_: settings.Set = [],  # noqa: B006
     output: Output = "table",
 ) -> None:
-    """List every image of the chart with these settings. No cluster or registry is asked."""
+    """List every image that the chart runs with these settings. Does not contact a cluster or a registry."""
     from fogflow_k8s.console import images as screens
 
     me = session(ctx)
@@ -64,14 +69,17 @@ def check(
     pin: Annotated[
         Path | None,
         typer.Option(
-            "--pin", metavar="FILE", help="Write the digests found as values for --values: they pin the images."
+            "--pin",
+            metavar="FILE",
+            help="Write the digests to this file as values that pin the images, for use with --values.",
         ),
     ] = None,
     output: Output = "table",
 ) -> None:
-    """Ask the registries whether the nodes can pull every image; nothing is pulled. Exit 10 if not.
+    """Check whether the nodes can pull every image. Asks the registries, and pulls nothing. Exits with 10 if not.
 
-    Which platforms are wanted, the cluster's nodes say; without a cluster --platform does (default linux/amd64).
+    The platforms are those of the cluster's nodes, unless --platform is given; without a cluster, the default is
+    linux/amd64.
     """
     from fogflow_k8s.actions.images.check import check as action
     from fogflow_k8s.actions.images.listing import Registries, write_values
@@ -97,7 +105,10 @@ def check(
 @app.command()
 def mirror(
     ctx: typer.Context,
-    to: Annotated[str, typer.Option("--to", metavar="REGISTRY[/PREFIX]", help="Where to copy the images.")],
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="REGISTRY[/PREFIX]", help="Registry, and optional prefix, to copy the images to."),
+    ],
     config: settings.Config = None,
     values: settings.ValuesFiles = [],  # noqa: B006
     set_: settings.Set = [],  # noqa: B006
@@ -105,13 +116,18 @@ def mirror(
     insecure_registry: Insecure = [],  # noqa: B006
     values_out: Annotated[
         Path | None,
-        typer.Option("--values-out", metavar="FILE", help="Write values that point to the copies, for --values."),
+        typer.Option(
+            "--values-out",
+            metavar="FILE",
+            help="Write values that point to the copies to this file, for use with --values.",
+        ),
     ] = None,
     output: Output = "table",
 ) -> None:
-    """Copy every image into a registry of yours, registry to registry; what is there is not sent again.
+    """Copy every image into your registry. Copies directly from registry to registry.
 
-    Logins are those of `docker login`. Copies have the digests of the originals, unless --platform leaves something out.
+    Content that your registry already has is not sent again. The command uses the logins of `docker login`. The copies
+    have the digests of the originals, unless --platform omits a platform.
     """
     from fogflow_k8s.actions.images.listing import Registries, write_values
     from fogflow_k8s.actions.images.mirror import mirror as action
@@ -142,13 +158,18 @@ def mirror(
 @app.command()
 def load(
     ctx: typer.Context,
-    archive: Annotated[Path, typer.Argument(metavar="FILE.tar", help="Of `docker save`, or an OCI layout in a tar.")],
+    archive: Annotated[
+        Path, typer.Argument(metavar="FILE.tar", help="Archive of `docker save`, or a tar file with an OCI layout.")
+    ],
     config: settings.Config = None,
     values: settings.ValuesFiles = [],  # noqa: B006
     set_: settings.Set = [],  # noqa: B006
     output: Output = "table",
 ) -> None:
-    """Load images into this machine's Docker engine. Says which ones the chart still lacks there; a sandbox has its own load."""
+    """Load images into this machine's Docker engine. Lists the chart's images that the engine does not have yet.
+
+    For a sandbox, use `sandbox load`.
+    """
     from fogflow_k8s.actions.images.load import load as action
     from fogflow_k8s.console import images as screens
 
@@ -167,32 +188,50 @@ def build(
             "--platform",
             metavar="OS/ARCH",
             autocompletion=complete.words("linux/amd64", "linux/arm64"),
-            help="linux/amd64 or linux/arm64. [default: the engine's]",
+            help="Platform to build for: linux/amd64 or linux/arm64. [default: that of the Docker engine; with "
+            "--export linux/amd64]",
         ),
     ] = "",
     tag: Annotated[
-        str, typer.Option("--tag", metavar="IMAGE", help="Its name. [default: what the chart asks for]")
+        str, typer.Option("--tag", metavar="IMAGE", help="Name of the image. [default: the name in the chart]")
     ] = "",
     base: Annotated[
-        str, typer.Option("--base", metavar="IMAGE", help="With glibc and Python 3.13. [default: python:3.13-slim]")
+        str,
+        typer.Option(
+            "--base", metavar="IMAGE", help="Base image, with glibc and Python 3.13. [default: python:3.13-slim]"
+        ),
     ] = "",
     load: Annotated[
-        str, typer.Option("--load", metavar="SANDBOX", help="Also give it to the nodes of that sandbox (`default`).")
+        str,
+        typer.Option(
+            "--load", metavar="SANDBOX", help="Also load the image into the sandbox of this name, like `default`."
+        ),
     ] = "",
     save: Annotated[
         Path | None,
-        typer.Option("--save", metavar="FILE.tar", help="Also write it as an archive, and say how nodes take it."),
+        typer.Option(
+            "--save",
+            metavar="FILE.tar",
+            help="Also write the image to this archive, and print how to import it on a node.",
+        ),
     ] = None,
     push: Annotated[
-        str, typer.Option("--push", metavar="IMAGE", help="Also push it under this name, with the login of docker.")
+        str,
+        typer.Option(
+            "--push", metavar="IMAGE", help="Also push the image under this name, with the login of `docker login`."
+        ),
     ] = "",
     export: Annotated[
         Path | None,
-        typer.Option("--export", metavar="FOLDER", help="Build nothing: write what another builder needs there."),
+        typer.Option(
+            "--export",
+            metavar="FOLDER",
+            help="Do not build; write the files that another builder needs to this folder.",
+        ),
     ] = None,
     output: Output = "table",
 ) -> None:
-    """Build the image of fogflow-k8s's own worker with this machine's Docker engine; the same input gives the same layer."""
+    """Build the native worker's image with this machine's Docker engine. The same input produces the same layer."""
     from fogflow_k8s.actions.images import build as action
     from fogflow_k8s.adapters.process import SystemRunner
     from fogflow_k8s.console import images as screens

@@ -15,16 +15,22 @@ from fogflow_k8s.errors import UsageError
 def logs(
     ctx: typer.Context,
     component: Annotated[
-        str, typer.Argument(autocompletion=complete.components, help="As in the table of `status`. [default: all]")
+        str,
+        typer.Argument(
+            autocompletion=complete.components, help="Component name, as in the table of `status`. [default: all]"
+        ),
     ] = "",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stream new lines until Ctrl-C.")] = False,
     previous: Annotated[
-        bool, typer.Option("--previous", "-p", help="Of the containers before the last restart.")
+        bool, typer.Option("--previous", "-p", help="Show the logs of the containers before their last restart.")
     ] = False,
-    tail: Annotated[int, typer.Option(min=-1, help="Lines of each container; -1 for all.")] = 50,
-    since: Annotated[str, typer.Option(help="Only newer ones, like 10m.")] = "",
+    tail: Annotated[int, typer.Option(min=-1, help="Number of lines per container; -1 for all.")] = 50,
+    since: Annotated[str, typer.Option(help="Only logs newer than this duration, like 10m.")] = "",
 ) -> None:
-    """Show the logs of a component's pods, each line with its pod; passwords are masked. The exit code is kubectl's."""
+    """Show the logs of a component's pods. Each line has the name of its pod, and passwords are masked.
+
+    The exit code is that of kubectl.
+    """
     from fogflow_k8s.actions import known_secrets
     from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.model.components import NAMES

@@ -18,7 +18,7 @@ _TIMEOUT_S = 5.0  # for the version of a cluster that need not be there
 
 def render(
     ctx: typer.Context,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to; made if absent.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write to; created if it does not exist.")],
     external_ip: settings.ExternalIP = [],  # noqa: B006 - typer makes a new list each time
     config: settings.Config = None,
     values: settings.ValuesFiles = [],  # noqa: B006
@@ -28,15 +28,19 @@ def render(
         str,
         typer.Option(
             metavar="VERSION",
-            help="Kubernetes version to render for, like v1.37.0. Default: the cluster's; without one, the oldest that the chart supports.",
+            help="Kubernetes version to render for, like v1.37.0. Default: the version of the cluster, if it is "
+            "reachable and supported; otherwise the oldest version that the chart supports.",
         ),
     ] = "",
     include_hooks: Annotated[
         bool,
-        typer.Option("--include-hooks", help="Also write Helm's hooks and tests, which kubectl apply would start."),
+        typer.Option("--include-hooks", help="Also write Helm's hooks and tests, which `kubectl apply` would run."),
     ] = False,
 ) -> None:
-    """Write config.json, values.yaml and the manifests for kubectl apply to a folder. No cluster is needed."""
+    """Write config.json, values.yaml and manifests to a folder. No cluster is needed.
+
+    The manifests are for `kubectl apply`.
+    """
     from fogflow_k8s.actions.release.render import render as action
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.helm.client import Helm, Target

@@ -15,16 +15,18 @@ def restart(
     ctx: typer.Context,
     components: Annotated[
         list[str] | None,
-        typer.Argument(autocompletion=complete.components, help="As in the table of `status`. [default: all]"),
+        typer.Argument(
+            autocompletion=complete.components, help="Component name, as in the table of `status`. [default: all]"
+        ),
     ] = None,
     timeout: Timeout = "5m",
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until FogFlow works again, as the keeper sees it.")
+        bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready and FogFlow works.")
     ] = True,
     yes: Yes = False,
     output: Output = "table",
 ) -> None:
-    """Restart components in the order that FogFlow needs, and wait until it works; tasks run again afterwards."""
+    """Restart components in the order that FogFlow requires. Waits until FogFlow works and its tasks run again."""
     from fogflow_k8s.actions.release import restart as action
     from fogflow_k8s.console.documents import report_document
     from fogflow_k8s.console.screens import status_screen

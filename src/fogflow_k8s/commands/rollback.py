@@ -16,21 +16,31 @@ def rollback(
     revision: Annotated[
         int | None,
         typer.Argument(
-            autocompletion=complete.revisions, help="Revision to go back to. [default: the last one that worked]"
+            autocompletion=complete.revisions,
+            help="Revision to roll back to. [default: the newest earlier revision that worked]",
         ),
     ] = None,
     timeout: Timeout = "5m",
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, change nothing.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready and FogFlow works.")
+    ] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing anything.")
+    ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also when going back loses something that cannot be brought back.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Allow changes that lose data: switching between one and several brokers or workers, or "
+            "removing broker shards.",
+        ),
     ] = False,
     yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
     output: Told = "table",
 ) -> None:
-    """Go back to an earlier revision: show what changes, do it, wait, and say how it ended."""
+    """Roll back to an earlier revision and wait until it is ready. Shows first what changes, and then the result."""
     from fogflow_k8s.actions.release import rollback as action
     from fogflow_k8s.console.diff import changes_screen
 

@@ -17,49 +17,53 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="sandbox",
-    help="A Kubernetes of one's own on this machine, with simulated nodes: to try things out, and for tests.",
+    help="Run a Kubernetes cluster on this machine for trials and tests. Its nodes are simulated or real.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
-Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Which sandbox; several can run side by side.")]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Name of the sandbox; several can run side by side.")]
 
 
 @app.command()
 def up(
     ctx: typer.Context,
     name: Name = "default",
-    nodes: Annotated[int, typer.Option("--nodes", metavar="N", help="How many nodes, all of them counted.")] = 3,
+    nodes: Annotated[
+        int, typer.Option("--nodes", metavar="N", help="Number of nodes, including control plane nodes.")
+    ] = 3,
     real: Annotated[
         bool,
-        typer.Option("--real/--simulated", help="Nodes that run containers (Linux, root), or ones that only look so."),
+        typer.Option(
+            "--real/--simulated", help="Real nodes run containers (Linux and root required); simulated nodes run none."
+        ),
     ] = False,
     control_planes: Annotated[
-        int, typer.Option("--control-planes", min=1, max=5, metavar="N", help="How many etcds and API servers.")
+        int, typer.Option("--control-planes", min=1, max=5, metavar="N", help="Number of etcd members and API servers.")
     ] = 1,
     control_plane: Annotated[
         bool,
         typer.Option(
             "--control-plane-node/--no-control-plane-node",
-            help="Whether the first node is a control plane node, tainted as usual.",
+            help="Make the first nodes control plane nodes, one per control plane, with the usual NoSchedule taint.",
         ),
     ] = True,
     taint: Annotated[
         list[str] | None,
-        typer.Option("--taint", metavar="NODE=KEY[=VALUE]:EFFECT", help="Taint a node; can be given several times."),
+        typer.Option("--taint", metavar="NODE=KEY[=VALUE]:EFFECT", help="Taint a node (repeatable)."),
     ] = None,
     pods_per_node: Annotated[
-        int, typer.Option("--pods-per-node", min=1, max=10000, metavar="N", help="How many pods a node takes.")
+        int, typer.Option("--pods-per-node", min=1, max=10000, metavar="N", help="Maximum number of pods per node.")
     ] = 110,
     ipv6: Annotated[
-        bool, typer.Option("--ipv6", help="Real nodes, their pods and Services with addresses of IPv6 only.")
+        bool, typer.Option("--ipv6", help="Use only IPv6 addresses for nodes, pods and Services; requires --real.")
     ] = False,
     no_switch: Annotated[
-        bool, typer.Option("--no-switch", help="Add the context to the kubeconfig, but leave the current one.")
+        bool, typer.Option("--no-switch", help="Add the context to the kubeconfig, but keep the current context.")
     ] = False,
 ) -> None:
-    """Start a sandbox; the first time its programs are built, which takes some minutes."""
+    """Start a sandbox. The first start builds its programs, which takes some minutes."""
     from fogflow_k8s.sandbox import lifecycle, simulated
 
     if ipv6 and not real:
@@ -77,7 +81,7 @@ def up(
 
 @app.command()
 def down(ctx: typer.Context, name: Name = "default") -> None:
-    """End a sandbox and remove everything of it; twice is once."""
+    """Stop a sandbox and remove all its data. Succeeds if the sandbox does not exist."""
     from fogflow_k8s.sandbox import lifecycle
 
     existed = lifecycle.down(name, session(ctx).reporter)
@@ -86,7 +90,7 @@ def down(ctx: typer.Context, name: Name = "default") -> None:
 
 @app.command()
 def status(name: Name = "default", output: Output = "table") -> None:
-    """Say what runs."""
+    """Show the state of the sandbox, its programs and its nodes."""
     from dataclasses import asdict
 
     from fogflow_k8s.sandbox import lifecycle
@@ -103,7 +107,7 @@ def kubeconfig(name: Name = "default") -> None:
 
 @app.command()
 def env(name: Name = "default") -> None:
-    """Print shell lines that set KUBECONFIG, HELM and KUBECTL: eval "$(fogflow-k8s sandbox env)"."""
+    """Print shell commands that set KUBECONFIG, HELM and KUBECTL: eval "$(fogflow-k8s sandbox env)"."""
     from fogflow_k8s.sandbox import programs
 
     values = {"KUBECONFIG": _existing(name).kubeconfig}
@@ -115,24 +119,24 @@ def env(name: Name = "default") -> None:
 @app.command()
 def load(
     ctx: typer.Context,
-    archives: Annotated[list[Path], typer.Argument(metavar="IMAGE.tar...", help="Written by `docker save`.")],
+    archives: Annotated[list[Path], typer.Argument(metavar="IMAGE.tar...", help="Archive of `docker save`.")],
     name: Name = "default",
 ) -> None:
-    """Give images to the real nodes, under their own names."""
+    """Load images into a sandbox with real nodes, under their own names."""
     from fogflow_k8s.sandbox import operate
 
     for tag in operate.load_images(name, archives, session(ctx).reporter):
         _say(f"loaded {tag}")
 
 
-node_app = typer.Typer(name="node", help="Cut the power of a node, or switch it on.", no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
+node_app = typer.Typer(name="node", help="Stop and start nodes.", no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
 app.add_typer(node_app)
-NodeName = Annotated[str, typer.Argument(metavar="NODE", help="As `kubectl get nodes` shows it.")]
+NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Node name, as `kubectl get nodes` shows it.")]
 
 
 @node_app.command("stop")
 def stop_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> None:
-    """Cut a node's power; a control plane node takes its etcd and API server along."""
+    """Stop a node, as a power failure does. A control plane node's etcd and API server stop, too."""
     from fogflow_k8s.sandbox import operate
 
     operate.stop_node(name, node, session(ctx).reporter)
@@ -141,7 +145,7 @@ def stop_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> Non
 
 @node_app.command("start")
 def start_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> None:
-    """Switch a node on again."""
+    """Start a stopped node."""
     from fogflow_k8s.sandbox import operate
 
     operate.start_node(name, node, session(ctx).reporter)

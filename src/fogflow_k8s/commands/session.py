@@ -50,7 +50,7 @@ def _output(*forms: str, says: str = "") -> Any:
         "-o",
         callback=among("--output", *forms),
         autocompletion=complete.words(*forms),
-        help=says or f"{', '.join(forms[:-1])} or {forms[-1]}.",
+        help=says or f"Output format: {', '.join(forms[:-1])} or {forms[-1]}.",
     )
 
 
@@ -59,13 +59,20 @@ WideOutput = Annotated[str, _output("table", "wide", "json")]
 ShortOutput = Annotated[str, _output("table", "short", "json")]
 StatusOutput = Annotated[
     str,
-    _output("table", "short", "json", "jsonl", says="table, short, json, or jsonl: one JSON document per line."),
+    _output(
+        "table",
+        "short",
+        "json",
+        "jsonl",
+        says="Output format: table, short, json or jsonl (one JSON document per line).",
+    ),
 ]
 Told = Annotated[
-    str, _output("table", "json", "jsonl", says="table, json, or jsonl: one event per line as it happens.")
+    str,
+    _output("table", "json", "jsonl", says="Output format: table, json or jsonl (one event per line, as it happens)."),
 ]
 Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DEFAULT_NAMESPACE = "fogflow"
 
 

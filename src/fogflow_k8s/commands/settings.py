@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from fogflow_k8s.model.settings.values import Values
 
 ExternalIP = Annotated[
-    list[str], typer.Option("--external-ip", help="Address under which the front door is reached (repeatable).")
+    list[str], typer.Option("--external-ip", help="External IP address of the reverse proxy (repeatable).")
 ]
 Config = Annotated[
-    Path | None, typer.Option("--config", "-c", envvar="FOGFLOW_K8S_CONFIG", help="FogFlow's config.json.")
+    Path | None, typer.Option("--config", "-c", envvar="FOGFLOW_K8S_CONFIG", help="Path of FogFlow's config.json.")
 ]
 ValuesFiles = Annotated[
-    list[Path], typer.Option("--values", "-f", help="values.yaml for the chart (repeatable, later wins).")
+    list[Path],
+    typer.Option("--values", "-f", help="Values file for the chart (repeatable; later files take precedence)."),
 ]
-Set = Annotated[list[str], typer.Option("--set", help="One value, as key.path=value (repeatable).")]
+Set = Annotated[list[str], typer.Option("--set", help="Set one value: key.path=value (repeatable).")]
 _EXPOSE = {
     "none": "none",
     "external-ip": "externalIPs",
@@ -36,7 +37,7 @@ Expose = Annotated[
     str,
     typer.Option(
         autocompletion=complete.words(*_EXPOSE),
-        help="none, external-ip, node-port, load-balancer, ingress or gateway.",
+        help="How users reach FogFlow: none, external-ip, node-port, load-balancer, ingress or gateway.",
     ),
 ]
 _PRESETS = ("single-node", "small", "ha")
@@ -46,21 +47,29 @@ Preset = Annotated[
         "--preset",
         callback=among("--preset", *_PRESETS),
         autocompletion=complete.words(*_PRESETS),
-        help="single-node, small or ha: values that you did not set. Default: what fits the nodes.",
+        help="Topology preset for values that you did not set: single-node, small or ha. Default: the preset of the "
+        "installed release; for a new release, the one that fits the nodes.",
     ),
 ]
 
 # how deploy goes about it
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready and FogFlow works.")]
 RollbackOnFailure = Annotated[
-    bool, typer.Option("--rollback-on-failure/--no-rollback-on-failure", help="Take a failed upgrade back.")
+    bool,
+    typer.Option(
+        "--rollback-on-failure/--no-rollback-on-failure",
+        help="Roll back a failed upgrade to the last revision that worked.",
+    ),
 ]
-ForceConflicts = Annotated[bool, typer.Option("--force-conflicts", help="Take over fields that others own.")]
+ForceConflicts = Annotated[
+    bool, typer.Option("--force-conflicts", help="Take over fields that other field managers own.")
+]
 Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        help="Though brokers or workers change their kind or shards go, with what they hold, or brokers may notify each other without end.",
+        help="Allow changes that lose data: switching between one and several brokers or workers, or removing broker "
+        "shards. Also allow several broker shards, which can notify each other endlessly.",
     ),
 ]
 DryRun = Annotated[
@@ -68,13 +77,19 @@ DryRun = Annotated[
     typer.Option(
         callback=among("--dry-run", "client", "server"),
         autocompletion=complete.words("client", "server"),
-        help="client or server: say what would change, change nothing.",
+        help="Show what would change, without changing anything: client compares the manifests only, server also "
+        "compares the live objects.",
     ),
 ]
 AllowOtherCluster = Annotated[
-    bool, typer.Option("--allow-other-cluster", help="This cluster, though the last one was another.")
+    bool,
+    typer.Option(
+        "--allow-other-cluster", help="Allow a cluster other than the one that this configuration was last deployed to."
+    ),
 ]
-ExpectCluster = Annotated[str, typer.Option(help="Refuse any cluster but the one with this UID.")]
+ExpectCluster = Annotated[
+    str, typer.Option(help="Fail unless the cluster has this UID (the UID of namespace kube-system).")
+]
 
 
 def load(

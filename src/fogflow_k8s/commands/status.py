@@ -30,17 +30,24 @@ def exit_code(report: Report) -> int:
 
 def status(
     ctx: typer.Context,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until every component is ready.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until every component is ready and FogFlow works.")
+    ] = False,
     watch: Annotated[
         bool,
         typer.Option(
-            "--watch", "-w", help="Show it again every two seconds, until Ctrl-C; also when the API server is away."
+            "--watch",
+            "-w",
+            help="Refresh every 2 seconds until Ctrl-C, also while the API server is unreachable.",
         ),
     ] = False,
     timeout: Timeout = "5m",
     output: StatusOutput = "table",
 ) -> None:
-    """Show one row per component, the root cause of what is wrong, and what could not be checked."""
+    """Show the current state and the root cause of a problem. Use it at any time.
+
+    Prints one row per component, and names what could not be checked.
+    """
     from fogflow_k8s.actions.observe import status as action
     from fogflow_k8s.engine.reporter import Silent
 

@@ -13,7 +13,10 @@ from fogflow_k8s.commands.session import Output, Timeout, WideOutput, Yes, among
 from fogflow_k8s.errors import FogflowError, UsageError
 
 app = typer.Typer(
-    name="task", help="FogFlow's tasks: list, run, logs, stop, bench.", no_args_is_help=True, rich_markup_mode=None
+    name="task",
+    help="List, run, stop and measure tasks, and show their logs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 NOT_WELL = 40
 
@@ -22,15 +25,18 @@ TaskName = Annotated[
     typer.Argument(
         metavar="TASK",
         autocompletion=complete.tasks,
-        help="Its id, its Deployment, or its function, as `task list` shows them.",
+        help="Id, Deployment or function of the task, as `task list` shows them.",
     ),
 ]
-Image = Annotated[str, typer.Option("--image", metavar="IMAGE", help="What the task runs.")]
+Image = Annotated[str, typer.Option("--image", metavar="IMAGE", help="Image that the task runs.")]
 
 
 @app.command("list")
 def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
-    """List the tasks of the release with state and reason; upstream's worker's, too, as far as they say what they are."""
+    """List the tasks of the release. Shows their state and its reason.
+
+    Includes the tasks of the upstream worker, with the information that they provide.
+    """
     from fogflow_k8s.actions.task import listing as action
     from fogflow_k8s.console import tasks as screens
 
@@ -46,31 +52,40 @@ def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
 def run(
     ctx: typer.Context,
     image: Image,
-    input_: Annotated[str, typer.Option("--input", metavar="TYPE", help="Entity type that it works on.")],
+    input_: Annotated[str, typer.Option("--input", metavar="TYPE", help="Entity type that the task processes.")],
     output_type: Annotated[
         str,
         typer.Option(
-            "--output", metavar="TYPE", help="Entity type that it publishes; the first one is waited for and shown."
+            "--output",
+            metavar="TYPE",
+            help="Entity type that the task publishes. The command waits for the first entity and shows it.",
         ),
     ] = "",
     name: Annotated[
-        str, typer.Option("--name", metavar="NAME", help="Of function and operator. [default: run-RANDOM]")
+        str, typer.Option("--name", metavar="NAME", help="Name of the function and the operator. [default: run-RANDOM]")
     ] = "",
     param: Annotated[
         list[str],
-        typer.Option("--param", metavar="KEY=VALUE", help="Of the operator, like cpu-request=50m (repeatable)."),
+        typer.Option(
+            "--param", metavar="KEY=VALUE", help="Parameter of the operator, like cpu-request=50m (repeatable)."
+        ),
     ] = [],  # noqa: B006 - typer makes a new list each time
     entity: Annotated[
-        str, typer.Option("--entity", metavar="ID", help="Id of the entity that is published. [default: TYPE.NAME]")
+        str,
+        typer.Option(
+            "--entity", metavar="ID", help="Id of the entity that the command publishes. [default: TYPE.NAME]"
+        ),
     ] = "",
     timeout: Timeout = "60s",
     form: Annotated[
-        str, typer.Option("-o", metavar="FORM", callback=among("-o", "table", "json"), help="table or json.")
+        str,
+        typer.Option("-o", metavar="FORM", callback=among("-o", "table", "json"), help="Output format: table or json."),
     ] = "table",
 ) -> None:
-    """Run an image as a task: registers operator and function, publishes an entity, waits until it runs and publishes.
+    """Run an image as a task. Exits with 21 if the task fails, and with 30 on timeout.
 
-    What was made stays, until `task stop` removes it. Exit 21 when the task failed, 30 when the time is up.
+    Registers an operator and a function, publishes an entity, and waits until the task runs and, with --output,
+    publishes. What the command created stays until `task stop` removes it.
     """
     from fogflow_k8s.actions.task import run as action
     from fogflow_k8s.console import tasks as screens
@@ -86,10 +101,10 @@ def run(
 def logs(
     ctx: typer.Context,
     task: TaskName,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come, until Ctrl-C.")] = False,
-    tail: Annotated[int, typer.Option(min=-1, help="So many lines; -1 for all.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Stream new lines until Ctrl-C.")] = False,
+    tail: Annotated[int, typer.Option(min=-1, help="Number of lines per container; -1 for all.")] = 50,
 ) -> None:
-    """Show the log of a task; passwords are masked. Exit 40 when it has none yet."""
+    """Show the log of a task. Passwords are masked. Exits with 40 if the task has no log yet."""
     from fogflow_k8s.actions.task import listing as action
 
     me = session(ctx)
@@ -121,9 +136,10 @@ def logs(
 
 @app.command()
 def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes = False) -> None:
-    """Stop a task that `task run` made: its function, operator and entities go, and FogFlow removes the task.
+    """Stop a task that `task run` created. Exits with 10 for any other task.
 
-    A task of somebody else's function would be started again: it is left alone, and the function is named. Exit 10 then.
+    Removes the function, the operator and the entities; FogFlow then removes the task. A task of any other function is
+    not stopped, because FogFlow would start it again; the command names that function.
     """
     from fogflow_k8s.actions.task import stop as action
     from fogflow_k8s.console.screens import lines_screen
@@ -141,19 +157,22 @@ def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes 
 @app.command()
 def bench(
     ctx: typer.Context,
-    entities: Annotated[int, typer.Argument(metavar="N", min=1, max=10000, help="How many entities, each a task.")],
+    entities: Annotated[
+        int, typer.Argument(metavar="N", min=1, max=10000, help="Number of entities; each starts one task.")
+    ],
     image: Annotated[
-        str, typer.Option("--image", metavar="IMAGE", help="What the tasks run. [default: fogflow/dummy]")
+        str, typer.Option("--image", metavar="IMAGE", help="Image that the tasks run. [default: fogflow/dummy]")
     ] = "",
     rate: Annotated[
-        float, typer.Option("--rate", min=0, help="Entities in a second; 0 for as fast as they are taken.")
+        float, typer.Option("--rate", min=0, help="Entities per second; 0 for as fast as the broker accepts them.")
     ] = 0,
     timeout: Timeout = "120s",
     output: Output = "table",
 ) -> None:
-    """Measure how quickly tasks start: from N entities of a function of its own to Deployments and to ready pods.
+    """Measure how quickly tasks start. Exits with 40 if an entity did not get a running task.
 
-    Everything is removed again, after a Ctrl-C too. Exit 40 when not every entity got a task that runs.
+    Registers a function of its own, publishes N entities, and measures the time until the Deployments exist and until
+    their pods are ready. Removes everything afterwards, also after Ctrl-C.
     """
     from fogflow_k8s.actions.task import bench as action
     from fogflow_k8s.console import tasks as screens

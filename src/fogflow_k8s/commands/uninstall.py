@@ -12,13 +12,23 @@ from fogflow_k8s.commands.session import Timeout, Yes, seconds, session
 def uninstall(
     ctx: typer.Context,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="Also the volumes and the RabbitMQ password.")
+        bool,
+        typer.Option(
+            "--delete-data",
+            help="Also delete the volumes, the RabbitMQ password, and the namespace of the tasks if the "
+            "release created it.",
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would go, change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing anything.")
+    ] = False,
     timeout: Timeout = "5m",
     yes: Yes = False,
 ) -> None:
-    """Remove the release; lists what goes, keeps data unless told otherwise. Nothing installed is no error."""
+    """Remove the release. Keeps its data unless --delete-data is given.
+
+    First lists what is removed and what is kept. Succeeds if no release is installed.
+    """
     from fogflow_k8s.actions.release import uninstall as action
     from fogflow_k8s.console.screens import lines_screen
 

@@ -16,15 +16,24 @@ PAUSE_S = 10.0
 
 def verify(
     ctx: typer.Context,
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also as a JUnit file, for CI.")] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option("--junit", metavar="FILE", help="Also write the results to this file in JUnit format, for CI."),
+    ] = None,
     inside: Annotated[
-        bool, typer.Option("--inside", help="Not the exposed dashboard: this machine may not be where users are.")
+        bool,
+        typer.Option(
+            "--inside", help="Skip the exposed address of the dashboard, which may be unreachable from this machine."
+        ),
     ] = False,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="So many times; all of them must succeed.")] = 1,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Again every ten seconds, until Ctrl-C.")] = False,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Number of runs; all must succeed.")] = 1,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat every 10 seconds until Ctrl-C.")] = False,
     output: Output = "table",
 ) -> None:
-    """Prove that FogFlow works: publish, subscribe, front door, dashboard, and what the keeper sees. Exit 40 if not."""
+    """Test that FogFlow works end to end, after a deploy. Exits with 40 if a test fails.
+
+    Tests publish and subscribe, the reverse proxy and the dashboard, and evaluates the keeper's observations.
+    """
     from fogflow_k8s.actions.observe import verify as action
     from fogflow_k8s.console import documents, screens
 

@@ -11,7 +11,10 @@ from fogflow_k8s.commands.session import Output, print_json, session
 
 
 def version(ctx: typer.Context, output: Output = "table") -> None:
-    """Print the versions of this tool, its chart, FogFlow, helm and the cluster; what cannot be asked is left empty."""
+    """Print the versions of tool, chart, FogFlow, helm and cluster. Shows "-" for a version that is not available.
+
+    In the JSON output, that version is empty.
+    """
     import yaml
 
     from fogflow_k8s.adapters.assets import asset
