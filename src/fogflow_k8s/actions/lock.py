@@ -14,6 +14,7 @@ from fogflow_k8s.actions.record import now, user
 from fogflow_k8s.adapters.kubernetes.client import Conflict
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy, ClusterError
+from fogflow_k8s.model.kubernetes import spec_of
 from fogflow_k8s.model.release import lease
 
 
@@ -59,7 +60,7 @@ class Held:
         self._thread.join(timeout=2)
         try:
             found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
-            if found and (found.get("spec") or {}).get("holderIdentity") == self._holder:
+            if found and spec_of(found).get("holderIdentity") == self._holder:
                 found["spec"]["holderIdentity"] = ""
                 self._op.cluster.replace(found)
         except ClusterError:
@@ -74,7 +75,7 @@ class Held:
         """One renewal. Raises ClusterError when it did not come about."""
         begun = time.monotonic()
         found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
-        if not found or (found.get("spec") or {}).get("holderIdentity") != self._holder:
+        if not found or spec_of(found).get("holderIdentity") != self._holder:
             self._taken.set()
             return
         found["spec"]["renewTime"] = now()
@@ -153,7 +154,7 @@ def _acquire(op: Operation) -> tuple[str, float]:
 
 def _write(op: Operation, found: dict[str, Any] | None, holder: str) -> lease.Hold | None:
     """Write our name on the Lease; who was faster, when somebody was."""
-    transitions = int(((found or {}).get("spec") or {}).get("leaseTransitions") or 0) + 1
+    transitions = int(spec_of(found or {}).get("leaseTransitions") or 0) + 1
     wanted = lease.manifest(op.own_name, op.namespace, holder, op.command, now(), transitions)
     try:
         if found:

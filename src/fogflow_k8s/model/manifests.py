@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, annotations_of, metadata_of, spec_of
+
 COMPONENT = "app.kubernetes.io/component"
 
 # kind -> (API group/version, plural, namespaced) of everything that our chart may contain
@@ -73,18 +74,18 @@ def every(text: str) -> list[dict[str, Any]]:
 
 def hook_of(obj: Obj) -> str:
     """When Helm makes the object, if that is not with the release: pre-delete, test, ...; else ""."""
-    return str(((obj.get("metadata") or {}).get("annotations") or {}).get("helm.sh/hook") or "")
+    return str(annotations_of(obj).get("helm.sh/hook") or "")
 
 
 def key_of(obj: Obj) -> tuple[str, str, str]:
     """(kind, namespace, name): what makes an object the same object in two manifests."""
-    metadata = obj.get("metadata") or {}
+    metadata = metadata_of(obj)
     return str(obj.get("kind")), str(metadata.get("namespace") or ""), str(metadata.get("name"))
 
 
 def component_of(obj: Obj) -> str:
     """The component an object belongs to by its label, else its name."""
-    metadata = obj.get("metadata") or {}
+    metadata = metadata_of(obj)
     return str((metadata.get("labels") or {}).get(COMPONENT) or metadata.get("name") or "")
 
 
@@ -95,7 +96,7 @@ def workloads(objects: Iterable[Obj]) -> list[Obj]:
 
 def keeps_tasks(worker: Obj) -> bool:
     """Whether a worker's tasks live on without it, so that nobody has to be restarted after it, nor it after others."""
-    return ((worker.get("metadata") or {}).get("annotations") or {}).get(_KEEPS_TASKS) == "true"
+    return annotations_of(worker).get(_KEEPS_TASKS) == "true"
 
 
 def images(objects: Iterable[Obj]) -> dict[str, str]:
@@ -107,13 +108,13 @@ def images(objects: Iterable[Obj]) -> dict[str, str]:
 
 def pod_spec(workload: Obj) -> Obj:
     """The pod specification inside a workload (or a Pod)."""
-    spec = workload.get("spec") or {}
-    return spec if workload.get("kind") == "Pod" else (spec.get("template") or {}).get("spec") or {}
+    spec = spec_of(workload)
+    return spec if workload.get("kind") == "Pod" else spec_of(spec.get("template") or {})
 
 
 def missing_references(objects: Sequence[Obj]) -> list[Reference]:
     """What the workloads need and the manifests themselves do not bring; whether it exists, the cluster must say."""
-    brought = {(str(o.get("kind")), str((o.get("metadata") or {}).get("name"))): o for o in objects}
+    brought = {(str(o.get("kind")), str(metadata_of(o).get("name"))): o for o in objects}
     wanted = {r for o in workloads(objects) for r in _wanted_by(o)}
     claims = [o for o in objects if o.get("kind") == "PersistentVolumeClaim"]
     claims += [
@@ -122,12 +123,12 @@ def missing_references(objects: Sequence[Obj]) -> list[Reference]:
     wanted |= {
         Reference("StorageClass", str(o["spec"]["storageClassName"]), by=component_of(o))
         for o in claims
-        if (o.get("spec") or {}).get("storageClassName")
+        if spec_of(o).get("storageClassName")
     }
     wanted |= {
         Reference("IngressClass", str(o["spec"]["ingressClassName"]), by=component_of(o))
         for o in objects
-        if o.get("kind") == "Ingress" and (o.get("spec") or {}).get("ingressClassName")
+        if o.get("kind") == "Ingress" and spec_of(o).get("ingressClassName")
     }
     return sorted(r for r in wanted if not _brought(r, brought))
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
-from typing import Any
 
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj
+
 Amounts = dict[str, Fraction]  # resource -> cores, bytes, or a count
 
 _SUFFIXES = {

@@ -7,14 +7,13 @@ subscription is known by what it is about (whom it tells, and of what); its id i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.record import Record, input_key, service_ports
 
-Obj = Mapping[str, Any]
 Listed = dict[str, dict[str, list[str]]]
 """Ids of subscriptions, by whom they tell (the reference) and of what (`input_key`)."""
 

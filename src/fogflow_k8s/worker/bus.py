@@ -12,17 +12,16 @@ import asyncio
 import contextlib
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage, AbstractQueue
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.logs import say, warn
 from fogflow_k8s.worker.protocol import EXCHANGE, TASK_KEY, Garbage, Message, envelope, parse
-
-Obj = Mapping[str, Any]
 
 DEAD = "fogflow-k8s.dead"
 """Where deliveries go of which nothing can be made; a thousand of them are kept for a day."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fogflow_k8s.model.diagnosis.pod_status import condition, statuses
 from fogflow_k8s.model.diagnosis.pods import pod_causes
+from fogflow_k8s.model.kubernetes import Obj, status_of
 from fogflow_k8s.model.task.record import NAME, PORT, REASON_LIMIT, STARTING, Status
-
-Obj = Mapping[str, Any]
 
 
 def judge(deployment: Obj | None, pods: Sequence[Obj]) -> Status:
@@ -42,7 +40,7 @@ def is_reachable(slices: Sequence[Obj]) -> bool:
 
 
 def _condition(deployment: Obj, kind: str) -> str:
-    conditions = (deployment.get("status") or {}).get("conditions") or []
+    conditions = status_of(deployment).get("conditions") or []
     return next((str(c.get("message")) for c in conditions if c.get("type") == kind and c.get("status") == "True"), "")
 
 

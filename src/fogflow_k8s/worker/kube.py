@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ from kubernetes.aio import config as login
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.exceptions import ApiException
 
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
 GROUPS = {
     "deployments": "/apis/apps/v1",
@@ -113,7 +113,7 @@ class Kube:
             query = {"labelSelector": selector, "limit": PAGE, **({"continue": more} if more else {})}
             page = await self._call("GET", f"{self._path(kind)}?{urlencode(query)}")
             items += page.get("items") or []
-            metadata = page.get("metadata") or {}
+            metadata = metadata_of(page)
             more = metadata.get("continue") or ""
             if not more:
                 return items, str(metadata.get("resourceVersion") or "")

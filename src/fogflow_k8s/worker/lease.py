@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from fogflow_k8s.model.kubernetes import spec_of
 from fogflow_k8s.model.release.lease import Watch, read
 from fogflow_k8s.worker.kube import ERRORS, Refused
 
@@ -90,7 +91,7 @@ class Lease:
         return True
 
     def _body(self, found: dict[str, Any] | None, *, holder: str | None = None) -> dict[str, Any]:
-        spec = (found or {}).get("spec") or {}
+        spec = spec_of(found or {})
         who = self._me if holder is None else holder
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         changes = int(spec.get("leaseTransitions") or 0) + int(who != spec.get("holderIdentity"))

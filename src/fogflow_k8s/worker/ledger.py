@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.record import STARTING, Record, Status, by_age, input_key, object_name
 from fogflow_k8s.worker.protocol import AddInput, AddTask, Message, Prefetch, RemoveInput, RemoveTask
 
-Obj = Mapping[str, Any]
 Note = Literal["new", "changed", "same", "removed", "overtaken", "parked", "ignored"]
 
 TOMBSTONE_S = 10.0

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
+from fogflow_k8s.model.kubernetes import Obj, labels_of, metadata_of
 from fogflow_k8s.model.task.record import TASK, selector
 from fogflow_k8s.worker import metrics
 from fogflow_k8s.worker.kube import ERRORS, Kube, Refused
 from fogflow_k8s.worker.logs import warn
-
-Obj = Mapping[str, Any]
 
 KINDS = ("deployments", "services", "pods", "endpointslices")
 
@@ -94,11 +92,11 @@ class Observed:
 
 
 def _task(obj: Obj) -> str:
-    return str((obj["metadata"].get("labels") or {}).get(TASK, ""))
+    return str(labels_of(obj).get(TASK, ""))
 
 
 def _version(obj: Obj) -> str:
-    return str((obj.get("metadata") or {}).get("resourceVersion") or "")
+    return str(metadata_of(obj).get("resourceVersion") or "")
 
 
 def _number(obj: Obj) -> int:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.manifests import code_digest
 from fogflow_k8s.model.task.record import Record
-
-Obj = Mapping[str, Any]
 
 EXCHANGE = "fogflow"
 HEARTBEAT_KEY = "heartbeat."

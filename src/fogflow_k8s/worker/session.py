@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from fogflow_k8s.model.task.manifests import Site
 from fogflow_k8s.worker import metrics
@@ -20,8 +19,6 @@ from fogflow_k8s.worker.settings import Settings
 from fogflow_k8s.worker.subscriptions import Subscriptions
 from fogflow_k8s.worker.task_store import TaskStore
 from fogflow_k8s.worker.tasks import Tasks
-
-Obj = Mapping[str, Any]
 
 HEARTBEAT_S = 10
 """As upstream's, whatever its configuration says; the master counts on it."""

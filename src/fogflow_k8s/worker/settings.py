@@ -6,12 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.record import label_value
-
-Obj = Mapping[str, Any]
 
 
 class BadSettings(Exception):

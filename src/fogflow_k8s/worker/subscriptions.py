@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.manifests import Site
 from fogflow_k8s.model.task.record import Record, service_ports
 from fogflow_k8s.worker.broker import BrokerAway, Listed
 from fogflow_k8s.worker.logs import warn
-
-Obj = Mapping[str, Any]
 
 FRESH_S = 5.0
 """The broker answers before it has noted a subscription: one of this age that it does not list is not lost yet."""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from fogflow_k8s.model.kubernetes import Obj, annotations_of, spec_of
 from fogflow_k8s.model.task.manifests import Site, config_map, deployment, service
 from fogflow_k8s.model.task.record import DESIRED, ORDER, TASK, Record, became, notes, read, selector
 from fogflow_k8s.worker.judge import failed
 from fogflow_k8s.worker.kube import Refused
 from fogflow_k8s.worker.observed import Observed
-
-Obj = Mapping[str, Any]
 
 DIGEST = "fogflow-k8s.io/spec"
 
@@ -80,7 +78,7 @@ class TaskStore:
         What we noted ourselves was of a task of this id that came before, with another order.
         """
         seen = self._observed.get("deployments", record.name) or {"metadata": {}}
-        said = seen["metadata"].get("annotations") or {}
+        said = annotations_of(seen)
         return said.get(DESIRED) == "removed" and said.get(ORDER) == str(record.order)
 
     async def mark_removed(self, record: Record) -> None:
@@ -120,11 +118,9 @@ class TaskStore:
                 made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=True))
             self._observed.put("deployments", made)
             return
-        here = seen["metadata"].get("annotations") or {}
+        here = annotations_of(seen)
         said = wanted["metadata"]["annotations"]
-        spec = (
-            here.get(DIGEST) != said[DIGEST] or (seen.get("spec") or {}).get("replicas") != wanted["spec"]["replicas"]
-        )
+        spec = here.get(DIGEST) != said[DIGEST] or spec_of(seen).get("replicas") != wanted["spec"]["replicas"]
         if spec or any(here.get(key) != said[key] for key in said.keys() - became(record).keys()):
             # what is as it should be is not said again: somebody may just have noted there that the task is to go
             wanted["metadata"]["annotations"] = {key: text for key, text in said.items() if here.get(key) != text}

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.manifests import Site
 from fogflow_k8s.model.task.record import STATES, Record, Status, by_age, excess
 from fogflow_k8s.worker import metrics
@@ -26,8 +26,6 @@ from fogflow_k8s.worker.subscriptions import Incomplete, Subscriptions
 from fogflow_k8s.worker.task_store import TaskStore
 from fogflow_k8s.worker.turns import Turns
 from fogflow_k8s.worker.work_queue import WorkQueue
-
-Obj = Mapping[str, Any]
 
 LOOKERS, WRITERS = 24, 8
 WRITE_S, START_TIMES = 1.0, 5

@@ -23,6 +23,7 @@ from fogflow_k8s.adapters.process import Child
 from fogflow_k8s.errors import ClusterError, FogflowError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis import health_report
+from fogflow_k8s.model.kubernetes import status_of
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 NETWORK = ("Service", "EndpointSlice", "NetworkPolicy", "Ingress", "HTTPRoute")
@@ -124,7 +125,7 @@ def _nodes(op: Operation, bag: Bag) -> None:
 
 
 def _without_images(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {**node, "status": {k: v for k, v in (node.get("status") or {}).items() if k != "images"}}
+    return {**node, "status": {k: v for k, v in status_of(node).items() if k != "images"}}
 
 
 def _release(op: Operation, bag: Bag) -> None:
@@ -215,7 +216,7 @@ def _log(op: Operation, namespace: str, pod: str, container: str, previous: bool
 
 def _rank(pod: Mapping[str, Any]) -> tuple[int, str, tuple[tuple[str, int, bool], ...]]:
     """How soon a pod's logs are taken (0: it is in trouble, 1: it was), its name, and its containers."""
-    status = pod.get("status") or {}
+    status = status_of(pod)
     found = list(_containers(status))
     calm = status.get("phase") == "Succeeded" or (
         found and all(s.get("ready") for s in status.get("containerStatuses") or [])

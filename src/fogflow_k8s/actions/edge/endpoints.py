@@ -9,6 +9,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import EdgeRefused, UsageError
 from fogflow_k8s.model.edge.sites import SERVICES, cidrs, services, uncovered
 from fogflow_k8s.model.edge.token import Endpoint
+from fogflow_k8s.model.kubernetes import status_of
 
 Objects = Sequence[Mapping[str, Any]]
 
@@ -66,7 +67,7 @@ def _endpoint(op: Operation, service: Mapping[str, Any], external_ip: str) -> En
                 "edges come to a node's port: say under which address", hint="--external-ip ADDRESS-OF-A-NODE"
             )
         return Endpoint(external_ip, int(alive["spec"]["ports"][0]["nodePort"]))
-    given = ((alive.get("status") or {}).get("loadBalancer") or {}).get("ingress") or [{}]
+    given = (status_of(alive).get("loadBalancer") or {}).get("ingress") or [{}]
     host = str(given[0].get("ip") or given[0].get("hostname") or "")
     if not host:
         raise EdgeRefused(

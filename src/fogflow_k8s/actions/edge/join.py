@@ -17,6 +17,7 @@ from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import EdgeRefused, UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.edge.token import BadToken, Token, decode
+from fogflow_k8s.model.kubernetes import annotations_of, status_of
 from fogflow_k8s.model.settings.base import merge
 
 SECRET = "fogflow-edge"  # noqa: S105 - a Secret's name
@@ -104,7 +105,7 @@ def noted(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What a join has noted on the edge broker's pods; empty when there is none."""
     for obj in manifests.workloads(objects):
         if manifests.component_of(obj) == "edge-broker":
-            return dict(obj["spec"]["template"]["metadata"].get("annotations") or {})
+            return dict(annotations_of(obj["spec"]["template"]))
     return {}
 
 
@@ -119,7 +120,7 @@ def _require_edge(op: Operation, objects: Sequence[Mapping[str, Any]]) -> None:
 def _own_address(op: Operation) -> str:
     """The address of the only node. Raises UsageError when that is a guess."""
     nodes = op.nodes or ()
-    found = [a for node in nodes for a in (node.get("status") or {}).get("addresses") or []]
+    found = [a for node in nodes for a in status_of(node).get("addresses") or []]
     if len(nodes) == 1:
         for kind in ("ExternalIP", "InternalIP"):
             for each in found:

@@ -7,16 +7,15 @@ Gateway, and the port that a Service of type NodePort got.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.pod_status import condition
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 
-Obj = Mapping[str, Any]
 PAGE = "/index.html"
 _PORTS = {"http": 80, "https": 443}
 _NODES = 3  # a node port answers at every node: a few addresses are enough
@@ -45,12 +44,12 @@ def addresses(op: Operation, objects: Sequence[Obj]) -> tuple[Address, ...]:
 
 
 def _of_service(op: Operation, service: Obj) -> Iterator[Address]:
-    spec = service.get("spec") or {}
+    spec = spec_of(service)
     yield from (_address(str(ip)) for ip in spec.get("externalIPs") or [])
     if spec.get("type") not in {"NodePort", "LoadBalancer"}:
         return
     live = _live(op, "Service", str(service["metadata"]["name"]), op.namespace)
-    ports = (live.get("spec") or {}).get("ports") or [{}]
+    ports = spec_of(live).get("ports") or [{}]
     if spec["type"] == "LoadBalancer":
         yield from (_address(host, port=int(ports[0].get("port") or 80)) for host in _balanced(live))
     elif port := ports[0].get("nodePort"):
@@ -68,12 +67,12 @@ def _of_nodes(op: Operation, port: int) -> Iterator[Address]:
 
 def _hosts(node: Obj, kind: str) -> list[str]:
     """The addresses of one type that a node has."""
-    given = (node.get("status") or {}).get("addresses") or []
+    given = status_of(node).get("addresses") or []
     return [str(each["address"]) for each in given if each.get("type") == kind and each.get("address")]
 
 
 def _of_ingress(op: Operation, ingress: Obj) -> Iterator[Address]:
-    spec = ingress.get("spec") or {}
+    spec = spec_of(ingress)
     scheme = "https" if spec.get("tls") else "http"
     hosts = [str(rule.get("host") or "") for rule in spec.get("rules") or []]
     yield from (_address(host, scheme) for host in hosts if _is_one(host))
@@ -84,13 +83,13 @@ def _of_ingress(op: Operation, ingress: Obj) -> Iterator[Address]:
 
 def _of_route(op: Operation, route: Obj) -> Iterator[Address]:
     """By the listeners of its Gateways, under the route's names, the listener's, or the Gateway's addresses."""
-    spec = route.get("spec") or {}
+    spec = spec_of(route)
     names = [str(name) for name in spec.get("hostnames") or []]
     for parent in spec.get("parentRefs") or []:
         live = _live(op, "Gateway", str(parent.get("name")), str(parent.get("namespace") or op.namespace))
-        given = [str(a["value"]) for a in (live.get("status") or {}).get("addresses") or [] if a.get("value")]
+        given = [str(a["value"]) for a in status_of(live).get("addresses") or [] if a.get("value")]
         section = parent.get("sectionName")
-        listeners = (live.get("spec") or {}).get("listeners") or []
+        listeners = spec_of(live).get("listeners") or []
         # the names of the route lead there, even if we may not read the Gateway
         for one in (
             [each for each in listeners if section in (None, each.get("name"))] if live else [{"protocol": "HTTP"}]
@@ -104,7 +103,7 @@ def _of_route(op: Operation, route: Obj) -> Iterator[Address]:
 
 def _balanced(obj: Obj) -> list[str]:
     """What a load balancer gave a Service or an Ingress: an IP address, or only a host name, as some clouds do."""
-    given = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+    given = (status_of(obj).get("loadBalancer") or {}).get("ingress") or []
     return [str(host) for each in given if (host := each.get("ip") or each.get("hostname"))]
 
 

@@ -9,6 +9,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.components import WORKERS
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.kubernetes import spec_of
 from fogflow_k8s.model.manifests import component_of, keeps_tasks, workloads
 
 IPV6 = "IPv6"
@@ -17,7 +18,7 @@ IPV6 = "IPv6"
 def families(op: Operation) -> tuple[str, ...]:
     """IPv4 and IPv6, as far as Services of this cluster have them, the usual one first; none when they cannot be seen."""
     try:
-        spec = op.api_service.get("spec") or {}
+        spec = spec_of(op.api_service)
     except ClusterError as error:
         if error.status == 403:
             return ()

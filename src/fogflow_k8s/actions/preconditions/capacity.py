@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.kubernetes import Obj, metadata_of, spec_of
 from fogflow_k8s.model.placement.node_fit import labels
 from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of
 from fogflow_k8s.model.placement.unschedulable import misfit_causes
 
-Obj = Mapping[str, Any]
 _ALIVE = "status.phase!=Succeeded,status.phase!=Failed"
 _KARPENTER = "karpenter.sh/nodepool"  # the label of a node that Karpenter made
 
@@ -53,7 +52,7 @@ def _pods(op: Operation, objects: Iterable[Obj]) -> list[Pod]:
     found = []
     for obj in manifests.workloads(objects):
         spec = manifests.pod_spec(obj)
-        metadata = (obj["spec"].get("template") or {}).get("metadata") or {}
+        metadata = metadata_of(obj["spec"].get("template") or {})
         pod = Pod(
             manifests.component_of(obj),
             f"{str(obj['kind']).lower()}/{obj['metadata']['name']}",
@@ -80,14 +79,14 @@ def _where(op: Operation, claim: str) -> Obj | None:
     """The node selector of the volume behind a claim; None when any node will do, or we may not look."""
     try:
         found = op.cluster.get("PersistentVolumeClaim", claim, op.namespace)
-        name = str(((found or {}).get("spec") or {}).get("volumeName") or "")
+        name = str(spec_of(found or {}).get("volumeName") or "")
         volume = op.cluster.get("PersistentVolume", name) if name else None
     except ClusterError as error:
         if error.status == 403:
             op.report.log(f"not checked from where the volume of claim {claim} can be reached: no right to read it")
             return None
         raise
-    required: Obj | None = (((volume or {}).get("spec") or {}).get("nodeAffinity") or {}).get("required")
+    required: Obj | None = (spec_of(volume or {}).get("nodeAffinity") or {}).get("required")
     return required
 
 

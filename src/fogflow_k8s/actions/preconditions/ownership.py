@@ -7,11 +7,10 @@ lets it take them over, where Kubernetes allows the change: the selector of a De
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from fogflow_k8s.actions.observe.status import Installed
 from fogflow_k8s.actions.operation import Operation
@@ -22,11 +21,11 @@ from fogflow_k8s.model.diff import makers
 from fogflow_k8s.model.diff.fields import short
 from fogflow_k8s.model.diff.makers import Maker
 from fogflow_k8s.model.diff.owners import HELM
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import RESOURCES
 from fogflow_k8s.model.redaction.redactor import redact
 from fogflow_k8s.model.release.history import Revision
 
-Obj = Mapping[str, Any]
 ID = "FK-7014"  # in the catalogue
 # the chart uses a namespace or claim that another made as it is, and leaves it out of the release
 _LOOKED_AT = RESOURCES.keys() - {"Namespace", "PersistentVolumeClaim"}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError, Forbidden
+from fogflow_k8s.model.kubernetes import Obj, status_of
 from fogflow_k8s.model.release.permissions import Right, namespaces, needed, role
 
-Obj = Mapping[str, Any]
 MOST = 12  # missing rights told in one message
 
 
@@ -50,7 +50,7 @@ def _may(op: Operation, right: Right) -> bool:
     asked = {"verb": right.verb, "group": right.group, "resource": resource, "subresource": sub}
     where = {"namespace": right.namespace, **({"name": right.namespace} if resource == "namespaces" else {})}
     review = _review("SelfSubjectAccessReview", "authorization.k8s.io/v1", {"resourceAttributes": {**asked, **where}})
-    return bool((op.cluster.create(review).get("status") or {}).get("allowed"))
+    return bool(status_of(op.cluster.create(review)).get("allowed"))
 
 
 def _who(op: Operation) -> str:
@@ -59,7 +59,7 @@ def _who(op: Operation) -> str:
         told = op.cluster.create(_review("SelfSubjectReview", "authentication.k8s.io/v1", {}))
     except ClusterError:
         return "YOUR-USER"
-    return str(((told.get("status") or {}).get("userInfo") or {}).get("username") or "YOUR-USER")
+    return str((status_of(told).get("userInfo") or {}).get("username") or "YOUR-USER")
 
 
 def _review(kind: str, version: str, spec: Obj) -> dict[str, Any]:

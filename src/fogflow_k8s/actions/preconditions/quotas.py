@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from fogflow_k8s.actions.observe.status import Installed
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.kubernetes import Obj, metadata_of, spec_of
 from fogflow_k8s.model.placement.quota import Demand, breaches, is_counted, surges
 from fogflow_k8s.model.release.permissions import namespaces
 
-Obj = Mapping[str, Any]
 HISTORY = 10  # revisions that Helm keeps: before it stores one more, it removes the oldest
 
 
@@ -73,7 +72,7 @@ def shortfalls(
 
 def _without_pods(hook: Obj) -> Obj:
     """A hook as an object alone: of several, one at a time has a pod."""
-    return {**hook, "spec": {**(hook.get("spec") or {}), "parallelism": 0, "replicas": 0}}
+    return {**hook, "spec": {**spec_of(hook), "parallelism": 0, "replicas": 0}}
 
 
 def _beside_the_chart(op: Operation, installed: Installed | None, making: str) -> list[Obj]:
@@ -90,7 +89,7 @@ def _where(op: Operation, obj: Obj) -> str:
     """The namespace of an object; "" for one that is in none."""
     kind = str(obj.get("kind"))
     namespaced = manifests.RESOURCES[kind][2] if kind in manifests.RESOURCES else True
-    return str((obj.get("metadata") or {}).get("namespace") or op.namespace) if namespaced else ""
+    return str(metadata_of(obj).get("namespace") or op.namespace) if namespaced else ""
 
 
 def _live(op: Operation, objects: Sequence[Obj], namespace: str) -> dict[tuple[str, str], Obj]:

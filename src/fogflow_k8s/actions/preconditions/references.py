@@ -15,6 +15,7 @@ from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, OperationFailed
 from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.kubernetes import annotations_of, labels_of
 from fogflow_k8s.model.release.permissions import namespaces
 
 BUS_SECRET = "fogflow-rabbitmq"  # noqa: S105 - a name
@@ -114,7 +115,7 @@ def bus_secret(op: Operation, values: Mapping[str, Any]) -> tuple[str, bool]:
     if not wants_our_secret(values):
         return "", False
     found = op.cluster.get("Secret", BUS_SECRET, op.namespace)
-    labels = ((found or {}).get("metadata") or {}).get("labels") or {}
+    labels = labels_of(found or {})
     made_by_the_chart = labels.get("app.kubernetes.io/managed-by") == "Helm"  # when it was installed by hand
     return ("", True) if made_by_the_chart else (BUS_SECRET, found is not None)
 
@@ -167,7 +168,7 @@ def default_storage_class(op: Operation) -> str:
             return ""
         raise
     for each in classes:
-        if (each["metadata"].get("annotations") or {}).get("storageclass.kubernetes.io/is-default-class") == "true":
+        if annotations_of(each).get("storageclass.kubernetes.io/is-default-class") == "true":
             return str(each["metadata"]["name"])
     return ""
 

@@ -5,7 +5,7 @@ The server itself compares: each manifest is applied in a dry run as Helm would,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,9 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diff.fields import short
 from fogflow_k8s.model.diff.owners import HELM
 from fogflow_k8s.model.diff.three_way import Drift, drifts
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import RESOURCES, key_of
 from fogflow_k8s.model.redaction.redactor import redact
-
-Obj = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

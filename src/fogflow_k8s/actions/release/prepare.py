@@ -12,6 +12,7 @@ from fogflow_k8s.actions.release.deployment import Deployment
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.diff.fields import changes
+from fogflow_k8s.model.kubernetes import annotations_of, labels_of, spec_of
 from fogflow_k8s.model.placement.topology import shape_of
 from fogflow_k8s.model.release.history import PENDING, UNINSTALLING
 from fogflow_k8s.model.settings.base import merge
@@ -77,7 +78,7 @@ def _is_anothers(op: Operation, obj: Mapping[str, Any]) -> bool:
         if error.status == 403:
             return False
         raise
-    marks = ((live or {}).get("metadata") or {}).get("annotations") or {}
+    marks = annotations_of(live or {})
     owner = (marks.get("meta.helm.sh/release-name"), marks.get("meta.helm.sh/release-namespace"))
     return live is not None and owner != (op.release, op.namespace)
 
@@ -117,7 +118,7 @@ def introduce(work: Deployment) -> None:
     )
     if op.simulated:
         op.report.warn("the nodes of this cluster are simulated: no container really runs")
-    labelled = ((o["metadata"].get("labels") or {}).get("helm.sh/chart") for o in work.objects)
+    labelled = (labels_of(o).get("helm.sh/chart") for o in work.objects)
     chart = next((str(label) for label in labelled if label), "fogflow-chart")
     same = installed is not None and not changes(installed.objects, work.objects)
     what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
@@ -135,9 +136,7 @@ def warn(work: Deployment) -> None:
 
     op = work.op
     deprecated = [
-        o["metadata"]["name"]
-        for o in work.objects
-        if o.get("kind") == "Service" and (o.get("spec") or {}).get("externalIPs")
+        o["metadata"]["name"] for o in work.objects if o.get("kind") == "Service" and spec_of(o).get("externalIPs")
     ]
     if deprecated:
         op.report.warn(

@@ -12,6 +12,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import OperationFailed, UsageError
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.kubernetes import spec_of
 from fogflow_k8s.model.suggestions import suggestion
 
 _ORDER = (
@@ -105,7 +106,7 @@ def _restart(op: Operation, workload: Mapping[str, Any], timeout_s: float) -> No
         return
     selector = f"{op.selector},{manifests.COMPONENT}={manifests.component_of(workload)}"
     old = {str(pod["metadata"]["uid"]) for pod in op.cluster.list("Pod", op.namespace, selector)}
-    wanted = int((workload.get("spec") or {}).get("replicas", 1))
+    wanted = int(spec_of(workload).get("replicas", 1))
     for pod in op.cluster.list("Pod", op.namespace, selector):
         op.cluster.delete("Pod", str(pod["metadata"]["name"]), op.namespace)
 
@@ -125,5 +126,5 @@ def _restart(op: Operation, workload: Mapping[str, Any], timeout_s: float) -> No
 
 
 def _rolls(workload: Mapping[str, Any]) -> bool:
-    spec = workload.get("spec") or {}
+    spec = spec_of(workload)
     return (spec.get("strategy") or {}).get("type") == "RollingUpdate"

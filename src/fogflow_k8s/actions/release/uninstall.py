@@ -16,6 +16,7 @@ from fogflow_k8s.adapters.helm.errors import HookFailed
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.kubernetes import annotations_of, labels_of, status_of
 
 KEEP = "helm.sh/resource-policy"
 KEEPER, WORKERS = "keeper", ("cloud-worker", "edge-worker")
@@ -41,7 +42,7 @@ def plan(op: Operation, *, delete_data: bool = False) -> Plan:
         (stays if _kept(obj) and not delete_data else goes).append(_name(obj))
     own = [f"ConfigMap/{op.own_name}", f"Lease/{op.own_name}"]
     secret = op.cluster.get("Secret", references.BUS_SECRET, op.namespace)
-    if secret and (secret["metadata"].get("labels") or {}).get("app.kubernetes.io/managed-by") == "fogflow-k8s":
+    if secret and labels_of(secret).get("app.kubernetes.io/managed-by") == "fogflow-k8s":
         (goes if delete_data else stays).append(f"Secret/{references.BUS_SECRET}")
     tasks = status.count_tasks(op)
     if tasks:
@@ -97,7 +98,7 @@ def _stop_worker(op: Operation, timeout_s: float) -> None:
     """
     kinds = (("Deployment", WORKERS[0]), ("StatefulSet", WORKERS[0]), ("Deployment", WORKERS[1]))
     found = ((kind, name, op.cluster.get(kind, name, op.namespace)) for kind, name in kinds)
-    running = ((kind, name, one) for kind, name, one in found if one and (one.get("status") or {}).get("replicas"))
+    running = ((kind, name, one) for kind, name, one in found if one and status_of(one).get("replicas"))
     kind, own, worker = next(running, ("", "", {}))
     if not kind:
         return
@@ -139,7 +140,7 @@ def _wait_gone(op: Operation, timeout_s: float) -> None:
 
 
 def _kept(obj: Mapping[str, Any]) -> bool:
-    return ((obj.get("metadata") or {}).get("annotations") or {}).get(KEEP) == "keep"
+    return annotations_of(obj).get(KEEP) == "keep"
 
 
 def _name(obj: Mapping[str, Any]) -> str:

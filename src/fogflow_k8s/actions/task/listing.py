@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.fogflow.api import Broker, Designer
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.errors import ClusterError, FogflowError, UsageError
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.suggestions import suggestion
 from fogflow_k8s.model.task.observed import OURS, SeenTask, refused, seen
 
-Obj = Mapping[str, Any]
 PORT = "http"
 """What the Services of designer and broker call their port; its number is the user's."""
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from fogflow_k8s.adapters.kubernetes.client import Cluster
 from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.model.kubernetes import labels_of
 
 Kind = Literal["Secret", "ConfigMap"]
 _KINDS: dict[str, Kind] = {
@@ -96,5 +97,5 @@ def history_line(release: Mapping[str, Any]) -> dict[str, Any]:
 
 def _version(obj: Mapping[str, Any]) -> int:
     """The number of the revision: by its label, else by the end of the object's name."""
-    labels = obj["metadata"].get("labels") or {}
+    labels = labels_of(obj)
     return int(labels.get("version") or str(obj["metadata"]["name"]).rpartition(".v")[2])

@@ -17,6 +17,7 @@ from fogflow_k8s.adapters.kubernetes.http import Answer, ApiHttp
 from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen, resolve
 from fogflow_k8s.adapters.kubernetes.paths import path_of
 from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model.kubernetes import labels_of, metadata_of
 
 Objects = list[dict[str, Any]]
 Rows = list[list[Any]]
@@ -134,14 +135,14 @@ class KubeCluster:
         while True:
             page = self.request("GET", path_of(kind, namespace), query={**query, "continue": token}).json()
             yield [{"kind": kind, **item} for item in page.get("items") or []]
-            token = str((page.get("metadata") or {}).get("continue") or "")
+            token = str(metadata_of(page).get("continue") or "")
             if not token:
                 return
 
     def labels(self, kind: str, namespace: str, selector: str = "") -> Labels:
         """Only the labels of all objects that match; what else is in them is not sent."""
         page = self.request("GET", path_of(kind, namespace), query={"labelSelector": selector}, accept=_METADATA).json()
-        return [dict((item.get("metadata") or {}).get("labels") or {}) for item in page.get("items") or []]
+        return [dict(labels_of(item)) for item in page.get("items") or []]
 
     def table(self, kind: str, namespace: str, selector: str = "") -> tuple[Names, Rows]:
         """Column names and rows as kubectl shows them, from the API server's cache, without the objects themselves."""

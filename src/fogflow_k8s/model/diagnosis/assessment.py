@@ -5,7 +5,7 @@ Pure. The workloads that *should* exist come from the release's manifests, so on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,9 +16,9 @@ from fogflow_k8s.model.diagnosis import root_cause as rules
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.diagnosis.health_report import Cell
 from fogflow_k8s.model.diagnosis.readiness import Verdict, judge
+from fogflow_k8s.model.kubernetes import Obj, annotations_of, labels_of, spec_of, status_of
 from fogflow_k8s.model.manifests import component_of, pod_spec
 
-Obj = Mapping[str, Any]
 PULLING = "pulling its image"
 
 
@@ -124,11 +124,11 @@ def newest_pods(owner: Obj, seen: Snapshot) -> list[Obj]:
         sets = {s["metadata"]["uid"] for s in seen.replicasets if _owned_by(s, uid) and _revision(s) == revision}
         pods = [p for p in seen.pods if any(_owned_by(p, s) for s in sets)]
     else:
-        newest = (owner.get("status") or {}).get("updateRevision")
+        newest = status_of(owner).get("updateRevision")
         pods = [p for p in seen.pods if _owned_by(p, uid)]
         if newest:
-            pods = [p for p in pods if (p["metadata"].get("labels") or {}).get("controller-revision-hash") == newest]
-    alive = [p for p in pods if (p.get("status") or {}).get("phase") != "Failed"]
+            pods = [p for p in pods if labels_of(p).get("controller-revision-hash") == newest]
+    alive = [p for p in pods if status_of(p).get("phase") != "Failed"]
     return alive or pods
 
 
@@ -179,21 +179,17 @@ def _row(wanted: Obj, owner: Obj | None, verdict: Verdict, pods: Sequence[Obj], 
         kind=str(wanted["kind"]),
         verdict=verdict,
         restarts=sum(
-            int(s.get("restartCount") or 0)
-            for p in pods
-            for s in (p.get("status") or {}).get("containerStatuses") or []
+            int(s.get("restartCount") or 0) for p in pods for s in status_of(p).get("containerStatuses") or []
         ),
         image=str(containers[0].get("image", "")),
         created=str((owner or {}).get("metadata", {}).get("creationTimestamp") or ""),
-        nodes=tuple(
-            sorted({str((p.get("spec") or {}).get("nodeName")) for p in pods if (p.get("spec") or {}).get("nodeName")})
-        ),
+        nodes=tuple(sorted({str(spec_of(p).get("nodeName")) for p in pods if spec_of(p).get("nodeName")})),
         phase=phase,
     )
 
 
 def _running_init(pod: Obj) -> str:
-    for status in (pod.get("status") or {}).get("initContainerStatuses") or []:
+    for status in status_of(pod).get("initContainerStatuses") or []:
         if "terminated" not in (status.get("state") or {}) and not status.get("ready"):
             return str(status.get("name"))
     return ""
@@ -213,7 +209,7 @@ def _place(obj: Obj) -> tuple[int, str]:
 
 
 def _replicas(obj: Obj) -> int:
-    return int((obj.get("spec") or {}).get("replicas", 1))
+    return int(spec_of(obj).get("replicas", 1))
 
 
 def _owned_by(obj: Obj, uid: Any) -> bool:
@@ -221,10 +217,8 @@ def _owned_by(obj: Obj, uid: Any) -> bool:
 
 
 def _revision(obj: Obj) -> str:
-    return str((obj["metadata"].get("annotations") or {}).get("deployment.kubernetes.io/revision", ""))
+    return str(annotations_of(obj).get("deployment.kubernetes.io/revision", ""))
 
 
 def _old_generation(owner: Obj) -> bool:
-    return int((owner.get("status") or {}).get("observedGeneration") or 0) < int(
-        owner["metadata"].get("generation") or 0
-    )
+    return int(status_of(owner).get("observedGeneration") or 0) < int(owner["metadata"].get("generation") or 0)

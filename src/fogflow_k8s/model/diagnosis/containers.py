@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fogflow_k8s.model.diagnosis import kubelet_words
 from fogflow_k8s.model.diagnosis.catalogue import Cause, Kind
 from fogflow_k8s.model.diagnosis.events import last, message
 from fogflow_k8s.model.diagnosis.pod_status import container_spec, pod_cause
 from fogflow_k8s.model.diagnosis.probes import Probe, probe_of
-
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj
 
 CRASH_BUDGET = 1  # restarts before a crash is called hopeless: the first crash may be a race at start, a second is none
 _PULL_REASONS = (

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
 
 def about(obj: Obj, events: Sequence[Obj]) -> list[Obj]:
@@ -24,7 +23,7 @@ def message(event: Obj | None) -> str:
 
 
 def _is_about(event: Obj, obj: Obj) -> bool:
-    told, metadata = event.get("involvedObject") or {}, obj.get("metadata") or {}
+    told, metadata = event.get("involvedObject") or {}, metadata_of(obj)
     same_kind = not (told.get("kind") and obj.get("kind")) or told["kind"] == obj["kind"]
     same_life = not (told.get("uid") and metadata.get("uid")) or told["uid"] == metadata["uid"]
     return bool(told.get("name") == metadata.get("name") and same_kind and same_life)
@@ -36,7 +35,7 @@ def _order(event: Obj) -> tuple[str, str, str]:
         (event.get("series") or {}).get("lastObservedTime")
         or event.get("lastTimestamp")
         or event.get("eventTime")
-        or (event.get("metadata") or {}).get("creationTimestamp")
+        or metadata_of(event).get("creationTimestamp")
         or ""
     )
     return str(when), str(event.get("reason") or ""), message(event)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.diagnosis.health_report import Cell
 from fogflow_k8s.model.diagnosis.pod_status import condition
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 from fogflow_k8s.model.manifests import component_of, keeps_tasks, pod_spec, workloads
 from fogflow_k8s.model.release.history import Repair
 
-Obj = Mapping[str, Any]
 Fix = Literal["", "roll-back", "delete-tasks", "restart-keeper", "restart"]
 TASK_PREFIX = "fogflow-task-"  # of what a worker makes; the keeper (files/keeper/cell.py) tells its tasks by it, too
 PATIENCE_S = 60.0  # within which a keeper that runs has reported
@@ -104,7 +104,7 @@ def worker_is_gone(worker: Obj | None, pods: Sequence[Obj]) -> bool:
     """Whether no worker is there, nor about to come. One that keeps its tasks, scaled to 0, finds them again when it is back."""
     if worker and keeps_tasks(worker):
         return False
-    return not pods and not ((worker or {}).get("spec") or {}).get("replicas", 1 if worker else 0)
+    return not pods and not spec_of(worker or {}).get("replicas", 1 if worker else 0)
 
 
 def terminating(namespace: Obj, holders: Sequence[str]) -> Finding | None:
@@ -114,7 +114,7 @@ def terminating(namespace: Obj, holders: Sequence[str]) -> Finding | None:
     name = str(namespace["metadata"]["name"])
     said = [
         str(c.get("message") or c.get("type"))
-        for c in (namespace.get("status") or {}).get("conditions") or []
+        for c in status_of(namespace).get("conditions") or []
         if c.get("status") == "True"
     ]
     what = f"namespace {name} has been ending since {namespace['metadata']['deletionTimestamp']}"
@@ -141,7 +141,7 @@ def unused(claims: Iterable[Obj], pods: Iterable[Obj], objects: Iterable[Obj], n
 
 
 def _kept(claim: Obj, now: datetime) -> Finding:
-    metadata, spec, status = claim["metadata"], claim.get("spec") or {}, claim.get("status") or {}
+    metadata, spec, status = claim["metadata"], spec_of(claim), status_of(claim)
     name, namespace = str(metadata["name"]), str(metadata.get("namespace", ""))
     size = (status.get("capacity") or (spec.get("resources") or {}).get("requests") or {}).get("storage", "?")
     old = age((now - datetime.fromisoformat(str(metadata["creationTimestamp"]))).total_seconds())
@@ -170,7 +170,7 @@ def remaining(before: Sequence[Finding], after: Sequence[Finding]) -> list[Findi
 
 
 def _ready_since(pod: Obj) -> datetime | None:
-    for each in (pod.get("status") or {}).get("conditions") or []:
+    for each in status_of(pod).get("conditions") or []:
         if each.get("type") == "Ready" and condition(pod, "Ready") == "True" and each.get("lastTransitionTime"):
             return datetime.fromisoformat(str(each["lastTransitionTime"]))
     return None

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.kubernetes import Obj, metadata_of, status_of
 
-Obj = Mapping[str, Any]
 STALE_S = 30.0  # three reports missed: the keeper itself does not work
 FUTURE_S = 5.0  # by so much the clocks of several API servers may differ
 FILE = "cell.json"
@@ -164,7 +164,7 @@ def _youngest(pods: Sequence[Obj]) -> datetime:
     times = [
         written(pod, "f:status", "f:conditions") or datetime.fromisoformat(str(condition["lastTransitionTime"]))
         for pod in pods
-        for condition in (pod.get("status") or {}).get("conditions") or []
+        for condition in status_of(pod).get("conditions") or []
         if condition.get("type") == "Ready" and condition.get("lastTransitionTime")
     ]
     return max(times, default=datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
@@ -173,7 +173,7 @@ def _youngest(pods: Sequence[Obj]) -> datetime:
 def written(obj: Obj, *path: str) -> datetime | None:
     """When something below that path was changed last, by the API server's clock; None where it does not say."""
     times = []
-    for entry in (obj.get("metadata") or {}).get("managedFields") or []:
+    for entry in metadata_of(obj).get("managedFields") or []:
         fields: Any = entry.get("fieldsV1") or {}
         for name in path:
             fields = fields.get(name) if isinstance(fields, Mapping) else None

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fogflow_k8s.model.diagnosis.catalogue import Cause, Kind, cause
-
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 
 
 def condition(obj: Obj, kind: str) -> str:
     """The status (True, False, Unknown) of a pod's or node's condition; "" when it does not have it."""
-    conditions = (obj.get("status") or {}).get("conditions") or []
+    conditions = status_of(obj).get("conditions") or []
     return next((str(c.get("status")) for c in conditions if c.get("type") == kind), "")
 
 
@@ -23,12 +19,12 @@ def is_away(node: Obj) -> bool:
 
 def node_of(pod: Obj) -> str:
     """The name of its node; "" while it has none."""
-    return str((pod.get("spec") or {}).get("nodeName") or "")
+    return str(spec_of(pod).get("nodeName") or "")
 
 
 def statuses(pod: Obj) -> list[tuple[bool, Obj]]:
     """The status of every container in the order of their start, each with whether it is an init container."""
-    status = pod.get("status") or {}
+    status = status_of(pod)
     inits = [(True, c) for c in status.get("initContainerStatuses") or []]
     return inits + [(False, c) for c in status.get("containerStatuses") or []]
 
@@ -41,7 +37,7 @@ def has_started(pod: Obj) -> bool:
 
 def container_spec(pod: Obj, name: str) -> Obj:
     """What the pod asks for in the container of that name; empty when it has none."""
-    spec = pod.get("spec") or {}
+    spec = spec_of(pod)
     every = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     return next((c for c in every if c.get("name") == name), {})
 

@@ -5,16 +5,14 @@ Old and superseded pods must be left out by the caller: only what belongs to the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diagnosis.containers import config_cause, container_causes
 from fogflow_k8s.model.diagnosis.events import about, last, message
 from fogflow_k8s.model.diagnosis.pod_status import condition, has_started, is_away, node_of, pod_cause, statuses
 from fogflow_k8s.model.diagnosis.scheduling import is_unscheduled, unschedulable
-
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, metadata_of, status_of
 
 
 def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj] = ()) -> list[Cause]:
@@ -22,7 +20,7 @@ def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[
 
     `nodes`, where we may see them, tell a taint from a selector that matches nothing, and a pod whose node is away.
     """
-    status, metadata = pod.get("status") or {}, pod.get("metadata") or {}
+    status, metadata = status_of(pod), metadata_of(pod)
     if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded" or condition(pod, "Ready") == "True":
         return []
     if (lost := _lost(pod, component, nodes)) or (lost := _ended_by_kubelet(pod, component)):
@@ -40,7 +38,7 @@ def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[
 
 def held_back(pod: Obj, component: str, nodes: Sequence[Obj] = ()) -> Cause | None:
     """Why an old pod that was told to end does not, and keeps its successor waiting; None while it has its time."""
-    metadata = pod.get("metadata") or {}
+    metadata = metadata_of(pod)
     if not metadata.get("deletionTimestamp"):
         return None
     if finalizers := metadata.get("finalizers"):
@@ -53,7 +51,7 @@ def may_be_lost(pod: Obj) -> bool:
     """Whether only its node can tell what became of the pod: it is to end, or is not ready though all its containers are."""
     alone = [c for init, c in statuses(pod) if not init]
     contradicts = condition(pod, "Ready") == "False" and bool(alone) and all(c.get("ready") for c in alone)
-    return bool((pod.get("metadata") or {}).get("deletionTimestamp")) or contradicts
+    return bool(metadata_of(pod).get("deletionTimestamp")) or contradicts
 
 
 def is_pulling(pod: Obj, events: Sequence[Obj]) -> bool:
@@ -67,10 +65,10 @@ def is_pulling(pod: Obj, events: Sequence[Obj]) -> bool:
 
 def _lost(pod: Obj, component: str, nodes: Sequence[Obj]) -> Cause | None:
     node = node_of(pod)
-    away = next((n for n in nodes if (n.get("metadata") or {}).get("name") == node and is_away(n)), None)
-    if away is None and (pod.get("status") or {}).get("reason") != "NodeLost":
+    away = next((n for n in nodes if metadata_of(n).get("name") == node and is_away(n)), None)
+    if away is None and status_of(pod).get("reason") != "NodeLost":
         return None
-    conditions = ((away or {}).get("status") or {}).get("conditions") or []
+    conditions = status_of(away or {}).get("conditions") or []
     words = next((str(c.get("message")) for c in conditions if c.get("type") == "Ready" and c.get("message")), "")
     what = f"node {node or '?'} is lost, and its pod with it"
     return pod_cause("FK-5009", pod, component, what, evidence=(words,) if words else ())
@@ -78,7 +76,7 @@ def _lost(pod: Obj, component: str, nodes: Sequence[Obj]) -> Cause | None:
 
 def _ended_by_kubelet(pod: Obj, component: str) -> Cause | None:
     """Evicted, or not even let in: for want of CPU, because of a topology, at the node's shutdown."""
-    status = pod.get("status") or {}
+    status = status_of(pod)
     reason, words = str(status.get("reason") or ""), str(status.get("message") or "")
     if reason == "Evicted":
         return pod_cause("FK-5008", pod, component, f"evicted: {words}", evidence=(words,) if words else ())

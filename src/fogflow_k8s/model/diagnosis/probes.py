@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fogflow_k8s.model.diagnosis.pod_status import container_spec
-
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fogflow_k8s.model.kubernetes import metadata_of, spec_of, status_of
+
 State = Literal["ready", "waiting", "failed"]
 
 
@@ -35,7 +37,7 @@ def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
 
     Failed when it is not, and the controller has given the rollout up (ProgressDeadlineExceeded, of this generation).
     """
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    spec, status = spec_of(obj), status_of(obj)
     desired = int(spec.get("replicas", 1))
     updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
     available, total = int(status.get("availableReplicas") or 0), int(status.get("replicas") or 0)
@@ -63,7 +65,7 @@ def _given_up(status: Mapping[str, Any]) -> bool:
 
 def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
     """Generation seen, every replica ready and of the update revision (unless updates are manual or partitioned), none too many."""
-    spec, status = obj.get("spec") or {}, obj.get("status") or {}
+    spec, status = spec_of(obj), status_of(obj)
     desired = int(spec.get("replicas", 1))
     updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
     numbers = {"desired": desired, "ready": ready, "updated": updated}
@@ -82,7 +84,7 @@ def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
 
 def judge_daemonset(obj: Mapping[str, Any]) -> Verdict:
     """Generation seen, one updated and available pod on each node that should have one."""
-    status = obj.get("status") or {}
+    status = status_of(obj)
     desired = int(status.get("desiredNumberScheduled") or 0)
     updated, ready = int(status.get("updatedNumberScheduled") or 0), int(status.get("numberAvailable") or 0)
     numbers = {"desired": desired, "ready": ready, "updated": updated}
@@ -95,7 +97,7 @@ def judge_daemonset(obj: Mapping[str, Any]) -> Verdict:
 
 def judge_job(obj: Mapping[str, Any]) -> Verdict:
     """Complete is ready; Failed is failed for good."""
-    for condition in (obj.get("status") or {}).get("conditions") or []:
+    for condition in status_of(obj).get("conditions") or []:
         if condition.get("status") == "True" and condition.get("type") == "Complete":
             return Verdict("ready", "", 1, 1, 1)
         if condition.get("status") == "True" and condition.get("type") == "Failed":
@@ -105,7 +107,7 @@ def judge_job(obj: Mapping[str, Any]) -> Verdict:
 
 def judge_pod(obj: Mapping[str, Any]) -> Verdict:
     """Succeeded or Ready is ready; Failed is failed; all else waits."""
-    status = obj.get("status") or {}
+    status = status_of(obj)
     if status.get("phase") == "Succeeded":
         return Verdict("ready", "", 1, 1, 1)
     if status.get("phase") == "Failed":
@@ -118,14 +120,14 @@ def judge_pod(obj: Mapping[str, Any]) -> Verdict:
 
 def judge_claim(obj: Mapping[str, Any]) -> Verdict:
     """A lost claim has failed. A pending one is no obstacle by itself: it may be bound by its first consumer."""
-    if (obj.get("status") or {}).get("phase") == "Lost":
+    if status_of(obj).get("phase") == "Lost":
         return Verdict("failed", "its volume is gone")
     return Verdict("ready")
 
 
 def _observed(obj: Mapping[str, Any]) -> bool:
-    generation = (obj.get("metadata") or {}).get("generation")
-    return generation is None or int((obj.get("status") or {}).get("observedGeneration") or 0) >= int(generation)
+    generation = metadata_of(obj).get("generation")
+    return generation is None or int(status_of(obj).get("observedGeneration") or 0) >= int(generation)
 
 
 _RULES: dict[str, Callable[[Mapping[str, Any]], Verdict]] = {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from fogflow_k8s.model.components import BY_NAME, NAMES, upstream_of
 from fogflow_k8s.model.diagnosis import admission_words
 from fogflow_k8s.model.diagnosis.catalogue import Cause, Kind, cause
 from fogflow_k8s.model.diagnosis.events import about, last, message
-
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 
 _MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-5011", "FK-5014")
 
@@ -18,7 +16,7 @@ _MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-
 def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
     """Why a workload's controller does not make its pods: it is paused, or the API server does not let it."""
     name = f"{str(owner.get('kind')).lower()}/{owner['metadata']['name']}"
-    spec, status = owner.get("spec") or {}, owner.get("status") or {}
+    spec, status = spec_of(owner), status_of(owner)
     namespace = str(owner["metadata"].get("namespace", ""))
     if spec.get("paused"):
         what = f"{component}: its rollout is paused, so nothing new is rolled out"

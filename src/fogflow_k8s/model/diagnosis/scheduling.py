@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diagnosis.events import about, last, message
 from fogflow_k8s.model.diagnosis.pod_status import condition, is_away, pod_cause
-
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, labels_of, spec_of, status_of
 
 # The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). A node is counted once, under the
 # first filter that refuses it; the filters are name, taint, affinity, ports, resources, volumes. The later a filter, the
@@ -31,14 +29,14 @@ _NOT_COMING = "NotTriggerScaleUp"
 def unschedulable(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj]) -> Cause:
     """The cause behind PodScheduled=False. `nodes`, where we may see them, tell a taint from a selector that matches nothing."""
     words = next(
-        (str(c.get("message") or "") for c in (pod.get("status") or {}).get("conditions") or [] if c.get("type") == "PodScheduled"), ""
+        (str(c.get("message") or "") for c in status_of(pod).get("conditions") or [] if c.get("type") == "PodScheduled"), ""
     )  # fmt: skip
     autoscaler = last(about(pod, events), *_COMING, _NOT_COMING)
     said = tuple(filter(None, (words, message(autoscaler))))
     if autoscaler and autoscaler.get("reason") in _COMING:
         return pod_cause("FK-3008", pod, component, "a node is being added for it", evidence=said)
-    selector = (pod.get("spec") or {}).get("nodeSelector") or {}
-    selected = [n for n in nodes if selector.items() <= ((n.get("metadata") or {}).get("labels") or {}).items()]
+    selector = spec_of(pod).get("nodeSelector") or {}
+    selected = [n for n in nodes if selector.items() <= labels_of(n).items()]
     for pattern, id_, what in _PHRASES:
         if id_ == "FK-3004" and nodes and not selected:
             continue  # the tainted nodes do not match the selector, either
@@ -53,7 +51,7 @@ def _without_volume(
     pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj], what: str, said: tuple[str, ...]
 ) -> Cause:
     """Which claims it is about and what was said of them; and which nodes are away: a volume of a lost node comes back with it, or never."""
-    volumes = (pod.get("spec") or {}).get("volumes") or []
+    volumes = spec_of(pod).get("volumes") or []
     claims = [str(v["persistentVolumeClaim"].get("claimName")) for v in volumes if v.get("persistentVolumeClaim")]
     away = [str(n["metadata"]["name"]) for n in nodes if is_away(n)]
     what += f" (claim {', '.join(claims)})" if claims else ""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fogflow_k8s.model.kubernetes import Obj, metadata_of
 from fogflow_k8s.model.manifests import key_of
 from fogflow_k8s.model.redaction.redactor import MASK, masked, redact
 
-Obj = Mapping[str, Any]
 _SERVER_METADATA = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 # what identifies an element of a list, first that fits (the keys of Kubernetes' own list maps)
 _KEYS = ("name", "mountPath", "containerPort", "port", "topologyKey", "ip")
@@ -157,7 +157,7 @@ def _on_one_line(value: Any) -> str:
 
 def _own(obj: Obj) -> Obj:
     """The object without what only a server writes."""
-    metadata = {k: v for k, v in (obj.get("metadata") or {}).items() if k not in _SERVER_METADATA}
+    metadata = {k: v for k, v in metadata_of(obj).items() if k not in _SERVER_METADATA}
     return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}
 
 

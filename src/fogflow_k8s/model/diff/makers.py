@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, annotations_of, labels_of, metadata_of
+
 NAME, NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _ARGO, _ARGO_LABEL = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance"
@@ -46,9 +46,9 @@ def is_ours(objects: Iterable[Obj]) -> bool:
 def maker_of(live: Obj) -> Maker:
     """The tool that made a live object."""
     labels, marks = _labels(live), _annotations(live)
-    managers = [str(e.get("manager")) for e in (live.get("metadata") or {}).get("managedFields") or []]
+    managers = [str(e.get("manager")) for e in metadata_of(live).get("managedFields") or []]
     if name := marks.get(NAME):
-        namespace = marks.get(NAMESPACE) or str((live.get("metadata") or {}).get("namespace") or "default")
+        namespace = marks.get(NAMESPACE) or str(metadata_of(live).get("namespace") or "default")
         return helm_release(name, namespace)
     if app := marks.get(_ARGO, "").partition(":")[0] or labels.get(_ARGO_LABEL) or _argo(labels, managers):
         return Maker(f"Argo CD application {app}", f"argocd app delete {app}")
@@ -86,8 +86,8 @@ def _argo(labels: Mapping[str, str], managers: Sequence[str]) -> str:
 
 
 def _labels(obj: Obj) -> Mapping[str, str]:
-    return (obj.get("metadata") or {}).get("labels") or {}
+    return labels_of(obj)
 
 
 def _annotations(obj: Obj) -> Mapping[str, str]:
-    return (obj.get("metadata") or {}).get("annotations") or {}
+    return annotations_of(obj)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fogflow_k8s.model.diff.fields import ABSENT, Item, Path, value_at
+from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
-Obj = Mapping[str, Any]
 HELM = "helm"  # whatever its binary is called: it sets the name itself
 # what Kubernetes itself and we ourselves write: no one's hand
 _MACHINES = ("kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager", "fogflow-k8s")
@@ -56,7 +56,7 @@ def additions(live: Obj, *known: Obj | None) -> Iterator[tuple[Path, Any, Owner]
 
 def _entries(live: Obj) -> list[Obj]:
     """Those of others than Helm, oldest first. Status is no one's wish."""
-    entries: Sequence[Obj] = (live.get("metadata") or {}).get("managedFields") or []
+    entries: Sequence[Obj] = metadata_of(live).get("managedFields") or []
     others = [e for e in entries if e.get("manager") != HELM and e.get("subresource") != "status"]
     return sorted(others, key=lambda e: str(e.get("time") or ""))
 

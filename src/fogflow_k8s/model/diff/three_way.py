@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from fogflow_k8s.model.diff.fields import ABSENT, Change, Field, differences, field_of, short, value_at
 from fogflow_k8s.model.diff.owners import NOBODY, Owner, additions, owner_of
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import key_of
 
-Obj = Mapping[str, Any]
 Effect = Literal["put-back", "overridden", "left", "removed", "refused"]
 ROLLS = ("Deployment", "StatefulSet", "DaemonSet")  # kinds whose pods are replaced when their template changes
 _SAYS: Mapping[Effect, str] = {

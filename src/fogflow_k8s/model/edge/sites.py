@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.kubernetes import Obj
 
-Obj = Mapping[str, Any]
 State = Literal["open", "expired", "joined", "unknown"]
 SERVICES = {"rabbitmq": "rabbitmq-edge", "discovery": "discovery-edge", "broker": "cloud-broker-edge"}
 

@@ -9,11 +9,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.kubernetes import Obj
 
-Obj = Mapping[str, Any]
 HUB = "docker.io"
 ANY_PLATFORM = "any"
 _HOST = r"localhost|\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+"

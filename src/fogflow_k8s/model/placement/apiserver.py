@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 from fogflow_k8s.model.placement.topology import is_control_plane
 
-Obj = Mapping[str, Any]
 _DNS = 53
 
 
@@ -30,7 +29,7 @@ def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj])
     """
     planes = [n for n in nodes if is_control_plane(n)]
     slices = list(slices)
-    spec = service.get("spec") or {}
+    spec = spec_of(service)
     ports = tuple(sorted(_ports(spec.get("ports") or []) | {p for s in slices for p in _ports(s.get("ports") or [])}))
     if not planes:
         return ApiServerAccess(
@@ -46,7 +45,7 @@ def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj])
 
 def dns_ports(services: Iterable[Obj], slices: Iterable[Obj]) -> tuple[int, ...]:
     """The ports at which name servers are reached: of their Services and, behind them, of their pods. Metrics are none."""
-    found = {p for s in services for p in _ports((s.get("spec") or {}).get("ports") or [], names=True)}
+    found = {p for s in services for p in _ports(spec_of(s).get("ports") or [], names=True)}
     return tuple(sorted(found | {p for s in slices for p in _ports(s.get("ports") or [], names=True)}))
 
 
@@ -59,7 +58,7 @@ def _ports(ports: Iterable[Obj], *, names: bool = False) -> set[int]:
 
 
 def _addresses(node: Obj) -> Sequence[Obj]:
-    return (node.get("status") or {}).get("addresses") or []
+    return status_of(node).get("addresses") or []
 
 
 def _cidr(address: str) -> str:

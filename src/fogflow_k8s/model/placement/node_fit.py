@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fogflow_k8s.model.diagnosis.pod_status import condition
+from fogflow_k8s.model.kubernetes import Obj, labels_of, metadata_of, spec_of
 
-Obj = Mapping[str, Any]
 CORDONED = "node.kubernetes.io/unschedulable"
 _HARD = ("NoSchedule", "NoExecute")
 # Kubernetes sets these by itself on a node in trouble, and takes them away: they say nothing about what a node is for.
@@ -19,17 +19,17 @@ PASSING = "node.kubernetes.io/"
 
 def labels(obj: Obj) -> Mapping[str, str]:
     """The labels of an object."""
-    return (obj.get("metadata") or {}).get("labels") or {}
+    return labels_of(obj)
 
 
 def name(obj: Obj) -> str:
     """The name of an object."""
-    return str((obj.get("metadata") or {}).get("name") or "")
+    return str(metadata_of(obj).get("name") or "")
 
 
 def taints(node: Obj) -> list[Obj]:
     """The taints that keep pods off the node; PreferNoSchedule does not."""
-    return [t for t in (node.get("spec") or {}).get("taints") or [] if t.get("effect") in _HARD]
+    return [t for t in spec_of(node).get("taints") or [] if t.get("effect") in _HARD]
 
 
 def tolerated(taint: Obj, tolerations: Sequence[Obj]) -> bool:
@@ -41,7 +41,7 @@ def takes_pods(node: Obj) -> str:
     """Why the node takes no new pod at all now ("" when it does): not ready, or cordoned."""
     if condition(node, "Ready") != "True":
         return "not ready"
-    return "cordoned" if (node.get("spec") or {}).get("unschedulable") else ""
+    return "cordoned" if spec_of(node).get("unschedulable") else ""
 
 
 def why_not(spec: Obj, node: Obj) -> str:

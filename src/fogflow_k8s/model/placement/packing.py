@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 from fogflow_k8s.model.placement.node_fit import in_terms, labels, matches, name, why_not
 from fogflow_k8s.model.quantities import Amounts, amounts, lacking, plus, requests_of, said
 
-Obj = Mapping[str, Any]
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
@@ -77,12 +77,12 @@ def rooms_of(nodes: Sequence[Obj], running: Iterable[Obj]) -> list[Room]:
     """What is free on each node beside the pods that have one already; pods that have ended take nothing."""
     taken: dict[str, list[Amounts]] = {}
     for pod in running:
-        where = str((pod.get("spec") or {}).get("nodeName") or "")
-        if where and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+        where = str(spec_of(pod).get("nodeName") or "")
+        if where and status_of(pod).get("phase") not in ("Succeeded", "Failed"):
             taken.setdefault(where, []).append(requests_of(pod["spec"]))
     rooms = []
     for node in nodes:
-        has = amounts((node.get("status") or {}).get("allocatable"))
+        has = amounts(status_of(node).get("allocatable"))
         used = plus(*taken.get(name(node), []))
         rooms.append(Room(node, {key: has[key] - used.get(key, 0) for key in has}))
     return rooms

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj, metadata_of, spec_of, status_of
 from fogflow_k8s.model.manifests import RESOURCES, component_of, pod_spec, workloads
 from fogflow_k8s.model.quantities import Amounts, amounts, plus, quantity, requests_of, said
 
-Obj = Mapping[str, Any]
 _PODS = ("pods", "count/pods")
 _COUNTED = {"configmaps", "persistentvolumeclaims", "resourcequotas", "secrets", "services"}  # by their own names, too
 _COMPUTE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
@@ -45,10 +44,10 @@ def breaches(quotas: Sequence[Obj], demand: Demand) -> list[str]:
     specs = [(component_of(w), _with_defaults(pod_spec(w), demand.limit_ranges), _replicas(w)) for w in moved]
     beside = [_usage(_with_defaults(spec, demand.limit_ranges)) for spec in demand.beside]
     wanted = plus(*(_times(_usage(spec), n) for _, spec, n in specs), _most(beside), _new(demand))
-    back = plus(*(_usage(pod.get("spec") or {}) for pod in _given_back(demand, moved)))
+    back = plus(*(_usage(spec_of(pod)) for pod in _given_back(demand, moved)))
     found = []
     for quota in quotas:
-        spec, used = quota.get("spec") or {}, amounts((quota.get("status") or {}).get("used"))
+        spec, used = spec_of(quota), amounts(status_of(quota).get("used"))
         if spec.get("scopes") or spec.get("scopeSelector"):
             continue
         name = quota["metadata"]["name"]
@@ -72,7 +71,7 @@ def surges(objects: Sequence[Obj], before: Sequence[Obj]) -> list[Obj]:
 
 def is_counted(obj: Obj, quotas: Sequence[Obj]) -> bool:
     """Whether one of the quotas limits the number of such objects, or what they bring."""
-    return any(key in _of_object(obj) for quota in quotas for key in (quota.get("spec") or {}).get("hard") or {})
+    return any(key in _of_object(obj) for quota in quotas for key in spec_of(quota).get("hard") or {})
 
 
 def _moved(demand: Demand) -> list[Obj]:
@@ -94,7 +93,7 @@ def _given_back(demand: Demand, moved: Iterable[Obj]) -> list[Obj]:
 
 
 def _alive(pods: Iterable[Obj]) -> list[Obj]:
-    return [pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED]
+    return [pod for pod in pods if status_of(pod).get("phase") not in _ENDED]
 
 
 def _same(workload: Obj, objects: Sequence[Obj]) -> Obj | None:
@@ -114,17 +113,17 @@ def _has_changed(workload: Obj, before: Sequence[Obj]) -> bool:
 
 def _labelled(workload: Obj) -> Obj:
     """What else of a pod template than its specification makes the pods new: labels and annotations (a checksum)."""
-    return ((workload.get("spec") or {}).get("template") or {}).get("metadata") or {}
+    return metadata_of(spec_of(workload).get("template") or {})
 
 
 def _replicas(workload: Obj) -> int:
-    spec = workload.get("spec") or {}
+    spec = spec_of(workload)
     return int(spec.get("parallelism" if workload.get("kind") == "Job" else "replicas", 1))
 
 
 def _needs_surge(workload: Obj) -> bool:
     """Whether no old pod may be missing while the new ones come: a Deployment's `maxUnavailable` comes to 0."""
-    strategy = (workload.get("spec") or {}).get("strategy") or {}
+    strategy = spec_of(workload).get("strategy") or {}
     if workload.get("kind") != "Deployment" or strategy.get("type", "RollingUpdate") != "RollingUpdate":
         return False
     missing = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", "25%")
@@ -154,14 +153,14 @@ def _new(demand: Demand) -> Amounts:
 
 def _claims_of(workload: Obj) -> list[Obj]:
     """The claims that a StatefulSet makes for its pods."""
-    spec = workload.get("spec") or {}
+    spec = spec_of(workload)
     templates = spec.get("volumeClaimTemplates") or [] if workload.get("kind") == "StatefulSet" else []
     name = workload["metadata"]["name"]
     return [
         {
             "kind": "PersistentVolumeClaim",
             "metadata": {"name": f"{t['metadata']['name']}-{name}-{n}"},
-            "spec": t.get("spec") or {},
+            "spec": spec_of(t),
         }
         for t in templates
         for n in range(_replicas(workload))
@@ -170,7 +169,7 @@ def _claims_of(workload: Obj) -> list[Obj]:
 
 def _of_object(obj: Obj) -> Amounts:
     """What one object counts for, in a quota's own names. What the pods of a workload count for is not in it."""
-    kind, spec = str(obj.get("kind")), obj.get("spec") or {}
+    kind, spec = str(obj.get("kind")), spec_of(obj)
     if kind not in RESOURCES or kind == "Pod":
         return {}
     api, plural, _ = RESOURCES[kind]
@@ -213,7 +212,7 @@ def _limits_alone(spec: Obj) -> Obj:
 
 def _with_defaults(spec: Obj, limit_ranges: Sequence[Obj]) -> Obj:
     """The specification as the namespace's LimitRanges fill it in: a container's own limit is its request before their default is."""
-    items = [i for r in limit_ranges for i in (r.get("spec") or {}).get("limits") or [] if i.get("type") == "Container"]
+    items = [i for r in limit_ranges for i in spec_of(r).get("limits") or [] if i.get("type") == "Container"]
 
     def filled(container: Obj) -> Obj:
         given = container.get("resources") or {}

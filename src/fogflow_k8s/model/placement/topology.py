@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.placement.node_fit import PASSING, labels, name, taints, takes_pods, tolerated
 
-Obj = Mapping[str, Any]
 ZONE = "topology.kubernetes.io/zone"
 _ROLES = (
     "node-role.kubernetes.io/control-plane",

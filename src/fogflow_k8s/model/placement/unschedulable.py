@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from fogflow_k8s.model.components import BY_NAME
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.placement.node_fit import in_terms, said_terms
 from fogflow_k8s.model.placement.packing import Bound, Misfit, Packed, Pod
 from fogflow_k8s.model.quantities import plus, said_all
 
-Obj = Mapping[str, Any]
 ID = "FK-3012"
 _SHOWN = 12  # nodes, one a line; the rest is counted by reason
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from fogflow_k8s.model.components import NAMES
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import pod_spec
 from fogflow_k8s.model.redaction.redactor import names_secret
 
-Obj = Mapping[str, Any]
 SHORTEST = 6  # characters; masking every "true" and "80" would leave nothing to read
 _LONG_ENOUGH = 16  # characters of a password: below that a dictionary may find it
 _PUBLIC = frozenset(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from fogflow_k8s.model.components import BY_NAME
+from fogflow_k8s.model.kubernetes import Obj, spec_of
 from fogflow_k8s.model.manifests import component_of
 
-Obj = Mapping[str, Any]
 _COUNTED = ("Deployment", "StatefulSet")
 
 
@@ -57,4 +56,4 @@ def _loss(name: str, old: Obj, new: Obj) -> Loss | None:
 
 
 def _replicas(obj: Obj) -> int:
-    return int((obj.get("spec") or {}).get("replicas", 1))
+    return int(spec_of(obj).get("replicas", 1))

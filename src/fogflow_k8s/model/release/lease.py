@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fogflow_k8s.model.kubernetes import metadata_of, spec_of
+
 DURATION_S = 15
 """For so long a contender must see nothing change before it takes over."""
 GIVE_UP_S = 12
@@ -31,10 +33,10 @@ class Hold:
 
 def read(lease: Mapping[str, Any]) -> Hold | None:
     """The hold on a Lease, or None when nobody holds it."""
-    spec = lease.get("spec") or {}
+    spec = spec_of(lease)
     if not spec.get("holderIdentity"):
         return None
-    metadata = lease.get("metadata") or {}
+    metadata = metadata_of(lease)
     return Hold(
         holder=str(spec["holderIdentity"]),
         command=str((metadata.get("annotations") or {}).get(COMMAND, "")),

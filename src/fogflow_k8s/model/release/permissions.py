@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj, metadata_of
 from fogflow_k8s.model.manifests import RESOURCES, WORKLOADS, hook_of
 
-Obj = Mapping[str, Any]
 _MANAGE = ("get", "create", "patch", "delete")  # what Helm does with an object of a release
 _HOOK = (*_MANAGE, "list", "watch")  # and with one that it waits for
 _OURS = (  # group, resource, verbs: what this tool itself does in the release's namespace
@@ -48,7 +48,7 @@ def needed(objects: Iterable[Obj], namespace: str, existing: Collection[str]) ->
     found = {Right(namespace, group, resource, verb) for group, resource, verbs in _OURS for verb in verbs}
     found |= _for_namespace(namespace, existing)
     for obj in objects:
-        kind, metadata = str(obj.get("kind")), obj.get("metadata") or {}
+        kind, metadata = str(obj.get("kind")), metadata_of(obj)
         if kind == "Namespace":
             found |= _for_namespace(str(metadata.get("name")), existing)
         elif kind in RESOURCES and hook_of(obj) != "test":  # `helm test` is none of ours
@@ -68,7 +68,7 @@ def helpful() -> list[Right]:
 
 def namespaces(objects: Iterable[Obj], namespace: str) -> list[str]:
     """The namespaces that the release lives in, its own first."""
-    others = {str((o.get("metadata") or {}).get("name")) for o in objects if o.get("kind") == "Namespace"}
+    others = {str(metadata_of(o).get("name")) for o in objects if o.get("kind") == "Namespace"}
     return [namespace, *sorted(others - {namespace})]
 
 

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.task.record import PORT, TASK, WORKER, Record, labels, notes, parameters, service_ports
-
-Obj = Mapping[str, Any]
 
 CODE = "function.js"
 CODE_PATH = f"/app/{CODE}"

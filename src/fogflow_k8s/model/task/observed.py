@@ -7,15 +7,15 @@ image name and the worker's id are nowhere, and its state is that of its pod.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diagnosis.pods import pod_causes
+from fogflow_k8s.model.kubernetes import Obj, annotations_of, labels_of, spec_of, status_of
 from fogflow_k8s.model.task.record import DESIRED, NAME, PREFIX, STATES, STATUS, TASK, WORKER
 
-Obj = Mapping[str, Any]
 OURS = f"app.kubernetes.io/name={NAME}"
 """The label of what our worker makes."""
 _ADMIN = "adminCfg"
@@ -63,7 +63,7 @@ def seen(
 def refused(config_maps: Sequence[Obj], deployments: Sequence[Obj]) -> list[Obj]:
     """The ConfigMaps in which our worker keeps tasks that the API server did not let it make a Deployment of."""
     made = {_name(obj) for obj in deployments}
-    return [m for m in config_maps if TASK in (m["metadata"].get("annotations") or {}) and _name(m) not in made]
+    return [m for m in config_maps if TASK in annotations_of(m) and _name(m) not in made]
 
 
 def group_key(entity: str) -> str:
@@ -79,16 +79,16 @@ def _tasks(deployments: Sequence[Obj], pods: Sequence[Obj]) -> list[tuple[Obj, l
 
 
 def _seen(obj: Obj, pods: Sequence[Obj], causes: Sequence[Cause]) -> SeenTask:
-    metadata, spec = obj["metadata"], obj.get("spec") or {}
+    metadata, spec = obj["metadata"], spec_of(obj)
     notes = metadata.get("annotations") or {}
     labels = metadata.get("labels") or {}
-    container: Obj = next(iter(((spec.get("template") or {}).get("spec") or {}).get("containers") or []), {})
+    container: Obj = next(iter(spec_of(spec.get("template") or {}).get("containers") or []), {})
     told = _json(notes.get(TASK), dict)
     admin = _admin(container)
     id_ = str(told.get("ID") or admin.get("id") or "")
     parts = id_.split(".")
     topology, task = (parts[1], parts[2]) if len(parts) == 4 and parts[0] == "Task" else ("", "")
-    ready = bool((obj.get("status") or {}).get("readyReplicas"))
+    ready = bool(status_of(obj).get("readyReplicas"))
     state, reason, cause = _state(obj, notes, causes, ready=ready)
     return SeenTask(
         object=_name(obj),
@@ -123,7 +123,7 @@ def _state(obj: Obj, notes: Obj, found: Sequence[Cause], *, ready: bool) -> tupl
         # what keeps a start is written down some seconds late; the pod tells at once
         said_of_it = why or reason if state == "pending" else reason or why
         return state, said_of_it or lost, "" if ready else id_
-    if (obj.get("spec") or {}).get("replicas") == 0:
+    if spec_of(obj).get("replicas") == 0:
         return "paused", "scaled to no pod", ""
     if ready:
         return "running", "", ""
@@ -132,8 +132,8 @@ def _state(obj: Obj, notes: Obj, found: Sequence[Cause], *, ready: bool) -> tupl
 
 def _of(obj: Obj, pods: Iterable[Obj]) -> list[Obj]:
     """The pods that its selector takes."""
-    wanted = (((obj.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}).items()
-    return [pod for pod in pods if wanted and wanted <= ((pod["metadata"].get("labels") or {}).items())]
+    wanted = ((spec_of(obj).get("selector") or {}).get("matchLabels") or {}).items()
+    return [pod for pod in pods if wanted and wanted <= (labels_of(pod).items())]
 
 
 def _admin(container: Obj) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _json(text: Any, kind: type) -> Any:
 
 
 def _statuses(pod: Obj) -> list[Obj]:
-    return list((pod.get("status") or {}).get("containerStatuses") or [])
+    return list(status_of(pod).get("containerStatuses") or [])
 
 
 def _name(obj: Obj) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-Obj = Mapping[str, Any]
+from fogflow_k8s.model.kubernetes import Obj, annotations_of
+
 State = Literal["pending", "running", "failed", "paused", "removed"]
 STATES: tuple[State, ...] = get_args(State)
 
@@ -152,7 +153,7 @@ def excess(record: Record, code: str = "") -> str:
 
 def read(obj: Obj) -> Record | None:
     """The record that an object keeps; None when it keeps none that can be read (somebody edited it)."""
-    kept = (obj.get("metadata") or {}).get("annotations") or {}
+    kept = annotations_of(obj)
     try:
         task = json.loads(kept[TASK])
         status = json.loads(kept.get(STATUS) or "{}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,8 +14,8 @@ from fogflow_k8s.adapters.kubernetes.client import Conflict, Invalid, NotFound
 from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
+from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
-Obj = Mapping[str, Any]
 _ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it cannot be known"
 
 
@@ -91,7 +91,7 @@ def _refusal(op: Operation, obj: Obj, *, create: bool = False) -> str:
 
 def _where(op: Operation, obj: Obj) -> str:
     namespaced = manifests.RESOURCES[str(obj["kind"])][2] if obj.get("kind") in manifests.RESOURCES else True
-    return str((obj.get("metadata") or {}).get("namespace") or op.namespace) if namespaced else ""
+    return str(metadata_of(obj).get("namespace") or op.namespace) if namespaced else ""
 
 
 def _pod_of(workload: Obj, namespace: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _pod_of(workload: Obj, namespace: str) -> dict[str, Any]:
         volumes = [{"name": c["metadata"]["name"], "emptyDir": {}} for c in claims]
         spec = {**spec, "volumes": [*(spec.get("volumes") or []), *volumes]}
     metadata = {
-        **(template.get("metadata") or {}),
+        **metadata_of(template),
         "name": f"{workload['metadata']['name']}-check",
         "namespace": namespace,
     }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.observe import status
@@ -17,10 +16,10 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diagnosis.pod_status import is_away
 from fogflow_k8s.model.diff.makers import maker_of, removals
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import pod_spec
 from fogflow_k8s.model.names import TASKS_SUFFIX
 
-Obj = Mapping[str, Any]
 SKEW_S = 5.0  # certificates, tokens and the keeper's reports bear more; people who compare logs do not
 _LEASES = "kube-node-lease"
 _RENEWED_S = 40.0  # a kubelet renews its lease every 10 s, and is lost after 40

@@ -10,6 +10,7 @@ from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.model import names
+from fogflow_k8s.model.kubernetes import metadata_of
 
 _LIMITS = (
     "init containers ask RabbitMQ and discovery before the mesh's proxy runs (unless it is a native sidecar), edges and devices outside of "
@@ -36,7 +37,7 @@ def mesh_of(namespace: Mapping[str, Any]) -> str:
     https://istio.io/latest/docs/setup/additional-setup/sidecar-injection and https://linkerd.io/2/features/proxy-injection.
     Istio's ambient mode puts none into pods.
     """
-    metadata = namespace.get("metadata") or {}
+    metadata = metadata_of(namespace)
     labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
     injection = labels.get("istio-injection")
     if injection == "enabled":

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions.apiserver import NAME_SERVERS
 from fogflow_k8s.engine.checks import CheckOutcome
+from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 from fogflow_k8s.model.manifests import component_of
 from fogflow_k8s.model.placement.node_fit import labels
 
-Obj = Mapping[str, Any]
 _GKE = "cloud.google.com/gke-"  # of the labels of its nodes
 
 
@@ -29,7 +28,7 @@ def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> CheckOutcom
         return CheckOutcome(False, f"{', '.join(useless)} can never be reached from outside", "--external-ip with an address of a node, or one that is routed to a node")  # fmt: skip
     if op.nodes is None:
         return CheckOutcome(None, "no right to list nodes, so whose addresses they are is not known")
-    nodes = {str(a.get("address")) for n in op.nodes for a in (n.get("status") or {}).get("addresses") or []}
+    nodes = {str(a.get("address")) for n in op.nodes for a in status_of(n).get("addresses") or []}
     if foreign := [ip for ip in wanted if ip not in nodes]:
         says = f"{', '.join(foreign)}: no node has it, so it works only if your network routes it to a node"
         return CheckOutcome(False, says, "kubectl get nodes -o wide shows the nodes' own addresses")
@@ -84,7 +83,7 @@ def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
         if not (balanced or (obj.get("kind") == "Ingress" and component_of(obj) == "nginx")):
             continue
         live = op.cluster.get(str(obj["kind"]), str(obj["metadata"]["name"]), op.namespace) or {}
-        if not ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
+        if not (status_of(live).get("loadBalancer") or {}).get("ingress"):
             waiting.append(f"{obj['kind']} {obj['metadata']['name']}")
     if waiting:
         return CheckOutcome(False, f"{', '.join(waiting)}: nobody has given an address yet",
@@ -93,7 +92,7 @@ def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
 
 
 def _claims(service: Obj) -> list[str]:
-    spec = service.get("spec") or {}
+    spec = spec_of(service)
     ports = spec.get("ports") or []
     outside = [f"{ip}:{port.get('port')}" for ip in spec.get("externalIPs") or [] for port in ports]
     return outside + [f"node port {port['nodePort']}" for port in ports if port.get("nodePort")]
