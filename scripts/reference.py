@@ -134,7 +134,7 @@ def _row(param: Any) -> str:
 
 
 def _first(text: str) -> str:
-    return re.split(r"(?<=[.:;]) ", _text(text), maxsplit=1)[0].rstrip(";:.") + "."
+    return re.split(r"(?<=[.:;])\s+", _text(text), maxsplit=1)[0].rstrip(";:.") + "."
 
 
 def _text(text: str) -> str:

@@ -20,22 +20,22 @@ Library exceptions stop at the adapter that met them (`raise ... from`). Every e
 from __future__ import annotations
 
 EXIT_CODES: dict[int, str] = {
-    0: "done, or nothing to do",
+    0: "success, or nothing to do",
     1: "a bug of this program: please report it",
-    2: "the command line or the settings are wrong; nothing was asked of the cluster",
+    2: "the command line or the settings are wrong; the cluster was not contacted",
     3: "`diff --exit-code`: there are changes",
-    10: "something that is needed is missing; nothing was changed",
-    11: "the cluster cannot be reached, does not know us, or does not allow it",
-    20: "it failed, and was taken back to the last revision that worked",
-    21: "it failed, and was left in place (a first install, or `--no-rollback-on-failure`)",
-    22: "it failed, and going back failed, too",
-    30: "the time was up, and everything was still advancing; or the keeper has not looked at the newest pods yet",
+    10: "a precondition is not met; nothing was changed",
+    11: "the cluster cannot be reached, or it denies access",
+    20: "failed, and rolled back to the last working revision",
+    21: "failed, and left in place (a first install, or `--no-rollback-on-failure`)",
+    22: "failed, and the rollback failed, too",
+    30: "timeout while the rollout was still progressing, or the keeper has not checked the newest pods yet",
     40: "FogFlow is installed and does not work as it should, or its keeper has stopped reporting (`status`, `verify`)",
-    41: "there is no such release",
-    50: "another operation is at work on the release",
+    41: "the release does not exist",
+    50: "another operation is running on the release",
     130: "interrupted",
 }
-"""What the process ends with. A number keeps its meaning for ever."""
+"""Exit code of the process -> its meaning. The meaning of a number never changes."""
 
 
 class FogflowError(Exception):

@@ -18,4 +18,4 @@ def test_the_page_names_every_option_and_every_exit_code():
     page = reference.reference()
     assert "`--rollback-on-failure`, `--no-rollback-on-failure`" in page
     assert "| `--timeout` | How long to wait, like 90s, 5m, 1h. (default 5m) |" in page
-    assert "| 30 | the time was up" in page
+    assert "| 30 | timeout while the rollout was still progressing" in page
