@@ -1,1 +1,1 @@
-"""What a user can set: config.json and values.yaml as pydantic models, presets, and upstream's older keys."""
+"""The settings: config.json and values.yaml as pydantic models, the presets, and upstream's older keys."""

@@ -1,4 +1,4 @@
-"""What all settings models share: closed, strict, and merged the way Helm merges."""
+"""The base of all settings models: they are closed and strict, and merge values as Helm does."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ DRAFT_07 = "http://json-schema.org/draft-07/schema#"
 Name = Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$", max_length=253)]
 """The name of a Kubernetes object, or empty."""
 Cidr = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+/[0-9]+$")]
-"""A range of addresses."""
+"""A range of IP addresses in CIDR notation."""
 
 
 def local_only(host: str) -> str:
-    """Why no other machine can reach `host`, in a few words; "" when it may be reachable, as every other name may be."""
+    """The reason why no other machine can reach `host`, in a few words; "" for every other address or name, which may be reachable."""
     if host.lower().rstrip(".") in {"localhost", "localhost.localdomain"}:
         return "a loopback name"
     try:
@@ -42,7 +42,7 @@ def local_only(host: str) -> str:
 
 
 def reachable(host: str) -> str:
-    """`host` itself. Raises PydanticCustomError when no other machine can reach it."""
+    """Return `host`. Raises PydanticCustomError when no other machine can reach it."""
     if why := local_only(host):
         raise PydanticCustomError(
             "local_only",
@@ -76,13 +76,13 @@ Quantity = Annotated[
     AfterValidator(_quantity),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": _QUANTITY}, {"type": "number", "minimum": 0}]}),
 ]
-"""An amount of CPU or memory, as text or number."""
+"""An amount of CPU or memory, as text or a number."""
 
 
 class Closed(BaseModel):
-    """A mapping that takes no key but its own; numbers stay numbers and text stays text, as in Helm's schema check.
+    """A mapping that accepts only the keys of its fields, and does not convert between numbers and text, like Helm's schema check.
 
-    Docstrings become descriptions in Draft07 only: pydantic's own way reads the sources at every start, 40 ms.
+    Only Draft07 turns docstrings into descriptions: pydantic's own way reads the sources at every start, which takes 40 ms.
     """
 
     model_config = ConfigDict(
@@ -96,13 +96,13 @@ class Closed(BaseModel):
 
 
 class Part(Closed):
-    """A piece of values.yaml, where keys are written in camelCase."""
+    """A section of values.yaml, with keys in camelCase."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid upon `base` as Helm does it: mappings are merged, everything else is replaced. Neither is changed."""
+    """Merge `over` into `base` as Helm does: mappings are merged, all other values are replaced. The arguments are not changed."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
@@ -111,9 +111,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_nulls(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` with a null in the place of a list, an empty mapping or a podSecurityContext written out.
+    """`over` with each null for a list, an empty mapping or a podSecurityContext replaced by the value that it means.
 
-    For Helm a null takes the default away: a list is empty then, and a podSecurityContext has no ids. Neither is changed.
+    In Helm a null removes the default: a list is then empty, and a podSecurityContext has no ids. The arguments are not changed.
     """
     found = dict(over)
     for key, value in over.items():
@@ -128,7 +128,7 @@ def without_nulls(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str,
 
 
 def difference(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be laid upon `base` to get `data`, so that merging gives `data` again."""
+    """The mapping that `merge` must apply to `base` to get `data`."""
     found: dict[str, Any] = {}
     for key, value in data.items():
         if key not in base:
@@ -142,7 +142,7 @@ def difference(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, An
 
 
 def remember(model: BaseModel, said: Mapping[str, Any]) -> None:
-    """Let `model_fields_set` of `model`, at every depth, hold exactly what `said` has, not the defaults merged in."""
+    """Set `model_fields_set` of `model`, at every depth, to exactly the keys in `said`, without the merged defaults."""
     names = {field.alias or name: name for name, field in type(model).model_fields.items()}
     object.__setattr__(model, "__pydantic_fields_set__", {names[key] for key in said if key in names})
     for key, value in said.items():
@@ -152,19 +152,19 @@ def remember(model: BaseModel, said: Mapping[str, Any]) -> None:
 
 
 class Draft07(GenerateJsonSchema):
-    """Draft-07, the dialect that Helm and the YAML language server both promise to read."""
+    """JSON Schema draft-07, the dialect that both Helm and the YAML language server support."""
 
     schema_dialect = DRAFT_07
 
     def generate(self, schema: Any, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
-        """Pydantic's schema in the older dialect's words."""
+        """Pydantic's schema, converted to draft-07."""
         made = super().generate(schema, mode)
         definitions = made.pop("$defs", {})
         whole = {"$schema": DRAFT_07, **made, "definitions": definitions}
         return dict(_draft_07(whole))
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
-        """A model's schema, with the docstring under each attribute as its description."""
+        """A model's schema, with the docstring below each attribute as its description."""
         made = super().model_schema(schema)
         fields = schema["cls"].model_fields
         for name, text in _docstrings(schema["cls"]).items():
@@ -174,7 +174,7 @@ class Draft07(GenerateJsonSchema):
 
 
 def _docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """The text under each attribute that a model or its bases define."""
+    """The docstring below each attribute that a model or its bases define."""
     found: dict[str, str] = {}
     for kind in reversed(model.__mro__):
         if kind is not BaseModel and issubclass(kind, BaseModel):
@@ -191,12 +191,12 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _draft_07(node: Any) -> Any:
-    """`node` with definitions in draft-07's place, and a $ref that has company in allOf (else that is ignored)."""
+    """`node` with references to draft-07's `definitions`; a $ref with sibling keys moves into allOf, because draft-07 ignores the siblings."""
     if isinstance(node, list):
         return [_draft_07(each) for each in node]
     if not isinstance(node, dict):
         return node
-    noise = {"title": str, "default": dict}  # the class's name, and defaults that stand at the keys themselves
+    noise = {"title": str, "default": dict}  # the class's name, and defaults that the keys themselves contain
     new = {key: _draft_07(value) for key, value in node.items() if not isinstance(value, noise.get(key, ()))}
     if "$ref" in new:
         reference = {"$ref": new.pop("$ref").replace("#/$defs/", "#/definitions/")}

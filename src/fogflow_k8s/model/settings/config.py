@@ -1,7 +1,7 @@
-"""FogFlow's config.json as a person knows it: upstream's keys, our rules.
+"""FogFlow's config.json as users write it: upstream's keys with the rules of this chart.
 
-The chart splits it into one file per component, as the programs disagree about what a key means. Keys that name hosts or
-belong to FogFlow's Docker set-up have no place in this model: `config_upstream.adopt` takes them out of a config.json.
+The chart splits it into one file per component, because the programs interpret the same key differently. The model does not
+have keys that name hosts or belong to FogFlow's Docker setup: `config_upstream.adopt` removes them from a config.json.
 """
 
 from __future__ import annotations
@@ -17,76 +17,76 @@ from fogflow_k8s.model.settings.base import Closed, local_only, reachable
 
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]*$", max_length=253)]
 ExternalAddress = Annotated[Address, AfterValidator(reachable)]
-"""An address at which other machines reach this one; empty when it is not given."""
-Port = Annotated[int, Field(ge=1024, le=65535)]  # below 1024 a process without root may not listen
+"""An address at which other machines reach this one; empty = not set."""
+Port = Annotated[int, Field(ge=1024, le=65535)]  # a process without root cannot listen below 1024
 Sink = Literal["stdout", "stderr", "discard"]
 
 ALIASES = {"external_ip": "external_hostip", "my_hostip": "internal_hostip"}
-"""Upstream's real keys and the names that its guide gives them; both are accepted."""
+"""Keys that upstream's code reads -> the names that upstream's guide uses. Both are accepted."""
 
 
 class PhysicalLocation(Closed):
-    """Where the site is; tasks are placed by distance."""
+    """Where the site is; FogFlow places tasks by distance."""
 
     longitude: float = Field(0.0, ge=-180, le=180)
-    """Degrees, east positive."""
+    """In degrees; east is positive."""
     latitude: float = Field(0.0, ge=-90, le=90)
-    """Degrees, north positive."""
+    """In degrees; north is positive."""
 
 
 class Logging(Closed):
-    """Where each kind of log line goes."""
+    """Where each kind of log line goes: stdout, stderr or discard."""
 
     info: Sink = "stdout"
-    """What the component does."""
+    """Log lines about what the component does."""
     error: Sink = "stdout"
-    """What went wrong."""
+    """Log lines about errors."""
     protocol: Sink = "discard"
-    """Every message: loud."""
+    """Log lines for every message; very verbose."""
     debug: Sink = "discard"
-    """For developers of FogFlow."""
+    """Log lines for developers of FogFlow."""
 
 
 class Discovery(Closed):
-    """IoT discovery."""
+    """Ports of IoT discovery."""
 
     http_port: Port = 8090
-    """NGSI9."""
+    """Port of NGSI9."""
 
 
 class Broker(Closed):
-    """Context broker."""
+    """Port and heartbeat of the context broker."""
 
     http_port: Port = 8070
-    """NGSI10 and NGSI-LD."""
+    """Port of NGSI10 and NGSI-LD."""
     heartbeat_interval: int = Field(5, ge=3, le=300)
-    """Seconds; discovery forgets a broker after six of them, and it beats every 10 to 12 s whatever this says."""
+    """Seconds; discovery forgets a broker after six intervals. The broker sends heartbeats every 10 to 12 s regardless of this."""
 
 
 class Master(Closed):
-    """Orchestrator."""
+    """Ports of the orchestrator."""
 
     ngsi_agent_port: Port = 1060
-    """Where discovery notifies it."""
+    """Port at which discovery notifies the master."""
     rest_api_port: Port = 8010
-    """Its own API; upstream listens on a random port without this key."""
+    """Port of the master's own API; without this key, upstream's master listens on a random port."""
 
 
 class Worker(Closed):
-    """What starts the task instances."""
+    """How the worker starts task instances."""
 
     capacity: int = Field(100, ge=1, le=10_000)
     """The most tasks of one worker. The master drops, for good and without a message, every task that finds all workers full."""
     container_management: Literal["kubernetes"] = "kubernetes"
-    """How tasks are started; on Kubernetes there is one way."""
+    """How the worker starts tasks; on Kubernetes, kubernetes is the only way."""
     app_namespace: str = Field("", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)
     """Namespace of the tasks; empty = <namespace>-tasks."""
     start_actual_task: Literal[True] = True
-    """Without it the worker ignores inputs of tasks."""
+    """Must be true: otherwise the worker ignores the inputs of tasks."""
     heartbeat_interval: int = Field(10, ge=1, le=300)
-    """Seconds; together with detection_duration the time after which the master drops a silent worker."""
+    """Seconds; the worker sends heartbeats every 10 to 12 s regardless of this, so heartbeat_interval x detection_duration must exceed 12."""
     detection_duration: int = Field(3, ge=1, le=100)
-    """In heartbeat intervals."""
+    """In heartbeat intervals; after this time the master drops a silent worker."""
 
     @model_validator(mode="after")
     def _outlives_a_heartbeat(self) -> Self:
@@ -100,29 +100,29 @@ class Worker(Closed):
 
 
 class Designer(Closed):
-    """Dashboard and API."""
+    """Ports of the dashboard and its API."""
 
     web_srv_port: Port = Field(8080, alias="webSrvPort")
-    """Pages and API."""
+    """Port of the pages and the API."""
     agent_port: Port = Field(1030, alias="agentPort")
-    """Where the broker notifies it."""
+    """Port at which the broker notifies the designer."""
 
 
 class Https(Closed):
     """TLS between components."""
 
     enabled: Literal[False] = False
-    """TLS ends at the front door; master and worker cannot do it at all."""
+    """TLS ends at the reverse proxy; master and worker do not support TLS."""
 
 
 class FogflowConfig(Closed):
-    """FogFlow's config.json; the chart makes each component's own file out of it."""
+    """The keys of FogFlow's config.json. The chart generates a separate file for each component from them."""
 
     model_config = ConfigDict(
         json_schema_extra=lambda schema: schema["properties"].update(
             {
                 alias: {
-                    "description": f"Upstream's other name of {name}.",
+                    "description": f"Upstream's other name for {name}.",
                     "pattern": "^[A-Za-z0-9.:-]*$",
                     "type": "string",
                 }
@@ -132,13 +132,13 @@ class FogflowConfig(Closed):
     )
 
     coreservice_ip: ExternalAddress = ""
-    """How edges and browsers reach this FogFlow; empty = the first external IP."""
+    """Address at which edges and browsers reach this FogFlow; empty = the first external IP."""
     external_hostip: ExternalAddress = ""
-    """The node's address for others; default and, on the cloud node, always coreservice_ip (also external_ip)."""
+    """The node's address for others; on the cloud node, coreservice_ip (the default). Also accepted: external_ip."""
     internal_hostip: Address = ""
-    """Upstream: the node's cni0 address (also my_hostip). Not needed: components find each other by Service."""
+    """Upstream: the node's cni0 address. Not needed: components find each other by Service name. Also accepted: my_hostip."""
     site_id: str = Field("001", pattern=r"^[A-Za-z0-9]+$", max_length=32)
-    """Unique per site; part of the names of components and queues."""
+    """Letters and digits, unique per site; part of the names of components and queues. Quote it, otherwise YAML reads a number."""
     physical_location: PhysicalLocation = PhysicalLocation()
     logging: Logging = Logging()
     discovery: Discovery = Discovery()
@@ -151,7 +151,7 @@ class FogflowConfig(Closed):
     @model_validator(mode="before")
     @classmethod
     def _one_spelling(cls, data: Any) -> Any:
-        """Upstream's aliases under our names; external_hostip from coreservice_ip when nobody said."""
+        """Rename upstream's aliases, and set external_hostip to coreservice_ip when it is not set."""
         return canonical(data) if isinstance(data, Mapping) else data
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ class FogflowConfig(Closed):
 
 
 def canonical(data: Mapping[str, Any]) -> dict[str, Any]:
-    """`data` with upstream's aliases under our names. Raises PydanticCustomError when two spellings of a key differ."""
+    """`data` with upstream's aliases renamed, and external_hostip set. Raises PydanticCustomError when two spellings of a key differ."""
     data = dict(data)
     for alias, name in ALIASES.items():
         if alias not in data:
@@ -184,6 +184,7 @@ def canonical(data: Mapping[str, Any]) -> dict[str, Any]:
             )
         data[name] = given
     core = data.get("coreservice_ip")
-    if not data.get("external_hostip") and isinstance(core, str) and not local_only(core):  # one error is enough
+    # not with a local address: the model reports it once, for coreservice_ip
+    if not data.get("external_hostip") and isinstance(core, str) and not local_only(core):
         data["external_hostip"] = core
     return data

@@ -1,8 +1,8 @@
-"""The keys of config.json that FogFlow knows and this chart does not, and what stands for each of them here.
+"""The keys of config.json that FogFlow has and this chart does not, and what replaces each of them.
 
 They come from all generations of FogFlow: from upstream's config.go and from the config.json files in its repository. A key
-has no effect on Kubernetes (`UNUSED`), was renamed (`RENAMED`), has its place elsewhere in values.yaml (`MOVED`), or has values
-that cannot be on Kubernetes (`REPLACED`). The same for the values.yaml of upstream's own charts.
+has no effect on Kubernetes (`UNUSED`), has a new name (`RENAMED`), belongs elsewhere in values.yaml (`MOVED`), or has values
+that are not possible on Kubernetes (`REPLACED`). The module has the same tables for the values.yaml of upstream's own charts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Unused:
-    """A key that has no effect here: what it means to FogFlow, and what does that work here ("" when nothing does)."""
+    """A key without effect on Kubernetes: its meaning in FogFlow, and what replaces it here ("" = nothing)."""
 
     meaning: str
     instead: str = ""
@@ -27,7 +27,7 @@ class Unused:
 
 @dataclass(frozen=True)
 class Replaced:
-    """Values that FogFlow knows and Kubernetes does not: each is read as the only allowed one."""
+    """Values that FogFlow accepts but that are not possible on Kubernetes: each is read as `by`, the only allowed value."""
 
     values: tuple[Any, ...]
     by: str
@@ -39,10 +39,10 @@ _TLS = "TLS for clients ends at the reverse proxy: expose.ingress.tlsSecret or e
 _OLD_ADDRESS = "the address of a component of its own file"
 
 UNUSED: dict[Path, Unused] = {
-    ("prometheus",): Unused("Where FogFlow reads measurements of its nodes."),
-    ("persistent_storage",): Unused("Where dgraph listens.", "FogFlow does not read it since 3.2.8"),
-    ("datastore",): Unused("Where the designer keeps its files.", "designer.persistence in values.yaml"),
-    ("container_autoremove",): Unused("Older place of worker.container_autoremove.", "Kubernetes removes ended tasks"),
+    ("prometheus",): Unused("Address of the Prometheus server from which FogFlow reads measurements of its nodes."),
+    ("persistent_storage",): Unused("Address and port of dgraph.", "FogFlow does not read it since 3.2.8"),
+    ("datastore",): Unused("Location of the designer's files.", "designer.persistence in values.yaml"),
+    ("container_autoremove",): Unused("Older location of worker.container_autoremove.", "Kubernetes removes ended tasks"),
     ("worker", "container_autoremove"): Unused(
         "Whether Docker removes the container of a task that ended.", "Kubernetes removes ended tasks"
     ),
@@ -55,7 +55,7 @@ UNUSED: dict[Path, Unused] = {
     ("physical_location", "section"): Unused("Name of the section.", "physical_location.longitude and latitude"),
     ("logical_location",): Unused("Place of the site in a tree of layers and sites.", "site_id"),
     ("my_role",): Unused("Whether the node is the core or an edge.", "fogflow-k8s edge join makes an edge"),
-    ("my_capacity",): Unused("What the node can give to tasks.", "worker.capacity (number of tasks)"),
+    ("my_capacity",): Unused("Resources of the node for tasks.", "worker.capacity (number of tasks)"),
     ("webportal_ip",): Unused("Address of the dashboard.", "coreservice_ip"),
     ("iot_discovery_url",): Unused("URL of discovery.", _SERVICE),
     ("discoveryURL",): Unused("URL of discovery.", _SERVICE),
@@ -64,10 +64,10 @@ UNUSED: dict[Path, Unused] = {
     ("discovery", "postgresql"): Unused("Database of discovery.", "discovery keeps registrations in memory, and the keeper restores them"),
     ("broker", "host_ip"): Unused("Address of the broker.", _SERVICE),
     ("broker", "https_port"): Unused("Port of the broker with TLS.", _TLS),
-    ("broker", "websocket"): Unused("Port of the broker's WebSocket, which FogFlow has no more."),
+    ("broker", "websocket"): Unused("Port of the broker's WebSocket, which FogFlow no longer has."),
     ("master", "host_ip"): Unused("Address of the master.", _SERVICE),
     ("designer", "host_ip"): Unused("Address of the designer.", _SERVICE),
-    ("designer", "ldAgentPort"): Unused("Port of the designer's NGSI-LD agent, which it does not open."),
+    ("designer", "ldAgentPort"): Unused("Port of the designer's NGSI-LD agent, which the designer does not open."),
     ("designer", "https_webSrvPort"): Unused("Port of the dashboard with TLS.", _TLS),
     ("rabbitmq", "host_ip"): Unused(
         "Address of RabbitMQ.", "the chart's RabbitMQ is used; for one of your own set rabbitmq.external.host in values.yaml"
@@ -83,10 +83,10 @@ UNUSED: dict[Path, Unused] = {
     ("host",): Unused(f"First generation: {_OLD_ADDRESS}.", _SERVICE),
     ("port",): Unused("First generation: the port of a component of its own file.", "broker.http_port"),
     ("myport",): Unused("First generation: the port of discovery, of its own file.", "discovery.http_port"),
-    ("websocket",): Unused("First generation: the port of the broker's WebSocket, which FogFlow has no more."),
+    ("websocket",): Unused("First generation: the port of the broker's WebSocket, which FogFlow no longer has."),
     ("postgresql",): Unused("First generation: the database of discovery.", "discovery keeps registrations in memory, and the keeper restores them"),
 }  # fmt: skip
-"""Keys of upstream without an effect on Kubernetes; everything below them has none either."""
+"""Keys of upstream without effect on Kubernetes; the keys below them have no effect either."""
 
 RENAMED: dict[Path, KeyPath] = {
     ("my_ip",): ("config", "coreservice_ip"),
@@ -97,10 +97,10 @@ RENAMED: dict[Path, KeyPath] = {
     ("ngsi_agent_port",): ("config", "master", "ngsi_agent_port"),
     ("my_capacity", "tasks"): ("config", "worker", "capacity"),
 }
-"""Key of an older generation -> its successor's place in values.yaml."""
+"""Key of an older generation -> path of its successor in values.yaml."""
 
 MOVED: dict[Path, KeyPath] = {("rabbitmq", key): ("rabbitmq", "auth", key) for key in ("username", "password")}
-"""Keys of config.json that keep their name and have a place of their own in values.yaml."""
+"""Keys of config.json that keep their name and belong to another section of values.yaml."""
 
 REPLACED: dict[Path, Replaced] = {
     ("worker", "container_management"): Replaced(
@@ -124,7 +124,7 @@ UPSTREAM_VALUES: dict[Path, Unused] = {
     )
     for probe in ("readinessProbe", "livenessProbe")
 }
-"""Keys of the values.yaml of upstream's own charts that have no effect here; the others have upstream's meaning."""
+"""Keys of the values.yaml of upstream's own charts that have no effect here; the other keys keep upstream's meaning."""
 UPSTREAM_EDGE_VALUES: dict[Path, Unused] = {
     **UPSTREAM_VALUES,
     ("replicaCount",): Unused("Upstream's chart: pods of each component.", "an edge has one of each"),
@@ -135,12 +135,12 @@ UPSTREAM_EDGE_VALUES: dict[Path, Unused] = {
 
 
 def unused(path: Path, table: Mapping[Path, Unused] = UNUSED) -> Unused | None:
-    """What is known about the key at `path`, or about the section above it, when it has no effect."""
+    """The entry for the key at `path`, or for the section that contains it; None when the key may have an effect."""
     return next((table[path[:n]] for n in range(len(path), 0, -1) if path[:n] in table), None)
 
 
 def advice(path: Path) -> str:
-    """What to do about a key of config.json that stands in the section `config` of values.yaml; "" when it is unknown."""
+    """The advice for a key of config.json in the section `config` of values.yaml; "" for an unknown key."""
     if to := RENAMED.get(path):
         return f"older name of {dotted(to)}: use that"
     if to := MOVED.get(path):
@@ -155,7 +155,7 @@ def advice(path: Path) -> str:
 
 
 def meaning(path: Path) -> list[str]:
-    """Lines that explain a key of config.json, or of upstream's values.yaml, that has no effect here; empty when it is unknown."""
+    """Lines that explain a key of config.json, or of upstream's values.yaml, that has no effect here; empty for an unknown key."""
     if path == ("message_bus",):
         return [
             _MESSAGE_BUS,
@@ -174,7 +174,7 @@ def meaning(path: Path) -> list[str]:
 
 
 def place(path: Path) -> KeyPath:
-    """Where in values.yaml the key at `path` of config.json stands."""
+    """The path in values.yaml of the key at `path` in config.json."""
     if path[0] in ALIASES:
         return ("config", ALIASES[path[0]])
     return RENAMED.get(path) or MOVED.get(path) or ("config", *path)

@@ -1,9 +1,9 @@
-"""config.json as FogFlow's installations have it, in the terms of this chart.
+"""Convert the config.json of existing FogFlow installations to the values of this chart.
 
-FogFlow renamed keys over the years, and many of them belong to its Docker set-up. `adopt` accepts all of them: what has no
-effect on Kubernetes is ignored, what was renamed or belongs elsewhere is moved, and what cannot be done on Kubernetes is
-replaced. Each of these gives a note for the user. A key that is none of these stays in `config`, where the model refuses it
-with its file and line. In values.yaml, which plain Helm reads too, the same keys are refused (config_keys.advice).
+FogFlow renamed keys over the years, and many of them belong to its Docker setup. `adopt` accepts all of them: it ignores keys
+without effect on Kubernetes, moves keys that were renamed or belong elsewhere, and replaces values that are not possible on
+Kubernetes. Each of these produces a note for the user. All other keys stay in `config`, where the model refuses unknown ones
+with file and line. In values.yaml, which Helm also reads without this tool, the same keys are refused (config_keys.advice).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FIRST_FREE_PORT = 1024
 
 @dataclass(frozen=True)
 class Note:
-    """What became of a key of config.json; `path` is its place in the file, empty when the note is about several keys."""
+    """A message about the conversion of a key of config.json; `path` is its path in the file, empty for a note about several keys."""
 
     path: Path
     text: str
@@ -51,7 +51,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Adopted:
-    """Values made of a config.json; `places` gives the key in the file for each value that stands elsewhere in values.yaml."""
+    """Values from a config.json; `places` maps each path in values.yaml that differs from the path in the file to the latter."""
 
     values: dict[str, Any]
     places: Mapping[KeyPath, Path] = field(default_factory=dict)
@@ -59,14 +59,14 @@ class Adopted:
 
 
 def adopt(data: Mapping[str, Any]) -> Adopted:
-    """The values that a config.json of any generation stands for, and what there is to say about them."""
+    """Convert a config.json of any generation to values, with notes for the user."""
     reading = _Reading({key: dict(each) if isinstance(each, Mapping) else each for key, each in data.items()})
     reading.read()
     return Adopted(reading.values, reading.places, tuple(reading.notes))
 
 
 def adopt_values(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Note, ...]]:
-    """A values.yaml without those keys of upstream's chart that have no effect here, and what there is to say about them."""
+    """Remove the keys of upstream's chart that have no effect here from a values.yaml; return the rest and notes for the user."""
     found = [path for path in UPSTREAM_VALUES if path[0] in data]
     kept = {key: value for key, value in data.items() if (key,) not in found}
     return kept, tuple(_ignored(found, UPSTREAM_VALUES))
@@ -74,7 +74,7 @@ def adopt_values(data: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Note, .
 
 @dataclass
 class _Reading:
-    """One config.json while it is taken apart: each step removes the keys that it understands."""
+    """The state of one conversion: each step removes from `config` the keys that it handles."""
 
     config: dict[str, Any]
     values: dict[str, Any] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class _Reading:
     notes: list[Note] = field(default_factory=list)
 
     def read(self) -> None:
-        self.config.pop("$schema", None)  # a hint for editors
+        self.config.pop("$schema", None)  # only for editors
         self.values["config"] = self.config
         self.places |= {("config", name): (alias,) for alias, name in ALIASES.items() if alias in self.config}
         self._move()
@@ -96,7 +96,7 @@ class _Reading:
         self._ignore()
 
     def _take(self, path: Path) -> Any:
-        """Remove and return the value at `path`, which is there; a section that becomes empty goes, too."""
+        """Remove and return the value at `path`, which must exist; also remove a section that becomes empty."""
         if len(path) == 1:
             return self.config.pop(path[0])
         section = self.config[path[0]]
@@ -110,7 +110,7 @@ class _Reading:
         return isinstance(holder, dict) and path[-1] in holder
 
     def _put(self, to: KeyPath, value: Any, came_from: Path) -> bool:
-        """Put `value` at its place in values.yaml, unless something is there. True when it was put."""
+        """Set the path `to` in values.yaml to `value`, unless it is set already. Return whether it was set."""
         holder: Any = self.values
         for part in to[:-1]:
             holder = holder.setdefault(part, {})
@@ -134,7 +134,7 @@ class _Reading:
         url = self.config.get("message_bus")
         login = _login_of(url) if isinstance(url, str) else None
         if login is None:
-            return  # not there, or for the model to refuse
+            return  # missing, or invalid: the model reports that
         path = ("message_bus",)
         self._take(path)
         put = [key for key, value in login.items() if value and self._put(("rabbitmq", "auth", key), value, path)]
@@ -142,7 +142,7 @@ class _Reading:
         self._say(path, f"{read or 'its login is ignored'}; {UNUSED['rabbitmq', 'host_ip'].instead}")
 
     def _login(self) -> None:
-        """Without RabbitMQ's own user guest, whom it accepts from localhost only."""
+        """Remove the user guest, which RabbitMQ accepts from localhost only."""
         auth = (self.values.get("rabbitmq") or {}).get("auth") or {}
         if auth.get("username") != "guest":
             return
@@ -183,7 +183,7 @@ class _Reading:
             self._say(("site_id",), f"only letters and digits here: read as {plain}; no other site may have the same")
 
     def _ports(self) -> None:
-        """Replace ports that a container without root cannot have, and those under an older name that are taken here."""
+        """Replace ports on which a container without root cannot listen, and ports of renamed keys that another component uses here."""
         for path in _PORTS:
             port = self.config[path[0]][path[1]] if self._has(path) else None
             if type(port) is not int:
@@ -202,7 +202,7 @@ class _Reading:
             self._say(own, f"{why}: {free} is used inside the cluster; clients use the reverse proxy on port 80")
 
     def _user_of(self, port: int, but: Path) -> str:
-        """The key of another component that has this port, as given or by default; "" when it is free."""
+        """The key of another component with this port, set or by default; "" when the port is free."""
         for path in _PORTS:
             its = self.config[path[0]][path[1]] if self._has(path) else _default(path)
             if path != but and port == its:
@@ -210,13 +210,13 @@ class _Reading:
         return ""
 
     def _ignore(self) -> None:
-        default_port = (("rabbitmq", "port"), 5672)  # nothing is lost with it
+        default_port = (("rabbitmq", "port"), 5672)  # it is the default, so it needs no note
         found = [path for path in UNUSED if self._has(path) and (path, self._take(path)) != default_port]
         self.notes += _ignored(found, UNUSED)
 
 
 def _ignored(paths: list[Path], table: Mapping[Path, Unused]) -> Iterator[Note]:
-    """One note for all keys without effect, those together that the same thing stands for."""
+    """Yield one note for all keys without effect, grouped by what replaces them; nothing without such keys."""
     groups: dict[str, list[str]] = {}
     for path in paths:
         groups.setdefault(table[path].instead, []).append(dotted(path))
@@ -226,18 +226,18 @@ def _ignored(paths: list[Path], table: Mapping[Path, Unused]) -> Iterator[Note]:
 
 
 def _login_of(url: str) -> dict[str, str] | None:
-    """User and password out of an amqp:// URL, decoded; None when it is no such URL."""
+    """The decoded user and password of an amqp:// or amqps:// URL; None for any other text."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return None
     if parts.scheme not in {"amqp", "amqps"} or not parts.netloc or ("@" in url and "@" not in parts.netloc):
-        return None  # the last of these: a password with a / that is not encoded
+        return None  # the last condition: a password that contains a / without percent-encoding
     return {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}
 
 
 def _pull_secret(registry: Any, app_namespace: Any) -> str:
-    """The commands that make the pull secret which `registry` meant; the password is asked for, never repeated."""
+    """The note with the commands that create a pull secret for `registry`. It never contains the password: docker login asks for it."""
     known = registry if isinstance(registry, Mapping) else {}
     server = next((str(known[key]) for key in ("server_address", "serveraddress") if known.get(key)), "")
     user = str(known.get("username") or "")

@@ -1,4 +1,4 @@
-"""The edge chart's values.yaml: a closed model of its own, made of the pieces of the cloud chart's."""
+"""The edge chart's values.yaml: a separate closed model that reuses parts of the cloud chart's model."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from fogflow_k8s.model.settings.parts import Component, Worker
 from fogflow_k8s.model.settings.values import Release, fogflow_part, made
 
 PORT = 8060
-"""Of an edge's broker, as upstream has it."""
+"""Upstream's default port of an edge's broker."""
 
 
 class Endpoint(Part):
-    """One port of the cloud, as this edge reaches it."""
+    """Address and port at which this edge reaches a component of the cloud."""
 
     host: Address = ""
-    """An address of the cloud."""
+    """Address of the cloud."""
     port: int = Field(5672, ge=1, le=65535)
-    """As exposed by the cloud's expose.edge."""
+    """Port that the cloud's expose.edge opens."""
 
 
 class BrokerEndpoint(Endpoint):
-    """The cloud's broker."""
+    """Address, port and name of the cloud's broker."""
 
     name: Address = ""
-    """Under which discovery tells of it: its name in the cloud's own cluster. Here that name leads to `host`."""
+    """Name that discovery reports for it (cloud-broker.<namespace>.svc.<domain>); at the edge it resolves to `host` if that is an IP address."""
 
 
 class Cloud(Part):
-    """The cloud that this edge belongs to; `fogflow-k8s edge join` fills it in."""
+    """Addresses at which this edge reaches the cloud; `fogflow-k8s edge join` sets them."""
 
     rabbitmq: Endpoint = Endpoint()
-    """The message bus."""
+    """RabbitMQ, the message bus."""
     discovery: Endpoint = Endpoint(port=8090)
-    """NGSI9."""
+    """Discovery (NGSI9)."""
     broker: BrokerEndpoint = BrokerEndpoint(port=8070)
-    """NGSI10."""
+    """Broker (NGSI10)."""
 
 
 class EdgeBrokerConfig(BrokerConfig):
-    """The edge's broker."""
+    """Port and heartbeat of the edge's broker."""
 
     http_port: Port = PORT
-    """The same number inside and outside: the broker tells others the one that it listens on."""
+    """The same number inside and outside the cluster, because the broker tells others the port on which it listens."""
 
 
 class EdgeConfig(Closed):
-    """What of FogFlow's config.json an edge has."""
+    """The keys of FogFlow's config.json that an edge uses."""
 
     site_id: str = Field("", pattern=r"^[A-Za-z0-9]*$", max_length=32)
-    """Unique among the cloud and all of its edges; part of the names of broker, worker and queue."""
+    """Letters and digits, unique among the cloud and all of its edges; part of the names of broker, worker and queue. Quote it, otherwise YAML reads a number."""
     external_hostip: ExternalAddress = ""
-    """The address at which the cloud reaches this edge's broker."""
+    """Address at which the cloud reaches this edge's broker. Also accepted: external_ip."""
     physical_location: PhysicalLocation = PhysicalLocation()
     logging: Logging = Logging()
     broker: EdgeBrokerConfig = EdgeBrokerConfig()
@@ -69,62 +69,62 @@ class EdgeConfig(Closed):
 
 
 class InboundLoadBalancer(Part):
-    """For expose.type loadBalancer."""
+    """Settings for expose.type loadBalancer."""
 
     class_name: str = ""
-    """Which implementation; empty = the cluster's."""
+    """Load balancer class; empty = the cluster's default."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """On the Service; what implementations read."""
+    """Annotations of the Service, which load balancer implementations read."""
 
 
 class Inbound(Part):
-    """How calls of the cloud come in to the broker."""
+    """How the cloud's requests reach the broker; if they do not, tasks start but receive no data."""
 
     type: Literal["externalIPs", "loadBalancer", "none"] = "externalIPs"
-    """externalIPs takes them at config.external_hostip; none leaves it to you."""
+    """externalIPs = at config.external_hostip; loadBalancer = K3s includes one; none = you expose it yourself."""
     load_balancer: InboundLoadBalancer = InboundLoadBalancer()
 
 
 class CloudCidrs(Part):
-    """The cloud and other edges."""
+    """Addresses of the cloud and other edges."""
 
     cidrs: list[Cidr] = Field(default_factory=list)
-    """Where the cloud's calls come from, and where the cloud is; empty = anywhere, on the ports of FogFlow alone."""
+    """CIDRs of the cloud (also the source of its requests) and of other edges; empty = any address, on FogFlow's ports only."""
 
 
 class EdgeNetworkPolicies(Policies):
-    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
+    """Policies allow each pod only the connections that FogFlow needs. They have no effect if the network does not enforce policies."""
 
     cloud: CloudCidrs = CloudCidrs()
 
 
 class EdgeAuth(Part):
-    """How this edge logs in to the cloud's RabbitMQ: as a user of its own, who may do little."""
+    """The login at the cloud's RabbitMQ: a user for this edge only, with limited permissions (docs/edge.md)."""
 
     username: str = Field("", pattern=r"^[A-Za-z0-9_-]*$")
-    """edge-<site>."""
+    """User name: edge-<site>."""
     existing_secret: Name = ""
     """A Secret with key `password`."""
 
 
 class EdgeRabbitmq(Part):
-    """The login at the cloud's message bus."""
+    """The login at the cloud's RabbitMQ."""
 
     auth: EdgeAuth = EdgeAuth()
 
 
 class EdgeBroker(Component):
-    """Context broker of the edge. One."""
+    """Context broker of the edge. Always one instance."""
 
     shards: Literal[1] = 1
-    """One: an edge is one site."""
+    """Always 1: an edge is one site."""
 
 
 class EdgeWorker(Worker):
     """Starts the task instances at the edge."""
 
     replicas: Literal[1] = 1
-    """One: an edge is one site."""
+    """Always 1: an edge is one site."""
 
 
 class EdgeValues(Release):
@@ -145,7 +145,7 @@ class EdgeValues(Release):
     @model_validator(mode="wrap")
     @classmethod
     def _upon_defaults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """As the cloud's values: what is not said has the chart's default at every depth."""
+        """Merge the given values into the chart's defaults, at every depth, as for the cloud chart."""
         if not isinstance(data, Mapping):
             return handler(data)
         data = without_nulls(edge_defaults(), data)
@@ -157,7 +157,7 @@ class EdgeValues(Release):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        """An edge without a cloud, or without an address of its own, cannot be. None of it said is a draft."""
+        """Check that an edge has a cloud, a site and an address of its own; values with none of the cloud and site keys are a draft."""
         said = (self.cloud.rabbitmq.host, self.cloud.discovery.host, self.cloud.broker.host, self.config.site_id)
         if any(said) and not (all(said) and self.config.external_hostip):
             raise PydanticCustomError(
@@ -167,18 +167,18 @@ class EdgeValues(Release):
         return self
 
     def given(self) -> dict[str, Any]:
-        """What a person gave, as Helm and files take it."""
+        """The values that the user set, in the form that Helm and files use."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _known(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what `canonical` adds for a cloud."""
+    """`config` without the key coreservice_ip, which only a cloud has."""
     return {key: value for key, value in config.items() if key != "coreservice_ip"}
 
 
 @cache
 def edge_defaults() -> dict[str, Any]:
-    """The chart's defaults, as in its values.yaml. Not to be changed by the caller."""
+    """The chart's defaults, as in its values.yaml. The caller must not change the result."""
     found = {}
     for name, field in EdgeValues.model_fields.items():
         value = field.get_default(call_default_factory=True)

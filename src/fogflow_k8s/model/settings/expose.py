@@ -1,4 +1,4 @@
-"""How the front door is reached: the `expose` section of values.yaml."""
+"""How clients outside the cluster reach the reverse proxy: the `expose` section of values.yaml."""
 
 from __future__ import annotations
 
@@ -12,94 +12,94 @@ ExposeType = Literal["none", "externalIPs", "nodePort", "loadBalancer", "ingress
 
 
 class LoadBalancer(Part):
-    """For expose.type loadBalancer."""
+    """Settings for expose.type loadBalancer."""
 
     class_name: str = ""
-    """Which implementation; empty = the cluster's."""
+    """Load balancer class; empty = the cluster's default."""
     ip: str = Field("", pattern=r"^[0-9A-Fa-f.:]*$")
-    """The address to ask for; not every implementation listens to it."""
+    """The address to request; some implementations ignore it."""
     source_ranges: list[Cidr] = Field(default_factory=list)
-    """Who may come in, as CIDRs."""
+    """CIDRs of the clients that may connect; empty = no restriction."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """On the Service; what implementations read."""
+    """Annotations of the Service, which load balancer implementations read."""
 
 
 class Ingress(Part):
-    """For expose.type ingress."""
+    """Settings for expose.type ingress."""
 
     class_name: Name = ""
-    """Which controller; empty = the cluster's default."""
+    """Ingress class; empty = the cluster's default."""
     host: str = Field("", pattern=r"^(\*\.)?[a-z0-9.-]*$")
-    """Empty = every name."""
+    """Host name of the Ingress; empty = every name."""
     tls_secret: Name = ""
-    """A Secret of type kubernetes.io/tls; with cert-manager's annotation empty = nginx-tls, which cert-manager makes."""
+    """A Secret of type kubernetes.io/tls; not needed with cert-manager, which then creates Secret nginx-tls."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """What the controller reads, and cert-manager: with its issuer or cluster-issuer there is TLS."""
+    """Annotations for the controller and cert-manager; cert-manager.io/issuer or cert-manager.io/cluster-issuer turns TLS on."""
 
     @property
     def certified(self) -> bool:
-        """Whether cert-manager is to make the certificate."""
+        """Whether cert-manager creates the certificate."""
         return bool({"cert-manager.io/issuer", "cert-manager.io/cluster-issuer"} & self.annotations.keys())
 
 
 class Gateway(Part):
-    """For expose.type gateway: an HTTPRoute on a Gateway that is there already."""
+    """Settings for expose.type gateway: an HTTPRoute on an existing Gateway; TLS, if used, ends at the Gateway."""
 
     name: Name = ""
-    """Of the Gateway."""
+    """Name of the Gateway."""
     namespace: Name = ""
-    """Of the Gateway; empty = the release's."""
+    """Namespace of the Gateway; empty = the release's namespace."""
     section_name: Name = ""
-    """Of the listener; empty = all."""
+    """Name of the Gateway's listener; empty = all listeners."""
     hostnames: list[Annotated[str, Field(pattern=r"^(\*\.)?[a-z0-9.-]+$")]] = Field(default_factory=list)
-    """Empty = every name."""
+    """Host names of the HTTPRoute; empty = every name."""
 
 
 class BasicAuth(Part):
     """A login in front of the dashboard and its API."""
 
     existing_secret: Name = ""
-    """A Secret with key htpasswd."""
+    """A Secret with key htpasswd; protects the dashboard and its API."""
 
 
 class EdgePorts(Part):
-    """For expose.edge.type nodePort; 0 = any free one."""
+    """Node ports for expose.edge.type nodePort; 0 = any free port."""
 
     rabbitmq: int = Field(0, ge=0, le=65535)
-    """AMQP."""
+    """Node port of AMQP; 0 = any free port."""
     broker: int = Field(0, ge=0, le=65535)
-    """NGSI10 and NGSI-LD."""
+    """Node port of NGSI10 and NGSI-LD; 0 = any free port."""
     discovery: int = Field(0, ge=0, le=65535)
-    """NGSI9."""
+    """Node port of NGSI9; 0 = any free port."""
 
 
 class EdgeLoadBalancer(Part):
-    """For expose.edge.type loadBalancer; who may come in is networkPolicy.edges.cidrs."""
+    """Settings for expose.edge.type loadBalancer; networkPolicy.edges.cidrs lists the addresses that may connect."""
 
     class_name: str = ""
-    """Which implementation; empty = the cluster's."""
+    """Load balancer class; empty = the cluster's default."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """On the Services; what implementations read."""
+    """Annotations of the Services, which load balancer implementations read."""
 
 
 class Edge(Part):
-    """RabbitMQ, broker and discovery for edge nodes, whose addresses stand in networkPolicy.edges.cidrs."""
+    """Exposes RabbitMQ, broker and discovery to edge nodes. Only the addresses in networkPolicy.edges.cidrs may connect."""
 
     type: Literal["none", "externalIPs", "nodePort", "loadBalancer"] = "none"
-    """A pod is reached at its own node only: elsewhere the edge's address, by which it is let in, would be lost."""
+    """Edges reach a pod only at the node on which it runs, because another node would replace the edge's address, which the policies check."""
     external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
-    """Of the node or nodes where the three run."""
+    """Addresses of the node or nodes on which the three run."""
     node_ports: EdgePorts = EdgePorts()
     load_balancer: EdgeLoadBalancer = EdgeLoadBalancer()
 
 
 class Expose(Part):
-    """How the front door (port 80) is reached from outside the cluster."""
+    """How clients outside the cluster reach the reverse proxy (port 80). The dashboard has no login of its own: set basicAuth first."""
 
     type: ExposeType = "none"
-    """none = only from inside, or through a port-forward."""
+    """none = reachable only from inside the cluster, or through a port-forward."""
     node_port: int = Field(0, ge=0, le=65535)
-    """0 = any free one."""
+    """Node port for expose.type nodePort; 0 = any free port."""
     load_balancer: LoadBalancer = LoadBalancer()
     ingress: Ingress = Ingress()
     gateway: Gateway = Gateway()

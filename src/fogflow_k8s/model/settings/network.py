@@ -1,4 +1,4 @@
-"""Who may connect to whom beyond FogFlow's own needs: the `networkPolicy` section of values.yaml."""
+"""Connections that the NetworkPolicies allow in addition to those that FogFlow itself needs: the `networkPolicy` section of values.yaml."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from fogflow_k8s.model.settings.base import Cidr, Name, Part
 
 
 class ApiServer(Part):
-    """How worker and keeper reach the cluster's API server."""
+    """How worker, keeper and cleanup hook reach the cluster's API server."""
 
     cidrs: list[Cidr] = Field(default_factory=list)
-    """Empty = anywhere; fogflow-k8s fills in the cluster's own."""
+    """Empty = any address; fogflow-k8s sets them if the control plane runs on nodes of the cluster."""
     ports: list[int] = Field(default_factory=lambda: [443, 6443, 16443])
-    """Of the API server itself, and of its Service; fogflow-k8s fills in the cluster's own."""
+    """Ports of the API server itself and of its Service; fogflow-k8s sets the cluster's own."""
 
 
 class Dns(Part):
-    """How pods reach the cluster's name servers."""
+    """How pods reach the cluster's DNS servers."""
 
     ports: list[int] = Field(default_factory=lambda: [53, 1053, 5353, 8053])
-    """Of their Service and of their pods; fogflow-k8s fills in the cluster's own."""
+    """Ports of the DNS Service and of its pods; fogflow-k8s sets the ports of the cluster if it finds them."""
 
 
 class Monitoring(Part):
-    """Who may read the metrics of RabbitMQ, the keeper and the worker of engine fogflow-k8s."""
+    """Namespaces that may read the metrics of the keeper and, in the cloud, of RabbitMQ and the native worker."""
 
     namespaces: list[Name] = Field(default_factory=list)
-    """Names of namespaces."""
+    """Names of the namespaces."""
 
 
 class Cidrs(Part):
     """Addresses outside the cluster."""
 
     cidrs: list[Cidr] = Field(default_factory=list)
-    """Like 203.0.113.0/24."""
+    """CIDRs, e.g. 203.0.113.0/24."""
 
 
 class TasksEgress(Part):
-    """What task pods may reach beside the broker."""
+    """Addresses that task pods may reach in addition to the broker."""
 
     egress_cidrs: list[Cidr] = Field(default_factory=list)
-    """Like 0.0.0.0/0."""
+    """CIDRs, e.g. 0.0.0.0/0."""
 
 
 class Policies(Part):
-    """What the policies of clouds and of edges have in common."""
+    """The keys that the policies of the cloud and of edges share."""
 
     enabled: bool = True
-    """false leaves it to you."""
+    """false = the chart creates no NetworkPolicies."""
     api_server: ApiServer = ApiServer()
     dns: Dns = Dns()
     extra_egress: list[dict[str, Any]] = Field(default_factory=list)
-    """More egress rules, as Kubernetes writes them, for every pod of the release and its tasks."""
+    """Additional egress rules of a NetworkPolicy, for every pod of the release and its tasks."""
     monitoring: Monitoring = Monitoring()
     subscribers: Cidrs = Cidrs()
     """Applications outside the cluster that the broker notifies."""
@@ -62,7 +62,7 @@ class Policies(Part):
 
 
 class NetworkPolicies(Policies):
-    """Every pod takes and makes only the connections that FogFlow needs, where the network enforces policies."""
+    """Policies allow each pod only the connections that FogFlow needs. They have no effect if the network does not enforce policies."""
 
     edges: Cidrs = Cidrs()
-    """Edge nodes: they reach RabbitMQ, broker and discovery, and are called back."""
+    """Edge nodes: they connect to RabbitMQ, broker and discovery; broker and discovery connect to them."""

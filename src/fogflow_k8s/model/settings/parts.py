@@ -1,4 +1,4 @@
-"""The pieces that sections of values.yaml are made of."""
+"""The models that the sections of values.yaml consist of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ P = TypeVar("P", bound="Resources | WorkerTasks")
 
 
 def _within_limits(sizes: P) -> P:
-    """Kubernetes would say so only when the pods are made, and whoever raises a request may not know of the limit."""
+    """Return `sizes`. Raises PydanticCustomError when a request exceeds its limit, which Kubernetes reports only when it creates the pods."""
     for name, most in amounts(sizes.limits).items():
         if quantity(sizes.requests.get(name, 0)) > most:
             raise PydanticCustomError(
@@ -29,24 +29,24 @@ class Image(Part):
     """An image: [registry/]repository:tag[@digest]."""
 
     registry: str = Field("docker.io", pattern=r"^[A-Za-z0-9.:/_-]*$")
-    """Empty for an image that only the nodes have."""
+    """Empty = an image that exists only on the nodes."""
     repository: str = Field("", pattern=r"^[a-z0-9]*([._/-]+[a-z0-9]+)*$")
-    """Path in the registry."""
+    """Path of the image in the registry."""
     tag: str = Field("", pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")
-    """Empty = the chart's appVersion; of worker.ownImage its version."""
+    """Empty = the chart's appVersion; for worker.ownImage the chart's version."""
     digest: str = Field("", pattern=r"^(sha256:[0-9a-f]{64})?$")
-    """Pins the image to its bytes; wins over the tag."""
+    """sha256:...; pins the image's content and takes precedence over the tag."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-    """When the node asks the registry."""
+    """When the node pulls the image."""
 
 
 class Resources(Part):
-    """What the container is promised and what it may use at most."""
+    """Resource requests and limits of the container."""
 
     requests: dict[str, Quantity] = Field(default_factory=dict)
-    """By resource name: cpu, memory."""
+    """Requests by resource name: cpu, memory."""
     limits: dict[str, Quantity] = Field(default_factory=dict)
-    """By resource name: cpu, memory."""
+    """Limits by resource name: cpu, memory."""
 
     @model_validator(mode="after")
     def _promised_no_more_than_allowed(self) -> Self:
@@ -54,81 +54,81 @@ class Resources(Part):
 
 
 class PodSecurityContext(Part):
-    """Under which ids the pod runs. What Pod Security `restricted` asks for beyond them is not a choice."""
+    """User and group ids of the pod; null = the platform assigns them. The chart always sets what else Pod Security `restricted` requires."""
 
     run_as_user: int | None = Field(65532, ge=1)
-    """Never 0; null leaves it to the platform (OpenShift)."""
+    """Never 0; null = the platform (such as OpenShift) assigns it."""
     run_as_group: int | None = Field(65532, ge=0)
-    """null leaves it to the platform."""
+    """null = the platform assigns it."""
     fs_group: int | None = Field(65532, ge=0)
-    """Owner of volumes; null leaves it to the platform."""
+    """Group that owns the volumes; null = the platform assigns it."""
 
 
 class ContainerSecurityContext(Part):
-    """The rest (no root, no capabilities, no escalation, seccomp) is not a choice."""
+    """Settings of the container. The chart always sets the rest: no root, no capabilities, no privilege escalation, seccomp."""
 
     read_only_root_filesystem: bool = True
-    """false only for images of your own that write beside their volumes."""
+    """Set false only for your own images that write outside their volumes."""
 
 
 class Persistence(Part):
-    """A volume that outlives the pod and the release."""
+    """A volume that remains after the pod and the release are deleted."""
 
     enabled: bool = False
-    """false = the data goes with the pod."""
+    """false = the data is deleted with the pod."""
     size: Quantity = "1Gi"
-    """Of the claim that the chart makes."""
+    """Size of the PersistentVolumeClaim that the chart creates."""
     storage_class: Name = ""
-    """Empty = the cluster's default."""
+    """StorageClass; empty = the cluster's default."""
     existing_claim: Name = ""
-    """A claim of your own instead."""
+    """Your own PersistentVolumeClaim, used instead."""
 
 
 class PathOnHost(Part):
     """A path on the node."""
 
     path: str = Field("", pattern=r"^(/[^\x00]*)?$")
-    """Absolute; empty = not used. Breaks Pod Security restricted."""
+    """Absolute path; empty = not used. Violates Pod Security restricted."""
 
 
 class HostPath(Part):
-    """Upstream's way to bring files of the node into pods."""
+    """Upstream's way to mount files of the node into pods."""
 
     host_path: PathOnHost = PathOnHost()
 
 
 class Component(Part):
-    """A workload of the release. No count: they keep their state in memory, and two with one identity lose data."""
+    """A workload of the release. It has no replica count: components keep their state in memory, and two with one identity lose data."""
 
     image: Image = Image()
     resources: Resources = Resources()
     pod_security_context: PodSecurityContext = PodSecurityContext()
     container_security_context: ContainerSecurityContext = ContainerSecurityContext()
     node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels that a node must have; upon global.nodeSelector."""
+    """Labels that a node must have, in addition to global.nodeSelector."""
     affinity: dict[str, Any] = Field(default_factory=dict)
-    """As in a pod's spec; instead of global.affinity."""
+    """Affinity as in a pod's spec; replaces global.affinity."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
-    """As in a pod's spec; added to global.tolerations."""
+    """Tolerations as in a pod's spec; added to global.tolerations."""
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
-    """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
+    """As in a pod's spec; replaces the global ones. A constraint without labelSelector applies to this component's pods."""
     pod_annotations: dict[str, str] = Field(default_factory=dict)
-    """On this component's pods."""
+    """Annotations of this component's pods."""
     pod_labels: dict[str, str] = Field(default_factory=dict)
-    """On this component's pods, beside the chart's own."""
+    """Labels of this component's pods, in addition to the chart's own."""
     priority_class_name: Name = ""
-    """Instead of global.priorityClassName."""
+    """PriorityClass of the pods; replaces global.priorityClassName."""
 
 
 class Auth(Part):
     """How FogFlow logs in to RabbitMQ."""
 
     username: str = Field("fogflow", pattern=r"^[A-Za-z0-9_-]+$")
-    """Never guest, which every scanner tries."""
+    """Must not be guest, which RabbitMQ accepts from localhost only and every scanner tries."""
     existing_secret: Name = ""
-    """A Secret with key `password`; empty = the chart makes <release>-rabbitmq."""
+    """A Secret with key `password`; empty = the chart creates <release>-rabbitmq."""
     password: str = Field("", pattern=r"^([!-~]([ -~]*[!-~])?)?$")
-    """For the chart's Secret: any printable ASCII text, at best 16 characters or more. Empty = random."""
+    """For the Secret that the chart creates: printable ASCII text, preferably 16 characters or more; empty = random. Helm stores it in the release record: prefer existingSecret."""
 
     @model_validator(mode="after")
     def _not_guest(self) -> Self:
@@ -142,18 +142,18 @@ class Auth(Part):
 
 
 class ExternalRabbitmq(Part):
-    """A RabbitMQ of your own instead of the chart's."""
+    """Your own RabbitMQ instead of the chart's; needs auth.existingSecret or auth.password."""
 
     host: str = Field("", pattern=r"^[A-Za-z0-9.:-]*$")
-    """Empty = the chart's."""
+    """Host name or address; empty = the chart's RabbitMQ."""
     port: int = Field(5672, ge=1, le=65535)
-    """AMQP, without TLS: FogFlow speaks none."""
+    """Port of AMQP without TLS: FogFlow does not support TLS to RabbitMQ."""
     metrics_url: str = Field("", pattern=r"^(https?://.+)?$")
-    """http://host:15692 of its rabbitmq_prometheus; without it consumers of queues cannot be checked."""
+    """http://host:15692 of its rabbitmq_prometheus; without it the consumers of queues cannot be checked."""
 
 
 class Rabbitmq(Component):
-    """The message bus."""
+    """RabbitMQ, the message bus."""
 
     persistence: Persistence = Persistence()
     auth: Auth = Auth()
@@ -164,13 +164,13 @@ class Broker(Component):
     """Context broker (NGSI10, NGSI-LD)."""
 
     shards: int = Field(1, ge=1, le=16)
-    """Brokers with an identity and an address each. More than one needs acceptNotificationLoops."""
+    """Number of brokers, each with its own identity and address. More than one needs acceptNotificationLoops."""
     accept_notification_loops: bool = False
-    """true allows several shards, though two of them can notify each other without end, until neither answers."""
+    """true allows several shards, although two of them can notify each other endlessly until the reverse proxy stops answering."""
 
     @model_validator(mode="after")
     def _one_unless_the_loops_are_accepted(self) -> Self:
-        """Measured on upstream's broker: docs/architecture.md, "Shards of the broker"."""
+        """Refuse several shards by default; docs/architecture.md, "Shards of the broker", has the measurements on upstream's broker."""
         if self.shards > 1 and not self.accept_notification_loops:
             raise PydanticCustomError(
                 "shards",
@@ -184,16 +184,16 @@ class Broker(Component):
 
 
 class WorkerTasks(Part):
-    """The pods of tasks, as engine fogflow-k8s makes them; an operator's own parameters win. Upstream's engine has no such thing."""
+    """Task pods of the native worker only; an operator's parameters (cpu-request, memory-limit, ...) take precedence. The upstream worker has no such settings."""
 
     node_selector: dict[str, str] = Field(default_factory=dict)
     """Labels that a node must have."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
-    """As in a pod's spec; a lost node is left in time without being asked."""
+    """Tolerations as in a pod's spec. Those that move a task off a lost node in time are always set."""
     requests: dict[str, Quantity] = Field(default_factory=lambda: {"cpu": "10m", "memory": "32Mi"})
-    """Of a task whose operator names none."""
+    """Requests of a task whose operator sets none."""
     limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "256Mi"})
-    """Of a task whose operator names none."""
+    """Limits of a task whose operator sets none."""
 
     @model_validator(mode="after")
     def _promised_no_more_than_allowed(self) -> Self:
@@ -204,16 +204,16 @@ class Worker(Component):
     """Starts the task instances."""
 
     engine: Literal["upstream", "fogflow-k8s"] = "upstream"
-    """upstream = FogFlow's own worker; fogflow-k8s = ours, whose tasks outlive it."""
+    """upstream = the upstream worker, FogFlow's own; fogflow-k8s = the native worker, whose tasks keep running while it is replaced or lost."""
     own_image: Image = Image()
-    """Of engine fogflow-k8s; `image` is upstream's. In no public registry: fogflow-k8s images build --push REF."""
+    """Image of the native worker (engine fogflow-k8s); `image` is the upstream worker's. It is in no public registry: `fogflow-k8s images build --push REF` builds and pushes it."""
     replicas: int = Field(1, ge=1, le=16)
-    """Workers with an identity each: so many times the capacity. Each uses one of the broker's shards."""
+    """Number of workers, each with its own identity and config.worker.capacity. Each uses one of the broker's shards."""
     tasks: WorkerTasks = WorkerTasks()
 
     @property
     def keeps_tasks(self) -> bool:
-        """Whether its tasks live in the cluster, so that nothing is lost with it."""
+        """Whether the worker keeps its tasks in the cluster, so that the loss of the worker loses no task."""
         return self.engine == "fogflow-k8s"
 
 
@@ -228,32 +228,32 @@ def _evenly() -> list[dict[str, Any]]:
 
 
 class Nginx(Component):
-    """Front door: the one component of which there may be several as it is, so the one that is spread unasked."""
+    """Reverse proxy: the only component that can simply be replicated, so its pods are spread over the nodes by default."""
 
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=_evenly)
-    """As in a pod's spec; instead of the global ones. One without labelSelector is about this component's own pods."""
+    """As in a pod's spec; replaces the global ones. A constraint without labelSelector applies to this component's pods."""
 
 
 class Dgraph(Component):
-    """Graph store; since 3.2.8 no line of FogFlow's code uses it."""
+    """Graph store; FogFlow's code has not used it since 3.2.8."""
 
     enabled: bool = False
-    """Only for those who use it themselves."""
+    """Enable it only if you use it yourself."""
     persistence: Persistence = Persistence()
     host_path: PathOnHost = PathOnHost()
 
 
 class Keeper(Component):
-    """Watches the cell, mends it, and reports."""
+    """Observes FogFlow beyond the state of its pods, repairs what FogFlow does not repair itself, and reports in ConfigMap <release>-cell."""
 
     enabled: bool = True
-    """false = nobody notices a deaf component, and what discovery and broker forget stays forgotten."""
+    """false = disconnected components are not detected, and what discovery and broker lose is not restored."""
 
 
 class Gate(Part):
-    """Init container: writes config.json with the password, then waits for what the component needs."""
+    """Bootstrap: the init container that writes config.json with the password, then waits for what the component needs."""
 
     image: Image = Image()
     deadline_seconds: int = Field(600, ge=10, le=86_400)
-    """Then it fails, says what it waited for, and Kubernetes starts it again."""
+    """Seconds; then the container fails, logs what it waited for, and Kubernetes restarts it."""
     resources: Resources = Resources()

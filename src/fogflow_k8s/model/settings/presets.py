@@ -1,7 +1,8 @@
-"""Presets: a few values that fit a cluster's shape. They only fill in what nobody set. Pure.
+"""Presets: a few values that fit a cluster's topology. They apply only to keys that the user did not set. Pure.
 
-All a preset can multiply is nginx. FogFlow's other parts keep their state in memory, and two of a kind lose data. Brokers
-can be several with an identity each, but never by a preset: two of them can notify each other without end.
+nginx is the only component that a preset replicates. FogFlow's other components keep their state in memory, and two with one
+identity lose data. Several brokers are possible, each with its own identity, but a preset never sets their number, because
+two of them can notify each other endlessly.
 """
 
 from __future__ import annotations
@@ -10,31 +11,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import component_of, pod_spec
 from fogflow_k8s.model.placement.topology import ZONE, Shape
 
-Obj = Mapping[str, Any]
 SINGLE_NODE, SMALL, HA = "single-node", "small", "ha"
 NAMES = (SINGLE_NODE, SMALL, HA)
 SINGLETONS = "FogFlow's other parts stay one each, by nature"
 _HOSTNAME = "kubernetes.io/hostname"
 _INSTANCE = "app.kubernetes.io/instance"
-_MANAGED_HA = 3  # workers from which a cluster is worth `ha` whose control plane is its provider's
+_MANAGED_HA = 3  # `ha` fits a cluster with a managed control plane from this number of workers
 
 
 @dataclass(frozen=True)
 class Preset:
-    """The preset in force, and why it is."""
+    """The preset in use, and the reason for it."""
 
     name: str
     why: str
-    shape: Shape | None = None  # None when we may not see the nodes
+    shape: Shape | None = None  # None when the user may not read the nodes
 
 
 def choose(shape: Shape | None, *, asked: str = "", installed: str = "") -> Preset:
-    """The preset: the one asked for, else that of the release that is there, else the one for the shape.
+    """The preset that the user asked for, else that of the installed release, else the one for the cluster's topology.
 
-    An upgrade keeps what was chosen: a node that is away for an hour must not change how many replicas there are.
+    An upgrade keeps the installed preset: a node that is away for an hour must not change the number of replicas.
     """
     fitting = _fitting(shape)
     if asked:
@@ -48,12 +49,12 @@ def choose(shape: Shape | None, *, asked: str = "", installed: str = "") -> Pres
 
 
 def values_of(preset: Preset) -> dict[str, Any]:
-    """The values that the preset gives, where nobody gave one."""
+    """The preset's values, which apply where the user set none."""
     if preset.name == SINGLE_NODE:
-        # what a component waits for is on the same node: it is there soon, or does not come
+        # a component waits for components on the same node, which start soon or not at all
         return {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "gate": {"deadlineSeconds": 300}}
     if preset.name == SMALL:
-        return {"replicaCount": 2}  # spread softly over the nodes by the chart itself
+        return {"replicaCount": 2}  # the chart itself spreads nginx over the nodes if possible
     shape = preset.shape
     keys = [_HOSTNAME, *([ZONE] if shape and shape.zones > 1 else [])]
     return {
@@ -63,7 +64,7 @@ def values_of(preset: Preset) -> dict[str, Any]:
 
 
 def preset_in(objects: Iterable[Obj]) -> str:
-    """The preset that the manifests of a release were made with, told by how nginx is spread; "" without nginx."""
+    """The preset of a release's manifests, derived from nginx's topology spread constraints; "" without nginx."""
     for obj in objects:
         if obj.get("kind") == "Deployment" and component_of(obj) == "nginx":
             constraints = [c for c in pod_spec(obj).get("topologySpreadConstraints") or [] if not _global(c)]
@@ -74,12 +75,12 @@ def preset_in(objects: Iterable[Obj]) -> str:
 
 
 def _global(constraint: Obj) -> bool:
-    """Whether it is about all pods of the release, so that nobody meant nginx by it."""
+    """Whether the constraint selects all pods of the release, so that it is a global one and not nginx's own."""
     return set((constraint.get("labelSelector") or {}).get("matchLabels") or ()) == {_INSTANCE}
 
 
 def said(preset: Preset, replicas: int, several: Mapping[str, int] | None = None) -> str:
-    """The choice in one line; `several` are components that somebody made several of."""
+    """The choice in one line; `several` maps each component that has several instances to their number."""
     count = "1 replica" if replicas == 1 else f"{replicas} replicas"
     others = "".join(f", {name} {number}" for name, number in (several or {}).items())
     return f"preset {preset.name} ({preset.why}): nginx has {count}{others}, {SINGLETONS}"
@@ -95,9 +96,9 @@ def _fitting(shape: Shape | None) -> str:
 
 
 def _spread(key: str) -> dict[str, Any]:
-    """Evenly over the values of a label, as far as that goes: a full or lost node must not keep a replica from running.
+    """A constraint that spreads pods over the values of a node label if possible; a full or lost node does not block a replica.
 
-    The label of the revision lets a rollout spread its own pods, not those that it replaces.
+    matchLabelKeys makes a rollout spread its own pods, independently of those that it replaces.
     """
     return {
         "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "matchLabelKeys": ["pod-template-hash"],

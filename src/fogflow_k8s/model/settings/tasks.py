@@ -8,40 +8,40 @@ from fogflow_k8s.model.settings.base import Part, Quantity
 
 
 class TasksAdmission(Part):
-    """What upstream's worker gets wrong in the pods of tasks is put right when they are created."""
+    """A policy that corrects the task pods of the upstream worker when they are created; not used with engine fogflow-k8s."""
 
     enabled: bool = True
-    """Needs Kubernetes 1.36 and the right to create cluster-scoped policies; skipped with createNamespace false."""
+    """Needs Kubernetes 1.36 and permission to create cluster-scoped policies; skipped with createNamespace false."""
 
 
 class TasksQuota(Part):
     """A ResourceQuota of the tasks namespace."""
 
     enabled: bool = True
-    """Skipped with createNamespace false: the namespace is somebody's."""
+    """Skipped with createNamespace false, because the namespace is not the chart's."""
     hard: dict[str, Quantity] = Field(default_factory=lambda: {"pods": "100", "services": "100"})
-    """As in a ResourceQuota's spec."""
+    """Limits as in a ResourceQuota's spec.hard."""
 
 
 class TasksLimitRange(Part):
-    """A LimitRange of the tasks namespace: the worker gives its containers no resources."""
+    """A LimitRange of the tasks namespace, because the upstream worker sets no resources for its containers."""
 
     enabled: bool = True
-    """Skipped with createNamespace false: the namespace is somebody's."""
+    """Skipped with createNamespace false, because the namespace is not the chart's."""
     limits: dict[str, Quantity] = Field(default_factory=lambda: {"memory": "512Mi"})
-    """Of a container that names none."""
+    """Default limits of a container that sets none."""
     requests: dict[str, Quantity] = Field(default_factory=lambda: {"cpu": "10m", "memory": "32Mi"})
-    """Of a container that names none."""
+    """Default requests of a container that sets none."""
 
 
 class Tasks(Part):
-    """Where task instances run."""
+    """The namespace in which task instances run."""
 
     create_namespace: bool = True
-    """false = it exists, and you may not create namespaces."""
+    """false = the namespace (config.worker.app_namespace) exists, you may not create namespaces, and you set up admission, quota and limitRange yourself."""
     admission: TasksAdmission = TasksAdmission()
-    """hostPort off, no token, no capabilities, seccomp, off a lost node in time."""
+    """Removes the host port, the token and all capabilities, sets seccomp, and moves tasks off a lost node in time."""
     quota: TasksQuota = TasksQuota()
-    """How much there may be."""
+    """Limits for the namespace as a whole."""
     limit_range: TasksLimitRange = TasksLimitRange()
-    """What a container gets."""
+    """Default resources of each container."""

@@ -1,4 +1,4 @@
-"""The chart's values.yaml: the one closed model from which values.schema.json is generated."""
+"""The chart's values.yaml: the closed model from which values.schema.json is generated."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _IDS = ("runAsUser", "runAsGroup", "fsGroup")
 
 
 class Global(Part):
-    """For all components; a component's own value wins, tolerations add up, and so do labels of nodeSelector."""
+    """For all components. A component's own value takes precedence; its tolerations and nodeSelector labels are added to these."""
 
     image_registry: str = Field("", pattern=r"^[A-Za-z0-9.:/_-]*$")
-    """Instead of every image's own registry."""
+    """Replaces the registry of every image."""
     image_pull_secrets: list[Name] = Field(default_factory=list)
     """Names of Secrets."""
     node_selector: dict[str, str] = Field(default_factory=dict)
@@ -45,51 +45,51 @@ class Global(Part):
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
     """As in a pod's spec."""
     topology_spread_constraints: list[dict[str, Any]] = Field(default_factory=list)
-    """As in a pod's spec; one without labelSelector is about all pods of the release."""
+    """As in a pod's spec; a constraint without labelSelector applies to all pods of the release."""
     priority_class_name: Name = ""
-    """A PriorityClass of the cluster."""
+    """PriorityClass of the pods."""
 
 
 class ServiceAccount(Part):
-    """One account per component; only the worker's may do something."""
+    """One account per component. Of FogFlow's own components only the worker has permissions: in the tasks namespace."""
 
     create: bool = True
-    """false = use accounts that are there."""
+    """false = use existing accounts."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    """On every account that the chart makes."""
+    """Annotations of every account that the chart creates."""
     name: Name = ""
-    """Upstream's key: one account of this name for all components."""
+    """Upstream's key: all components use one account of this name."""
 
 
 class ServiceSpec(Part):
-    """Upstream's spelling."""
+    """Upstream's spelling of externalIPs."""
 
     external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
     """The same as externalIPs."""
 
 
 class UpstreamService(Part):
-    """Upstream's spelling."""
+    """Upstream's spelling of externalIPs."""
 
     spec: ServiceSpec = ServiceSpec()
 
 
 def made(kind: type[P], **data: Any) -> Any:
-    """A field whose default is a `kind` with this component's own facts."""
+    """A field whose default is a `kind` with the given values."""
     return Field(default_factory=lambda: kind.model_validate(data))
 
 
 def _sizes(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
-    """Requests from measured idle figures, and limits far above any measured peak.
+    """Requests based on measured idle use, and limits far above every measured peak.
 
-    `cores` bounds what runs away or was broken into, and slows nothing down: nginx has two workers, Python and Node.js run
-    on little more than one core, and Go and Erlang get four.
+    `cores` limits a component that runs away or is compromised, without slowing down normal work: nginx has two workers,
+    Python and Node.js use little more than one core, and Go and Erlang get four.
     """
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cores, "memory": limit}}
 
 
 def fogflow_part(name: str, cpu: str, memory: str, limit: str, cores: str, uid: int = 65532) -> dict[str, Any]:
-    """A component whose image is upstream's and has the chart's appVersion as its tag."""
+    """Values of a component with upstream's image, whose tag is the chart's appVersion."""
     return {
         "image": {"repository": f"fogflow/{name}"},
         "resources": _sizes(cpu, memory, limit, cores),
@@ -98,7 +98,7 @@ def fogflow_part(name: str, cpu: str, memory: str, limit: str, cores: str, uid: 
 
 
 def python_part(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]:
-    """What runs in a stock Python image."""
+    """Values of a component that runs in the official Python image."""
     return {
         "image": {"repository": "library/python", "tag": "3.13-alpine"},
         "resources": _sizes(cpu, memory, limit, cores),
@@ -106,36 +106,36 @@ def python_part(cpu: str, memory: str, limit: str, cores: str) -> dict[str, Any]
 
 
 class Release(Part):
-    """What the charts of clouds and of edges have in common."""
+    """The values that the cloud chart and the edge chart share."""
 
     global_: Global = Field(Global(), alias="global")
     pod_annotations: dict[str, str] = Field(default_factory=dict)
-    """On every pod of the release."""
+    """For every pod of the release."""
     cluster_domain: str = Field("cluster.local", pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
     """The cluster's DNS domain."""
     toleration_seconds: int = Field(60, ge=0, le=86_400)
-    """How long a pod stays on a lost node (Kubernetes' own default is 300)."""
+    """Seconds that a pod stays on a lost node, between its detection and the start of a new pod (Kubernetes' own default is 300)."""
     service_account: ServiceAccount = ServiceAccount()
     tasks: Tasks = Tasks()
     keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
-    """Watches what runs, mends it, and reports."""
+    """Observes FogFlow beyond the state of its pods, repairs what FogFlow does not repair itself, and reports in ConfigMap <release>-cell."""
     gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
-    """Init container that waits for what a component needs."""
+    """Bootstrap: the init container that writes config.json with the password, then waits for what the component needs."""
     config_json: HostPath = HostPath()
-    """Upstream's key: a config.json of the node, for all components."""
+    """Upstream's key: a config.json on the node, for all components, with the password (percent-encoded)."""
 
 
 class Values(Release):
     """Values of the FogFlow chart."""
 
     ipv6: bool = False
-    """true where pods have addresses of IPv6, alone or too; fogflow-k8s finds out."""
+    """true if pods have IPv6 addresses, alone or with IPv4; with true, nginx and RabbitMQ do not start where IPv6 is off. fogflow-k8s sets it."""
     external_ips: list[IpAddress] = Field(default_factory=list, alias="externalIPs")
-    """Addresses at which the front door is reached. Deprecated by Kubernetes since 1.36: see expose.type."""
+    """Addresses of the cluster at which clients reach the reverse proxy (port 80). Deprecated since Kubernetes 1.36; expose.type lists the alternatives."""
     replica_count: int = Field(2, ge=1, le=100)
-    """Of nginx, the only part that bears more than one as it is."""
+    """Number of replicas of nginx, the only component that can simply be replicated."""
     namespace: Name = ""
-    """Upstream's key: empty, or the release's own namespace (helm -n)."""
+    """Upstream's key: empty, or the release's namespace (helm -n)."""
     config: FogflowConfig = FogflowConfig()
     expose: Expose = Expose()
     network_policy: NetworkPolicies = NetworkPolicies()
@@ -145,26 +145,26 @@ class Values(Release):
         resources=_sizes("50m", "192Mi", "1Gi", "4"),
         podSecurityContext=dict.fromkeys(_IDS, 999),
     )
-    """The message bus."""
+    """RabbitMQ, the message bus."""
     discovery: Component = made(Component, **fogflow_part("discovery", "10m", "24Mi", "512Mi", "4"))
-    """IoT discovery (NGSI9). One, by nature."""
+    """IoT discovery (NGSI9). Always one instance."""
     broker: Broker = made(Broker, **fogflow_part("broker", "10m", "24Mi", "1Gi", "4"))
     """Context broker (NGSI10, NGSI-LD)."""
     master: Component = made(Component, **fogflow_part("master", "10m", "24Mi", "256Mi", "2"))
-    """Orchestrator. One, by nature."""
+    """Orchestrator. Always one instance."""
     worker: Worker = made(
         Worker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "2"), ownImage={"repository": "fogflow-k8s/worker"}
     )
     """Starts the task instances."""
     designer: DesignerPart = made(DesignerPart, **fogflow_part("designer", "20m", "112Mi", "512Mi", "2", 1000))
-    """Dashboard and its API. One, by nature."""
+    """Dashboard and its API. Always one instance."""
     nginx: Nginx = made(
         Nginx,
         image={"repository": "nginxinc/nginx-unprivileged", "tag": "1.29-alpine"},
         resources=_sizes("10m", "24Mi", "128Mi", "2"),
         podSecurityContext=dict.fromkeys(_IDS, 65532),
     )
-    """Front door: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/."""
+    """Reverse proxy: dashboard, /ngsi9/, /ngsi10/, /ngsi-ld/ on port 80."""
     dgraph: Dgraph = made(
         Dgraph,
         image={"repository": "dgraph/standalone", "tag": "v24.0.5"},
@@ -172,17 +172,17 @@ class Values(Release):
         podSecurityContext=dict.fromkeys(_IDS, 1000),
         persistence={"size": "8Gi"},
     )
-    """Graph store; off, since FogFlow does not use it any more."""
+    """Graph store. Disabled: FogFlow's code has not used it since 3.2.8."""
     nginx_conf: HostPath = HostPath()
-    """Upstream's key: an nginx.conf of the node; must listen on 8080 and answer /healthz."""
+    """Upstream's key: an nginx.conf on the node; must listen on 8080 and answer /healthz."""
     service: UpstreamService = Field(UpstreamService(), alias="Service")
 
     @model_validator(mode="wrap")
     @classmethod
     def _upon_defaults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """What is not said has the chart's default, at every depth: with `broker.image.tag` alone the repository stays.
+        """Merge the given values into the chart's defaults, at every depth: `broker.image.tag` alone keeps the repository.
 
-        `model_fields_set` holds what was said, so `given()` gives it back.
+        `model_fields_set` contains only the given keys, so that `given()` returns them.
         """
         if not isinstance(data, Mapping):
             return handler(data)
@@ -235,7 +235,7 @@ class Values(Release):
         return self
 
     def _edges_named(self) -> None:
-        """expose.edge opens what has no login, so it must be known to whom."""
+        """Check that expose.edge admits only known addresses, because what it opens has no login."""
         edge, cidrs = self.expose.edge, self.network_policy.edges.cidrs
         if edge.type == "none":
             return
@@ -252,29 +252,29 @@ class Values(Release):
             raise PydanticCustomError("edge", "expose.edge.type is externalIPs, but expose.edge.externalIPs is empty")
 
     def given(self) -> dict[str, Any]:
-        """What a person gave, as Helm and files take it: the chart's own defaults fill in the rest."""
+        """The values that the user set, in the form that Helm and files use, without the chart's defaults."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """External IPs of the front door, from both spellings, without doubles."""
+        """External IPs of the reverse proxy, from both spellings, without duplicates."""
         return tuple(dict.fromkeys((*self.external_ips, *self.service.spec.external_ips)))
 
     @property
     def open_to_all(self) -> bool:
-        """Whether the front door is reached from outside the cluster and asks nobody for a login."""
+        """Whether clients outside the cluster reach the reverse proxy without a login."""
         outside = self.expose.type != "none" or bool(self.addresses)
         return outside and not self.expose.basic_auth.existing_secret
 
     @property
     def address(self) -> str:
-        """Where people and edges reach this FogFlow; empty when nobody said."""
+        """Address at which users and edges reach this FogFlow; empty when none is set."""
         return self.config.coreservice_ip or next(iter(self.addresses), "")
 
 
 @cache
 def defaults() -> dict[str, Any]:
-    """The chart's defaults, as in its values.yaml. Not to be changed by the caller."""
+    """The chart's defaults, as in its values.yaml. The caller must not change the result."""
     found = {}
     for name, field in Values.model_fields.items():
         value = field.get_default(call_default_factory=True)
