@@ -170,7 +170,7 @@ def test_explain_tells_meaning_range_default_and_origin(tool):
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "config.worker.capacity",
-        "  The most tasks of one worker. The master drops, for good and without a message, every task that finds all workers full.",
+        "  Maximum number of tasks per worker. When all workers are full, the master drops new tasks permanently and without a message.",
         "  allowed  integer from 1 to 10000",
         "  default  100",
         "  value    25  (--set)",

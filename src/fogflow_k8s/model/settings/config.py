@@ -76,7 +76,7 @@ class Worker(Closed):
     """How the worker starts task instances."""
 
     capacity: int = Field(100, ge=1, le=10_000)
-    """The most tasks of one worker. The master drops, for good and without a message, every task that finds all workers full."""
+    """Maximum number of tasks per worker. When all workers are full, the master drops new tasks permanently and without a message."""
     container_management: Literal["kubernetes"] = "kubernetes"
     """How the worker starts tasks; on Kubernetes, kubernetes is the only way."""
     app_namespace: str = Field("", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", max_length=63)
