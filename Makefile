@@ -8,18 +8,21 @@ ALL := FOGFLOW_K8S_TEST_ALL=1
 DURATIONS := $(BIN)/python -m tests.durations
 
 .NOTPARALLEL:
-.PHONY: demo quick test all begin check unit chart cluster engine real rest reliability soak wheel bench diagnosis kills search generate lock dist clean
+.PHONY: help demo quick test all begin check unit chart cluster engine real rest reliability soak wheel bench diagnosis kills search generate lock dist clean
 
-demo: .venv/ready  ## a cluster, deploy, status, a bad upgrade taken back, rollback, uninstall; nothing is left
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: .venv/ready  ## build a local cluster, deploy, break an upgrade, roll back, uninstall; leaves nothing behind
 	bash scripts/demo.sh
 
-quick: begin check unit chart  ## for every change: style, types, layers, rules, command lines, the chart (minutes)
+quick: begin check unit chart  ## for every change: style, types, layers, unit and command line tests, the chart (6 minutes)
 	@$(DURATIONS) told quick
 
-test: begin check unit chart cluster wheel real engine  ## the gate
+test: begin check unit chart cluster wheel real engine  ## the tests that continuous integration runs (40 minutes)
 	@$(DURATIONS) told test
 
-all: test rest kills diagnosis search reliability soak bench  ## everything there is, for every night (hours)
+all: test rest kills diagnosis search reliability soak bench  ## every test, benchmark and figure, for the night (hours)
 	@$(DURATIONS) told all
 	@$(DURATIONS) times
 	@$(DURATIONS) judge
@@ -36,11 +39,11 @@ check: .venv/ready  ## style, types, layers, generated files
 	$(BIN)/python scripts/generate.py --check
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
-unit: .venv/ready  ## rules, adapters against scripts and a stub server, command lines and screens; what they cover
+unit: .venv/ready  ## unit, command line and contract tests, with their coverage
 	$(PYTEST) --cov --cov-report= tests/unit tests/cli tests/contract
 	@$(BIN)/coverage report --format=total | sed 's/$$/ % of src, by line and branch, are covered by these/'
 
-chart: .venv/ready .work/programs  ## the chart through the real helm
+chart: .venv/ready .work/programs  ## the chart, rendered by the real helm
 	$(PYTEST) tests/chart
 
 cluster: .venv/ready .work/programs  ## the whole tool on a real API server
@@ -49,14 +52,14 @@ cluster: .venv/ready .work/programs  ## the whole tool on a real API server
 engine: .venv/ready .work/programs  ## images on a real Docker engine and real registries (needs root and docker.io)
 	$(BIN)/pytest tests/engine
 
-real: .venv/ready .work/programs  ## real nodes and containers: a sample of what can be lost (needs root)
+real: .venv/ready .work/programs  ## real nodes and containers: a sample of the losses (needs root)
 	$(BIN)/pytest -p no:randomly -n 2 --dist loadgroup --no-loadscope-reorder tests/real
 
-reliability: .venv/ready .work/programs  ## everything that can be lost, one at a time, each figure held to its bar; writes docs/reliability.md (an hour and a half)
+reliability: .venv/ready .work/programs  ## every loss, one at a time, each figure held to its bar; writes docs/reliability.md (90 minutes)
 	$(ALL) $(BIN)/pytest -p no:randomly -n 0 --ignore=tests/real/test_diagnosis.py tests/real
 	$(BIN)/python -m tests.real.figures
 
-rest: .venv/ready .work/programs  ## what the gate leaves out, but for kills and real nodes
+rest: .venv/ready .work/programs  ## what `make test` leaves out, except kills and real nodes
 	$(ALL) $(BIN)/pytest -n 4 --dist loadgroup -m only_all --ignore=tests/real --ignore=tests/cluster/test_random_kills.py tests
 
 wheel: .venv/ready .work/programs  ## what people install, in an empty environment outside this folder
@@ -65,7 +68,7 @@ wheel: .venv/ready .work/programs  ## what people install, in an empty environme
 bench: .venv/ready .work/programs  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m tests.bench.run
 
-soak: .venv/ready .work/programs  ## an hour of losses and of what users do, at random, on real nodes: both workers, three seeds
+soak: .venv/ready .work/programs  ## an hour of random losses and user operations on real nodes: both workers, three seeds
 	$(ALL) FOGFLOW_K8S_SOAK_S=600 FOGFLOW_K8S_SOAK_SEEDS=1,2,3 $(BIN)/pytest -p no:randomly -n 0 -s tests/real/test_soak.py
 
 diagnosis: .venv/ready .work/programs  ## every fault, beside what helm says of it, and write docs/diagnosis.md
