@@ -25,18 +25,18 @@ FAMILIES = {
     "6": "FogFlow itself",
     "7": "the release",
 }
-HEAD = """# Causes of trouble
+HEAD = """# Causes
 
-Made from `src/fogflow_k8s/model/diagnosis/catalogue.py` by `make generate`; do not edit.
+Generated from `src/fogflow_k8s/model/diagnosis/catalogue.py` by `make generate`; do not edit.
 
-`deploy`, `status` and `rollback` name what is wrong by an id from this list, the root first. An id keeps its meaning for
-ever. In `-o json` it is `causes[].id`, and `causes[0]` is the headline.
+`deploy`, `status`, `rollback` and `doctor` report a problem by an id from this list, the root cause first. The meaning of an id
+never changes. In `-o json` the id is `causes[].id`, and `causes[0]` is the root cause. `fogflow-k8s explain ID` prints an entry.
 
 The class says whether waiting can help:
 
 {classes}
 
-Words in capitals stand for names that the tool fills in where it found the trouble.
+Words in capitals are placeholders; the tool prints the names of the affected objects instead.
 """
 
 

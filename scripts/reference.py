@@ -13,12 +13,12 @@ from fogflow_k8s.errors import EXIT_CODES
 
 HEAD = """# Command line
 
-Made from the program itself by `make generate`; do not edit.
+Generated from the program by `make generate`; do not edit.
 
     fogflow-k8s [GLOBAL OPTIONS] VERB [ARGUMENTS] [OPTIONS]
 
-Global options may stand before or after the verb, as with kubectl and helm. What is data goes to stdout, what is progress to stderr.
-A flag wins over its variable, a variable over a file, a file over the default.
+You can write global options before or after the command, as with kubectl and helm. Results go to stdout, progress to stderr.
+A flag takes precedence over its environment variable, a variable over a file, and a file over the default.
 """
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy": (
