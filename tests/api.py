@@ -18,7 +18,7 @@ KINDS = {
     "configmap": (CORE, "ConfigMap"), "event": (CORE, "Event"), "namespace": (CORE, "Namespace"),
     "persistentvolumeclaim": (CORE, "PersistentVolumeClaim"), "deployment": (APPS, "Deployment"),
     "statefulset": (APPS, "StatefulSet"), "daemonset": (APPS, "DaemonSet"), "replicaset": (APPS, "ReplicaSet"),
-    "job": ("apis/batch/v1", "Job"), "networkpolicy": (NETWORK, "NetworkPolicy"), "lease": ("apis/coordination.k8s.io/v1", "Lease"),
+    "serviceaccount": (CORE, "ServiceAccount"), "job": ("apis/batch/v1", "Job"), "networkpolicy": (NETWORK, "NetworkPolicy"), "lease": ("apis/coordination.k8s.io/v1", "Lease"),
 }  # fmt: skip
 ALL = "pods,services,daemonsets,deployments,replicasets,statefulsets,jobs"
 """What kubectl calls all, as far as there is any of it here."""
