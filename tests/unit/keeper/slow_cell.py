@@ -630,6 +630,7 @@ class Keeper:
                 "order": m.order,
                 "known": m.known,
                 "replaced": m.replaced,
+                "made": m.made,
                 "ran": m.ran,
                 "short": m.short,
                 "mends": m.mends,
@@ -642,7 +643,7 @@ class Keeper:
         if graceful:
             self.stored = self.lasting()
         old, self.memory = self.stored, Memory()
-        for key in ("order", "known", "replaced", "ran", "short", "mends"):
+        for key in ("order", "known", "replaced", "made", "ran", "short", "mends"):
             if key in old:
                 setattr(self.memory, key, copied(old[key]))
         for name in (*STATEFUL, *self.cell.shards):

@@ -1,8 +1,12 @@
 """What is learned of those that keep state in memory, and what of it is put back into a new process."""
 
+import copy
+from types import SimpleNamespace
+
 import pytest
 from cell import BROKER, DESIGNER, DISCOVERY, Memory, Pod, Snapshot
 from decide import decide
+from keeper import Keeper
 from ngsi import IDS
 from report import report
 from restore import AGAIN_S, GONE_S, unrestored
@@ -31,6 +35,16 @@ class Story:
     def lose(self, name):
         self.lives[name] += 1
         setattr(self, "discovery" if name == DISCOVERY else "broker", {})
+
+    def next_keeper(self):
+        """Another one takes over what this one has stored."""
+        stored = {}
+        kube = SimpleNamespace(store=lambda what: stored.update(copy.deepcopy(what)) or "", load=lambda: stored)
+        before, after = (Keeper(SimpleNamespace(shards=(BROKER,)), kube, SimpleNamespace()) for _ in range(2))
+        before.memory = self.memory
+        before.store(final=True)
+        after.remember()
+        self.memory = after.memory
 
     def restored(self):
         return self.look().get(("restore", BROKER))
@@ -169,3 +183,26 @@ def test_deleted_one_after_the_other_with_nothing_else_to_tell_the_process(story
     for _ in range(int(GONE_S) // 2 + 1):
         story.look()
     assert story.memory.snapshot[BROKER].keys() == {"e:T1", "e:T2"}
+
+
+@pytest.mark.parametrize("keeper_too", [False, True])
+def test_what_a_broker_had_subscribed_at_discovery_is_ended_once_its_next_process_has_done_so(story, keeper_too):
+    """Discovery keeps a subscription of each process; that of the former one leads to a broker that ignores it."""
+    own = {"reference": "http://cloud-broker.city:8070/ngsi10/notifyContextAvailability"}
+    story.discovery["s:former"] = own
+    story.look()
+    held = story.broker
+    if keeper_too:
+        story.next_keeper()
+    story.lose(BROKER)
+    assert "s:app" in story.restored()
+    story.broker = {**held, "s:app": {**APP, IDS: ["id2"]}}
+    story.discovery["s:new"] = own
+    ended = [
+        names
+        for _ in range(4)
+        for (kind, name), names in story.look().items()
+        if (kind, name) == ("unsubscribe", DISCOVERY)
+    ]
+    assert ended
+    assert set(ended) == {("former",)}

@@ -48,6 +48,7 @@ class Keeper:
         self.memory.order = dict(before.get("order") or {})
         self.memory.known = dict(before.get("known") or {})
         self.memory.replaced = frozenset(before.get("replaced") or ())
+        self.memory.made = {name: frozenset(keys) for name, keys in (before.get("made") or {}).items()}
         self.memory.ran = frozenset(before.get("ran") or ())
         self.memory.short = int(before.get("short") or 0)
         self.memory.mends = list(before.get("mends") or [])
@@ -67,6 +68,7 @@ class Keeper:
             "order": memory.order,
             "known": memory.known,
             "replaced": sorted(memory.replaced),
+            "made": {name: sorted(keys) for name, keys in memory.made.items()},
             "ran": sorted(memory.ran),
             "short": memory.short,
         }
