@@ -160,7 +160,13 @@ def test_an_edge_is_not_said_to_have_a_dashboard():
     both = Assessment(tuple(replace(ready("master"), name=name) for name in ("edge-broker", "edge-worker")))
     edge = replace(OUTCOMES["installed"], report=report(both, urls=(), bus_secret=""))
     assert "Dashboard" not in drawn(screens.outcome_screen(edge, now=NOW))
-    assert "Dashboard" in drawn(screens.outcome_screen(OUTCOMES["installed"], now=NOW))
+    cloud = replace(OUTCOMES["installed"], report=replace(OUTCOMES["installed"].report, urls=()))
+    assert "Dashboard" in drawn(screens.outcome_screen(cloud, now=NOW))
+
+
+def test_an_address_is_shown_once():
+    shown = drawn(screens.outcome_screen(OUTCOMES["installed"], now=NOW))
+    assert shown.count("/index.html") == 1
 
 
 def test_the_password_is_looked_for_in_the_releases_own_secret():

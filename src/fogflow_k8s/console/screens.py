@@ -220,7 +220,8 @@ def _next(outcome: Outcome) -> list[str]:
             f"kubectl -n {report.namespace} port-forward service/nginx 8080:80, then http://localhost:8080/index.html"
         )
         has_dashboard = any(c.name == "nginx" for c in report.assessment.components)  # an edge has none
-        lines = [f"Dashboard          {report.urls[0] if report.urls else forward}"] if has_dashboard else []
+        # an address of its own stands above, behind "Open"
+        lines = [f"Dashboard          {forward}"] if has_dashboard and not report.urls else []
         if report.bus_secret:
             read = f"kubectl -n {report.namespace} get secret {report.bus_secret} -o jsonpath='{{.data.password}}' | base64 -d"
             lines.append(f"RabbitMQ password  {read}")
