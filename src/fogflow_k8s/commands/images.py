@@ -301,7 +301,7 @@ def _platforms(given: list[str]) -> None:
 
 
 def _asked_of_cluster(me: Session, wanted: ImageUses, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
-    """The nodes and the pull secrets of the cluster; without one (and none asked for by name) a note instead."""
+    """The nodes and the pull secrets of the cluster; without one (and none requested by name) a note instead."""
     from fogflow_k8s.actions.images.check import DEFAULT_PLATFORM, Nodes, Secrets, secrets_of
     from fogflow_k8s.errors import FogflowError
 

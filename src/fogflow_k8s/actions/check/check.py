@@ -72,29 +72,29 @@ def catalogue(work: Deployment, *, pre: bool) -> list[Check]:
     """The checks after the prerequisites; those of an installed release only where there is one, and not with `pre`."""
     op, objects = work.op, [*work.objects, *work.hooks]
     checks = [
-        Check("rights", "we may do what a deploy takes", lambda: _rights(op, objects), category="rights"),
-        Check("rights-to-see", "we may see what helps to judge", lambda: _sight(op), True, "rights"),
+        Check("rights", "you have the permissions that a deploy needs", lambda: _rights(op, objects), category="rights"),
+        Check("rights-to-see", "you have the permissions that the checks need", lambda: _sight(op), True, "rights"),
         Check("nodes", "every node is ready", lambda: cluster.nodes_ready(op), True, "cluster"),
-        Check("clocks", "the clocks agree", lambda: cluster.clocks(op), True, "cluster"),
-        Check("dns", "names resolve", lambda: network.names_resolve(op), True, "cluster"),
-        Check("mesh", "no service mesh is in between", lambda: mesh.no_mesh(op, work.objects), True, "cluster"),
-        Check("leftovers", "no other FogFlow is in the way", lambda: cluster.no_leftovers(op), True, "cluster"),
-        Check("capacity", "there is a node for every pod", lambda: cluster.pods_fit(op, work.objects), category="room"),
-        Check("quota", "the namespace's quotas leave enough", lambda: admission.quota_suffices(work), category="room"),
-        Check("storage", "what is stored will stay", lambda: cluster.storage(op, work.objects), True, "room"),
-        Check("references", "what the manifests name exists", lambda: cluster.nothing_missing(op, work.objects, making=work.making), category="admission"),
-        Check("ownership", "no object belongs to another", lambda: cluster.nothing_of_others(work), category="admission"),
+        Check("clocks", "the clocks of nodes and this machine agree", lambda: cluster.clocks(op), True, "cluster"),
+        Check("dns", "the cluster's DNS is available", lambda: network.names_resolve(op), True, "cluster"),
+        Check("mesh", "no service mesh injects proxies", lambda: mesh.no_mesh(op, work.objects), True, "cluster"),
+        Check("leftovers", "no other FogFlow installation conflicts", lambda: cluster.no_leftovers(op), True, "cluster"),
+        Check("capacity", "every pod fits on a node", lambda: cluster.pods_fit(op, work.objects), category="room"),
+        Check("quota", "the namespace's quotas are sufficient", lambda: admission.quota_suffices(work), category="room"),
+        Check("storage", "stored data is persistent", lambda: cluster.storage(op, work.objects), True, "room"),
+        Check("references", "all referenced objects exist", lambda: cluster.nothing_missing(op, work.objects, making=work.making), category="admission"),
+        Check("ownership", "no object belongs to another tool or release", lambda: cluster.nothing_of_others(work), category="admission"),
         Check("objects", "the API server accepts every object", lambda: admission.objects_accepted(op, work.objects), category="admission"),
         Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, work.objects), category="admission"),
         Check("images", "the nodes can pull every image", lambda: images.images_pullable(work), category="images"),
-        Check("external-ip", "the external address leads to a node", lambda: network.external_ips_lead_here(op, work.objects), True, "network"),
-        Check("families", "tasks can be called by address", lambda: cluster.tasks_addressable(op, work.objects), category="network"),
-        Check("ports", "the ports outside are free", lambda: network.ports_free(op, work.objects), category="network"),
+        Check("external-ip", "the external address belongs to a node", lambda: network.external_ips_lead_here(op, work.objects), True, "network"),
+        Check("families", "tasks are reachable by their addresses", lambda: cluster.tasks_addressable(op, work.objects), category="network"),
+        Check("ports", "the external ports are free", lambda: network.ports_free(op, work.objects), category="network"),
     ]  # fmt: skip
     if work.installed and not pre:
         checks += [
             Check("release", "FogFlow works", lambda: cluster.release_works(op), category="release"),
-            Check("address", "the front door has its address", lambda: network.address_given(op, work.objects), True, "release"),
+            Check("address", "the reverse proxy has an address", lambda: network.address_given(op, work.objects), True, "release"),
         ]  # fmt: skip
     return checks
 

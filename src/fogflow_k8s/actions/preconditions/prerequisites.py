@@ -21,9 +21,11 @@ def prerequisites(op: Operation) -> list[Check]:
     engine here merely helps to build and load images.
     """
     return [
-        Check("helm", "helm is there and usable", lambda: _said(lambda: "v" + ".".join(map(str, op.helm.version)))),
-        Check("cluster", "the cluster answers and is Kubernetes 1.30 or newer", lambda: _said(lambda: _kubernetes(op))),
-        Check("kubectl", "kubectl is there and fits the cluster", lambda: _kubectl(op), warning=True),
+        Check("helm", "helm is installed and usable", lambda: _said(lambda: "v" + ".".join(map(str, op.helm.version)))),
+        Check(
+            "cluster", "the cluster answers and runs Kubernetes 1.30 or newer", lambda: _said(lambda: _kubernetes(op))
+        ),
+        Check("kubectl", "kubectl is installed and matches the cluster's version", lambda: _kubectl(op), warning=True),
         Check("docker", "docker is usable without sudo", _docker, warning=True),
     ]
 

@@ -69,7 +69,7 @@ def quota_suffices(work: Deployment) -> CheckOutcome:
             "; ".join(lines),
             f"kubectl -n {first} describe resourcequota; raise it, or lower requests and replicas",
         )
-    return CheckOutcome(True, "no quota is in the way")
+    return CheckOutcome(True, "no quota applies, or all are large enough")
 
 
 def _refusal(op: Operation, obj: Obj, *, create: bool = False) -> str:

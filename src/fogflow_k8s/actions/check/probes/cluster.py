@@ -40,17 +40,17 @@ def pods_fit(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """There is a node for every pod."""
     if op.nodes is None:
         return CheckOutcome(None, "no right to list nodes")
-    return _told(capacity.misfits(op, objects), "every pod finds a node")
+    return _told(capacity.misfits(op, objects), "every pod fits")
 
 
 def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """The worker can name its tasks by the addresses that Services have here."""
-    return _told(address_families.unaddressable(op, objects), "workers can name their tasks by address")
+    return _told(address_families.unaddressable(op, objects), "workers can address their tasks")
 
 
 def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> CheckOutcome:
     """Secrets, ConfigMaps, keys, claims and classes that the manifests name exist; `making` is made by the deploy."""
-    return _told(references.missing(op, objects, making=making), "everything that the manifests name exists")
+    return _told(references.missing(op, objects, making=making), "all referenced objects exist")
 
 
 def storage(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
@@ -116,7 +116,7 @@ def nothing_of_others(work: Deployment) -> CheckOutcome:
     """The release is ours or new, and so is every object that it would make: what a deploy refuses otherwise."""
     if refused := others(work.op, work.objects, work.installed).refusal(take=work.request.take_ownership):
         return CheckOutcome(False, refused.message, refused.hint)
-    return CheckOutcome(True, "the release's own, or new")
+    return CheckOutcome(True, "all are new or belong to this release")
 
 
 def release_works(op: Operation) -> CheckOutcome:

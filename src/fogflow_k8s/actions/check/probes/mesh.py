@@ -26,7 +26,7 @@ def no_mesh(op: Operation, objects: Sequence[Mapping[str, Any]]) -> CheckOutcome
         if namespace and (mesh := mesh_of(namespace)):
             found.append(f"namespace {name} has {mesh}")
     if not found:
-        return CheckOutcome(True, "no proxy is put into the pods")
+        return CheckOutcome(True, "no proxy is injected")
     mend = f"kubectl label namespace {op.namespace} istio-injection=disabled --overwrite; for Linkerd: kubectl annotate namespace {op.namespace} linkerd.io/inject=disabled --overwrite"
     return CheckOutcome(False, f"{' and '.join(found)}: {_LIMITS}", mend)
 

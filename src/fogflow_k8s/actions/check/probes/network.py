@@ -22,7 +22,7 @@ def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> CheckOutcom
         {str(ip) for o in objects if o.get("kind") == "Service" for ip in o["spec"].get("externalIPs") or []}
     )
     if not wanted:
-        return CheckOutcome(True, "none asked for")
+        return CheckOutcome(True, "none requested")
     useless = [ip for ip in wanted if (a := ipaddress.ip_address(ip)).is_loopback or a.is_unspecified or a.is_multicast]
     if useless:
         return CheckOutcome(False, f"{', '.join(useless)} can never be reached from outside", "--external-ip with an address of a node, or one that is routed to a node")  # fmt: skip
@@ -39,7 +39,7 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """No other Service claims the same port of the same external IP, or the same node port."""
     mine = {key: o["metadata"]["name"] for o in objects if o.get("kind") == "Service" for key in _claims(o)}
     if not mine:
-        return CheckOutcome(True, "none asked for")
+        return CheckOutcome(True, "none requested")
     services = unless_forbidden(lambda: op.cluster.list("Service"), "no right to list the Services of all namespaces")
     taken = []
     for other in services:
@@ -66,7 +66,7 @@ def names_resolve(op: Operation) -> CheckOutcome:
     if ready:
         return CheckOutcome(True, f"{ready} ready endpoint(s)")
     if op.simulated:
-        return CheckOutcome(None, "the nodes are simulated: there is no DNS, and nobody who would ask")
+        return CheckOutcome(None, "the nodes are simulated: the cluster has no DNS, and no pod that needs it")
     if not slices and any(key.startswith(_GKE) for node in op.nodes or () for key in labels(node)):
         return CheckOutcome(
             None, "a GKE cluster without kube-dns: Cloud DNS answers outside of it, which cannot be seen from here"
