@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fogflow_k8s.adapters.helm.errors import classify
+from fogflow_k8s.adapters.helm.reading import Reading
 from fogflow_k8s.adapters.process import Child, Completed, Runner
 from fogflow_k8s.errors import ClusterError, ToolMissing
 
@@ -91,7 +92,7 @@ class Helm:
     def start_history(self) -> Child:
         """`helm history` under way; hand it to read_history."""
         begun = self._begun("history")
-        return begun or self.runner.start(self._argv("history", self.target.release, "--output", "json", "--max", _ALL))
+        return begun or self._reading(self._argv("history", self.target.release, "--output", "json", "--max", _ALL))
 
     def read_history(self, child: Child) -> list[dict[str, Any]]:
         """What start_history's child has to say."""
@@ -104,7 +105,7 @@ class Helm:
         """`helm get manifest` under way; hand it to read_text."""
         which = ["--revision", str(revision)] if revision else []
         begun = None if revision else self._begun("manifest")
-        return begun or self.runner.start(self._argv("get", "manifest", self.target.release, *which))
+        return begun or self._reading(self._argv("get", "manifest", self.target.release, *which))
 
     def read_text(self, child: Child) -> str:
         """The output of a child started here. Raises as every verb does."""
@@ -116,13 +117,13 @@ class Helm:
 
     def start_values(self, revision: int) -> Child:
         """`helm get values` under way: what a person gave with a revision, as JSON."""
-        return self.runner.start(
+        return self._reading(
             self._argv("get", "values", self.target.release, "--output", "json", "--revision", str(revision))
         )
 
     def start_status(self) -> Child:
         """`helm status` under way, as JSON."""
-        return self.runner.start(self._argv("status", self.target.release, "--output", "json"))
+        return self._reading(self._argv("status", self.target.release, "--output", "json"))
 
     def start_template(
         self,
@@ -154,7 +155,7 @@ class Helm:
         """The look at an object of kind v1 under way, by the chart that prints its uid; hand it to read_identity."""
         wanted = {"apiVersion": "v1", "kind": kind, "namespace": namespace, "name": name}
         argv = self._argv("template", "identity", str(chart), "--values", "-", "--dry-run=server")
-        return self.runner.start([*argv, "--disable-openapi-validation"], stdin=json.dumps(wanted))
+        return self._reading([*argv, "--disable-openapi-validation"], json.dumps(wanted))
 
     def read_identity(self, child: Child) -> str:
         """The uid of that object as helm sees it; "" when it has none. Raises as every verb does."""
@@ -189,9 +190,7 @@ class Helm:
         It renders where others have made objects of the same names, too: actions/preconditions/ownership.py judges these.
         """
         argv = self._argv("upgrade", self.target.release, str(chart), "--install", "--values", "-", "--output", "json")
-        return self.runner.start(
-            [*argv, "--reset-values", "--dry-run=server", "--take-ownership"], stdin=json.dumps(values)
-        )
+        return self._reading([*argv, "--reset-values", "--dry-run=server", "--take-ownership"], json.dumps(values))
 
     def read_rehearsal(self, child: Child) -> str:
         """The manifests as YAML, with the values of Secrets in them. Raises as every verb does."""
@@ -213,6 +212,9 @@ class Helm:
         """The same result, when Helm succeeded; the typed error otherwise."""
         self._text(done)
         return done
+
+    def _reading(self, argv: list[str], stdin: str | None = None) -> Child:
+        return Reading(lambda: self.runner.start(argv, stdin=stdin))
 
     def _argv(self, *words: str) -> list[str]:
         return [self.binary, *words, *self.target.flags()]

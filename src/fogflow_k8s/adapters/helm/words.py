@@ -54,6 +54,10 @@ _NETWORK = re.compile(
     r"|remote error: |connection |context deadline exceeded|getting credentials: "
     r"|(?:Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Timeout)$"  # a proxy's
 )
+_BROKEN = re.compile(
+    r"(?:TLS handshake timeout|i/o timeout|connection reset by peer|broken pipe|EOF|client connection lost"
+    r"|context deadline exceeded|Client\.Timeout exceeded[^:]*)$"
+)
 _LOGIN = re.compile(
     r"(?:kubernetes cluster unreachable: )?(?:Unauthorized$|the server has asked for the client to provide credentials)",
     re.IGNORECASE,
@@ -133,6 +137,11 @@ class Problem:
         """A request of Helm's own did not reach the API server. One of the API server's to a webhook does not count."""
         asked = _REQUEST.match(self.core)
         return bool(_UNREACHABLE.match(self.core) or (asked and _NETWORK.match(asked["why"])))
+
+    @property
+    def interrupted(self) -> bool:
+        """A request of Helm's own was on its way to the API server and broke: the same one may succeed at once."""
+        return self.unreachable and bool(_BROKEN.search(self.core))
 
     @property
     def object(self) -> str:
