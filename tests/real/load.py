@@ -4,6 +4,8 @@ import http.client
 import threading
 import time
 
+from tests.scope import ALL
+
 
 class Load:
     """Clients that ask at a fixed rate until they are told to stop.
@@ -21,6 +23,14 @@ class Load:
         self._threads = [
             threading.Thread(target=self._client, args=(n * self.pause / clients,)) for n in range(clients)
         ]
+
+    def assert_none_lost(self):
+        """No request failed. Beside other tests on two cores one in a thousand may.
+
+        kube-proxy, which has to learn that a pod ends, may get its turn later there than the 6 s for which nginx waits.
+        """
+        most = 0 if ALL else self.asked // 1000
+        assert len(self.failed) <= most, f"{len(self.failed)} of {self.asked}: {self.failed[:5]}"
 
     def __enter__(self):
         for thread in self._threads:

@@ -42,7 +42,7 @@ def test_an_upgrade_from_the_first_chart_loses_no_request(box):
             load.until(ENOUGH)
         record_in_all("load", "upgrade from the first chart, no keep-alive", "failed", len(load.failed))
         record_in_all("load", "upgrade from the first chart, no keep-alive", "requests", load.asked)
-        assert load.failed == []
+        load.assert_none_lost()
         after = unchangeable(box, "before")
         assert {key: after[key] for key in before} == before
         # between a pod that has just become ready and the keeper's next look the state is unverified, and the exit code 30

@@ -43,7 +43,7 @@ def test_no_request_fails(cell, what, keep_alive):
     name = f"{what.__name__.replace('_', ' ')}, {KEEPS[keep_alive]}"
     record_in_all("load", name, "failed", len(load.failed))
     record_in_all("load", name, "requests", load.asked)
-    assert load.failed == []
+    load.assert_none_lost()
 
 
 @pytest.mark.parametrize("keep_alive", [pytest.param(True, marks=only_all), False])
@@ -96,7 +96,7 @@ def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell)
     assert named is not None, text
     record_in_all("rollout", "a crashing image of nginx is named after, s", named, bar=15)
     record_in_all("rollout", "and taken back after, s", lines[-1][0])
-    assert load.failed == []
+    load.assert_none_lost()
     assert revisions(cell) == before + 2, "it was tried, and taken back"
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml"), (
         "and taken back"
@@ -112,6 +112,6 @@ def test_and_taken_back_by_hand(cell):
         assert "crash" in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
         cell.box.tool("rollback", "-n", cell.namespace, "--yes")
         load.until(ENOUGH)
-    assert load.failed == []
+    load.assert_none_lost()
     assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
     cell.recover()
