@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from fogflow_k8s.model.diagnosis.pod_status import condition
-from fogflow_k8s.sandbox.network import in_url
+from fogflow_k8s.model.urls import in_url
 from tests.scope import ALL
 from tests.waiting import until
 

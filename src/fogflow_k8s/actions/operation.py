@@ -16,7 +16,7 @@ from fogflow_k8s.engine.reporter import Reporter, Silent
 from fogflow_k8s.engine.waiting import Clock, SystemClock
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import names
-from fogflow_k8s.model.placement.node_fit import labels
+from fogflow_k8s.model.kubernetes import labels_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.known_secrets import SecretMask
@@ -93,7 +93,7 @@ class Operation:
     @property
     def simulated(self) -> bool:
         """True when a node of the cluster is a simulated one: nothing that needs a container can be believed then."""
-        return any(labels(node).get(SIMULATED) == "true" for node in self.nodes or ())
+        return any(labels_of(node).get(SIMULATED) == "true" for node in self.nodes or ())
 
     @property
     def tasks_namespace(self) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fogflow_k8s.adapters.known_clusters import SANDBOX_CONTEXT
 from fogflow_k8s.adapters.state_dir import write_private
-from fogflow_k8s.sandbox.network import in_url
+from fogflow_k8s.model.urls import in_url
 from fogflow_k8s.sandbox.places import INSIDE
 from fogflow_k8s.sandbox.simulated import LEASE_S
 

@@ -84,11 +84,6 @@ class Network:
         return f"addr add {address}/{length} dev {link}" + (" nodad" if self.ipv6 else "")
 
 
-def in_url(address: str) -> str:
-    """An address as it stands before a port: one of IPv6 in brackets."""
-    return f"[{address}]" if ":" in address else address
-
-
 def _address(network: str, place: int) -> str:
     return str(ipaddress.ip_network(network)[place])
 

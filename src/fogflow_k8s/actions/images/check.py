@@ -16,7 +16,7 @@ from fogflow_k8s.adapters.registry.errors import LoginNeeded
 from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, PreflightFailed
 from fogflow_k8s.model.image.reference import ANY_PLATFORM, HUB, Use, fits, platform_of
-from fogflow_k8s.model.kubernetes import status_of
+from fogflow_k8s.model.kubernetes import labels_of, status_of
 from fogflow_k8s.model.placement import node_fit
 
 DEFAULT_PLATFORM = "linux/amd64"
@@ -209,7 +209,7 @@ def _same(found: CheckOutcome) -> CheckOutcome:
 def _platform_of_node(node: Mapping[str, Any]) -> str:
     info = status_of(node).get("nodeInfo") or {}
     said = f"{info.get('operatingSystem') or 'linux'}/{info['architecture']}" if info.get("architecture") else ""
-    named = platform_of(node_fit.labels(node))
+    named = platform_of(labels_of(node))
     return said or (DEFAULT_PLATFORM if named == ANY_PLATFORM else named)
 
 

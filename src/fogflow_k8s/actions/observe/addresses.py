@@ -15,6 +15,7 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.pod_status import condition
 from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
+from fogflow_k8s.model.urls import in_url
 
 PAGE = "/index.html"
 _PORTS = {"http": 80, "https": 443}
@@ -123,6 +124,5 @@ def _live(op: Operation, kind: str, name: str, namespace: str) -> Obj:
 
 
 def _address(host: str, scheme: str = "http", *, port: int | None = None, inside: bool = False) -> Address:
-    shown = f"[{host}]" if ":" in host else host
     end = "" if port in (None, _PORTS[scheme]) else f":{port}"
-    return Address(f"{scheme}://{shown}{end}{PAGE}", inside)
+    return Address(f"{scheme}://{in_url(host)}{end}{PAGE}", inside)

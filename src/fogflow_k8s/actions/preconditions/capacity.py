@@ -8,8 +8,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.catalogue import Cause
-from fogflow_k8s.model.kubernetes import Obj, metadata_of, spec_of
-from fogflow_k8s.model.placement.node_fit import labels
+from fogflow_k8s.model.kubernetes import Obj, labels_of, metadata_of, spec_of
 from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of
 from fogflow_k8s.model.placement.unschedulable import misfit_causes
 
@@ -44,7 +43,7 @@ def misfits(op: Operation, objects: Sequence[Obj]) -> tuple[Cause, ...]:
 
 def _is_own(op: Operation, pod: Obj) -> bool:
     mine = {"app.kubernetes.io/instance": op.release, "app.kubernetes.io/part-of": "fogflow"}
-    return pod["metadata"].get("namespace") == op.namespace and mine.items() <= labels(pod).items()
+    return pod["metadata"].get("namespace") == op.namespace and mine.items() <= labels_of(pod).items()
 
 
 def _pods(op: Operation, objects: Iterable[Obj]) -> list[Pod]:
@@ -92,7 +91,7 @@ def _where(op: Operation, claim: str) -> Obj | None:
 
 def _grows(op: Operation, nodes: Sequence[Obj]) -> bool:
     """True when the cluster adds nodes for pods that find none: by Karpenter's label, or Cluster Autoscaler's report."""
-    if any(_KARPENTER in labels(node) for node in nodes):
+    if any(_KARPENTER in labels_of(node) for node in nodes):
         return True
     try:
         return op.cluster.get("ConfigMap", "cluster-autoscaler-status", "kube-system") is not None

@@ -30,22 +30,22 @@ class Maker:
 
 def belongs_to(live: Obj, release: str, namespace: str) -> bool:
     """Whether Helm takes the live object for one of this release: the same test as Helm's own."""
-    labels, marks = _labels(live), _annotations(live)
+    labels, marks = labels_of(live), annotations_of(live)
     return (labels.get(_MANAGED_BY), marks.get(NAME), marks.get(NAMESPACE)) == ("Helm", release, namespace)
 
 
 def is_ours(objects: Iterable[Obj]) -> bool:
     """Whether the manifests of a release come from one of our charts; upstream's chart has the same name and other labels."""
     return any(
-        _labels(o).get("app.kubernetes.io/part-of") == "fogflow"
-        and str(_labels(o).get("helm.sh/chart")).startswith(_CHARTS)
+        labels_of(o).get("app.kubernetes.io/part-of") == "fogflow"
+        and str(labels_of(o).get("helm.sh/chart")).startswith(_CHARTS)
         for o in objects
     )
 
 
 def maker_of(live: Obj) -> Maker:
     """The tool that made a live object."""
-    labels, marks = _labels(live), _annotations(live)
+    labels, marks = labels_of(live), annotations_of(live)
     managers = [str(e.get("manager")) for e in metadata_of(live).get("managedFields") or []]
     if name := marks.get(NAME):
         namespace = marks.get(NAMESPACE) or str(metadata_of(live).get("namespace") or "default")
@@ -83,11 +83,3 @@ def reference(obj: Obj) -> str:
 def _argo(labels: Mapping[str, str], managers: Sequence[str]) -> str:
     """The application, when Argo CD applied the object: its oldest tracking is by a label that others use, too."""
     return labels.get("app.kubernetes.io/instance", "") if any(m.startswith("argocd") for m in managers) else ""
-
-
-def _labels(obj: Obj) -> Mapping[str, str]:
-    return labels_of(obj)
-
-
-def _annotations(obj: Obj) -> Mapping[str, str]:
-    return annotations_of(obj)

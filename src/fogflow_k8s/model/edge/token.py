@@ -14,6 +14,8 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fogflow_k8s.model.urls import in_url
+
 PREFIX = "fke"
 VERSION = "1"
 _DIGITS = 16
@@ -64,7 +66,7 @@ class Endpoint:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{in_url(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,6 @@ _HARD = ("NoSchedule", "NoExecute")
 PASSING = "node.kubernetes.io/"
 
 
-def labels(obj: Obj) -> Mapping[str, str]:
-    """The labels of an object."""
-    return labels_of(obj)
-
-
 def name(obj: Obj) -> str:
     """The name of an object."""
     return str(metadata_of(obj).get("name") or "")
@@ -55,10 +50,10 @@ def why_not(spec: Obj, node: Obj) -> str:
     for taint in taints(node):
         if not tolerated(taint, tolerations) and taint.get("key") != CORDONED:
             return f"taint {said_taint(taint)}"
-    if labels(node).get("kubernetes.io/os", "linux") != "linux":
-        return f"runs {labels(node)['kubernetes.io/os']}, and the images are for linux"
+    if labels_of(node).get("kubernetes.io/os", "linux") != "linux":
+        return f"runs {labels_of(node)['kubernetes.io/os']}, and the images are for linux"
     for key, value in (spec.get("nodeSelector") or {}).items():
-        if labels(node).get(key) != value:
+        if labels_of(node).get(key) != value:
             return f"no label {key}={value}" if value else f"no label {key}"
     affinity = ((spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
         "requiredDuringSchedulingIgnoredDuringExecution"
@@ -111,7 +106,7 @@ def _in_term(term: Obj, node: Obj) -> bool:
     if not expressions and not fields:
         return False
     by_field = {"metadata.name": name(node)}
-    return all(_holds(e, labels(node)) for e in expressions) and all(_holds(f, by_field) for f in fields)
+    return all(_holds(e, labels_of(node)) for e in expressions) and all(_holds(f, by_field) for f in fields)
 
 
 def _holds(expression: Obj, values: Mapping[str, str]) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
-from fogflow_k8s.model.placement.node_fit import in_terms, labels, matches, name, why_not
+from fogflow_k8s.model.kubernetes import Obj, labels_of, spec_of, status_of
+from fogflow_k8s.model.placement.node_fit import in_terms, matches, name, why_not
 from fogflow_k8s.model.quantities import Amounts, amounts, lacking, plus, requests_of, said
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -191,7 +191,7 @@ def _kept_apart(pod: Pod, room: Room, rooms: Sequence[Room]) -> str:
             for mine, theirs in ((pod, other), (other, pod)):
                 for term in _anti_affinity(mine.spec):
                     key = str(term.get("topologyKey"))
-                    here, there = labels(room.node).get(key), labels(other_room.node).get(key)
+                    here, there = labels_of(room.node).get(key), labels_of(other_room.node).get(key)
                     if here is not None and here == there and matches(term.get("labelSelector"), theirs.labels):
                         return f"{other.component} is there, and anti-affinity keeps them apart"
     return ""
@@ -210,11 +210,11 @@ def _uneven(pod: Pod, room: Room, rooms: Sequence[Room]) -> str:
         if constraint.get("whenUnsatisfiable") != "DoNotSchedule":
             continue
         key, selector = str(constraint.get("topologyKey")), constraint.get("labelSelector")
-        if (mine := labels(room.node).get(key)) is None:
+        if (mine := labels_of(room.node).get(key)) is None:
             return f"no label {key}, over which the pods are spread"
         counts: dict[str, int] = {}
         for each in rooms:
-            domain = labels(each.node).get(key)
+            domain = labels_of(each.node).get(key)
             if domain is not None and not why_barred(pod, each.node):
                 counts[domain] = counts.get(domain, 0) + sum(matches(selector, p.labels) for p in each.placed)
         if (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fogflow_k8s.model.kubernetes import Obj
-from fogflow_k8s.model.placement.node_fit import PASSING, labels, name, taints, takes_pods, tolerated
+from fogflow_k8s.model.kubernetes import Obj, labels_of
+from fogflow_k8s.model.placement.node_fit import PASSING, name, taints, takes_pods, tolerated
 
 ZONE = "topology.kubernetes.io/zone"
 _ROLES = (
@@ -45,14 +45,14 @@ def shape_of(nodes: Sequence[Obj], tolerations: Sequence[Obj] = ()) -> Shape:
     usable = [n for n in meant if not takes_pods(n)]
     only_workers = [n for n in usable if not is_control_plane(n)]
     number = _number(len(nodes), len(planes), len(usable), len(only_workers))
-    zones = {labels(n)[ZONE] for n in meant if labels(n).get(ZONE)}
+    zones = {labels_of(n)[ZONE] for n in meant if labels_of(n).get(ZONE)}
     says = _says(number, len(planes), len(usable), len(only_workers)) + _left_out([n for n in meant if takes_pods(n)])
     return Shape(number, len(planes), len(usable), len(meant), len(zones), says)
 
 
 def is_control_plane(node: Obj) -> bool:
     """True when the node has the role."""
-    return any(role in labels(node) for role in _ROLES)
+    return any(role in labels_of(node) for role in _ROLES)
 
 
 def _bearable(taint: Obj, tolerations: Sequence[Obj]) -> bool:

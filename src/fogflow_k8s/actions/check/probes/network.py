@@ -9,9 +9,8 @@ from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions.apiserver import NAME_SERVERS
 from fogflow_k8s.engine.checks import CheckOutcome
-from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
+from fogflow_k8s.model.kubernetes import Obj, labels_of, spec_of, status_of
 from fogflow_k8s.model.manifests import component_of
-from fogflow_k8s.model.placement.node_fit import labels
 
 _GKE = "cloud.google.com/gke-"  # of the labels of its nodes
 
@@ -67,7 +66,7 @@ def names_resolve(op: Operation) -> CheckOutcome:
         return CheckOutcome(True, f"{ready} ready endpoint(s)")
     if op.simulated:
         return CheckOutcome(None, "the nodes are simulated: the cluster has no DNS, and no pod that needs it")
-    if not slices and any(key.startswith(_GKE) for node in op.nodes or () for key in labels(node)):
+    if not slices and any(key.startswith(_GKE) for node in op.nodes or () for key in labels_of(node)):
         return CheckOutcome(
             None, "a GKE cluster without kube-dns: Cloud DNS answers outside of it, which cannot be seen from here"
         )
