@@ -32,7 +32,6 @@ class Operation:
     cluster: Cluster
     report: Reporter = field(default_factory=Silent)
     clock: Clock = field(default_factory=SystemClock)
-    meanwhile: Callable[[], object] = lambda: None  # done while Helm works: loading what is needed afterwards
     today: Callable[[], datetime] = lambda: datetime.now(UTC)  # the wall clock: reports carry its time
     command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
     bundles: Path | None = None  # the folder for the archive of a failure; None: none is made

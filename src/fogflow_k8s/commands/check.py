@@ -42,7 +42,7 @@ def check(
     If a release is installed, the command also checks the release, unless --pre is given.
     """
     from fogflow_k8s.actions.check.check import checkup
-    from fogflow_k8s.actions.release.deployment import Request
+    from fogflow_k8s.actions.release.request import Request
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console import checkup as console
 
@@ -50,7 +50,7 @@ def check(
     existing(config, "--config")
     wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
-    request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset)
+    request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset or None)
     found = checkup(op, request, pre=pre, without=suppress)
     if junit:
         junit.write_text(console.junit(found), encoding="utf-8")

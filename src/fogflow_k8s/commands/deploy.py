@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,6 +12,7 @@ from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
 from fogflow_k8s.commands.session import Timeout, Told, Yes, existing, seconds, session
 
 if TYPE_CHECKING:
+    from fogflow_k8s.actions.release.request import DryRun
     from fogflow_k8s.commands.session import Session
     from fogflow_k8s.model.diff.three_way import Difference
 
@@ -60,15 +60,13 @@ def deploy(
     me.begin(ctx)
     from fogflow_k8s.actions.preconditions import prerequisites
     from fogflow_k8s.actions.release.deploy import deploy as action
-    from fogflow_k8s.actions.release.deployment import Request
+    from fogflow_k8s.actions.release.request import Request
     from fogflow_k8s.adapters.assets import asset
 
     wanted = settings.load(config, values, set_, external_ip, expose, force=force)
     op = me.operation(wanted.namespace)
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     prerequisites.require(op)
-    if output == "table":
-        op.meanwhile = partial(import_module, "fogflow_k8s.console.screens")
     request = Request(
         chart=asset("charts/fogflow-chart"),
         values=wanted.given(),
@@ -78,10 +76,10 @@ def deploy(
         rollback_on_failure=rollback_on_failure,
         force_conflicts=force_conflicts,
         take_ownership=take_ownership,
-        dry_run=dry_run,
+        dry_run=cast("DryRun | None", dry_run or None),
         allow_other_cluster=allow_other_cluster,
-        expect_cluster=expect_cluster,
-        preset=preset,
+        expect_cluster=expect_cluster or None,
+        preset=preset or None,
         force=force,
         confirm=partial(_confirm, me, op.cluster.context) if me.interactive and not yes else None,
     )

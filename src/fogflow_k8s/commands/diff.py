@@ -28,8 +28,8 @@ def diff(
     existing(config, "--config")
     me.begin(ctx)
     from fogflow_k8s.actions.preconditions import prerequisites
-    from fogflow_k8s.actions.release.deployment import Request
     from fogflow_k8s.actions.release.diff import diff as action
+    from fogflow_k8s.actions.release.request import Request
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console.diff import diff_screen
     from fogflow_k8s.console.diff_document import diff_document
@@ -37,7 +37,7 @@ def diff(
     wanted = settings.load(config, values, set_, external_ip, expose)
     op = me.operation(wanted.namespace)
     prerequisites.require(op)
-    request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset)
+    request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset or None)
     found = action(op, request)
     print_json(diff_document(found)) if output == "json" else me.show(diff_screen(found))
     raise typer.Exit(CHANGES if exit_code and found.changed else 0)

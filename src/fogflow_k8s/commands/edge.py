@@ -133,7 +133,7 @@ def join(
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     prerequisites.require(op)
     wanted = JoinRequest(
-        known, asset("charts/fogflow-edge-chart"), given, external_ip, cast("Connectivity", connectivity), seconds(timeout), expect_cluster
+        known, asset("charts/fogflow-edge-chart"), given, external_ip, cast("Connectivity", connectivity), seconds(timeout), expect_cluster or None
     )  # fmt: skip
     joined = action(op, wanted)
     _tell(me, joined, output)

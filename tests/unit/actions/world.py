@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.deploy import deploy
-from fogflow_k8s.actions.release.deployment import Request
+from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diagnosis import health_report

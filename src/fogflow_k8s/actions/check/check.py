@@ -11,9 +11,8 @@ from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import permissions
 from fogflow_k8s.actions.preconditions.prerequisites import prerequisites
-from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Deployment, Request
-from fogflow_k8s.actions.release.prepare import render
+from fogflow_k8s.actions.release.prepare import Prepared, prepare
+from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed, UsageError
 from fogflow_k8s.model.release.permissions import helpful, needed
@@ -61,40 +60,38 @@ def checkup(op: Operation, request: Request, *, pre: bool = False, without: Coll
     first = _run(op, [replace(c, category="prerequisites") for c in prerequisites(op)], without)
     if any(r.state == "failed" and r.check.id in _NEEDED for r in first):
         return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(first))
-    work = Deployment(op, request, rollout.Stopwatch(op))
-    work.installed = status.installed(op)
-    render(work)
-    found = [*first, *_run(op, catalogue(work, pre=pre), without)]
+    prepared = prepare(op, request, status.installed(op))
+    found = [*first, *_run(op, catalogue(op, prepared, pre=pre), without)]
     return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(found))
 
 
-def catalogue(work: Deployment, *, pre: bool) -> list[Check]:
+def catalogue(op: Operation, prepared: Prepared, *, pre: bool) -> list[Check]:
     """The checks after the prerequisites; those of an installed release only where there is one, and not with `pre`."""
-    op, objects = work.op, [*work.objects, *work.hooks]
+    objects = [*prepared.objects, *prepared.hooks]
     checks = [
         Check("rights", "you have the permissions that a deploy needs", lambda: _rights(op, objects), category="rights"),
         Check("rights-to-see", "you have the permissions that the checks need", lambda: _sight(op), True, "rights"),
         Check("nodes", "every node is ready", lambda: cluster.nodes_ready(op), True, "cluster"),
         Check("clocks", "the clocks of nodes and this machine agree", lambda: cluster.clocks(op), True, "cluster"),
         Check("dns", "the cluster's DNS is available", lambda: network.names_resolve(op), True, "cluster"),
-        Check("mesh", "no service mesh injects proxies", lambda: mesh.no_mesh(op, work.objects), True, "cluster"),
+        Check("mesh", "no service mesh injects proxies", lambda: mesh.no_mesh(op, prepared.objects), True, "cluster"),
         Check("leftovers", "no other FogFlow installation conflicts", lambda: cluster.no_leftovers(op), True, "cluster"),
-        Check("capacity", "every pod fits on a node", lambda: cluster.pods_fit(op, work.objects), category="room"),
-        Check("quota", "the namespace's quotas are sufficient", lambda: admission.quota_suffices(work), category="room"),
-        Check("storage", "stored data is persistent", lambda: cluster.storage(op, work.objects), True, "room"),
-        Check("references", "all referenced objects exist", lambda: cluster.nothing_missing(op, work.objects, making=work.making), category="admission"),
-        Check("ownership", "no object belongs to another tool or release", lambda: cluster.nothing_of_others(work), category="admission"),
-        Check("objects", "the API server accepts every object", lambda: admission.objects_accepted(op, work.objects), category="admission"),
-        Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, work.objects), category="admission"),
-        Check("images", "the nodes can pull every image", lambda: images.images_pullable(work), category="images"),
-        Check("external-ip", "the external address belongs to a node", lambda: network.external_ips_lead_here(op, work.objects), True, "network"),
-        Check("families", "tasks are reachable by their addresses", lambda: cluster.tasks_addressable(op, work.objects), category="network"),
-        Check("ports", "the external ports are free", lambda: network.ports_free(op, work.objects), category="network"),
+        Check("capacity", "every pod fits on a node", lambda: cluster.pods_fit(op, prepared.objects), category="room"),
+        Check("quota", "the namespace's quotas are sufficient", lambda: admission.quota_suffices(op, prepared), category="room"),
+        Check("storage", "stored data is persistent", lambda: cluster.storage(op, prepared.objects), True, "room"),
+        Check("references", "all referenced objects exist", lambda: cluster.nothing_missing(op, prepared.objects, making=prepared.making), category="admission"),
+        Check("ownership", "no object belongs to another tool or release", lambda: cluster.nothing_of_others(op, prepared), category="admission"),
+        Check("objects", "the API server accepts every object", lambda: admission.objects_accepted(op, prepared.objects), category="admission"),
+        Check("pods", "admission accepts every pod", lambda: admission.pods_accepted(op, prepared.objects), category="admission"),
+        Check("images", "the nodes can pull every image", lambda: images.images_pullable(op, prepared), category="images"),
+        Check("external-ip", "the external address belongs to a node", lambda: network.external_ips_lead_here(op, prepared.objects), True, "network"),
+        Check("families", "tasks are reachable by their addresses", lambda: cluster.tasks_addressable(op, prepared.objects), category="network"),
+        Check("ports", "the external ports are free", lambda: network.ports_free(op, prepared.objects), category="network"),
     ]  # fmt: skip
-    if work.installed and not pre:
+    if prepared.installed and not pre:
         checks += [
             Check("release", "FogFlow works", lambda: cluster.release_works(op), category="release"),
-            Check("address", "the reverse proxy has an address", lambda: network.address_given(op, work.objects), True, "release"),
+            Check("address", "the reverse proxy has an address", lambda: network.address_given(op, prepared.objects), True, "release"),
         ]  # fmt: skip
     return checks
 

@@ -11,8 +11,8 @@ from fogflow_k8s.actions.edge import probe
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.deploy import deploy
-from fogflow_k8s.actions.release.deployment import Login, Request
 from fogflow_k8s.actions.release.outcome import Outcome
+from fogflow_k8s.actions.release.request import Login, Request
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import EdgeRefused, UsageError
 from fogflow_k8s.model import manifests
@@ -37,7 +37,7 @@ class JoinRequest:
     external_ip: str = ""
     connectivity: Connectivity = "direct"
     timeout_s: float = 300.0
-    expect_cluster: str = ""
+    expect_cluster: str | None = None
 
 
 @dataclass(frozen=True)

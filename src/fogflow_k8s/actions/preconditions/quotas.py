@@ -17,7 +17,9 @@ from fogflow_k8s.model.release.permissions import namespaces
 HISTORY = 10  # revisions that Helm keeps: before it stores one more, it removes the oldest
 
 
-def causes(op: Operation, objects: Sequence[Obj], installed: Installed | None, *, making: str) -> tuple[Cause, ...]:
+def causes(
+    op: Operation, objects: Sequence[Obj], installed: Installed | None, *, making: str | None
+) -> tuple[Cause, ...]:
     """A cause for each namespace whose quotas would stop the deploy; one line instead when we may not see what that takes.
 
     `making` is the Secret that the deploy would make by itself, or "". Raises ClusterError.
@@ -39,7 +41,7 @@ def causes(op: Operation, objects: Sequence[Obj], installed: Installed | None, *
 
 
 def shortfalls(
-    op: Operation, objects: Sequence[Obj], installed: Installed | None, *, making: str, hooks: Sequence[Obj] = ()
+    op: Operation, objects: Sequence[Obj], installed: Installed | None, *, making: str | None, hooks: Sequence[Obj] = ()
 ) -> dict[str, list[str]]:
     """Namespace -> the limits of its quotas that a deploy would go over. Raises ClusterError, also for a missing right.
 
@@ -75,7 +77,7 @@ def _without_pods(hook: Obj) -> Obj:
     return {**hook, "spec": {**spec_of(hook), "parallelism": 0, "replicas": 0}}
 
 
-def _beside_the_chart(op: Operation, installed: Installed | None, making: str) -> list[Obj]:
+def _beside_the_chart(op: Operation, installed: Installed | None, making: str | None) -> list[Obj]:
     """What a deploy makes beside the chart's objects: Helm's record of the revision, our own, and the Secret of RabbitMQ."""
     history = installed.history if installed else ()
     newest = installed.newest.number if installed else 0

@@ -23,7 +23,7 @@ _IDS = {"Secret": "FK-1201", "ConfigMap": "FK-1202", "PersistentVolumeClaim": "F
 _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
 
 
-def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str = "") -> list[Cause]:
+def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str | None = None) -> list[Cause]:
     """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist.
 
     `making` is the Secret that a deploy would make by itself.

@@ -14,7 +14,9 @@ from fogflow_k8s.model import manifests
 from fogflow_k8s.model.release.breaking_changes import Loss
 
 
-def require_same_cluster(op: Operation, *, config: Path | None, expect: str = "", allow_other: bool = False) -> None:
+def require_same_cluster(
+    op: Operation, *, config: Path | None, expect: str | None = None, allow_other: bool = False
+) -> None:
     """Raises Refused when this configuration, namespace and release went to another cluster before (or not to `expect`).
 
     Two sandboxes of this machine may have the same one, as a cloud and its edge have: their contexts tell them apart.

@@ -1,4 +1,4 @@
-"""Deploy: install, upgrade, repair or do nothing, whichever the state asks for; wait; on a failed upgrade go back."""
+"""Deploy: install or upgrade the release, or do nothing if nothing changes; wait; roll back a failed upgrade."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from fogflow_k8s.actions.preconditions import (
 )
 from fogflow_k8s.actions.preconditions.ownership import others
 from fogflow_k8s.actions.release import recovery, rollout
-from fogflow_k8s.actions.release.deployment import Deployment, Request, now, outcome, rotation
+from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
 from fogflow_k8s.actions.release.diff import compare
 from fogflow_k8s.actions.release.drift import drift
 from fogflow_k8s.actions.release.outcome import Outcome, Result
-from fogflow_k8s.actions.release.prepare import introduce, render, rendered, warn
+from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_change, prepare, rendered, warn
+from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.actions.release.rotation import NOT_PROVED, PROVED, carry_out, note
 from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, OperationFailed, PreflightFailed
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diff.fields import changes
 from fogflow_k8s.model.diff.three_way import Drift
-from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import repair
 
 
@@ -42,91 +42,101 @@ def deploy(op: Operation, request: Request) -> Outcome:
 
     Raises FogflowErrors for what stops it before anything is changed; a failure afterwards is an Outcome.
     """
-    work = Deployment(op, request, rollout.Stopwatch(op))
+    watch = rollout.Stopwatch(op)
+    prepared = None
     try:
-        return _deploy(work)
+        prepared = _prepare(op, request)
+        work = Deployment(op, prepared, watch, prepared.installed)
+        return _rehearse(work) if request.dry_run else _carry_out(work)
     except Forbidden:
         raise
     except ClusterError as error:
-        if error.status == 403:  # say all that is missing, not only the first that was met
-            permissions.require(op, [*work.objects, *work.hooks] or rendered(work, work.values or request.values))
+        if error.status == 403:  # report every missing permission, not only the first that was met
+            objects = [*prepared.objects, *prepared.hooks] if prepared else rendered(op, request, None, request.values)
+            permissions.require(op, objects)
         raise
 
 
-def _deploy(work: Deployment) -> Outcome:
-    op, request = work.op, work.request
+def _prepare(op: Operation, request: Request) -> Prepared:
+    """Everything that is decided before the cluster is changed. Raises what `deploy` refuses."""
+    edge = request.login is not None
     target_check.require_same_cluster(
         op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
     )
-    work.installed = status.installed(op)
-    target_check.require_same_kind(work.installed.objects if work.installed else (), edge=request.login is not None)
-    render(work, server=request.dry_run == "server")
-    target_check.require_own(
-        op, others(op, work.objects, work.installed), take=request.take_ownership, edge=request.login is not None
-    )
-    introduce(work)
-    warn(work)
-    work.losses = losses(work.installed.objects if work.installed else (), work.objects)
-    target_check.require_no_loss(work.losses, force=request.force)
-    if request.dry_run:
-        return _rehearse(work)
+    installed = status.installed(op)
+    target_check.require_same_kind(installed.objects if installed else (), edge=edge)
+    prepared = prepare(op, request, installed, server=request.dry_run == "server")
+    target_check.require_own(op, others(op, prepared.objects, installed), take=request.take_ownership, edge=edge)
+    introduce(op, prepared)
+    warn(op, prepared)
+    target_check.require_no_loss(prepared.losses, force=request.force)
+    return prepared
+
+
+def _carry_out(work: Deployment) -> Outcome:
+    """Everything that changes the cluster. Raises Interrupted for Ctrl-C."""
     try:
-        return _carry_out(work)
+        return _refuse(work) or _change(work)
     except KeyboardInterrupt:
         raise recovery.interrupted(work) from None
 
 
-def _carry_out(work: Deployment) -> Outcome:
-    """Everything that changes the cluster."""
+def _refuse(work: Deployment) -> Outcome | None:
+    """The end of a deploy that cannot work: something has no room, or something it refers to is missing."""
     op, request = work.op, work.request
     probe = same_cluster.begin(op)
-    if references.await_ending(op, work.objects, timeout_s=request.timeout_s):
+    if references.await_ending(op, work.prepared.objects, timeout_s=request.timeout_s):
         work.installed = status.installed(op)
-        render(work)
+        work.prepared = prepare(op, request, work.installed)
     if not work.installed:
-        permissions.require(op, [*work.objects, *work.hooks])
-    if homeless := _homeless(work):
-        return outcome(
-            work, "unchanged", PreflightFailed.exit_code, now(work), causes=homeless, says="nothing was changed"
-        )
-    same_cluster.require_one_cluster(op, probe)
-    made = references.ensure_namespace(op, work.objects)  # first: what is missing will have to be made in it
-    if absent := _absent(work):
-        says = f"nothing was changed, but namespace {op.namespace} was made" if made else "nothing was changed"
-        return outcome(work, "unchanged", PreflightFailed.exit_code, now(work), causes=absent, says=says)
+        permissions.require(op, [*work.prepared.objects, *work.prepared.hooks])
+    causes, says = _unschedulable(work), "nothing was changed"
+    if not causes:
+        same_cluster.require_one_cluster(op, probe)
+        made = references.ensure_namespace(op, work.prepared.objects)  # missing objects have to be created in it
+        causes = _missing_references(work)
+        says += f", but namespace {op.namespace} was made" if made else ""
+    if not causes:
+        return None
+    return outcome(work, "unchanged", PreflightFailed.exit_code, assess(work), causes=causes, says=says)
+
+
+def _change(work: Deployment) -> Outcome:
+    """Make the new revision, with the release's Lease held. Raises Refused when the user does not confirm."""
+    op, prepared = work.op, work.prepared
     _ask(work)
     with held(op) as lease:
         work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
         if not work.installed:
             record.forget(op)  # what an uninstall that was killed did not get to
         _repair(work, lease)
-        work.rotation = rotation(work)
-        if work.secret and (work.password or not work.secret_exists):
-            references.ensure_bus_secret(op, work.secret, work.password)
+        work.rotation = password_change(op, prepared, work.installed)
+        if prepared.secret and (prepared.secret.password or not prepared.secret.exists):
+            references.ensure_bus_secret(op, prepared.secret.name, prepared.secret.password or "")
         drifted = _unchanged(work)
         if drifted == []:
             return _attach(work, lease)
-        target_check.remember(op, config=request.config)
+        target_check.remember(op, config=work.request.config)
         return _upgrade(work, lease, drifted or [])
 
 
-def _homeless(work: Deployment) -> tuple[Cause, ...]:
-    """Pods that would find no node, quotas that leave too little, tasks that nobody could call; not asked again for what is installed already."""
-    if work.installed and not changes(work.installed.objects, work.objects):
+def _unschedulable(work: Deployment) -> tuple[Cause, ...]:
+    """Pods that fit on no node, exceeded quotas, tasks without a usable address; empty if the same objects are installed."""
+    op, objects, making = work.op, work.prepared.objects, work.prepared.making
+    if work.installed and not changes(work.installed.objects, objects):
         return ()
-    op, objects = work.op, work.objects
     unaddressable = address_families.unaddressable(op, objects)
-    crowded = quotas.causes(op, objects, work.installed, making=work.making)
-    return (*capacity.misfits(op, objects), *crowded, *unaddressable)
+    exceeded = quotas.causes(op, objects, work.installed, making=making)
+    return (*capacity.misfits(op, objects), *exceeded, *unaddressable)
 
 
-def _absent(work: Deployment) -> tuple[Cause, ...]:
-    """What the objects need and nobody provides."""
-    return tuple(references.missing(work.op, work.objects, making=work.making))
+def _missing_references(work: Deployment) -> tuple[Cause, ...]:
+    """The objects that the release refers to and that do not exist."""
+    return tuple(references.missing(work.op, work.prepared.objects, making=work.prepared.making))
 
 
 def _repair(work: Deployment, lease: Held) -> None:
-    """Make a release usable that a dead operation left pending: we hold its Lease, so nobody is at it."""
+    """Roll back a release that a dead operation left pending: the Lease is ours, so no operation works on it."""
     op = work.op
     if not work.installed or not (plan := repair(work.installed.history)):
         return
@@ -136,10 +146,10 @@ def _repair(work: Deployment, lease: Held) -> None:
 
 
 def _ask(work: Deployment) -> None:
-    """Show a person what would change in a release that is there, and let them say no. Raises Refused."""
+    """Show the user what would change in the installed release, and let them decline. Raises Refused."""
     if not work.request.confirm or not work.installed:
         return
-    found = compare(work)
+    found = compare(work.op, work.prepared)
     if found.changed:
         work.request.confirm(found)
         work.agreed = True
@@ -148,9 +158,9 @@ def _ask(work: Deployment) -> None:
 def _unchanged(work: Deployment) -> list[Drift] | None:
     """What drifted, when the manifests are those of the newest revision ([] = nothing to do); None when they differ."""
     installed = work.installed
-    if not installed or installed.newest.status != "deployed" or changes(installed.objects, work.objects):
+    if not installed or installed.newest.status != "deployed" or changes(installed.objects, work.prepared.objects):
         return None
-    seen = drift(work.op, installed.objects, work.objects)
+    seen = drift(work.op, installed.objects, work.prepared.objects)
     for name in seen.unseen:
         work.op.report.warn(f"not checked whether it was changed since the last deploy: {name} (no right to patch it)")
     found = [each for each in seen.drift if each.effect != "left"]
@@ -160,12 +170,12 @@ def _unchanged(work: Deployment) -> list[Drift] | None:
 
 
 def _attach(work: Deployment, lease: Held) -> Outcome:
-    """Nothing to deploy: wait for the revision that is there, if it is not ready yet."""
+    """Deploy nothing: wait for the installed revision if it is not ready yet."""
     op = work.op
     if work.rotation.changed:
         return _rotate(work, lease, made="rotated")
     _note_password(work)
-    seen = track.glance(op, work.expected)
+    seen = track.glance(op, work.prepared.expected)
     if seen.ready:
         op.report.step("nothing to do: the release is as asked for, and ready")
         return outcome(work, "unchanged", 0, seen)
@@ -179,19 +189,19 @@ def _upgrade(work: Deployment, lease: Held, drifted: Sequence[Drift]) -> Outcome
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
     work.revision_before = work.installed.newest.number if work.installed else 0
-    for loss in work.losses:
+    for loss in work.prepared.losses:
         if loss.replaced:
             lease.check()
-            rollout.clear(op, loss.kind, loss.component, timeout_s=request.timeout_s)
+            rollout.delete_and_wait(op, loss.kind, loss.component, timeout_s=request.timeout_s)
     op.report.step("helm upgrade" if work.installed else "helm install")
     advise = (lambda: None) if work.installed else partial(prerequisites.advise, op)  # once is enough
     child = op.helm.start_upgrade(
-        request.chart, work.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
+        request.chart, work.prepared.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
         force_conflicts=request.force_conflicts or work.agreed or bool(drifted), take_ownership=request.take_ownership,
     )  # fmt: skip
     try:
         done = rollout.run_helm(op, child, work.watch, meanwhile=advise, lease=lease)
-        work.installed = status.made(op, work.installed, done.stdout, work.objects)
+        work.installed = status.made(op, work.installed, done.stdout, work.prepared.objects)
         _note_password(work)
     except FogflowError as error:
         return recovery.broken(work, lease, error)
@@ -210,9 +220,9 @@ def _note_password(work: Deployment) -> None:
 def _rotate(work: Deployment, lease: Held, *, made: Result) -> Outcome:
     """Put the changed password into force, then wait."""
     try:
-        carry_out(work.op, work.rotation, work.objects, timeout_s=work.request.timeout_s, keep_on=lease.check)
+        carry_out(work.op, work.rotation, work.prepared.objects, timeout_s=work.request.timeout_s, keep_on=lease.check)
     except OperationFailed as error:
-        seen = now(work)
+        seen = assess(work)
         return _failed(work, lease, seen, made=made, error=error.message)
     except ClusterError as error:
         if made == "rotated":  # a password is not taken back; the next deploy goes on
@@ -233,17 +243,17 @@ def _failed(work: Deployment, lease: Held, seen: Assessment, *, made: Result, er
 def _wait(work: Deployment, lease: Held, *, made: Result) -> Outcome:
     op, request = work.op, work.request
     if not request.wait:
-        return outcome(work, made, 0, now(work), says="not waited for (--no-wait)")
+        return outcome(work, made, 0, assess(work), says="not waited for (--no-wait)")
     op.report.step("waiting until every component is ready")
     try:
-        tracked = rollout.follow(op, work.expected, work.watch, timeout_s=request.timeout_s, lease=lease)
+        tracked = rollout.follow(op, work.prepared.expected, work.watch, timeout_s=request.timeout_s, lease=lease)
     except ClusterError as error:
         if made not in ("installed", "upgraded"):  # nothing was made that could be taken back
             raise
         return recovery.broken(work, lease, error)
     if tracked.end == "ready":
         if work.installed:
-            record.note_worked(op, work.installed.newest.number, digest=work.digest)
+            record.note_worked(op, work.installed.newest.number, digest=work.prepared.digest)
         return outcome(work, made, 0, tracked.assessment, says=_proof(work, tracked.assessment))
     if tracked.end == "advancing":
         says = f"left as it is: still advancing after {request.timeout_s:g} s"
@@ -265,13 +275,13 @@ def _proof(work: Deployment, seen: Assessment) -> str:
 
 def _rehearse(work: Deployment) -> Outcome:
     """A dry run: what would change, and (on the server) in what is live there. Nothing is written."""
-    lacking = (*_homeless(work), *_absent(work))
+    lacking = (*_unschedulable(work), *_missing_references(work))
     return outcome(
         work,
         "unchanged",
         PreflightFailed.exit_code if lacking else 0,
-        now(work),
+        assess(work),
         causes=lacking,
         says="dry run: nothing was changed",
-        difference=compare(work, live=work.request.dry_run == "server"),
+        difference=compare(work.op, work.prepared, live=work.request.dry_run == "server"),
     )

@@ -6,15 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.observe.status import Installed
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Deployment, Request, rotation
 from fogflow_k8s.actions.release.drift import DriftReport, drift
-from fogflow_k8s.actions.release.prepare import introduce, render
+from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_change, prepare
+from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff.fields import Field, changes
 from fogflow_k8s.model.diff.three_way import Difference
-from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import repair
 
 CONFLICT = "Helm refuses to change fields that others own (FK-7002)"
@@ -22,22 +21,20 @@ CONFLICT = "Helm refuses to change fields that others own (FK-7002)"
 
 def diff(op: Operation, request: Request) -> Difference:
     """What `deploy` of the same request would change. Nothing is written; Helm renders with the cluster at hand."""
-    work = Deployment(op, request, rollout.Stopwatch(op))
-    work.installed = status.installed(op)
-    notes = _repaired(work)
-    render(work, server=True)
-    introduce(work)
-    found = compare(work)
+    installed, notes = _repaired(op, status.installed(op))
+    prepared = prepare(op, request, installed, server=True)
+    introduce(op, prepared)
+    found = compare(op, prepared)
     return replace(found, notes=(*notes, *found.notes), renews=found.renews or bool(notes))
 
 
-def compare(work: Deployment, *, live: bool = True) -> Difference:
-    """What the deploy in progress would change; without `live`, by the manifests alone."""
-    op, installed = work.op, work.installed
+def compare(op: Operation, prepared: Prepared, *, live: bool = True) -> Difference:
+    """What a deploy of this would change; without `live`, by the manifests alone."""
+    installed, request = prepared.installed, prepared.request
     base = installed.objects if installed else ()
-    seen = drift(op, base, work.objects) if live else DriftReport((), ())
-    password = rotation(work)
-    notes = [f"{loss.says}: only with --force" for loss in losses(base, work.objects)]
+    seen = drift(op, base, prepared.objects) if live else DriftReport((), ())
+    password = password_change(op, prepared, installed)
+    notes = [f"{loss.says}: only with --force" for loss in prepared.losses]
     renews = bool(installed and installed.newest.status != "deployed")
     if installed and renews:
         notes.append(f"revision {installed.newest.number} is {installed.newest.status}: a new one is made in any case")
@@ -47,13 +44,13 @@ def compare(work: Deployment, *, live: bool = True) -> Difference:
         context=op.cluster.context,
         server=op.cluster.server,
         revision=installed.newest.number if installed else 0,
-        changes=tuple(changes(base, work.objects)),
+        changes=tuple(changes(base, prepared.objects)),
         drift=seen.drift,
         unseen=seen.unseen,
         renews=renews,
         rotates=password.components if password.changed else (),
     )
-    forced = work.request.force_conflicts or work.request.confirm or op.helm.version < (4,)
+    forced = request.force_conflicts or request.confirm or op.helm.version < (4,)
     if not forced and (found.changes or renews) and any(d.owner.manager for d in found.mended):
         notes.append(f"{CONFLICT}: deploy --force-conflicts takes them over")
     return _without_secrets(op, replace(found, notes=tuple(notes)))
@@ -76,10 +73,10 @@ def _without_secrets(op: Operation, found: Difference) -> Difference:
     return replace(found, changes=tuple(replace(c, field=hide_in(c.field)) for c in found.changes), drift=drift)
 
 
-def _repaired(work: Deployment) -> list[str]:
-    """Compare with the revision that a deploy would go back to first, when a dead operation left the release pending."""
-    installed = work.installed
+def _repaired(op: Operation, installed: Installed | None) -> tuple[Installed | None, list[str]]:
+    """The release as a deploy repairs it first, if a dead operation left it pending, and a note about that."""
     if not installed or not (plan := repair(installed.history)):
-        return []
-    work.installed = replace(installed, objects=tuple(manifests.split(work.op.helm.manifest(plan.revision))))
-    return [f"{plan.reason}: a deploy first goes back to revision {plan.revision}"]
+        return installed, []
+    objects = tuple(manifests.split(op.helm.manifest(plan.revision)))
+    note = f"{plan.reason}: a deploy first goes back to revision {plan.revision}"
+    return replace(installed, objects=objects), [note]

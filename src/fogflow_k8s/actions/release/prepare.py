@@ -1,65 +1,122 @@
-"""What deploy and diff begin with: what the user left open is decided, the manifests are rendered, and it is said where."""
+"""What check, diff and deploy begin with: values that the user left open are decided, and the manifests are rendered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from json import dumps
 from typing import Any
 
+from fogflow_k8s.actions.observe.status import Installed
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import apiserver, references
 from fogflow_k8s.actions.preconditions.address_families import with_family
-from fogflow_k8s.actions.release.deployment import Deployment
+from fogflow_k8s.actions.release import rotation
+from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.diff.fields import changes
 from fogflow_k8s.model.kubernetes import annotations_of, labels_of, spec_of
 from fogflow_k8s.model.placement.topology import shape_of
+from fogflow_k8s.model.release.breaking_changes import Loss, losses
 from fogflow_k8s.model.release.history import PENDING, UNINSTALLING
 from fogflow_k8s.model.settings.base import merge
 from fogflow_k8s.model.settings.presets import Preset, choose, preset_in, said, values_of
 
 
-def render(work: Deployment, *, server: bool = False) -> None:
-    """Decide what the user left to us, and render with it; with `server`, as Helm does with the cluster at hand.
+@dataclass(frozen=True)
+class BusSecret:
+    """The Secret with RabbitMQ's password, where it is ours to make."""
 
-    Only so it finds again what the chart made up at the install (a password): a deploy of such a release needs it, too.
+    name: str
+    exists: bool
+    password: str | None = field(default=None, repr=False)  # from the settings; None: a random one is made
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request with everything decided: the values for Helm, and the objects that it would install."""
+
+    request: Request
+    installed: Installed | None  # the release that the objects were rendered for
+    values: dict[str, Any]
+    objects: tuple[dict[str, Any], ...]
+    hooks: tuple[dict[str, Any], ...]
+    preset: Preset | None = None  # None for an edge
+    secret: BusSecret | None = None  # None: the user, the chart or an external RabbitMQ has one
+
+    @property
+    def making(self) -> str | None:
+        """The name of the Secret with RabbitMQ's password that the deploy will make; None if it makes none."""
+        return self.secret.name if self.secret and not self.secret.exists else None
+
+    @property
+    def expected(self) -> list[Mapping[str, Any]]:
+        """The workloads that should exist afterwards."""
+        return manifests.workloads(self.objects)
+
+    @cached_property
+    def losses(self) -> list[Loss]:
+        """What an upgrade of the installed release to these objects would lose."""
+        return losses(self.installed.objects if self.installed else (), self.objects)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the input: a hash of the manifests."""
+        return sha256(dumps(self.objects, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def prepare(op: Operation, request: Request, installed: Installed | None, *, server: bool = False) -> Prepared:
+    """Decide what the user left open, and render with it; with `server`, as Helm does with the cluster at hand.
+
+    Only Helm with the cluster finds again what the chart generated at the install (a password), so a release that has
+    such a Secret is always rendered that way. Raises UsageError, ConfigError, ClusterError and Helm's typed errors.
     """
-    op, request = work.op, work.request
     names.require_tasks(op.namespace, request.values)
-    work.values = _of_edge(work) if request.login else _of_cloud(work)
-    values = work.values
-    made = rendered(work, values, server=server or (work.secret_exists and not work.secret))
-    work.hooks = [obj for obj in made if manifests.hook_of(obj)]
-    work.objects = [obj for obj in made if not manifests.hook_of(obj) and not _is_anothers(op, obj)]
+    preset, secret, by_chart = None, None, False
+    if request.login:
+        exists = op.cluster.get("Secret", request.login.secret, op.namespace) is not None
+        secret = BusSecret(request.login.secret, exists, request.login.password)
+        values = apiserver.narrow(op, request.values)
+    else:
+        preset = _preset(op, request, installed)
+        values = with_family(op, apiserver.narrow(op, merge(values_of(preset), request.values)))
+        name, exists = references.bus_secret(op, values)
+        by_chart = exists and not name
+        if name:
+            values, password = references.name_secret(values, name)
+            secret = BusSecret(name, exists, password or None)
+        _decide_persistence(op, installed, values)
+    made = rendered(op, request, installed, values, server=server or by_chart)
+    return Prepared(
+        request,
+        installed,
+        values,
+        objects=tuple(o for o in made if not manifests.hook_of(o) and not _belongs_to_another(op, o)),
+        hooks=tuple(o for o in made if manifests.hook_of(o)),
+        preset=preset,
+        secret=secret,
+    )
 
 
-def _of_cloud(work: Deployment) -> dict[str, Any]:
-    """The values with what the user left to us: preset, the API server's addresses, the Secret, the designer's volume."""
-    op, request = work.op, work.request
-    work.preset = _preset(work)
-    values = with_family(op, apiserver.narrow(op, merge(values_of(work.preset), request.values)))
-    work.secret, work.secret_exists = references.bus_secret(op, values)
-    if work.secret:
-        values, work.password = references.name_secret(values, work.secret)
-    _decide_persistence(work, values)
-    return values
+def password_change(op: Operation, prepared: Prepared, installed: Installed | None) -> rotation.Rotation:
+    """Whether RabbitMQ's password changes with these settings."""
+    auth = (prepared.values.get("rabbitmq") or {}).get("auth") or {}
+    given = (prepared.secret and prepared.secret.password) or None
+    if not given and not auth.get("existingSecret"):
+        given = str(auth.get("password") or "")
+    return rotation.find(op, prepared.objects, installed, given=given or "")
 
 
-def _of_edge(work: Deployment) -> dict[str, Any]:
-    """The values of an edge: only the API server's addresses are ours to find out."""
-    op, login = work.op, work.request.login
-    if login:
-        work.secret, work.password = login.secret, login.password
-        work.secret_exists = op.cluster.get("Secret", login.secret, op.namespace) is not None
-    return apiserver.narrow(op, work.request.values)
+def rendered(
+    op: Operation, request: Request, installed: Installed | None, values: Mapping[str, Any], *, server: bool = False
+) -> list[dict[str, Any]]:
+    """The objects that Helm would install; with hooks where `helm template` renders them.
 
-
-def rendered(work: Deployment, values: Mapping[str, Any], *, server: bool = False) -> list[dict[str, Any]]:
-    """The objects that Helm would install, hooks among them where they are rendered here.
-
-    Helm refuses to go near a release that a dead operation left pending: rendered here then.
+    Helm refuses a dry run of a release that a dead operation left pending: `helm template` renders it then.
     """
-    op, request, installed = work.op, work.request, work.installed
     if server and not (installed and installed.newest.status in (*PENDING, UNINSTALLING)):
         return manifests.every(op.helm.read_rehearsal(op.helm.start_rehearsal(request.chart, values)))
     child = op.helm.start_template(
@@ -68,8 +125,8 @@ def rendered(work: Deployment, values: Mapping[str, Any], *, server: bool = Fals
     return manifests.every(op.helm.read_text(child))
 
 
-def _is_anothers(op: Operation, obj: Mapping[str, Any]) -> bool:
-    """Whether it is a namespace that somebody else made: Helm, which can look, leaves it out of the release."""
+def _belongs_to_another(op: Operation, obj: Mapping[str, Any]) -> bool:
+    """Whether it is a namespace that another release or a person made: Helm leaves it out of the release."""
     if obj.get("kind") != "Namespace":
         return False
     try:
@@ -83,72 +140,71 @@ def _is_anothers(op: Operation, obj: Mapping[str, Any]) -> bool:
     return live is not None and owner != (op.release, op.namespace)
 
 
-def _preset(work: Deployment) -> Preset:
-    """The preset for this cluster, unless one was asked for or the release has one."""
-    nodes = work.op.nodes
-    tolerations = (work.request.values.get("global") or {}).get("tolerations") or ()
-    shape = None if nodes is None else shape_of(nodes, tolerations)
-    installed = preset_in(work.installed.objects) if work.installed else ""
-    return choose(shape, asked=work.request.preset, installed=installed)
+def _preset(op: Operation, request: Request, installed: Installed | None) -> Preset:
+    """The preset for this cluster, unless the user chose one or the release has one."""
+    tolerations = (request.values.get("global") or {}).get("tolerations") or ()
+    shape = None if op.nodes is None else shape_of(op.nodes, tolerations)
+    return choose(shape, asked=request.preset, installed=preset_in(installed.objects) if installed else None)
 
 
-def _decide_persistence(work: Deployment, values: dict[str, Any]) -> None:
-    """The designer's volume: on when the cluster has a default StorageClass; decided at the install, never flipped."""
+def _decide_persistence(op: Operation, installed: Installed | None, values: dict[str, Any]) -> None:
+    """Give the designer a volume if the cluster has a default StorageClass. Decided at the install, kept by upgrades."""
     designer = dict(values.get("designer") or {})
     persistence = dict(designer.get("persistence") or {})
     if "enabled" in persistence:
         return
-    if work.installed:
+    if installed:
         had = any(
             o.get("kind") == "PersistentVolumeClaim" and manifests.component_of(o) == "designer"
-            for o in work.installed.objects
+            for o in installed.objects
         )
     else:
-        had = bool(references.default_storage_class(work.op))
+        had = bool(references.default_storage_class(op))
     if had:
         values["designer"] = {**designer, "persistence": {**persistence, "enabled": True}}
 
 
-def introduce(work: Deployment) -> None:
-    """The first lines of every deploy and diff: where, what, from which revision to which."""
-    op, installed = work.op, work.installed
+def introduce(op: Operation, prepared: Prepared) -> None:
+    """Report the first lines of every deploy and diff: cluster, release, chart, and from which revision to which."""
+    installed = prepared.installed
     current = installed.newest.number if installed else 0
     op.report.step(
         f"cluster {op.cluster.context} ({op.cluster.server}, {op.cluster.version}, uid {op.cluster.uid or 'not readable'})"
     )
     if op.simulated:
         op.report.warn("the nodes of this cluster are simulated: no container really runs")
-    labelled = (labels_of(o).get("helm.sh/chart") for o in work.objects)
+    labelled = (labels_of(o).get("helm.sh/chart") for o in prepared.objects)
     chart = next((str(label) for label in labelled if label), "fogflow-chart")
-    same = installed is not None and not changes(installed.objects, work.objects)
+    same = installed is not None and not changes(installed.objects, prepared.objects)
     what = (f"revision {current}" if same else f"revision {current} -> {current + 1}") if current else "first install"
     op.report.step(f"release {op.release} in namespace {op.namespace}: {chart}, {what}")
-    if work.preset:
+    if prepared.preset:
         several = {
-            manifests.component_of(o): int(o["spec"]["replicas"]) for o in work.expected if o["kind"] == "StatefulSet"
+            manifests.component_of(o): int(o["spec"]["replicas"])
+            for o in prepared.expected
+            if o["kind"] == "StatefulSet"
         }
-        op.report.step(said(work.preset, _replicas(work), several))
+        op.report.step(said(prepared.preset, _replicas(prepared), several))
 
 
-def warn(work: Deployment) -> None:
-    """What works today and should not stay so."""
+def warn(op: Operation, prepared: Prepared) -> None:
+    """Warn about settings that work and should be changed."""
     from fogflow_k8s.model.settings.values import Values
 
-    op = work.op
     deprecated = [
-        o["metadata"]["name"] for o in work.objects if o.get("kind") == "Service" and spec_of(o).get("externalIPs")
+        o["metadata"]["name"] for o in prepared.objects if o.get("kind") == "Service" and spec_of(o).get("externalIPs")
     ]
     if deprecated:
         op.report.warn(
             "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
         )
-    if not work.request.login and Values.model_validate(work.values).open_to_all:
+    if not prepared.request.login and Values.model_validate(prepared.values).open_to_all:
         op.report.warn(
             "the dashboard is reachable from outside without a login, and whoever reaches it can run any image: "
             "--set expose.basicAuth.existingSecret=SECRET (with key htpasswd)"
         )
 
 
-def _replicas(work: Deployment) -> int:
-    """How many of nginx there will be, whoever said so."""
-    return sum(int(o["spec"].get("replicas", 1)) for o in work.expected if manifests.component_of(o) == "nginx")
+def _replicas(prepared: Prepared) -> int:
+    """The number of replicas of the reverse proxy."""
+    return sum(int(o["spec"].get("replicas", 1)) for o in prepared.expected if manifests.component_of(o) == "nginx")

@@ -1,9 +1,10 @@
-"""When a deploy fails: what it looked like is saved first, then back to what worked; or the truth about where it was left."""
+"""A failed deploy: save a support archive, then roll back to the last revision that worked, or say what was left."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.actions import record
@@ -12,8 +13,8 @@ from fogflow_k8s.actions.lock import Held
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Deployment, now, outcome
-from fogflow_k8s.actions.release.outcome import Outcome
+from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
+from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.adapters.helm.errors import HelmConflict, HookFailed, ObjectRefused
 from fogflow_k8s.adapters.helm.words import Hook
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
@@ -24,7 +25,16 @@ from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import Revision, last_that_worked
 
-_AGAIN_S = (5.0, 10.0, 20.0)  # before each further try to go back: every one makes a revision
+_AGAIN_S = (5.0, 10.0, 20.0)  # before each further attempt to roll back: every one makes a revision
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a deploy failed, in the words of Outcome."""
+
+    causes: tuple[Cause, ...]
+    bundle: Path | None
+    error: str
 
 
 def broken(work: Deployment, lease: Held, error: FogflowError) -> Outcome:
@@ -44,7 +54,7 @@ def broken(work: Deployment, lease: Held, error: FogflowError) -> Outcome:
     lease.check()
     away = isinstance(error, ClusterError) and error.passing
     causes = _server_cause(work, error) if away else helm_cause(work, error)
-    return failed(work, lease, now(work), causes, error=op.mask(error.message))
+    return failed(work, lease, assess(work), causes, error=op.mask(error.message))
 
 
 def _answers_again(op: Operation, timeout_s: float) -> bool:
@@ -77,21 +87,21 @@ def failed(work: Deployment, lease: Held, seen: Assessment, causes: tuple[Cause,
     # where Helm failed before it made a revision the one before is the newest: what we ended for it is brought back all the same
     made = bool(history) and history[-1].number > work.revision_before
     good = last_that_worked(history, before=history[-1].number + (not made)) if history else None
-    found: dict[str, Any] = {"causes": causes, "bundle": saved, "error": error}
+    failure = Failure(causes, saved, error)
     if good is None or not request.rollback_on_failure:
         why = "a first install has nothing to go back to" if good is None else "--no-rollback-on-failure"
-        return outcome(work, "left-failed", 21, seen, says=f"left in place: {why}", **found)
+        return _end(work, "left-failed", 21, seen, failure, says=f"left in place: {why}")
     objects = manifests.split(op.helm.manifest(good.number))
-    lost = losses(work.objects, objects)
+    lost = losses(work.prepared.objects, objects)
     if any(not loss.replaced for loss in lost) and not request.force:
         what = "; ".join(loss.says for loss in lost)
         says = f"left in place: going back would lose something ({what}); to do it: fogflow-k8s rollback --force"
-        return outcome(work, "left-failed", 21, seen, says=says, **found)
-    return _take_back(work, lease, good, objects, found)
+        return _end(work, "left-failed", 21, seen, failure, says=says)
+    return _take_back(work, lease, good, objects, failure)
 
 
 def _take_back(
-    work: Deployment, lease: Held, good: Revision, objects: Sequence[Mapping[str, Any]], found: dict[str, Any]
+    work: Deployment, lease: Held, good: Revision, objects: Sequence[Mapping[str, Any]], failure: Failure
 ) -> Outcome:
     op = work.op
     if not good.verified:
@@ -100,9 +110,15 @@ def _take_back(
         )
     limit_s = work.request.timeout_s
     for pause_s in (*_AGAIN_S, None):
-        tracked, problem = rollout.attempt(
+        tracked, problem = rollout.try_step(
             lambda: rollout.go_back(
-                op, good.number, work.watch, timeout_s=limit_s, lease=lease, installed=work.objects, objects=objects
+                op,
+                good.number,
+                work.watch,
+                timeout_s=limit_s,
+                lease=lease,
+                installed=work.prepared.objects,
+                objects=objects,
             )
         )
         if pause_s is None or not _passing(problem):
@@ -114,10 +130,18 @@ def _take_back(
         if work.installed:
             record.note_worked(op, work.installed.newest.number, digest="")
         says = f"rolled back to revision {good.number}, which is ready again"
-        return outcome(work, "rolled-back", 20, tracked.assessment, says=says, **found)
+        return _end(work, "rolled-back", 20, tracked.assessment, failure, says=says)
     why = problem.message if problem else "it did not become ready"
     says = f"the rollback to revision {good.number} failed, too: {why}"
-    return outcome(work, "rollback-failed", 22, tracked.assessment if tracked else now(work), says=says, **found)
+    seen = tracked.assessment if tracked else assess(work)
+    return _end(work, "rollback-failed", 22, seen, failure, says=says)
+
+
+def _end(work: Deployment, result: Result, exit_code: int, seen: Assessment, failure: Failure, *, says: str) -> Outcome:
+    """The outcome of a failed deploy."""
+    return outcome(
+        work, result, exit_code, seen, causes=failure.causes, bundle=failure.bundle, error=failure.error, says=says
+    )
 
 
 def _passing(problem: FogflowError | None) -> bool:
@@ -146,7 +170,7 @@ def helm_cause(work: Deployment, error: FogflowError) -> tuple[Cause, ...]:
             cause(error.id, "release", name, what, evidence=said, namespace=op.namespace, plural="priorityclasses"),
         )
     if isinstance(error, HookFailed):
-        hook, name = _with_job(error.hook, work.hooks), f"release/{op.release}"
+        hook, name = _with_job(error.hook, work.prepared.hooks), f"release/{op.release}"
         return (cause("FK-7001", "release", hook.object or name, str(hook), evidence=said),)
     id_ = "FK-7002" if isinstance(error, HelmConflict) else "FK-7001"
     what = "fields of the release are owned by somebody else" if id_ == "FK-7002" else "helm could not carry it out"

@@ -1,4 +1,4 @@
-"""Helm's part and the waiting after it: one revision made and followed until it works or does not.
+"""Run Helm for one revision, and wait until the revision is ready or has failed.
 
 Shared by deploy and rollback.
 """
@@ -49,14 +49,13 @@ def run_helm(
     *,
     lease: Held | None = None,
 ) -> Completed:
-    """Helm's result once it ended; `meanwhile` is done while it works. Raises its typed error.
+    """Helm's result once it ended; `meanwhile` runs while it works. Raises its typed error.
 
     Ctrl-C interrupts it once, waits for it, and goes on upwards. When `lease` is lost it is ended, too, as another
     operation may begin: Busy, or ClusterError when the API server is away.
     """
     since = op.clock.now()
     try:
-        op.meanwhile()
         meanwhile()
         done = _ended(child, lease)
     except KeyboardInterrupt:
@@ -84,7 +83,7 @@ def _ended(child: Child, lease: Held | None) -> Completed | None:
     return None
 
 
-def clear(op: Operation, kind: str, component: str, *, timeout_s: float) -> None:
+def delete_and_wait(op: Operation, kind: str, component: str, *, timeout_s: float) -> None:
     """Delete a workload and wait for its pods' end: they and those of its successor would have one identity.
 
     Helm would make the new one first. Raises OperationFailed when they do not end.
@@ -135,7 +134,7 @@ def roll_back(
     for loss in losses(installed, goal):
         if loss.replaced:
             lease.check()
-            clear(op, loss.kind, loss.component, timeout_s=timeout_s)
+            delete_and_wait(op, loss.kind, loss.component, timeout_s=timeout_s)
     child = op.helm.start_rollback(revision, timeout_s=HELM_TIMEOUT_S, force_conflicts=True)
     run_helm(op, child, watch, lease=lease)
     return goal
@@ -158,8 +157,8 @@ def go_back(
     return follow(op, manifests.workloads(goal), watch, timeout_s=timeout_s, lease=lease)
 
 
-def attempt(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:
-    """What came of a step, or the error that ended it."""
+def try_step(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:
+    """The result of a step, or the error that ended it."""
     try:
         return step(), None
     except FogflowError as error:

@@ -32,7 +32,7 @@ class Preset:
     shape: Shape | None = None  # None when the user may not read the nodes
 
 
-def choose(shape: Shape | None, *, asked: str = "", installed: str = "") -> Preset:
+def choose(shape: Shape | None, *, asked: str | None = None, installed: str | None = None) -> Preset:
     """The preset that the user asked for, else that of the installed release, else the one for the cluster's topology.
 
     An upgrade keeps the installed preset: a node that is away for an hour must not change the number of replicas.

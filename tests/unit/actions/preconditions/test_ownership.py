@@ -5,9 +5,8 @@ import pytest
 from fogflow_k8s.actions.check.check import IDS, catalogue
 from fogflow_k8s.actions.check.probes.cluster import no_leftovers, nothing_of_others
 from fogflow_k8s.actions.observe.status import installed
-from fogflow_k8s.actions.release.deployment import Deployment, Login, Request
-from fogflow_k8s.actions.release.prepare import render as prepare
-from fogflow_k8s.actions.release.rollout import Stopwatch
+from fogflow_k8s.actions.release.prepare import prepare
+from fogflow_k8s.actions.release.request import Login, Request
 from fogflow_k8s.errors import Refused
 from tests.unit.actions.world import CHART, EDGE_CHART, HOME, RELEASE, TASKS, ended, render
 
@@ -48,7 +47,7 @@ def refused(world, **more):
         world.deploy(**more)
     assert (error.value.exit_code, error.value.id) == (10, "FK-7014")
     assert (world.cluster.writes, world.programs.verbs(), world.holder) == ([], [], "")
-    found = nothing_of_others(looked(world, **more))
+    found = nothing_of_others(world.op(), looked(world, **more))
     if more.get("login") is None:
         assert (found.ok, found.fact, f"nothing was changed. {found.mend}") == (
             False,
@@ -61,10 +60,7 @@ def refused(world, **more):
 def looked(world, **more):
     """What `check` has looked at."""
     op = world.op()
-    work = Deployment(op, Request(more.pop("chart", CHART), {}, **more), Stopwatch(op))
-    work.installed = installed(op)
-    prepare(work)
-    return work
+    return prepare(op, Request(more.pop("chart", CHART), {}, **more), installed(op))
 
 
 def test_upstreams_release_is_refused_with_the_ways_out(deployed):
@@ -99,9 +95,9 @@ def test_history_kept_of_upstreams_release_that_was_uninstalled_is_in_nobodys_wa
         key for key in deployed.cluster.objects if key[0] in {"Service", "ConfigMap", "Deployment"}
     ]:
         deployed.cluster.remove(kind, name, namespace)
-    assert nothing_of_others(looked(deployed)).ok
+    assert nothing_of_others(deployed.op(), looked(deployed)).ok
     put(deployed, "Service", "nginx")
-    assert "Service/nginx (made by kubectl)" in nothing_of_others(looked(deployed)).fact
+    assert "Service/nginx (made by kubectl)" in nothing_of_others(deployed.op(), looked(deployed)).fact
 
 
 @pytest.mark.parametrize(
@@ -186,12 +182,12 @@ def test_what_may_not_be_read_or_tried_is_not_judged(world):
     world.cluster.refuse("dry-run", "Service", 403)
     assert "Kubernetes cannot change" not in refused(world).message
     world.cluster.refuse("get", "Service", 403)
-    assert nothing_of_others(looked(world)).ok
+    assert nothing_of_others(world.op(), looked(world)).ok
     assert world.says("not checked whether it belongs to another: Service/nginx")
 
 
 def test_a_first_install_into_a_new_namespace_asks_for_no_object(world):
-    nothing_of_others(looked(world))
+    nothing_of_others(world.op(), looked(world))
     assert not [call for call in world.cluster.calls if call[0] == "get" and call[1] == "Deployment"]
 
 
@@ -217,7 +213,7 @@ def test_an_edge_is_not_offered_what_its_command_has_not(world):
 
 def test_the_check_is_in_the_catalogue_and_no_mere_warning(world):
     put(world, "Service", "nginx")
-    (check,) = [each for each in catalogue(looked(world), pre=True) if each.id == "ownership"]
+    (check,) = [each for each in catalogue(world.op(), looked(world), pre=True) if each.id == "ownership"]
     assert (check.probe().ok, check.warning, check.id in IDS) == (False, False, True)
 
 

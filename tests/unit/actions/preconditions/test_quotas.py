@@ -4,9 +4,8 @@ import pytest
 
 from fogflow_k8s.actions.check.probes.admission import quota_suffices
 from fogflow_k8s.actions.observe import status
-from fogflow_k8s.actions.release import rollout
-from fogflow_k8s.actions.release.deployment import Deployment, Request
-from fogflow_k8s.actions.release.prepare import render
+from fogflow_k8s.actions.release.prepare import prepare
+from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.model.manifests import RESOURCES
 from tests.unit.actions.world import CHART, HOME, RELEASE, TASKS, ended
 
@@ -30,10 +29,8 @@ def limit(world, hard, namespace=HOME):
 
 
 def checked(world, values=None):
-    work = Deployment(world.op(), Request(CHART, values or {}), rollout.Stopwatch(world.op()))
-    work.installed = status.installed(work.op)
-    render(work)
-    return quota_suffices(work)
+    op = world.op()
+    return quota_suffices(op, prepare(op, Request(CHART, values or {}), status.installed(op)))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fogflow_k8s.actions.preconditions import target_check
-from fogflow_k8s.actions.release.deployment import Login
+from fogflow_k8s.actions.release.request import Login
 from fogflow_k8s.errors import OperationFailed, Refused
 from tests.unit.actions.world import EDGE_CHART, HOME, ended
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from fogflow_k8s.actions.preconditions.address_families import unaddressable, with_family
-from fogflow_k8s.actions.release.deployment import Login
 from fogflow_k8s.actions.release.prepare import introduce
+from fogflow_k8s.actions.release.request import Login
 from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.errors import ClusterError, OperationFailed, UsageError
 from tests.unit.actions.world import EDGE_CHART, HOME, RELEASE, SECRET, TASKS, decoded, ended
@@ -296,11 +296,11 @@ def test_a_namespace_whose_tasks_namespace_could_have_no_name_is_refused_before_
 
 
 def test_the_chart_is_named_even_if_the_first_object_does_not_say_it(world):
-    work = SimpleNamespace(
-        op=world.op(), installed=None, preset=None,
+    prepared = SimpleNamespace(
+        installed=None, preset=None,
         objects=[{"kind": "Namespace", "metadata": {"name": "n"}}, {"kind": "Service", "metadata": {"name": "s", "labels": {"helm.sh/chart": "c-1"}}}],
     )  # fmt: skip
-    introduce(work)
+    introduce(world.op(), prepared)
     assert world.says("c-1, first install")
 
 

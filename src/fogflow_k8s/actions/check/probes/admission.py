@@ -9,7 +9,7 @@ from typing import Any
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import permissions, quotas
-from fogflow_k8s.actions.release.deployment import Deployment
+from fogflow_k8s.actions.release.prepare import Prepared
 from fogflow_k8s.adapters.kubernetes.client import Conflict, Invalid, NotFound
 from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.errors import ClusterError
@@ -54,11 +54,12 @@ def pods_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     return CheckOutcome(True, f"one pod of each of {len(pods)} workloads")
 
 
-def quota_suffices(work: Deployment) -> CheckOutcome:
+def quota_suffices(op: Operation, prepared: Prepared) -> CheckOutcome:
     """All objects and pods together within what the quotas of the release's namespaces have left, and the pod of each hook beside them."""
-    op = work.op
     found = unless_forbidden(
-        lambda: quotas.shortfalls(work.op, work.objects, work.installed, making=work.making, hooks=work.hooks),
+        lambda: quotas.shortfalls(
+            op, prepared.objects, prepared.installed, making=prepared.making, hooks=prepared.hooks
+        ),
         "no right to list ResourceQuotas, LimitRanges and pods",
     )
     if found:

@@ -10,7 +10,7 @@ from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import address_families, capacity, references
 from fogflow_k8s.actions.preconditions.ownership import others
-from fogflow_k8s.actions.release.deployment import Deployment
+from fogflow_k8s.actions.release.prepare import Prepared
 from fogflow_k8s.engine.checks import CheckOutcome
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diagnosis.catalogue import Cause
@@ -48,7 +48,7 @@ def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     return _told(address_families.unaddressable(op, objects), "workers can address their tasks")
 
 
-def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str) -> CheckOutcome:
+def nothing_missing(op: Operation, objects: Sequence[Obj], *, making: str | None) -> CheckOutcome:
     """Secrets, ConfigMaps, keys, claims and classes that the manifests name exist; `making` is made by the deploy."""
     return _told(references.missing(op, objects, making=making), "all referenced objects exist")
 
@@ -112,9 +112,9 @@ def no_leftovers(op: Operation) -> CheckOutcome:
     return CheckOutcome(True, "none")
 
 
-def nothing_of_others(work: Deployment) -> CheckOutcome:
+def nothing_of_others(op: Operation, prepared: Prepared) -> CheckOutcome:
     """The release is ours or new, and so is every object that it would make: what a deploy refuses otherwise."""
-    if refused := others(work.op, work.objects, work.installed).refusal(take=work.request.take_ownership):
+    if refused := others(op, prepared.objects, prepared.installed).refusal(take=prepared.request.take_ownership):
         return CheckOutcome(False, refused.message, refused.hint)
     return CheckOutcome(True, "all are new or belong to this release")
 

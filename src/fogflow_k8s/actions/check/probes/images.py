@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from fogflow_k8s.actions.images.check import Nodes, check, secrets_of
 from fogflow_k8s.actions.images.listing import Registries, wanted_by
-from fogflow_k8s.actions.release.deployment import Deployment
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.release.prepare import Prepared
 from fogflow_k8s.adapters.registry.credentials import of_docker
 from fogflow_k8s.adapters.registry.errors import Unreachable
 from fogflow_k8s.engine.checks import CheckOutcome
 
 
-def images_pullable(work: Deployment) -> CheckOutcome:
+def images_pullable(op: Operation, prepared: Prepared) -> CheckOutcome:
     """Every image is there, for every node that may run it. A registry that cannot be reached from here proves nothing."""
     from fogflow_k8s.model.settings.values import Values
 
-    op = work.op
-    uses = wanted_by([*work.objects, *work.hooks], work.request.chart, Values.model_validate(work.values))
+    uses = wanted_by(
+        [*prepared.objects, *prepared.hooks], prepared.request.chart, Values.model_validate(prepared.values)
+    )
     found = check(uses, Registries(), of_docker(), Nodes(tuple(op.nodes or ())), secrets_of(op, uses.uses))
     unknown = {image for image, seen in found.seen.items() if isinstance(seen.failure, Unreachable)}
     short = {use.image.short for use in uses.uses if str(use.image) in unknown}
