@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
+from fogflow_k8s.adapters.kubernetes.paths import path_of
 from fogflow_k8s.adapters.process import spawn_daemon
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, FogflowError
 from fogflow_k8s.sandbox import controlplane, real, simulated
-from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.sandbox.cluster import is_ready, ready_nodes
 from fogflow_k8s.sandbox.state import Daemon, State, end, folder_of, is_ours, start_ticks, strays
 
 READY_S = 180.0  # 6 s is usual; a machine that is busy with a build takes its time
 _PATIENCE = 8  # a daemon may give up a few times before the API server is there
 _OF_CLIENTS = ("controller-manager", "scheduler", "kwok")
 _PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "crane")
-_SERVICE_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 
 
 class PortTaken(FogflowError):
@@ -51,14 +52,14 @@ def bring_up(state: State, programs: Mapping[str, Path], report: Reporter) -> No
         real.wait_registry(state)
         real.push_images(state, programs["crane"])
     tries: dict[str, int] = {}
-    with state.api() as api:
-        _serve(state, api, tries)
+    with state.cluster() as cluster:
+        _serve(state, cluster, tries)
         report.log("the API server is ready")
-        real.join(state, api) if state.real else _create_nodes(state, api)
+        real.join(state, cluster) if state.real else _create_nodes(state, cluster)
 
         def usable() -> bool:
             _respawn_dead(state, tries)
-            return _usable(state, api, every_node=True) and (not state.real or real.dns_ready(api))
+            return _usable(state, cluster, every_node=True) and (not state.real or real.dns_ready(cluster))
 
         _wait("the nodes' readiness", usable, state)
     report.log(f"{len(state.nodes)} {'real' if state.real else 'simulated'} nodes are Ready")
@@ -76,12 +77,12 @@ def settle(state: State, programs: Mapping[str, Path], report: Reporter) -> None
         if "registry" in missing:
             real.wait_registry(state)
             real.push_images(state, programs["crane"])
-    with state.api() as api:
-        _serve(state, api, tries)
+    with state.cluster() as cluster:
+        _serve(state, cluster, tries)
         if "kwok" in missing:
             # a new kwok waits until the old one's leases have run out; without them it takes the nodes at once
-            api.request("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        _wait("the nodes' readiness", lambda: _usable(state, api, every_node=False), state)
+            cluster.request("DELETE", path_of("Lease", "kube-node-lease"))
+        _wait("the nodes' readiness", lambda: _usable(state, cluster, every_node=False), state)
     if missing:
         report.log("everything runs again")
 
@@ -103,14 +104,14 @@ def of_node(state: State, node: str) -> list[str]:
 
 def await_server(state: State) -> None:
     """Until the API server is ready. Raises FogflowError."""
-    with state.api() as api:
-        _serve(state, api, {})
+    with state.cluster() as cluster:
+        _serve(state, cluster, {})
 
 
-def _serve(state: State, api: Api, tries: dict[str, int]) -> None:
+def _serve(state: State, cluster: KubeCluster, tries: dict[str, int]) -> None:
     def serves() -> bool:
         _respawn_dead(state, tries)
-        return api.ready()
+        return is_ready(cluster)
 
     _wait("the API server's readiness", serves, state)
 
@@ -142,23 +143,23 @@ def _respawn_dead(state: State, tries: dict[str, int]) -> None:
         spawn(state, name)
 
 
-def _usable(state: State, api: Api, *, every_node: bool) -> bool:
+def _usable(state: State, cluster: KubeCluster, *, every_node: bool) -> bool:
     """Whether one can work with it. After a repair not every node has to be Ready: a label may keep it from that."""
     try:
-        nodes = api.ready_nodes()
+        nodes = ready_nodes(cluster)
         ready = all(nodes.get(name) for name in state.nodes) if every_node else any(nodes.values())
-        return ready and api.exists(_SERVICE_ACCOUNT)
+        return ready and cluster.get("ServiceAccount", "default", "default") is not None
     except ClusterError:
         return False
 
 
-def _create_nodes(state: State, api: Api) -> None:
+def _create_nodes(state: State, cluster: KubeCluster) -> None:
     port = state.ports["kwok"]
     for name in state.nodes:
         taints = state.taints.get(name, [])
         pods = state.pods_per_node
         body = simulated.node_object(name, state.nodes, pods=pods, taints=taints, port=port)
-        api.request("POST", "/api/v1/nodes", body)
+        cluster.create(body)
 
 
 def _wait(what: str, observe: object, state: State) -> None:

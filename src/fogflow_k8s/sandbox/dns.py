@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
+from fogflow_k8s.sandbox.cluster import apply
 from fogflow_k8s.sandbox.images import dns_image
 from fogflow_k8s.sandbox.network import Network
 
-_NAMESPACE = "/api/v1/namespaces/kube-system"
-DEPLOYMENT = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
-_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+NAMESPACE = "kube-system"
+DEPLOYMENT = "coredns"
 _COREFILE = """.:53 {
     errors
     health :8080 {
@@ -28,35 +28,36 @@ _COREFILE = """.:53 {
 """
 
 
-def install(api: Api, net: Network, port: int) -> None:
+def install(cluster: KubeCluster, net: Network, port: int) -> None:
     """Make `kubernetes.default` and the cluster's DNS. Raises ClusterError."""
-    api.apply("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes", _api_endpoint(net, port))
+    apply(cluster, _api_endpoint(net, port))
     labels = {"k8s-app": "kube-dns"}
-    account = {"kind": "ServiceAccount", "name": "coredns", "namespace": "kube-system"}
+    account = {"kind": "ServiceAccount", "name": "coredns", "namespace": NAMESPACE}
     read = [
         {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
     ]
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:coredns"}
     rbac = "rbac.authorization.k8s.io/v1"
-    api.apply(f"{_NAMESPACE}/serviceaccounts/coredns", _object("v1", "ServiceAccount", "coredns"))
-    api.apply(f"{_RBAC}/clusterroles/system:coredns", _object(rbac, "ClusterRole", "system:coredns", rules=read))
-    api.apply(
-        f"{_RBAC}/clusterrolebindings/system:coredns",
-        _object(rbac, "ClusterRoleBinding", "system:coredns", roleRef=role, subjects=[account]),
-    )
-    api.apply(f"{_NAMESPACE}/configmaps/coredns", _object("v1", "ConfigMap", "coredns", data={"Corefile": _COREFILE}))
+    apply(cluster, _object("v1", "ServiceAccount", "coredns"))
+    apply(cluster, _object(rbac, "ClusterRole", "system:coredns", rules=read))
+    apply(cluster, _object(rbac, "ClusterRoleBinding", "system:coredns", roleRef=role, subjects=[account]))
+    apply(cluster, _object("v1", "ConfigMap", "coredns", data={"Corefile": _COREFILE}))
     ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
     spec = {"clusterIP": net.dns, "selector": labels, "ports": ports}
-    api.apply(f"{_NAMESPACE}/services/kube-dns", _object("v1", "Service", "kube-dns", labels, spec=spec))
-    api.apply(DEPLOYMENT, _object("apps/v1", "Deployment", "coredns", labels, spec=_deployment(labels)))
+    apply(cluster, _object("v1", "Service", "kube-dns", labels, spec=spec))
+    apply(cluster, _object("apps/v1", "Deployment", DEPLOYMENT, labels, spec=_deployment(labels)))
 
 
 def _api_endpoint(net: Network, port: int) -> dict[str, Any]:
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
         "addressType": "IPv6" if net.ipv6 else "IPv4",
         "endpoints": [{"addresses": [net.host], "conditions": {"ready": True}}],
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
@@ -64,7 +65,10 @@ def _api_endpoint(net: Network, port: int) -> dict[str, Any]:
 
 
 def _object(version: str, kind: str, name: str, labels: dict[str, str] | None = None, **rest: Any) -> dict[str, Any]:
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "labels": labels or {}}, **rest}
+    metadata: dict[str, Any] = {"name": name, "labels": labels or {}}
+    if not kind.startswith("ClusterRole"):
+        metadata["namespace"] = NAMESPACE
+    return {"apiVersion": version, "kind": kind, "metadata": metadata, **rest}
 
 
 def _deployment(labels: dict[str, str]) -> dict[str, Any]:

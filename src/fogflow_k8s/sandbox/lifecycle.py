@@ -13,6 +13,7 @@ from fogflow_k8s.adapters import known_clusters
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
 from fogflow_k8s.sandbox import controlplane, kubeconfig, network, node, pki, programs, real, simulated
+from fogflow_k8s.sandbox.cluster import ready_nodes
 from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, dead, end_all, live, live_machines, of_node, settle
 from fogflow_k8s.sandbox.places import exclusive
 from fogflow_k8s.sandbox.state import Daemon, State, boot_id, folder_of, load, locked
@@ -109,8 +110,8 @@ def status(name: str) -> Status:
     running = {key: daemon in live(state).values() for key, daemon in state.daemons.items()}
     running |= {key: machine in live_machines(state) for key, machine in state.machines.items()}
     nodes = dict.fromkeys(state.nodes, False)
-    with suppress(ClusterError, OSError), state.api() as api:
-        nodes = api.ready_nodes()
+    with suppress(ClusterError, OSError), state.cluster() as cluster:
+        nodes = ready_nodes(cluster)
     off = [*state.off, *(each for node in state.off for each in of_node(state, node))]
     if not any(running.values()):
         word = "stopped"

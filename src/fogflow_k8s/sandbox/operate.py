@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fogflow_k8s.adapters.kubernetes.paths import path_of
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import NotInstalled, UsageError
 from fogflow_k8s.model.suggestions import suggestion
@@ -85,5 +86,6 @@ def _with_node(name: str, node: str) -> State:
 def _set_fault(state: State, node: str, fault: str | None) -> None:
     """A simulated node has no power to cut; kwok plays a node that is not ready by this label."""
     body = {"metadata": {"labels": {_FAULT: fault}}}
-    with state.api() as api:
-        api.request("PATCH", f"/api/v1/nodes/{node}", body, "application/merge-patch+json")
+    with state.cluster() as cluster:
+        path = path_of("Node", name=node)
+        cluster.request("PATCH", path, body=body, content_type="application/merge-patch+json")

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
 from fogflow_k8s.adapters.process import spawn_daemon
 from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, FogflowError
+from fogflow_k8s.model.kubernetes import status_of
 from fogflow_k8s.sandbox import cgroups, controlplane, dns, images, network
 from fogflow_k8s.sandbox import node as nodes
-from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.sandbox.cluster import apply
 from fogflow_k8s.sandbox.node import Node
 from fogflow_k8s.sandbox.places import INSIDE
 from fogflow_k8s.sandbox.simulated import is_control_plane
@@ -126,18 +128,18 @@ def end_machine(state: State, name: str) -> None:
         end([machine.pid])
 
 
-def join(state: State, api: Api) -> None:
+def join(state: State, cluster: KubeCluster) -> None:
     """Introduce the nodes to the cluster, and give it DNS. Raises ClusterError."""
     for name in state.nodes:
-        body = nodes.node_object(node_of(state, name), state.taints.get(name, []))
-        api.apply(f"/api/v1/nodes/{name}", body)
-    dns.install(api, state.net, state.ports["apiserver"])
+        apply(cluster, nodes.node_object(node_of(state, name), state.taints.get(name, [])))
+    dns.install(cluster, state.net, state.ports["apiserver"])
 
 
-def dns_ready(api: Api) -> bool:
+def dns_ready(cluster: KubeCluster) -> bool:
     """Whether names resolve in the cluster."""
     try:
-        return bool(api.request("GET", dns.DEPLOYMENT)["status"].get("readyReplicas"))
+        found = cluster.get("Deployment", dns.DEPLOYMENT, dns.NAMESPACE)
+        return bool(found and status_of(found).get("readyReplicas"))
     except ClusterError:
         return False
 

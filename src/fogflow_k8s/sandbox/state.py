@@ -6,16 +6,17 @@ import json
 import os
 import re
 import signal
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
 from fogflow_k8s.adapters.state_dir import state_home, write_private
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, UsageError
-from fogflow_k8s.sandbox.api import Api
+from fogflow_k8s.sandbox import cluster
 from fogflow_k8s.sandbox.controlplane import LOOPBACK, SIMULATED_SERVICES, Plane
 from fogflow_k8s.sandbox.network import Network
 from fogflow_k8s.sandbox.places import INSIDE, exclusive
@@ -95,9 +96,14 @@ class State:
         """The URL of its API server."""
         return self.plane.server
 
-    def api(self) -> Api:
-        """A connection to its API server; a context manager."""
-        return Api(self.folder / "pki", self.plane.address, self.ports["apiserver"])
+    @contextmanager
+    def cluster(self) -> Iterator[KubeCluster]:
+        """A connection to its API server, as its administrator."""
+        connection = cluster.connect(self.folder / "pki", self.server, self.name)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     def save(self) -> None:
         """Write state.json in one step."""

@@ -8,6 +8,8 @@ from fogflow_k8s.model.manifests import RESOURCES
 
 _OTHERS = {
     "Node": ("v1", "nodes", False),
+    "ClusterRole": ("rbac.authorization.k8s.io/v1", "clusterroles", False),
+    "ClusterRoleBinding": ("rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
     "PersistentVolume": ("v1", "persistentvolumes", False),
     "Gateway": ("gateway.networking.k8s.io/v1", "gateways", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),

@@ -1,0 +1,45 @@
+"""The sandbox's own API server: a connection as its administrator, and the questions that `up` and `status` ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fogflow_k8s.adapters.kubernetes.client import KubeCluster
+from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model.kubernetes import metadata_of, status_of
+
+_MANAGER = "fogflow-k8s-sandbox"
+_TIMEOUT_S = 10.0
+
+
+def connect(pki: Path, server: str, name: str) -> KubeCluster:
+    """A connection with the administrator's certificate in the folder `pki`; nothing is sent yet."""
+    user = {"client-certificate": str(pki / "admin.crt"), "client-key": str(pki / "admin.key")}
+    chosen = Chosen(name, server, cluster={"certificate-authority": str(pki / "ca.crt")}, user=user)
+    return KubeCluster(chosen, timeout_s=_TIMEOUT_S)
+
+
+def apply(cluster: KubeCluster, obj: Mapping[str, Any]) -> None:
+    """Create or change an object by server-side apply. Raises ClusterError."""
+    cluster.apply(obj, manager=_MANAGER)
+
+
+def is_ready(cluster: KubeCluster) -> bool:
+    """Whether the API server reports that it is ready, its bootstrap roles included."""
+    try:
+        return cluster.request("GET", "/readyz").body == b"ok"
+    except ClusterError:
+        return False
+
+
+def ready_nodes(cluster: KubeCluster) -> dict[str, bool]:
+    """Whether each node is Ready, by name. Raises ClusterError."""
+    return {str(metadata_of(node)["name"]): _is_ready(node) for node in cluster.list("Node")}
+
+
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = status_of(node).get("conditions") or []
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
