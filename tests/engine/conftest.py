@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from fogflow_k8s.engine.reporter import Silent
-from fogflow_k8s.sandbox.places import INSIDE
+from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.programs import ensure
 from tests.real.images import write_archive
 
@@ -88,7 +88,7 @@ class Machine:
             "--kill-child",
             "--mount-proc",
         ]
-        init = [sys.executable, "-I", "-S", str(INSIDE / "init.py"), str(self.folder / "spec.json")]
+        init = [sys.executable, "-I", "-S", str(RUNTIME / "init.py"), str(self.folder / "spec.json")]
         self.process = subprocess.Popen(
             [*unshare, *init], stdin=subprocess.DEVNULL
         )  # and it ends with us, however that comes

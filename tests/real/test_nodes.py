@@ -97,7 +97,7 @@ def test_a_control_plane_of_three_may_be_lost_under_a_deploy(home):
                 own.tool("status", "-n", "ha")
             cell.recover()
             own.sandbox("node start", "sandbox-control-plane2")
-            own.sandbox("node stop", "sandbox-control-plane")  # the front may lead to this one
+            own.sandbox("node stop", "sandbox-control-plane")  # the load balancer may lead to this one
             own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=two")
             own.tool("status", "-n", "ha")
             cell.recover()

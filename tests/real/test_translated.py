@@ -46,11 +46,11 @@ def _api_server(box, port):
 
 @contextlib.contextmanager
 def translated(box):
-    """The cluster with these ports: a front on the API server's other port passes everything on."""
-    spec = box.home / "front.json"
+    """The cluster with these ports: a load balancer on the API server's other port passes everything on."""
+    spec = box.home / "load-balancer.json"
     host = box.net.host
     spec.write_text(json.dumps({"listen": f"{host}:{API}", "backends": [f"{host}:{API_PORT}"]}))
-    front = subprocess.Popen([sys.executable, "-I", "-S", str(controlplane.FRONT), str(spec)])
+    balancer = subprocess.Popen([sys.executable, "-I", "-S", str(controlplane.LOAD_BALANCER), str(spec)])
     try:
         _api_server(box, API)
         _name_servers(box, USUAL, DNS)
@@ -58,8 +58,8 @@ def translated(box):
     finally:
         _api_server(box, API_PORT)
         _name_servers(box, DNS, USUAL)
-        front.kill()
-        front.wait(10)
+        balancer.kill()
+        balancer.wait(10)
 
 
 @pytest.fixture(scope="module")

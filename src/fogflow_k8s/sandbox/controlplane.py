@@ -12,13 +12,13 @@ from pathlib import Path
 from fogflow_k8s.adapters.known_clusters import SANDBOX_CONTEXT
 from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.model.urls import in_url
-from fogflow_k8s.sandbox.places import INSIDE
+from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.simulated import LEASE_S
 
 LOOPBACK = "127.0.0.1"
 SIMULATED_SERVICES = "10.96.0.0/16"
 API_PORT, REGISTRY_PORT = 6443, 5000
-FRONT = INSIDE / "front.py"
+LOAD_BALANCER = RUNTIME / "load_balancer.py"
 _USERS = {"admin": "admin", "controller-manager": "kcm", "scheduler": "scheduler", "kwok": "kwok"}
 OF_MEMBER = ("etcd", "apiserver", "controller-manager", "scheduler")
 _PER_MEMBER = ("etcd", "etcd-peer", "apiserver")
@@ -137,7 +137,7 @@ def command_lines(plane: Plane, programs: Mapping[str, Path]) -> dict[str, list[
         for name, (program, words) in flags.items():
             lines[of_member(name, member, plane.members)] = [str(programs[program]), *words]
     if plane.members > 1:
-        lines["front"] = [sys.executable, "-I", "-S", str(FRONT), f"{plane.folder}/front.json"]
+        lines["load-balancer"] = [sys.executable, "-I", "-S", str(LOAD_BALANCER), f"{plane.folder}/load-balancer.json"]
     if plane.real:
         where = f"--address={plane.listens('registry')}"
         lines["registry"] = [str(programs["crane"]), "registry", "serve", where, f"--disk={plane.folder}/registry"]
@@ -146,11 +146,11 @@ def command_lines(plane: Plane, programs: Mapping[str, Path]) -> dict[str, list[
     return lines
 
 
-def write_front(plane: Plane) -> None:
-    """What the front before several API servers is to do."""
+def write_load_balancer(plane: Plane) -> None:
+    """Write what the load balancer of several API servers listens on, and the addresses of the servers."""
     backends = [f"{LOOPBACK}:{plane.port('apiserver', member)}" for member in plane.numbers()]
     told = {"listen": plane.listens("apiserver"), "backends": backends}
-    write_private(plane.folder / "front.json", json.dumps(told))
+    write_private(plane.folder / "load-balancer.json", json.dumps(told))
 
 
 def _etcd(plane: Plane, member: int) -> list[str]:

@@ -13,7 +13,7 @@ from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError, FogflowError
 from fogflow_k8s.sandbox import controlplane, real, simulated
 from fogflow_k8s.sandbox.cluster import is_ready, ready_nodes
-from fogflow_k8s.sandbox.state import Daemon, State, end, folder_of, is_ours, start_ticks, strays
+from fogflow_k8s.sandbox.state import Daemon, State, end, folder_of, is_ours, orphan_processes, start_ticks
 
 READY_S = 180.0  # 6 s is usual; a machine that is busy with a build takes its time
 _PATIENCE = 8  # a daemon may give up a few times before the API server is there
@@ -39,7 +39,7 @@ def end_all(name: str, state: State | None) -> None:
     """End every process of a sandbox: the recorded ones that are provably ours, and any the record missed."""
     folder = folder_of(name)
     recorded = [daemon.pid for daemon in [*live(state).values(), *live_machines(state)]] if state else []
-    end(sorted({*recorded, *strays(folder, _PROGRAMS)}))
+    end(sorted({*recorded, *orphan_processes(folder, _PROGRAMS)}))
 
 
 def bring_up(state: State, programs: Mapping[str, Path], report: Reporter) -> None:

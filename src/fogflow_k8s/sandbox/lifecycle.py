@@ -15,7 +15,7 @@ from fogflow_k8s.errors import ClusterError, FogflowError, Interrupted
 from fogflow_k8s.sandbox import controlplane, kubeconfig, network, node, pki, programs, real, simulated
 from fogflow_k8s.sandbox.cluster import ready_nodes
 from fogflow_k8s.sandbox.daemons import PortTaken, bring_up, dead, end_all, live, live_machines, of_node, settle
-from fogflow_k8s.sandbox.places import exclusive
+from fogflow_k8s.sandbox.lock import exclusive
 from fogflow_k8s.sandbox.state import Daemon, State, boot_id, folder_of, load, locked
 
 _SHAPE = ("nodes", "pods_per_node", "taints", "members", "real", "ipv6")
@@ -185,7 +185,7 @@ def _prepare(state: State, paths: Mapping[str, Path]) -> None:
     pki.write_pki(folder / "pki", [plane.address, services], places)
     controlplane.write_kubeconfigs(plane)
     if state.members > 1:
-        controlplane.write_front(plane)
+        controlplane.write_load_balancer(plane)
     if state.real:
         real.prepare(state, paths)
         real.make_network(state)

@@ -13,9 +13,9 @@ from typing import Any
 from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.errors import ToolMissing
 from fogflow_k8s.model.urls import in_url
+from fogflow_k8s.sandbox.assets import MODULES
 from fogflow_k8s.sandbox.images import PAUSE
 from fogflow_k8s.sandbox.network import Network
-from fogflow_k8s.sandbox.places import MODULES
 from fogflow_k8s.sandbox.programs import architecture
 from fogflow_k8s.sandbox.simulated import CONTROL_PLANE, is_control_plane, taint_object
 

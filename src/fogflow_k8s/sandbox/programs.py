@@ -19,7 +19,8 @@ from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import wait_for
 from fogflow_k8s.errors import FogflowError, ToolMissing
-from fogflow_k8s.sandbox.places import MODULES, exclusive
+from fogflow_k8s.sandbox.assets import MODULES
+from fogflow_k8s.sandbox.lock import exclusive
 from fogflow_k8s.sandbox.toolchain import Toolchain, find_toolchain
 
 PACKAGES = {

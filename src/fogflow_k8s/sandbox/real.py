@@ -16,13 +16,13 @@ from fogflow_k8s.errors import ClusterError, FogflowError
 from fogflow_k8s.model.kubernetes import status_of
 from fogflow_k8s.sandbox import cgroups, controlplane, dns, images, network
 from fogflow_k8s.sandbox import node as nodes
+from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.cluster import apply
 from fogflow_k8s.sandbox.node import Node
-from fogflow_k8s.sandbox.places import INSIDE
 from fogflow_k8s.sandbox.simulated import is_control_plane
 from fogflow_k8s.sandbox.state import Daemon, State, end, is_ours, start_ticks
 
-INIT = INSIDE / "init.py"
+INIT = RUNTIME / "init.py"
 SWITCH = "switch"
 _START_S = 30.0
 # what drives a sandbox runs beside it: with a cgroup's usual part, all nodes together would get no more CPU than one kubectl

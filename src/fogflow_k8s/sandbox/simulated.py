@@ -11,7 +11,7 @@ from typing import Any
 
 from fogflow_k8s.adapters.state_dir import write_private
 from fogflow_k8s.errors import UsageError
-from fogflow_k8s.sandbox.places import MODULES
+from fogflow_k8s.sandbox.assets import MODULES
 from fogflow_k8s.sandbox.programs import architecture, version_of
 
 LEASE_S = 40  # a node's lease; renewed each 10 s, so a machine that stalls for half a minute loses no node

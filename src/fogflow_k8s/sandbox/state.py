@@ -17,9 +17,10 @@ from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, UsageError
 from fogflow_k8s.sandbox import cluster
+from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.controlplane import LOOPBACK, SIMULATED_SERVICES, Plane
+from fogflow_k8s.sandbox.lock import exclusive
 from fogflow_k8s.sandbox.network import Network
-from fogflow_k8s.sandbox.places import INSIDE, exclusive
 
 _LOCK_LIMIT_S = 1800.0
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
@@ -180,20 +181,20 @@ def mentions(argv: Sequence[str], folder: Path) -> bool:
     return any(f"{folder}/" in argument for argument in argv[1:])
 
 
-def strays(folder: Path, programs: Sequence[str]) -> list[int]:
+def orphan_processes(folder: Path, programs: Sequence[str]) -> list[int]:
     """Processes of ours that no record names: started in the instant before we were killed."""
     found = []
     for entry in Path("/proc").iterdir():
         argv = command_line(int(entry.name)) if entry.name.isdecimal() else []
-        if argv and (Path(argv[0]).name in programs or _is_inside(argv)) and mentions(argv, folder):
+        if argv and (Path(argv[0]).name in programs or _is_runtime(argv)) and mentions(argv, folder):
             with suppress(FileNotFoundError):  # it has ended meanwhile
                 found += [int(entry.name)] if entry.stat().st_uid == os.getuid() else []
     return found
 
 
-def _is_inside(argv: Sequence[str]) -> bool:
-    """Whether it is one of the programs of inside/, or the `unshare` that started one."""
-    return any(argument.startswith(f"{INSIDE}/") for argument in argv)
+def _is_runtime(argv: Sequence[str]) -> bool:
+    """Whether it is one of the programs of runtime/, or the `unshare` that started one."""
+    return any(argument.startswith(f"{RUNTIME}/") for argument in argv)
 
 
 def end(pids: Sequence[int]) -> None:

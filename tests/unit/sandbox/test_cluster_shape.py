@@ -11,7 +11,7 @@ from cryptography import x509
 
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.sandbox import controlplane, pki, simulated
-from fogflow_k8s.sandbox.places import INSIDE
+from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.programs import NODE_PACKAGES, PACKAGES
 
 NODES = ["sandbox-control-plane", "sandbox-worker", "sandbox-worker2"]
@@ -81,7 +81,7 @@ def test_every_flag_of_every_daemon_is_as_recorded(golden, members, real):
         "the proof that it is ours"
     )
     for argv in lines.values():
-        argv[:] = [word.replace(str(INSIDE), "/inside").replace(sys.executable, "/bin/python") for word in argv]
+        argv[:] = [word.replace(str(RUNTIME), "/runtime").replace(sys.executable, "/bin/python") for word in argv]
     golden(f"command-lines-{members}-{'real' if real else 'simulated'}.json", json.dumps(lines, indent=1) + "\n")
 
 

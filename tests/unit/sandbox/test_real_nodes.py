@@ -1,4 +1,4 @@
-"""Real nodes: addresses, files, images and the front before several API servers; everything that needs no root."""
+"""Real nodes: addresses, files, images and the load balancer of several API servers; everything that needs no root."""
 
 import contextlib
 import dataclasses
@@ -166,9 +166,9 @@ def test_the_front_passes_connections_and_cuts_those_of_a_lost_member(tmp_path):
         port = free_port()
         backends = [f"127.0.0.1:{member.server_address[1]}" for member in members]
         (tmp_path / "spec.json").write_text(json.dumps({"listen": f"127.0.0.1:{port}", "backends": backends}))
-        argv = [sys.executable, "-I", "-S", str(controlplane.FRONT), str(tmp_path / "spec.json")]
-        front = stack.enter_context(subprocess.Popen(argv))
-        stack.callback(front.kill)
+        argv = [sys.executable, "-I", "-S", str(controlplane.LOAD_BALANCER), str(tmp_path / "spec.json")]
+        balancer = stack.enter_context(subprocess.Popen(argv))
+        stack.callback(balancer.kill)
         first, second = (stack.enter_context(talk(port)) for _ in range(2))
         members[0].shutdown()
         members[0].server_close()
@@ -183,7 +183,7 @@ def talk(port):
         with contextlib.suppress(OSError):
             return socket.create_connection(("127.0.0.1", port), timeout=5)
 
-    connection = wait_for("the front", connect, bool, timeout_s=30, every_s=0.05)
+    connection = wait_for("the load balancer", connect, bool, timeout_s=30, every_s=0.05)
     connection.sendall(b"hello")
     assert connection.recv(5) == b"hello"
     return connection

@@ -64,9 +64,9 @@ def test_a_dead_child_that_nobody_reaped_is_dead():
 
 def test_processes_that_no_record_names_are_found_by_folder_and_program(daemon, tmp_path):
     program = Path(sys.executable).name
-    assert states.strays(tmp_path / "box", [program]) == [daemon.pid]
-    assert states.strays(tmp_path / "box", ["etcd"]) == []
-    assert states.strays(tmp_path / "other", [program]) == []
+    assert states.orphan_processes(tmp_path / "box", [program]) == [daemon.pid]
+    assert states.orphan_processes(tmp_path / "box", ["etcd"]) == []
+    assert states.orphan_processes(tmp_path / "other", [program]) == []
 
 
 def test_a_state_survives_the_disk():

@@ -8,7 +8,7 @@ import pytest
 from fogflow_k8s.adapters.process import SystemRunner
 from fogflow_k8s.errors import ToolMissing
 from fogflow_k8s.sandbox import toolchain
-from fogflow_k8s.sandbox.places import MODULES
+from fogflow_k8s.sandbox.assets import MODULES
 
 MOD = "module x\n\ngo 1.26.0\n"
 

@@ -1,9 +1,9 @@
-"""One address before several API servers: a TCP front that passes each connection to one that answers.
+"""A TCP load balancer for several API servers: it passes each connection to a server that answers.
 
-    python -I -S front.py SPEC.json        SPEC: listen, backends ("address:port")
+    python -I -S load_balancer.py SPEC.json        SPEC: listen, backends ("address:port")
 
-A member that stops answering loses its connections at once, so that its clients go to another: they would otherwise
-wait for minutes, for an answer that nobody will send.
+When a server stops answering, its connections are closed at once, so that clients connect to another one instead of
+waiting for minutes.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ CHECK_EVERY_S, CONNECT_S = 0.5, 1.0
 _CHUNK = 1 << 16
 
 
-class Front:
+class LoadBalancer:
     """Which members answer, and who is connected to which."""
 
     def __init__(self, backends: "list[str]") -> None:
@@ -80,12 +80,12 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def main(spec: "dict[str, Any]") -> None:
-    """Serve for ever."""
-    front = Front(spec["backends"])
+    """Serve until the process is killed."""
+    balancer = LoadBalancer(spec["backends"])
     host, _, port = spec["listen"].rpartition(":")
-    server = await asyncio.start_server(front.serve, host.strip("[]"), int(port), backlog=512)
+    server = await asyncio.start_server(balancer.serve, host.strip("[]"), int(port), backlog=512)
     async with server:
-        await front.watch()
+        await balancer.watch()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the sandbox brings along, and the lock that lets one process at a time at it."""
+"""A lock file that lets one process at a time change a sandbox or build its programs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy
 
-MODULES = Path(__file__).parent / "modules"
-INSIDE = Path(__file__).parent / "inside"
-"""Programs that run as processes of their own."""
-
 
 @contextmanager
 def exclusive(path: Path, report: Reporter, waiting: str, timeout_s: float) -> Iterator[None]:
-    """Hold a lock file for the time of the block; `waiting` is said when another process holds it. Raises Busy.
+    """Hold a lock file for the time of the block; `waiting` is logged when another process holds it. Raises Busy.
 
-    The kernel gives the lock back however its holder ends, so a lock file that lies about means nothing.
+    The kernel releases the lock when its holder ends, however that happens: a lock file that is left over blocks nobody.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("a") as stream:
