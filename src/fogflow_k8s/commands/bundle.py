@@ -12,7 +12,7 @@ from fogflow_k8s.commands.session import Output, print_json, seconds, session
 from fogflow_k8s.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.bundle.collector_output import Bag
+    from fogflow_k8s.actions.bundle.collector_output import CollectorOutput
     from fogflow_k8s.actions.operation import Operation
 
 OnFailure = Annotated[bool, typer.Option("--bundle/--no-bundle", help="Save a support archive if the operation fails.")]
@@ -59,7 +59,7 @@ def bundle(
     op.report.step(f"collecting release {op.release} in namespace {op.namespace} on {op.cluster.context}")
     request = action.Request(
         path=path, when=when, since_s=since_s, include=tuple(include), exclude=tuple(exclude), max_bytes=limit, timeout_s=timeout_s,
-        extra=(Collector("status", lambda bag: _status(op, bag)), earlier(op, folder_for_failures())),
+        extra=(Collector("status", lambda output: _status(op, output)), earlier(op, folder_for_failures())),
     )  # fmt: skip
     try:
         made = action.make(op, request)
@@ -102,7 +102,7 @@ def size(text: str) -> int:
     return value
 
 
-def _status(op: Operation, bag: Bag) -> None:
+def _status(op: Operation, output: CollectorOutput) -> None:
     """The document and the screen of `status`: what a person would be asked for first."""
     import io
     from dataclasses import replace
@@ -115,7 +115,7 @@ def _status(op: Operation, bag: Bag) -> None:
     from fogflow_k8s.engine.reporter import Silent
 
     report = status.status(replace(op, report=Silent()))
-    bag.put("status.json", report_document(report))
+    output.put("status.json", report_document(report))
     drawn = io.StringIO()
     show(Console(file=drawn, width=200, no_color=True, emoji=False), status_screen(report))
-    bag.put("status.txt", drawn.getvalue())
+    output.put("status.txt", drawn.getvalue())

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fogflow_k8s import __version__
-from fogflow_k8s.actions.bundle.collector_output import Bag, Limits
+from fogflow_k8s.actions.bundle.collector_output import CollectorOutput, Limits
 from fogflow_k8s.actions.bundle.collectors import Collector, collectors
 from fogflow_k8s.actions.known_secrets import SecretMask, known
 from fogflow_k8s.actions.operation import Operation
@@ -110,7 +110,7 @@ def save(op: Operation, seen: Assessment, *, why: str, going_back: bool = False)
     when = op.today()
     path = op.bundles / f"{name_of(op.release, when)}.tar.gz"
     found = {"causes": [asdict(c) for c in seen.causes], "components": [asdict(c) for c in seen.components]}
-    extra = (Collector("assessment", lambda bag: bag.put("assessment.json", found)),)
+    extra = (Collector("assessment", lambda output: output.put("assessment.json", found)),)
     try:
         op.bundles.mkdir(parents=True, exist_ok=True, mode=0o700)
         limits = {"exclude": ("helm",), "timeout_s": BEFORE_ROLLBACK_S} if going_back else {"timeout_s": AT_FAILURE_S}
@@ -149,23 +149,23 @@ def _collect(
     op: Operation, wanted: Sequence[Collector], archive: Archive, knows: SecretMask, request: Request, left_s: float
 ) -> list[Part]:
     """Every collector in a thread of its own. Not an executor's: those are waited for at the program's end, and one may hang."""
-    bags: list[Bag] = []
+    outputs: list[CollectorOutput] = []
     end = op.clock.now() + left_s
     for collector in wanted:
         limits = Limits(
             int(collector.share * request.max_bytes), min(collector.seconds, max(left_s - GRACE_S, left_s / 2))
         )
-        bag = Bag(collector.name, archive, knows.redactor, limits, op.clock)
-        bags.append(bag)
+        output = CollectorOutput(collector.name, archive, knows.redactor, limits, op.clock)
+        outputs.append(output)
         collect = collector.collect
         if collector.blind and knows.why and collector.name not in request.include:
             collect = _left_out
-        threading.Thread(target=bag.run, args=(collect,), name=f"bundle-{bag.name}", daemon=True).start()
-    return [bag.close(end - op.clock.now()) for bag in bags]
+        threading.Thread(target=output.run, args=(collect,), name=f"bundle-{output.name}", daemon=True).start()
+    return [output.close(end - op.clock.now()) for output in outputs]
 
 
-def _left_out(bag: Bag) -> None:
-    bag.miss(
+def _left_out(output: CollectorOutput) -> None:
+    output.note_gap(
         "left out: Secrets could not be read, so their values could not be masked; "
         "--include NAME takes what is named, masked by patterns alone"
     )

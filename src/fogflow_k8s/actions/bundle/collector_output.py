@@ -1,4 +1,8 @@
-"""What one collector of a support archive has to work with: a place to put things, time, room, and somebody who masks."""
+"""The output of one collector of a support archive: its files, masked, within a share of the archive and of the time.
+
+A collector reads one kind of evidence (objects, logs, Helm's history) and puts it here. What it cannot read becomes a line
+in the archive's index, so that one failure costs one part of the archive and not all of it.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +26,14 @@ class Full(FogflowError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one collector may take: bytes in the archive, seconds."""
+    """The share of one collector: bytes in the archive, seconds."""
 
     room: int
     seconds: float
 
 
-class Bag:
-    """Everything passes through `put`, and nothing leaves it unmasked."""
+class CollectorOutput:
+    """The files and errors of one collector. `put` masks everything before it is written."""
 
     def __init__(self, name: str, archive: Archive, redactor: Redactor, limits: Limits, clock: Clock) -> None:
         self.name = name
@@ -44,7 +48,7 @@ class Bag:
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
+        """The seconds left."""
         return self._start + self._limits.seconds - self._clock.now()
 
     def put(
@@ -68,28 +72,28 @@ class Bag:
         if self.left <= 0:
             raise Full(f"time was up after {self._limits.seconds:.0f} s")
 
-    def miss(self, why: str) -> None:
-        """Note that something could not be had."""
+    def note_gap(self, why: str) -> None:
+        """Add a line to the index: something could not be collected."""
         with self._lock:
             if not self._closed:
                 self._errors.append(self._redactor.text(why))
 
-    def run(self, collect: Callable[[Bag], None]) -> None:
-        """Collect; whatever goes wrong becomes a line of the index."""
+    def run(self, collect: Callable[[CollectorOutput], None]) -> None:
+        """Collect; an error becomes a line of the index."""
         try:
             collect(self)
         except FogflowError as error:
-            self.miss(error.message)
+            self.note_gap(error.message)
         except Exception as error:  # noqa: BLE001 - an archive with a gap is worth more than none
-            self.miss(f"{type(error).__name__}: {error}")
+            self.note_gap(f"{type(error).__name__}: {error}")
         self._ended = self._clock.now()
         self._done.set()
 
     def close(self, patience_s: float) -> Part:
-        """What came of it, once it is done or so many seconds have passed; what comes later is dropped."""
+        """The collected part, once the collector is done or `patience_s` has passed; anything later is dropped."""
         self._done.wait(max(patience_s, 0))
         if not self._done.is_set():
-            self.miss(f"gave no answer within {self._limits.seconds:.0f} s")
+            self.note_gap(f"gave no answer within {self._limits.seconds:.0f} s")
             self._ended = self._clock.now()
         with self._lock:
             self._closed = True

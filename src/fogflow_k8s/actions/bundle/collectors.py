@@ -8,13 +8,14 @@ import platform
 import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fogflow_k8s import __version__
-from fogflow_k8s.actions.bundle.collector_output import Bag, Full
+from fogflow_k8s.actions.bundle.collector_output import CollectorOutput, Full
 from fogflow_k8s.actions.known_secrets import SecretMask
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.kubernetes.client import NotFound
@@ -40,7 +41,7 @@ class Collector:
     """One part of the archive. `share`: how much of its room it may fill; `blind`: only patterns can mask what it brings."""
 
     name: str
-    collect: Callable[[Bag], None]
+    collect: Callable[[CollectorOutput], None]
     share: float = 0.3
     seconds: float = 30.0
     blind: bool = False
@@ -79,90 +80,88 @@ def earlier(op: Operation, folder: Path) -> Collector:
     return Collector("last-failure", partial(_last_failure, op, folder))
 
 
-def _objects(op: Operation, kinds: Sequence[str], namespaces: Sequence[str], selector: str, bag: Bag) -> None:
+def _objects(
+    op: Operation, kinds: Sequence[str], namespaces: Sequence[str], selector: str, output: CollectorOutput
+) -> None:
     for namespace in namespaces:
         for kind in kinds:
-            with _gap(bag, f"{kind} in {namespace}"):
+            with _tolerate_refusal(output, f"{kind} in {namespace}"):
                 for number, page in enumerate(op.cluster.pages(kind, namespace, selector), start=1):
                     if page:
-                        bag.put(f"objects/{namespace}/{_file(kind, number)}.json", page)
+                        output.put(f"objects/{namespace}/{_file(kind, number)}.json", page)
 
 
 def _file(kind: str, number: int) -> str:
     return kind.lower() + (f"-{number:03}" if number > 1 else "")
 
 
-class _gap:  # noqa: N801 - reads as a with statement
-    """What the server refuses is noted, and the next kind is tried; a kind that it does not know is nothing to note.
+@contextmanager
+def _tolerate_refusal(output: CollectorOutput, what: str) -> Iterator[None]:
+    """Note a request that the server refuses in the index and go on. A kind that the server does not know is not noted.
 
-    A server that gives no answer at all ends the collector: it would be told thirty times.
+    A server that does not answer ends the collector; every other request would fail in the same way.
     """
-
-    def __init__(self, bag: Bag, what: str) -> None:
-        self._bag, self._what = bag, what
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        if not isinstance(error, ClusterError) or not error.status:
-            return False
-        if not isinstance(error, NotFound):
-            self._bag.miss(f"{self._what}: {error.message}")
-        return True
+    try:
+        yield
+    except NotFound:
+        return
+    except ClusterError as error:
+        if not error.status:
+            raise
+        output.note_gap(f"{what}: {error.message}")
 
 
-def _secrets(known: SecretMask, bag: Bag) -> None:
+def _secrets(known: SecretMask, output: CollectorOutput) -> None:
     if known.why:
-        bag.miss(known.why)
+        output.note_gap(known.why)
     if known.secrets:
-        bag.put("objects/secrets.json", known.secrets)
+        output.put("objects/secrets.json", known.secrets)
 
 
-def _nodes(op: Operation, bag: Bag) -> None:
+def _nodes(op: Operation, output: CollectorOutput) -> None:
     for number, page in enumerate(op.cluster.pages("Node"), start=1):
-        bag.put(f"nodes/{_file('nodes', number)}.json", [_without_images(node) for node in page])
+        output.put(f"nodes/{_file('nodes', number)}.json", [_without_images(node) for node in page])
 
 
 def _without_images(node: Mapping[str, Any]) -> dict[str, Any]:
     return {**node, "status": {k: v for k, v in status_of(node).items() if k != "images"}}
 
 
-def _release(op: Operation, bag: Bag) -> None:
+def _release(op: Operation, output: CollectorOutput) -> None:
     for kind, name, file in (
         ("ConfigMap", op.own_name, "record"),
         ("ConfigMap", health_report.name_of(op.release), "cell"),
         ("Lease", op.own_name, "lease"),
     ):
-        with _gap(bag, f"{kind} {name}"):
+        with _tolerate_refusal(output, f"{kind} {name}"):
             if found := op.cluster.get(kind, name, op.namespace):
-                bag.put(f"release/{file}.json", found)
+                output.put(f"release/{file}.json", found)
 
 
-def _helm(op: Operation, revisions: int, bag: Bag) -> None:
+def _helm(op: Operation, revisions: int, output: CollectorOutput) -> None:
     asked, state = op.helm.start_history(), op.helm.start_status()
-    history = json.loads(_said(op, asked, bag))
-    bag.put("helm/history.json", history)
-    status = json.loads(_said(op, state, bag))
+    history = json.loads(_text_of(op, asked, output))
+    output.put("helm/history.json", history)
+    status = json.loads(_text_of(op, state, output))
     info = {
         k: v for k, v in (status.get("info") or {}).items() if k != "resources"
     }  # the objects as they are: elsewhere
-    bag.put("helm/status.json", {**{k: status.get(k) for k in ("name", "namespace", "version")}, "info": info})
+    output.put("helm/status.json", {**{k: status.get(k) for k in ("name", "namespace", "version")}, "info": info})
     for number in sorted((int(r["revision"]) for r in history), reverse=True)[:revisions]:
         values, manifest = op.helm.start_values(number), op.helm.start_manifest(number)
-        bag.put(f"helm/values-{number}.json", json.loads(_said(op, values, bag)) or {})
-        bag.put(f"helm/manifest-{number}.json", manifests.split(_said(op, manifest, bag)))
+        output.put(f"helm/values-{number}.json", json.loads(_text_of(op, values, output)) or {})
+        output.put(f"helm/manifest-{number}.json", manifests.split(_text_of(op, manifest, output)))
 
 
-def _said(op: Operation, child: Child, bag: Bag) -> str:
-    done = child.wait(max(bag.left, 0))
+def _text_of(op: Operation, child: Child, output: CollectorOutput) -> str:
+    done = child.wait(max(output.left, 0))
     if done is None:
         child.kill()
         raise Full("helm gave no answer in time")
     return op.helm.check(done).stdout
 
 
-def _versions(op: Operation, bag: Bag) -> None:
+def _versions(op: Operation, output: CollectorOutput) -> None:
     facts: dict[str, str] = {
         "fogflow-k8s": __version__,
         "python": platform.python_version(),
@@ -183,20 +182,22 @@ def _versions(op: Operation, bag: Bag) -> None:
         try:
             facts[name] = ask()
         except FogflowError as error:
-            bag.miss(f"{name}: {error.message}")
-    bag.put("versions.json", facts)
+            output.note_gap(f"{name}: {error.message}")
+    output.put("versions.json", facts)
 
 
-def _logs(op: Operation, namespace: str, selector: str, since_s: int, bag: Bag) -> None:
+def _logs(op: Operation, namespace: str, selector: str, since_s: int, output: CollectorOutput) -> None:
     pods = heapq.nsmallest(LOG_PODS, (_rank(p) for page in op.cluster.pages("Pod", namespace, selector) for p in page))
     for _, pod, containers in pods:
         for container, restarts, started in containers:
             for previous in (False, True) if restarts else (False,):
                 if started or previous:
-                    _log(op, namespace, pod, container, previous, since_s, bag)
+                    _log(op, namespace, pod, container, previous, since_s, output)
 
 
-def _log(op: Operation, namespace: str, pod: str, container: str, previous: bool, since_s: int, bag: Bag) -> None:
+def _log(
+    op: Operation, namespace: str, pod: str, container: str, previous: bool, since_s: int, output: CollectorOutput
+) -> None:
     wanted: dict[str, Any] = {"previous": previous, "since_s": since_s, "limit": LOG_BYTES}
     file = f"logs/{namespace}/{pod}.{container}{'.previous' if previous else ''}.log"
     try:
@@ -209,9 +210,9 @@ def _log(op: Operation, namespace: str, pod: str, container: str, previous: bool
             if len(text.encode()) >= LOG_BYTES:
                 text = text[: text.rfind("\n") + 1]  # half a line may hold half a secret, which nobody recognises
     except ClusterError as error:
-        bag.miss(f"{file}: {error.message}")
+        output.note_gap(f"{file}: {error.message}")
         return
-    bag.put(file, text, truncated=why)
+    output.put(file, text, truncated=why)
 
 
 def _rank(pod: Mapping[str, Any]) -> tuple[int, str, tuple[tuple[str, int, bool], ...]]:
@@ -235,16 +236,16 @@ def _containers(status: Mapping[str, Any]) -> Iterator[tuple[str, int, bool]]:
         )
 
 
-def _last_failure(op: Operation, folder: Path, bag: Bag) -> None:
+def _last_failure(op: Operation, folder: Path, output: CollectorOutput) -> None:
     for path in sorted(folder.glob(f"{op.release}-*.tar.gz"), reverse=True):
         try:
             with tarfile.open(path) as saved:
                 texts = {m.name.partition("/")[2]: saved.extractfile(m).read().decode() for m in saved if m.isfile()}  # type: ignore[union-attr]
             facts = json.loads(texts["index.json"])
         except (OSError, tarfile.TarError, KeyError, ValueError) as error:
-            bag.miss(f"{path}: {error}")
+            output.note_gap(f"{path}: {error}")
             continue
         if (facts.get("namespace"), facts.get("server")) == (op.namespace, op.cluster.server):
             for name, text in texts.items():
-                bag.put(f"last-failure/{name}", text)
+                output.put(f"last-failure/{name}", text)
             return

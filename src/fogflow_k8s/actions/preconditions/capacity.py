@@ -10,13 +10,13 @@ from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.kubernetes import Obj, labels_of, metadata_of, spec_of
 from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of
-from fogflow_k8s.model.placement.unschedulable import misfit_causes
+from fogflow_k8s.model.placement.unschedulable import unschedulable_causes
 
 _ALIVE = "status.phase!=Succeeded,status.phase!=Failed"
 _KARPENTER = "karpenter.sh/nodepool"  # the label of a node that Karpenter made
 
 
-def misfits(op: Operation, objects: Sequence[Obj]) -> tuple[Cause, ...]:
+def unschedulable(op: Operation, objects: Sequence[Obj]) -> tuple[Cause, ...]:
     """A cause for every pod of these manifests that fits on no node; one line instead when we may not see what that takes.
 
     The release's own pods of before count as gone: the new ones replace them. Raises ClusterError.
@@ -33,7 +33,7 @@ def misfits(op: Operation, objects: Sequence[Obj]) -> tuple[Cause, ...]:
             return ()
         raise
     rooms = rooms_of(nodes, (pod for pod in running if not _is_own(op, pod)))
-    causes = misfit_causes(pack(_pods(op, objects), rooms), nodes, namespace=op.namespace)
+    causes = unschedulable_causes(pack(_pods(op, objects), rooms), nodes, namespace=op.namespace)
     if causes and _grows(op, nodes):
         for each in causes:
             op.report.warn(f"{each.summary} that is there now; going on, as the cluster makes nodes by itself")

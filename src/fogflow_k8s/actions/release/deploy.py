@@ -127,7 +127,7 @@ def _unschedulable(work: Deployment) -> tuple[Cause, ...]:
         return ()
     unaddressable = address_families.unaddressable(op, objects)
     exceeded = quotas.causes(op, objects, work.installed, making=making)
-    return (*capacity.misfits(op, objects), *exceeded, *unaddressable)
+    return (*capacity.unschedulable(op, objects), *exceeded, *unaddressable)
 
 
 def _missing_references(work: Deployment) -> tuple[Cause, ...]:

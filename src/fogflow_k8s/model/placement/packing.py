@@ -57,8 +57,8 @@ class Room:
 
 
 @dataclass(frozen=True)
-class Misfit:
-    """A pod that fits nowhere, and for each node why not."""
+class UnschedulablePod:
+    """A pod that fits on no node, and the reason for each node."""
 
     pod: Pod
     why: tuple[tuple[str, str], ...]
@@ -67,10 +67,10 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Packed:
-    """Where each pod fits (in the order of the pods given), and those that fit nowhere."""
+    """The node of each pod (in the order of the given pods), and the pods that fit on no node."""
 
     places: tuple[tuple[Pod, str], ...]
-    misfits: tuple[Misfit, ...]
+    unschedulable: tuple[UnschedulablePod, ...]
 
 
 def rooms_of(nodes: Sequence[Obj], running: Iterable[Obj]) -> list[Room]:
@@ -89,18 +89,18 @@ def rooms_of(nodes: Sequence[Obj], running: Iterable[Obj]) -> list[Room]:
 
 
 def pack(pods: Sequence[Pod], rooms: Sequence[Room]) -> Packed:
-    """A place for every pod, or as few misfits as three orders of the nodes can do: as given, fullest first, emptiest first.
+    """A node for every pod, or as few unschedulable pods as possible.
 
-    No order is the best for all cases; what none of them fits is called a misfit.
+    Three orders of the nodes are tried, because none is the best in all cases: as given, fullest first, emptiest first.
     """
     barred = _barred(pods, rooms)
     orders: tuple[Callable[[Room], Any] | None, ...] = (None, _free_share, lambda room: -_free_share(room))
     best: Packed | None = None
     for order in orders:
         tried = _attempt(pods, [Room(r.node, dict(r.free)) for r in rooms], barred, order)
-        if best is None or len(tried.misfits) < len(best.misfits):
+        if best is None or len(tried.unschedulable) < len(best.unschedulable):
             best = tried
-        if not best.misfits:
+        if not best.unschedulable:
             break
     return best or Packed((), ())
 
@@ -135,7 +135,7 @@ def _attempt(
     sizes = {id(p.spec): _size(p.needs, rooms) for p in pods}
     ordered = sorted(range(len(pods)), key=lambda i: (choice[id(pods[i].spec)], -sizes[id(pods[i].spec)], i))
     places: dict[int, str] = {}
-    misfits = []
+    unschedulable = []
     for i in ordered:
         pod = pods[i]
         tried = sorted(rooms, key=order) if order else rooms
@@ -148,8 +148,8 @@ def _attempt(
                 break
             reasons[room.name] = reason
         else:
-            misfits.append(Misfit(pod, tuple((r.name, reasons[r.name]) for r in rooms), len(places)))
-    return Packed(tuple((pods[i], places[i]) for i in sorted(places)), tuple(misfits))
+            unschedulable.append(UnschedulablePod(pod, tuple((r.name, reasons[r.name]) for r in rooms), len(places)))
+    return Packed(tuple((pods[i], places[i]) for i in sorted(places)), tuple(unschedulable))
 
 
 def _place(pod: Pod, room: Room) -> None:

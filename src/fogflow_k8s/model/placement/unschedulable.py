@@ -10,7 +10,7 @@ from fogflow_k8s.model.components import BY_NAME
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.placement.node_fit import in_terms, said_terms
-from fogflow_k8s.model.placement.packing import Bound, Misfit, Packed, Pod
+from fogflow_k8s.model.placement.packing import Bound, Packed, Pod, UnschedulablePod
 from fogflow_k8s.model.quantities import plus, said_all
 
 ID = "FK-3012"
@@ -29,15 +29,17 @@ _ADVICE = (
 )  # fmt: skip
 
 
-def misfit_causes(packed: Packed, nodes: Sequence[Obj], *, namespace: str) -> tuple[Cause, ...]:
+def unschedulable_causes(packed: Packed, nodes: Sequence[Obj], *, namespace: str) -> tuple[Cause, ...]:
     """A cause for each set of components that the same reasons keep from every node; the first of them is the headline."""
-    groups: dict[tuple[tuple[str, str], ...], list[Misfit]] = {}
-    for each in packed.misfits:
+    groups: dict[tuple[tuple[str, str], ...], list[UnschedulablePod]] = {}
+    for each in packed.unschedulable:
         groups.setdefault(each.why, []).append(each)
     return tuple(_cause(group, why, nodes, namespace) for why, group in groups.items())
 
 
-def _cause(group: Sequence[Misfit], why: Sequence[tuple[str, str]], nodes: Sequence[Obj], namespace: str) -> Cause:
+def _cause(
+    group: Sequence[UnschedulablePod], why: Sequence[tuple[str, str]], nodes: Sequence[Obj], namespace: str
+) -> Cause:
     pods = [each.pod for each in group]
     components = list(dict.fromkeys(p.component for p in pods))
     alone = components[0] if len(components) == 1 else "release"

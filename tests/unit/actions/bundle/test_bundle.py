@@ -197,7 +197,9 @@ def test_the_archive_keeps_to_its_size(tmp_path, kilobytes):
 
 
 def test_what_follows_a_collectors_share_is_left_out(tmp_path):
-    greedy = Collector("greedy", lambda bag: [bag.put(f"{n}", os.urandom(50_000).hex()) for n in range(9)], share=0.1)
+    greedy = Collector(
+        "greedy", lambda output: [output.put(f"{n}", os.urandom(50_000).hex()) for n in range(9)], share=0.1
+    )
     made = make(FakeCluster(), tmp_path, include=("greedy",), extra=(greedy,), max_bytes=1_000_000)
     assert len(made.parts[0].members) == 2
     assert "share" in errors(made)["greedy"][0]

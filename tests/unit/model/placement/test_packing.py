@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fogflow_k8s.model.placement.node_fit import why_not
 from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of, why_none
-from fogflow_k8s.model.placement.unschedulable import misfit_causes
+from fogflow_k8s.model.placement.unschedulable import unschedulable_causes
 from fogflow_k8s.model.quantities import lacking, plus
 from tests.unit.model.nodes import TAINT, TOLERATION, apart, node, node_affinity, spec
 
@@ -25,7 +25,7 @@ def term(key, operator, *values):
 def nowhere(specification, *nodes, running=(), **more):
     """Why a pod fits on none of the nodes, node by node."""
     packed = pack([pod(specification=specification, **more)], rooms_of(nodes, running))
-    return [reason for each in packed.misfits for _, reason in each.why]
+    return [reason for each in packed.unschedulable for _, reason in each.why]
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_pods_that_must_not_share_a_node_need_one_each():
     front = pod("nginx", spec(**apart(app="nginx")), app="nginx")
     rooms = rooms_of([node("a"), node("b")], [])
     assert sorted(where for _, where in pack([front] * 2, rooms).places) == ["a", "b"]
-    [misfit] = pack([front] * 3, rooms).misfits
-    assert dict(misfit.why) == dict.fromkeys("ab", "nginx is there, and anti-affinity keeps them apart")
+    [unplaced] = pack([front] * 3, rooms).unschedulable
+    assert dict(unplaced.why) == dict.fromkeys("ab", "nginx is there, and anti-affinity keeps them apart")
     plain = pod("other", app="nginx")  # the rule of the one that is there binds who comes later, too
-    assert len(pack([front, front, plain], rooms).misfits) == 1
+    assert len(pack([front, front, plain], rooms).unschedulable) == 1
 
 
 def test_a_required_spread_is_kept():
@@ -113,8 +113,8 @@ def test_a_required_spread_is_kept():
         ["a", "a", "c"],
         ["a", "b", "c"],
     )
-    [misfit] = pack([front] * 4, rooms_of(nodes, [])).misfits
-    assert dict(misfit.why)["b"] == "one more there would make the spread over zone uneven"
+    [unplaced] = pack([front] * 4, rooms_of(nodes, [])).unschedulable
+    assert dict(unplaced.why)["b"] == "one more there would make the spread over zone uneven"
     assert nowhere(front.spec, node("n"), app="nginx") == ["no label zone, over which the pods are spread"]
 
 
@@ -122,7 +122,7 @@ def test_a_volume_that_can_be_reached_from_one_node_only():
     where = {"nodeSelectorTerms": [{"matchExpressions": [term(HOSTNAME, "In", "gone")]}]}
     nodes = [node("a"), node("b")]
     packed = pack([pod("designer", volumes=(Bound("designer-data", where),))], rooms_of(nodes, []))
-    [found] = misfit_causes(packed, nodes, namespace="city")
+    [found] = unschedulable_causes(packed, nodes, namespace="city")
     assert (
         found.evidence[0]
         == "claim designer-data: its volume is on kubernetes.io/hostname In gone, and no such node is there any more"
@@ -140,10 +140,10 @@ def test_the_largest_goes_first():
 def test_what_many_lack_for_the_same_reason_is_one_cause():
     nodes = [node("a", taints=[GPU]), node("b", labels={"disk": "hdd"})]
     chosen = spec(nodeSelector={"disk": "ssd"})
-    [found] = misfit_causes(
+    [found] = unschedulable_causes(
         pack([pod("master", chosen), pod("designer", chosen)], rooms_of(nodes, [])), nodes, namespace="n"
     )
-    assert (found.id, found.kind, found.component) == ("FK-3012", "fatal", "release")
+    assert (found.id, found.kind, found.component) == ("FK-3012", "permanent", "release")
     assert found.summary == "master and designer fit on no node; together they need 200m CPU and 128Mi memory"
     assert found.evidence == ("a: taint dedicated=gpu:NoSchedule", "b: no label disk=ssd")
     assert [line.split(" ")[0] for line in found.advice] == ["tolerate", "correct"]
@@ -151,7 +151,7 @@ def test_what_many_lack_for_the_same_reason_is_one_cause():
 
 def test_one_alone_is_named_with_its_own_key_of_the_values():
     nodes = [node("a", cpu="1")]
-    [found] = misfit_causes(
+    [found] = unschedulable_causes(
         pack([pod("cloud-broker", spec(cpu="64")), pod()], rooms_of(nodes, [])), nodes, namespace="n"
     )
     assert (found.component, found.object) == ("cloud-broker", "deployment/cloud-broker")
@@ -162,7 +162,9 @@ def test_one_alone_is_named_with_its_own_key_of_the_values():
 
 def test_what_the_release_itself_takes_is_said():
     nodes = [node("a", cpu="1")]
-    [found] = misfit_causes(pack([pod(specification=spec(cpu="700m"))] * 2, rooms_of(nodes, [])), nodes, namespace="n")
+    [found] = unschedulable_causes(
+        pack([pod(specification=spec(cpu="700m"))] * 2, rooms_of(nodes, [])), nodes, namespace="n"
+    )
     assert found.evidence == (
         "a: 300m CPU free, 700m needed",
         "counted as taken: what runs there, and one pod of this release",
@@ -171,14 +173,14 @@ def test_what_the_release_itself_takes_is_said():
 
 def test_of_many_nodes_the_first_are_named_and_the_rest_is_counted():
     nodes = [node(f"n{i}", cpu="1") for i in range(100)]
-    [found] = misfit_causes(pack([pod(specification=spec(cpu="2"))], rooms_of(nodes, [])), nodes, namespace="n")
+    [found] = unschedulable_causes(pack([pod(specification=spec(cpu="2"))], rooms_of(nodes, [])), nodes, namespace="n")
     assert len(found.evidence) == 13
     assert found.evidence[-1] == "88 more: 1 CPU free, 2 needed"
-    assert misfit_causes(pack([pod()], []), [], namespace="n")[0].evidence == ("the cluster has no node",)
+    assert unschedulable_causes(pack([pod()], []), [], namespace="n")[0].evidence == ("the cluster has no node",)
 
 
 def test_no_pods_fit_anywhere():
-    assert pack([], rooms_of([node("a")], [])).misfits == ()
+    assert pack([], rooms_of([node("a")], [])).unschedulable == ()
 
 
 milli = st.integers(0, 900)
@@ -219,7 +221,7 @@ def clusters(draw):
 @given(st.lists(pods(), max_size=6), clusters())
 def test_every_place_keeps_every_rule(wanted, nodes):
     packed = pack(wanted, rooms_of(nodes, []))
-    assert len(packed.places) + len(packed.misfits) == len(wanted)
+    assert len(packed.places) + len(packed.unschedulable) == len(wanted)
     by_name = {room.name: room for room in rooms_of(nodes, [])}
     for name, room in by_name.items():
         here = [p for p, where in packed.places if where == name]
@@ -228,9 +230,9 @@ def test_every_place_keeps_every_rule(wanted, nodes):
         loners = [p for p in here if p.spec.get("affinity")]
         others = [p for p in here if p.labels.get("app") == "x"]
         assert not loners or len([p for p in others if p is not loners[0]]) == 0
-    for misfit in packed.misfits:
-        assert [name for name, _ in misfit.why] == list(by_name)
-        assert all(reason for _, reason in misfit.why)
+    for unplaced in packed.unschedulable:
+        assert [name for name, _ in unplaced.why] == list(by_name)
+        assert all(reason for _, reason in unplaced.why)
 
 
 @given(st.lists(st.tuples(milli, milli), max_size=20), st.lists(st.tuples(milli, milli), max_size=4), st.integers(0, 4))
@@ -241,13 +243,13 @@ def test_where_one_node_has_room_for_all_everything_fits(sizes, small, at):
         at,
         node("big", cpu=f"{sum(c for c, _ in sizes)}m", memory=f"{sum(m for _, m in sizes)}Mi", pods=str(len(sizes))),
     )
-    assert pack(wanted, rooms_of(nodes, [])).misfits == ()
+    assert pack(wanted, rooms_of(nodes, [])).unschedulable == ()
 
 
 @given(st.lists(pods(), max_size=5), clusters())
 def test_a_single_pod_is_refused_only_by_reasons_that_hold_for_it_alone(wanted, nodes):
     for each in wanted:
         rooms = rooms_of(nodes, [])
-        assert bool(pack([each], rooms).misfits) == all(
+        assert bool(pack([each], rooms).unschedulable) == all(
             why_none(each, r, rooms, why_not(each.spec, r.node)) for r in rooms
         )

@@ -40,7 +40,7 @@ def pods_fit(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """There is a node for every pod."""
     if op.nodes is None:
         return CheckOutcome(None, "no right to list nodes")
-    return _told(capacity.misfits(op, objects), "every pod fits")
+    return _told(capacity.unschedulable(op, objects), "every pod fits")
 
 
 def tasks_addressable(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
