@@ -34,8 +34,8 @@ class Reached:
 
 
 @dataclass
-class Door:
-    """The front door."""
+class Proxy:
+    """The reverse proxy."""
 
     port: int
     reached: Reached
@@ -58,7 +58,7 @@ class Door:
 
 
 @contextlib.contextmanager
-def front_door(conf: str, folder: Path) -> Iterator[Door]:
+def reverse_proxy(conf: str, folder: Path) -> Iterator[Proxy]:
     """nginx with `conf`; its upstreams are recorders, its ports and files are of this test."""
     reached = Reached()
     with contextlib.ExitStack() as stack:
@@ -78,7 +78,7 @@ def front_door(conf: str, folder: Path) -> Iterator[Door]:
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             _wait(port, process)
-            yield Door(port, reached)
+            yield Proxy(port, reached)
         finally:
             process.terminate()
             process.communicate(timeout=10)

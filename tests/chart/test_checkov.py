@@ -73,7 +73,7 @@ def test_digests_leave_only_what_is_in_the_nature_of_a_component(found, page):
 
 def test_checkov_sees_what_is_wrong(found, helm_template, tmp_path):
     """A workload made worse is found: few findings above mean something."""
-    assert set(found["default"]) >= {"Deployment/discovery", "Job/fogflow-leave", "Pod/front-door-test"}
+    assert set(found["default"]) >= {"Deployment/discovery", "Job/fogflow-leave", "Pod/reverse-proxy-test"}
     text = helm_template(*NAMED).stdout.replace("allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true")
     worse = checkov.findings(checkov.installed(ROOT / ".work/checkov"), {"worse": text}, tmp_path)["worse"]
     assert "CKV_K8S_20" in worse["Deployment/discovery"]

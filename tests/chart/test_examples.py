@@ -45,7 +45,7 @@ CHANGES = {
     "gateway": {"new: HTTPRoute fogflow nginx"},
     "ingress": {"new: Ingress fogflow nginx"},
     "persistence": {"new: PersistentVolumeClaim fogflow designer-data", "changed: Workload fogflow designer"},
-    "private-registry": {f"changed: {each}" for each in (*ALL_PODS, "Pod fogflow front-door-test")},
+    "private-registry": {f"changed: {each}" for each in (*ALL_PODS, "Pod fogflow reverse-proxy-test")},
     "external-rabbitmq": {
         *(f"changed: ConfigMap fogflow {name}-config" for name in WITH_PASSWORD),
         *(f"changed: Workload fogflow {name}" for name in (*WITH_PASSWORD, "keeper")),
@@ -205,7 +205,7 @@ def test_nginx_is_one_reads_the_file_of_the_node_and_has_the_external_address(up
 
 def test_the_one_account_has_the_rights_of_all(upstream):
     assert of_kind(upstream, "ServiceAccount").keys() == {"fogflow-dns"}
-    used = {pod["spec"]["serviceAccountName"] for name, pod in pods(upstream) if name != "front-door-test"}
+    used = {pod["spec"]["serviceAccountName"] for name, pod in pods(upstream) if name != "reverse-proxy-test"}
     assert used == {"fogflow-dns"}
     subjects = [subject for each in upstream if each["kind"] == "RoleBinding" for subject in each["subjects"]]
     assert len(subjects) == 5

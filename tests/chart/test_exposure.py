@@ -1,4 +1,4 @@
-"""The ways from outside to the front door."""
+"""The ways from outside to the reverse proxy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_both_spellings_of_external_ips(render, arguments):
     ("kind", "service_type"),
     [("none", "ClusterIP"), ("nodePort", "NodePort"), ("loadBalancer", "LoadBalancer"), ("ingress", "ClusterIP")],
 )
-def test_ways_to_the_front_door(render, kind, service_type):
+def test_ways_to_the_reverse_proxy(render, kind, service_type):
     manifests = render("--set", f"expose.type={kind}")
     assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == service_type
     assert bool(of_kind(manifests, "Ingress")) == (kind == "ingress")
@@ -82,7 +82,7 @@ def test_a_node_port_may_be_chosen(render):
     assert [port["nodePort"] for port in ports] == [30080]
 
 
-def test_only_the_front_door_is_exposed(render):
+def test_only_the_reverse_proxy_is_exposed(render):
     """Whatever is chosen: every other Service stays within the cluster."""
     for values in ("externalIPs={192.0.2.1}", "expose.type=nodePort", "expose.type=loadBalancer"):
         for name, service in of_kind(render("--set", values), "Service").items():
@@ -126,7 +126,7 @@ def test_edges_reach_three_ports_by_their_own_addresses(render, values, kind):
     assert broker.get("externalIPs") == (["192.0.2.1"] if kind == "ClusterIP" else None)
     assert broker.get("loadBalancerSourceRanges") == (["198.51.100.0/24"] if kind == "LoadBalancer" else None)
     assert broker["ports"][0].get("nodePort") == (30070 if kind == "NodePort" else None)
-    assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == "ClusterIP", "the front door is another matter"
+    assert of_kind(manifests, "Service")["nginx"]["spec"]["type"] == "ClusterIP", "the reverse proxy is another matter"
 
 
 def test_edges_of_a_rabbitmq_elsewhere_go_there(render):

@@ -36,7 +36,7 @@ def test_a_section_says_of_every_image_where_it_comes_from(helm, values):
 
 def test_hooks_and_init_containers_count(helm):
     (python,) = [use for use in of(helm).uses if use.image.path == "library/python"]
-    assert {"keeper", "leave", "front-door-test", "cloud-broker"} <= set(python.components)
+    assert {"keeper", "leave", "reverse-proxy-test", "cloud-broker"} <= set(python.components)
 
 
 @pytest.mark.parametrize(

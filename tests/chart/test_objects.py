@@ -99,7 +99,7 @@ def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(
     subjects = of_kind(manifests, "RoleBinding")["fogflow-worker"]["subjects"]
     assert subjects == [{"kind": "ServiceAccount", "name": "cloud-worker", "namespace": "fogflow"}]
     assert set(of_kind(manifests, "ServiceAccount")) == {
-        name for name, pod in pods(manifests) if name != "front-door-test"
+        name for name, pod in pods(manifests) if name != "reverse-proxy-test"
     }
 
 
@@ -129,7 +129,7 @@ def test_images_are_named_in_full_and_never_latest(every_render):
                 assert len(names) == len(set(names)), "server-side apply refuses doubles"
 
 
-def test_the_front_door_rolls_without_losing_a_request(render):
+def test_the_reverse_proxy_rolls_without_losing_a_request(render):
     spec = of_kind(render(), "Deployment")["nginx"]["spec"]
     assert (spec["replicas"], spec["minReadySeconds"]) == (2, 2)
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
@@ -160,5 +160,5 @@ def test_annotations_reach_all_pods_or_one_component(render):
 def test_an_account_of_upstreams_kind_is_used_by_all(render):
     manifests = render("--set", "serviceAccount.name=one")
     assert of_kind(manifests, "ServiceAccount").keys() == {"one"}
-    names = {pod["spec"]["serviceAccountName"] for name, pod in pods(manifests) if name != "front-door-test"}
+    names = {pod["spec"]["serviceAccountName"] for name, pod in pods(manifests) if name != "reverse-proxy-test"}
     assert names == {"one"}

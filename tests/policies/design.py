@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 COMPONENTS = frozenset({
     "rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph",
-    "keeper", "leave", "front-door-test",
+    "keeper", "leave", "reverse-proxy-test",
 })  # fmt: skip
 OURS = COMPONENTS | {"task"}
 FREE = frozenset({"stranger", "elsewhere", "double", "watcher", "dns", "apiserver", "edge", "subscriber", "outside"})
@@ -38,7 +38,7 @@ class Opened:
 
     ports: Ports = Ports()
     exposed: bool = False
-    """Whether the front door takes everybody's connections."""
+    """Whether the reverse proxy takes everybody's connections."""
     monitoring: bool = False
     edges: bool = False
     subscribers: bool = False
@@ -58,7 +58,7 @@ def within(opened):
     """(destination, port): sources, among the release's own pods and its tasks. All of it is TCP."""
     at = opened.ports
     table = {
-        # registrations and subscriptions of brokers, of the master and of the designer's pages; front door; the keeper's look
+        # registrations and subscriptions of brokers, of the master and of the designer's pages; reverse proxy; the keeper's look
         ("discovery", at.discovery): {"cloud-broker", "master", "designer", "nginx", "keeper"},
         # discovery notifies it of new entities; all others publish, ask and subscribe
         ("cloud-broker", at.broker): {"discovery", "master", "cloud-worker", "designer", "nginx", "keeper", "task"},
@@ -66,7 +66,7 @@ def within(opened):
         ("master", at.agent): {"discovery"},
         # the dashboard's lists, and the keeper's look
         ("master", at.master): {"designer", "keeper"},
-        # the front door; the master fetches topologies; the keeper looks and replays
+        # the reverse proxy; the master fetches topologies; the keeper looks and replays
         ("designer", at.web): {"nginx", "master", "keeper"},
         # the broker notifies the dashboard
         ("designer", at.notified): {"cloud-broker"},
@@ -75,7 +75,7 @@ def within(opened):
         # consumers per queue: the worker's gate waits for the master's, the keeper watches all
         ("rabbitmq", 15692): {"cloud-worker", "keeper"},
         # the keeper's look, and `helm test`
-        ("nginx", 8080): {"keeper", "front-door-test"},
+        ("nginx", 8080): {"keeper", "reverse-proxy-test"},
         # the broker answers the keeper's round trip; the designer's gate fetches what the keeper kept
         ("keeper", 8095): {"cloud-broker", "designer"},
     }

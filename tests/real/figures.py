@@ -75,7 +75,7 @@ WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", 
 _TABLES = {
     "bus": "Until all three consume again after RabbitMQ answered, in seconds",
     "start": "From nothing to working: when each is ready after the start of `deploy`, in seconds (p50 of 5)",
-    "load": "Load on the front door (stand-in discovery behind it)",
+    "load": "Load on the reverse proxy (stand-in discovery behind it)",
     "balance": "Farthest share of a replica from the mean, in percent",
     "rollout": "A crashing image of nginx, rolled out under load",
     "node": "A node without power, with every component on it, tolerationSeconds 5",

@@ -1,4 +1,4 @@
-"""A constant, bounded load on the front door, and what came of it."""
+"""A constant, bounded load on the reverse proxy, and what came of it."""
 
 import http.client
 import threading

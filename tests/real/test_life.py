@@ -1,8 +1,8 @@
 """A release over the years: upgraded from the first chart, uninstalled by hand, installed again."""
 
-import json
 from pathlib import Path
 
+from tests.documents import parse
 from tests.real import cell as cells
 from tests.real.conftest import released, until, volumes
 from tests.real.figures import record_in_all
@@ -31,7 +31,7 @@ def unchangeable(box, namespace):
 
 
 def test_an_upgrade_from_the_first_chart_loses_no_request(box):
-    """At the front door: discovery and the others run once each, and their restart is a gap for what nginx passes on to them."""
+    """At the reverse proxy: discovery and the others run once each, and their restart is a gap for what nginx passes on to them."""
     box.helm("install", "fogflow", EARLIER, "-n", "before", "--create-namespace", "--wait", "--timeout", "120s")
     try:
         before = unchangeable(box, "before")
@@ -48,7 +48,7 @@ def test_an_upgrade_from_the_first_chart_loses_no_request(box):
         # between a pod that has just become ready and the keeper's next look the state is unverified, and the exit code 30
         status = ("status", "-n", "before", "-o", "json")
         report = until(
-            lambda: (told := json.loads(box.tool(*status, code=None)))["state"] == "working" and told, "a working state"
+            lambda: (told := parse(box.tool(*status, code=None)))["state"] == "working" and told, "a working state"
         )
         assert report["release"]["revision"] == 2
         box.tool("rollback", "1", "-n", "before", "--yes")

@@ -83,7 +83,7 @@ def test_a_service_takes_whom_its_pods_take(scene):
 
 
 def test_fogflow_works(scene):
-    """Values from outside through three tasks and out again; what the tool proves; the front door from this machine."""
+    """Values from outside through three tasks and out again; what the tool proves; the reverse proxy from this machine."""
     assert scene.cell.ails() == ""
     scene.box.tool("verify", "-n", NAMESPACE)
     assert "html" in RAW(f"http://{scene.guard.outside[2].address}/index.html").lower()
@@ -92,7 +92,7 @@ def test_fogflow_works(scene):
 
 
 def test_a_changed_policy_changes_what_connects(scene):
-    """The same front door, with no way in and with one: the tables follow the policies."""
+    """The same reverse proxy, with no way in and with one: the tables follow the policies."""
     door = next((pod.address, 8080) for pod in scene.guard.pods if pod.role == "nginx")
     ingress = scene.cell.get("networkpolicy", "nginx")["spec"]["ingress"]
     for operation, passes in (({"op": "remove"}, set()), ({"op": "add", "value": ingress}, {door})):

@@ -38,7 +38,7 @@
 {{- fail "\n\nrabbitmq.external.host is given, but not how to log in there: put the password into a Secret (key `password`) and name it in rabbitmq.auth.existingSecret." -}}
 {{- end -}}
 {{- if and (gt (int $v.broker.shards) 1) (not $v.broker.acceptNotificationLoops) -}}
-{{- fail (printf "\n\nbroker.shards is %d, and upstream's brokers are not safe beside each other: after an entity is deleted at one and updated at another, the two notify each other without end until the front door stops answering, and a shard that is lost and comes back doubles subscriptions for good. Allowed: --set broker.shards=1. To run several all the same: --set broker.acceptNotificationLoops=true" (int $v.broker.shards)) -}}
+{{- fail (printf "\n\nbroker.shards is %d, and upstream's brokers are not safe beside each other: after an entity is deleted at one and updated at another, the two notify each other without end until the reverse proxy stops answering, and a shard that is lost and comes back doubles subscriptions for good. Allowed: --set broker.shards=1. To run several all the same: --set broker.acceptNotificationLoops=true" (int $v.broker.shards)) -}}
 {{- end -}}
 {{- if and $v.configJson.hostPath.path (or (gt (int $v.broker.shards) 1) (gt (int $v.worker.replicas) 1)) -}}
 {{- fail "\n\nconfigJson.hostPath gives all pods one file, and several brokers or workers need one each: leave broker.shards and worker.replicas at 1, or use config." -}}

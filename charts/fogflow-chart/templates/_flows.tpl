@@ -1,5 +1,5 @@
 {{/* Who may talk to whom: the one table from which every NetworkPolicy is made, both ends of it. A name that is no workload:
-     outside (the front door's clients), tasks, apiserver, edges, subscribers, monitoring. Kubelets' probes need no rule. */}}
+     outside (the reverse proxy's clients), tasks, apiserver, edges, subscribers, monitoring. Kubelets' probes need no rule. */}}
 {{- define "fogflow.flows" -}}
 {{- $c := .Values.config -}}
 {{- $discovery := int $c.discovery.http_port -}}
@@ -40,7 +40,7 @@
 {{- end }}
 - {from: outside, to: nginx, ports: [8080]}
 - {from: keeper, to: nginx, ports: [8080]}
-- {from: front-door-test, to: nginx, ports: [8080]}
+- {from: reverse-proxy-test, to: nginx, ports: [8080]}
 - {from: cloud-broker, to: keeper, ports: [8095]}
 - {from: designer, to: keeper, ports: [8095]}
 - {from: monitoring, to: keeper, ports: [8095]}

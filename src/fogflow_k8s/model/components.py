@@ -37,7 +37,7 @@ COMPONENTS: tuple[Component, ...] = (
         "designer", "designer", "dashboard and API", {"http": 8080, "agent": 1030},
         ("rabbitmq", "master", "cloud-broker", "discovery"), health="/config.js",
     ),
-    Component("nginx", "nginx", "front door", {"http": 80}, (), singleton=False, health="/healthz"),
+    Component("nginx", "nginx", "reverse proxy", {"http": 80}, (), singleton=False, health="/healthz"),
     Component("dgraph", "dgraph", "graph store, unused since FogFlow 3.2.8", {"http": 8080, "grpc": 9080}, health="/health", enabled=False),
     Component("keeper", "keeper", "watches and mends the cell", {"http": 8095}, health="/healthz"),
 )  # fmt: skip

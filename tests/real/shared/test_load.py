@@ -1,6 +1,5 @@
-"""The front door under load: nothing fails while its pods are replaced, go, or crash; replicas share the load."""
+"""The reverse proxy under load: nothing fails while its pods are replaced, go, or crash; replicas share the load."""
 
-import json
 import re
 import subprocess
 import threading
@@ -8,6 +7,7 @@ import time
 
 import pytest
 
+from tests.documents import parse
 from tests.real.cell import is_ready
 from tests.real.conftest import TOOL, until
 from tests.real.figures import record_in_all
@@ -76,7 +76,7 @@ def deploy(cell, *options):
 
 
 def revisions(cell):
-    return len(json.loads(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))["revisions"])
+    return len(parse(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))["revisions"])
 
 
 def named_after(lines):

@@ -63,7 +63,7 @@ def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
 
 
 def _from_here(op: Operation, url: str) -> Step:
-    """The dashboard's first page through the chosen exposure. A front door that asks for a login is there, too."""
+    """The dashboard's first page through the chosen exposure. A reverse proxy that asks for a login is there, too."""
     import urllib3
 
     start = op.clock.now()

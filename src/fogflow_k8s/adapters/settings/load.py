@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fogflow_k8s.model.settings.config_upstream import Note
     from fogflow_k8s.model.settings.values import Values
 
-__all__ = ["Document", "load", "merge", "parse_set", "settings"]
+__all__ = ["Document", "load", "parse_set", "settings"]
 
 M = TypeVar("M", bound="BaseModel")
 
@@ -38,13 +38,6 @@ class _Given(NamedTuple):
     documents: list[Document]
     assignments: list[Assignment]
     notes: list[str]
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid upon `base` as Helm does it: mappings are merged, lists and the rest replaced."""
-    from fogflow_k8s.model.settings.base import merge as merged
-
-    return merged(base, over)
 
 
 def settings(
@@ -81,6 +74,7 @@ def edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mappi
     """The values for the edge chart that a person gives; they must be valid upon `base`. Raises ConfigError."""
     from pydantic import ValidationError
 
+    from fogflow_k8s.model.settings.base import merge
     from fogflow_k8s.model.settings.edge import EdgeValues
 
     data, documents, assignments, _ = _gathered(None, values_paths, sets, (), edge=True)
@@ -118,6 +112,7 @@ def _gathered(
     edge: bool = False,
 ) -> _Given:
     """Everything that was given; of an edge's values, keys of upstream's chart stay, and are refused."""
+    from fogflow_k8s.model.settings.base import merge
     from fogflow_k8s.model.settings.config_upstream import adopt, adopt_values
 
     documents: list[Document] = []
@@ -163,13 +158,13 @@ def _weak(values: Values, documents: Sequence[Document]) -> list[str]:
 
 
 def _expose(data: dict[str, Any], addresses: Sequence[str]) -> Document:
-    """Lay --external-ip upon `data`: the front door gets the addresses, and FogFlow is reached at the first of them."""
+    """Lay --external-ip upon `data`: the reverse proxy gets the addresses, and FogFlow is reached at the first of them."""
     config = data.setdefault("config", {})
     if isinstance(config, dict):
         core = config.get("coreservice_ip")
         if core and core not in addresses:
             raise ConfigError(
-                f"--external-ip {addresses[0]} and coreservice_ip {core} are two addresses for one front door",
+                f"--external-ip {addresses[0]} and coreservice_ip {core} are two addresses for one reverse proxy",
                 hint="leave coreservice_ip out of config.json, or give --external-ip the same address",
             )
         config["coreservice_ip"] = core or addresses[0]

@@ -175,7 +175,7 @@ class Broker(Component):
             raise PydanticCustomError(
                 "shards",
                 "shards is {shards}, and upstream's brokers are not safe beside each other: after an entity is deleted at one and "
-                "updated at another, the two notify each other without end until the front door stops answering, and a shard that "
+                "updated at another, the two notify each other without end until the reverse proxy stops answering, and a shard that "
                 "is lost and comes back doubles subscriptions for good. Allowed: broker.shards 1. To run several all the same: "
                 "broker.acceptNotificationLoops true, or fogflow-k8s deploy --force",
                 {"shards": self.shards},

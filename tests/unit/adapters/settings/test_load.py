@@ -202,7 +202,7 @@ def test_external_ip_exposes_and_names_the_core(tmp_path):
     assert values.config.coreservice_ip == values.config.external_hostip == "192.0.2.1"
     config = _file(tmp_path, "config.json", '{"coreservice_ip": "192.0.2.2"}')
     assert settings(config, external_ips=["192.0.2.1", "192.0.2.2"]).config.coreservice_ip == "192.0.2.2"
-    with pytest.raises(ConfigError, match="two addresses for one front door"):
+    with pytest.raises(ConfigError, match="two addresses for one reverse proxy"):
         settings(config, external_ips=["192.0.2.9"])
 
 

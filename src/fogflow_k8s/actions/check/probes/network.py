@@ -75,7 +75,7 @@ def names_resolve(op: Operation) -> CheckOutcome:
 
 
 def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
-    """A front door of type LoadBalancer or an Ingress has been given an address (after the install)."""
+    """A reverse proxy of type LoadBalancer or an Ingress has been given an address (after the install)."""
     waiting = []
     for obj in objects:
         balanced = obj.get("kind") == "Service" and obj["spec"].get("type") == "LoadBalancer"

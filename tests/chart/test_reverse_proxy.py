@@ -62,23 +62,23 @@ AFTER = ("x", "", "/", "..", "/..", "%2f..", "/%2E.", "y", "#", "?a", "\\", ";a"
 
 
 @pytest.fixture(scope="module")
-def door(render, tmp_path_factory):
+def proxy(render, tmp_path_factory):
     conf = of_kind(render(), "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
-    with nginx.front_door(conf, tmp_path_factory.mktemp("nginx")) as made:
+    with nginx.reverse_proxy(conf, tmp_path_factory.mktemp("nginx")) as made:
         yield made
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "DELETE"])
 @pytest.mark.parametrize("target", CLOSED)
-def test_what_is_closed_reaches_nobody(door, method, target):
-    assert door.ask(target, method) in {400, 403}
-    assert door.reached.take() == []
+def test_what_is_closed_reaches_nobody(proxy, method, target):
+    assert proxy.ask(target, method) in {400, 403}
+    assert proxy.reached.take() == []
 
 
 @pytest.mark.parametrize("target", OPEN)
-def test_everything_else_reaches_its_component_as_it_was_sent(door, target):
-    assert door.ask(target) == 200
-    assert [(name, got) for name, _, got, _ in door.reached.take()] == [(OPEN[target], target)]
+def test_everything_else_reaches_its_component_as_it_was_sent(proxy, target):
+    assert proxy.ask(target) == 200
+    assert [(name, got) for name, _, got, _ in proxy.reached.take()] == [(OPEN[target], target)]
 
 
 def ways_to_understand(target: str) -> list[list[str]]:
@@ -106,9 +106,9 @@ def targets(draw):
 
 @given(target=targets())
 @hypothesis_settings(max_examples=examples(600))
-def test_no_way_of_writing_it_gets_through(door, target):
-    door.ask(target)
-    for name, _, got, _ in door.reached.take():
+def test_no_way_of_writing_it_gets_through(proxy, target):
+    proxy.ask(target)
+    for name, _, got, _ in proxy.reached.take():
         for parts in ways_to_understand(got):
             assert not (name == "discovery" and parts[:2] == ["ngsi9", "subscription"] and len(parts) > 2), got
             assert not (name == "designer" and parts[:2] == ["data", "meta"]), got
@@ -117,9 +117,9 @@ def test_no_way_of_writing_it_gets_through(door, target):
 @pytest.mark.parametrize(
     ("asked", "passed"), [("websocket", "websocket"), ("WebSocket", "websocket"), ("h2c", None), ("anything", None)]
 )
-def test_web_sockets_and_no_other_protocol(door, asked, passed):
-    door.ask("/socket.io/", headers={"Upgrade": asked, "Connection": "Upgrade"})
-    ((_, _, _, headers),) = door.reached.take()
+def test_web_sockets_and_no_other_protocol(proxy, asked, passed):
+    proxy.ask("/socket.io/", headers={"Upgrade": asked, "Connection": "Upgrade"})
+    ((_, _, _, headers),) = proxy.reached.take()
     assert headers.get("upgrade") == passed
     assert headers.get("connection") == ("upgrade" if passed else None)
 
@@ -129,11 +129,11 @@ def test_a_login_covers_the_dashboard_and_what_stays_closed_stays_closed(render,
     # openssl passwd -apr1 -salt salt secret
     (tmp_path / "htpasswd").write_text("me:$apr1$salt$VEpBc9VHGUKwI9.yg13Iu0\n", encoding="utf-8")
     conf = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
-    with nginx.front_door(conf, tmp_path) as door:
-        assert [door.ask(target) for target in ("/index.html", "/intent", "/ngsi10/../intent")] == [401, 401, 400]
-        assert door.ask("/index.html", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 200
-        assert door.ask("/data/meta/db.json", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 403
-        assert [door.ask(target) for target in ("/healthz", "/ngsi10/version", "/ngsi9/status")] == [200, 200, 200]
+    with nginx.reverse_proxy(conf, tmp_path) as proxy:
+        assert [proxy.ask(target) for target in ("/index.html", "/intent", "/ngsi10/../intent")] == [401, 401, 400]
+        assert proxy.ask("/index.html", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 200
+        assert proxy.ask("/data/meta/db.json", headers={"Authorization": "Basic bWU6c2VjcmV0"}) == 403
+        assert [proxy.ask(target) for target in ("/healthz", "/ngsi10/version", "/ngsi9/status")] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("ipv6", [True, False])
@@ -149,9 +149,9 @@ def test_it_listens_on_ipv6_where_that_is_said(render, tmp_path, ipv6):
     manifests = render("--set", f"ipv6={str(ipv6).lower()}")
     conf = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"]
     assert ("listen [::]:8080;" in conf) is ipv6
-    with nginx.front_door(conf, tmp_path) as door:
+    with nginx.reverse_proxy(conf, tmp_path) as proxy:
         for host in ("127.0.0.1", "::1") if ipv6 and socket.has_dualstack_ipv6() else ("127.0.0.1",):
-            connection = http.client.HTTPConnection(host, door.port, timeout=10)
+            connection = http.client.HTTPConnection(host, proxy.port, timeout=10)
             connection.request("GET", "/healthz")
             assert connection.getresponse().status == 200
             connection.close()

@@ -1,4 +1,4 @@
-"""Which broker the front door asks, with the real nginx and brokers that write down what they are asked."""
+"""Which broker the reverse proxy asks, with the real nginx and brokers that write down what they are asked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def brokers():
 
 
 @pytest.fixture
-def door(render, brokers, tmp_path):
+def proxy(render, brokers, tmp_path):
     """The URL of an nginx with the chart's configuration for three shards."""
     manifests = render("--set", f"broker.shards={SHARDS},{ACCEPTED}")
     conf, port = of_kind(manifests, "ConfigMap")["nginx-config"]["data"]["nginx.conf"], free_port()
@@ -74,29 +74,29 @@ def ask(method, url, body=None):
 
 
 @pytest.mark.parametrize("n", range(SHARDS))
-def test_an_entity_is_read_by_its_id_wherever_it_is(door, brokers, n):
-    status, text = ask("GET", f"{door}/ngsi10/entity/at-{n}")
+def test_an_entity_is_read_by_its_id_wherever_it_is(proxy, brokers, n):
+    status, text = ask("GET", f"{proxy}/ngsi10/entity/at-{n}")
     assert (status, json.loads(text)["entityId"]["id"]) == (200, f"at-{n}")
     assert [len(each.asked) for each in brokers] == [int(m <= n) for m in range(SHARDS)], "the first is asked first"
 
 
-def test_what_nobody_has_is_not_found_by_any(door, brokers):
-    assert ask("GET", f"{door}/ngsi10/entity/nobody")[0] == 404
-    assert ask("GET", f"{door}/ngsi10/entity/nobody/attribute")[0] == 404
+def test_what_nobody_has_is_not_found_by_any(proxy, brokers):
+    assert ask("GET", f"{proxy}/ngsi10/entity/nobody")[0] == 404
+    assert ask("GET", f"{proxy}/ngsi10/entity/nobody/attribute")[0] == 404
     assert [len(each.asked) for each in brokers] == [2] * SHARDS
 
 
-def test_a_broker_that_does_not_answer_is_no_proof_that_an_entity_is_gone(door, brokers):
+def test_a_broker_that_does_not_answer_is_no_proof_that_an_entity_is_gone(proxy, brokers):
     brokers[1].close()
-    assert ask("GET", f"{door}/ngsi10/entity/at-0")[0] == 200
+    assert ask("GET", f"{proxy}/ngsi10/entity/at-0")[0] == 200
     for _ in range(3):
-        assert ask("GET", f"{door}/ngsi10/entity/nobody")[0] == 502
-    assert ask("GET", f"{door}/ngsi10/entity/at-0")[0] == 200
+        assert ask("GET", f"{proxy}/ngsi10/entity/nobody")[0] == 502
+    assert ask("GET", f"{proxy}/ngsi10/entity/at-0")[0] == 200
 
 
 @pytest.mark.parametrize("entity", ["at-2", "urn:ngsi:T%201"])
-def test_an_entity_is_deleted_by_a_call_that_reaches_its_owner(door, brokers, entity):
-    assert ask("DELETE", f"{door}/ngsi10/entity/{entity}")[0] == 200
+def test_an_entity_is_deleted_by_a_call_that_reaches_its_owner(proxy, brokers, entity):
+    assert ask("DELETE", f"{proxy}/ngsi10/entity/{entity}")[0] == 200
     ((key, body, _),) = brokers[0].asked
     plain = entity.replace("%20", " ")
     assert (key, body["updateAction"]) == ("POST /ngsi10/updateContext", "DELETE")
@@ -105,24 +105,24 @@ def test_an_entity_is_deleted_by_a_call_that_reaches_its_owner(door, brokers, en
 
 
 @pytest.mark.parametrize("entity", ["a%22b", "a%5Cb", "a%0Ab", "a/b"])
-def test_an_id_that_is_none_is_not_deleted_by_anybody(door, brokers, entity):
-    assert ask("DELETE", f"{door}/ngsi10/entity/{entity}")[0] == 400
+def test_an_id_that_is_none_is_not_deleted_by_anybody(proxy, brokers, entity):
+    assert ask("DELETE", f"{proxy}/ngsi10/entity/{entity}")[0] == 400
     assert not any(each.asked for each in brokers)
 
 
 @pytest.mark.parametrize("path", ["updateContext", "subscribeContext"])
-def test_what_has_a_body_goes_to_the_first(door, brokers, path):
+def test_what_has_a_body_goes_to_the_first(proxy, brokers, path):
     for _ in range(3):
-        assert ask("POST", f"{door}/ngsi10/{path}", {"a": 1}) == (200, '{"by": 0}')
+        assert ask("POST", f"{proxy}/ngsi10/{path}", {"a": 1}) == (200, '{"by": 0}')
     assert brokers[0].asked[0][1] == {"a": 1}
     assert not brokers[1].asked + brokers[2].asked
 
 
-def test_a_subscription_is_where_it_was_made(door, brokers):
-    assert ask("GET", f"{door}/ngsi10/subscription/s") == (200, '{"by": 0}')
+def test_a_subscription_is_where_it_was_made(proxy, brokers):
+    assert ask("GET", f"{proxy}/ngsi10/subscription/s") == (200, '{"by": 0}')
     assert not brokers[1].asked
 
 
-def test_our_own_detour_is_not_open(door, brokers):
-    assert ask("DELETE", f"{door}/deleted-by-its-owner")[0] == 404
+def test_our_own_detour_is_not_open(proxy, brokers):
+    assert ask("DELETE", f"{proxy}/deleted-by-its-owner")[0] == 404
     assert not any(each.asked for each in brokers)
