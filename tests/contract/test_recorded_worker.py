@@ -3,13 +3,13 @@
 import json
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from tests.contract.recorded import plain
 from tests.contract.recorded_bus import BUS, STEPS, WORKER_JOIN, alike
+from tests.descriptors import links_of
 from tests.waiting import until
 
 BUDGET_S = 30
@@ -104,7 +104,7 @@ def connections(process):
     found = subprocess.run(["ss", "-Htnp", "state", "established"], capture_output=True, text=True, check=False).stdout
     if found:
         return found.count(f"pid={process.pid},")
-    return sum("socket" in str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir())
+    return sum("socket" in link for link in links_of(process.pid))
 
 
 def test_a_worker_of_some_builds_opens_one_more_connection_at_every_heartbeat(programs, bus, kubernetes):
