@@ -12,12 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from fogflow_k8s.model.task.manifests import Site, deployment, service
-from fogflow_k8s.model.task.record import Record, object_name
-from fogflow_k8s.worker.bus import AT_ONCE
-from fogflow_k8s.worker.kube import Kube
+from fogflow_k8s.model.task.manifests import TaskEnvironment, deployment, service
+from fogflow_k8s.worker.kube import KubeClient
+from fogflow_k8s.worker.message_bus import PREFETCH
 from tests.rig import UPSTREAM, Rig, until
-from tests.unit.worker.world import task
+from tests.unit.worker.world import record, task
 
 TOOL = str(Path(__file__).parents[2] / ".venv/bin/fogflow-k8s")
 NAMESPACE, COUNT = "bench-worker", 1000
@@ -41,14 +40,11 @@ def rows(env, kubectl):
 def _plain(env, kubectl):
     """Without any worker: Deployments that this cluster takes in a second, and, their Services made, has available in a second."""
     subprocess.run([kubectl, "create", "namespace", PLAIN_NAMESPACE], env=env, check=True, capture_output=True)
-    site = Site("Worker.001", PLAIN_NAMESPACE, "http://broker:8070/ngsi10")
-    records = [
-        Record(one["ID"], object_name(site.worker, one["ID"]), one, n)
-        for n, one in enumerate(task(f"Task.plain.p.{n}", [f"Device.{n}"]) for n in range(PLAIN))
-    ]
+    environment = TaskEnvironment("Worker.001", PLAIN_NAMESPACE, "http://broker:8070/ngsi10")
+    records = [record(task(f"Task.plain.p.{n}", [f"Device.{n}"]), n) for n in range(PLAIN)]
 
     async def make():
-        kube, gate = await Kube.connect(PLAIN_NAMESPACE, env["KUBECONFIG"]), asyncio.Semaphore(AT_ONCE)
+        kube, gate = await KubeClient.connect(PLAIN_NAMESPACE, env["KUBECONFIG"]), asyncio.Semaphore(PREFETCH)
 
         async def create(kind, body):
             async with gate:
@@ -56,9 +52,9 @@ def _plain(env, kubectl):
 
         start = time.monotonic()
         try:
-            await asyncio.gather(*(create("deployments", deployment(r, site, active=True)) for r in records))
+            await asyncio.gather(*(create("deployments", deployment(r, environment, active=True)) for r in records))
             taken_s = time.monotonic() - start
-            await asyncio.gather(*(create("services", service(r, site)) for r in records))
+            await asyncio.gather(*(create("services", service(r, environment)) for r in records))
         finally:
             await kube.close()
         return start, taken_s
@@ -84,7 +80,7 @@ def _rows(rig, env, kubectl, plain):
     before = _pods(kubectl, env)
     rig.kill("worker")
     rig.start_worker()
-    read = [line["took_s"] for line in rig.lines() if line["event"] == "state is read"][-1]
+    read = [line["took_s"] for line in rig.lines() if line["event"] == "tasks read"][-1]
     rig.kill("broker")
     rig.start_program("broker")
     start = time.monotonic()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fogflow_k8s.worker import protocol
-from fogflow_k8s.worker.ledger import Ledger
+from fogflow_k8s.worker.task_ledger import TaskLedger
 from tests.contract.recorded import recording
 
 MESSAGES = recording("bus")["messages"]
@@ -37,7 +37,7 @@ def test_each_kind_of_message_is_understood(kind):
 def test_nothing_of_a_task_is_lost_on_the_way():
     for message in FROM_MASTER:
         if message["body"]["Type"] == "ADD_TASK":
-            task, payload = parsed(message).task, message["body"]["PayLoad"]
+            task, payload = parsed(message).task.stored(), message["body"]["PayLoad"]
             for key in (
                 "TopologyName",
                 "TaskName",
@@ -53,16 +53,16 @@ def test_nothing_of_a_task_is_lost_on_the_way():
 
 def test_the_recorded_messages_leave_the_tasks_that_the_original_has():
     """Half a minute between two steps, as when they were recorded: nothing falls to an earlier REMOVE_TASK."""
-    ledger, now, step = Ledger("Worker.001"), 0.0, ""
+    ledger, now, step = TaskLedger("Worker.001"), 0.0, ""
     for number, message in enumerate(FROM_MASTER):
         now, step = (now + 30.0 if message["step"] != step else now), message["step"]
-        outcome = ledger.outcome(parsed(message), now, number)
-        assert outcome.note != "overtaken", message
+        outcome = ledger.apply(parsed(message), now, number)
+        assert outcome.result != "overtaken", message
         if outcome.record is not None:
             ledger.store(outcome.record)
-        if outcome.note == "removed":
+        if outcome.result == "removed":
             ledger.drop(outcome.record.id)
-    left = {name: {i["ID"] for i in record.task["Inputs"]} for name, record in ledger.records.items()}
+    left = {name: {each.id for each in record.task.inputs} for name, record in ledger.records.items()}
     assert left == {"Task.tf1.main.1897792752": {"T.1"}, "Task.tf1.main.2333863751": {"T.2"}}
 
 
@@ -72,20 +72,20 @@ def test_a_task_that_is_told_again_keeps_the_intent_that_it_had():
         m for m in FROM_MASTER if m["body"]["Type"] == "ADD_TASK" and not m["body"]["PayLoad"]["ServiceIntentID"]
     )
     one = next(m for m in FROM_MASTER if m["body"]["PayLoad"].get("ID") == again["body"]["PayLoad"]["ID"])
-    ledger = Ledger("Worker.001")
-    ledger.store(ledger.outcome(parsed(one), 0.0, 0).record)
-    told = ledger.outcome(parsed(again), 30.0, 1)
-    assert (told.note, told.record.task["ServiceIntentID"]) == ("same", "ServiceIntent.tf1")
+    ledger = TaskLedger("Worker.001")
+    ledger.store(ledger.apply(parsed(one), 0.0, 0).record)
+    told = ledger.apply(parsed(again), 30.0, 1)
+    assert (told.result, told.record.task.intent) == ("unchanged", "ServiceIntent.tf1")
 
 
 def test_its_words_have_the_recorded_shape():
     """The one key that is not said is a moment that the master sets itself."""
     join = first("WORKER_JOIN")["PayLoad"]
-    own = protocol.profile("Worker.001", join["location"], join["capacity"], join["workload"])
+    own = protocol.worker_profile("Worker.001", join["location"], join["capacity"], join["workload"])
     assert own.keys() == join.keys() - {"Last_Heartbeat_Update"}
     add = next(m for m in FROM_MASTER if m["body"]["Type"] == "ADD_TASK")
-    record = Ledger("Worker.001").outcome(parsed(add), 0.0, 0).record
-    assert protocol.task_update(record, "running") == first("TASK_UPDATE")["PayLoad"]
+    record = TaskLedger("Worker.001").apply(parsed(add), 0.0, 0).record
+    assert protocol.task_update(record.task, "running") == first("TASK_UPDATE")["PayLoad"]
     info, recorded = protocol.task_info(record, "http://10.0.0.1:1"), first("TASK_INFO")["PayLoad"]
     assert info.keys() == recorded.keys()
     assert [part.split("=")[0] for part in info["Info"].split("; ")] == ["refURL", "containerID"]

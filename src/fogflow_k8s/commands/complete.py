@@ -101,12 +101,12 @@ def _tasks() -> list[tuple[str, str]]:
     from fogflow_k8s.actions import tasks_namespace
     from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
-    from fogflow_k8s.model.task.observed import seen
+    from fogflow_k8s.model.task.observed import observe_tasks
 
     cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
     namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
     where = tasks_namespace.read(cluster, _release(), namespace)
-    return [(task.name, task.state) for task in seen(cluster.list("Deployment", where), ())]
+    return [(task.name, task.state) for task in observe_tasks(cluster.list("Deployment", where), ())]
 
 
 def _release() -> str:

@@ -41,7 +41,7 @@ def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
     from fogflow_k8s.console import tasks as screens
 
     me = session(ctx)
-    found = action.look(me.operation(helm_needed=False))
+    found = action.list_tasks(me.operation(helm_needed=False))
     if output == "json":
         print_json(screens.list_document(found))
     else:
@@ -109,7 +109,7 @@ def logs(
 
     me = session(ctx)
     op = me.operation(helm_needed=False)
-    it = action.one(action.look(op).tasks, task)
+    it = action.find_task(action.list_tasks(op).tasks, task)
     if not it.started:
         raise FogflowError(
             f"{it.name} has no log: it is {it.state}" + (f": {it.reason}" if it.reason else ""),
@@ -148,7 +148,7 @@ def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes 
     timeout_s = seconds(timeout)
     op, kubectl = me.operation(helm_needed=False), me.kubectl()
     plan = action.plan(op, kubectl, task)
-    me.aside(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.goes))
+    me.aside(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.lines))
     me.confirm(f"Stop {plan.function}?", yes=yes)
     action.stop(op, kubectl, plan, timeout_s=timeout_s)
     op.report.step(f"stopped {plan.function}")
@@ -178,8 +178,8 @@ def bench(
     from fogflow_k8s.console import tasks as screens
 
     me = session(ctx)
-    load = action.Load(entities, _image(image or action.IMAGE), rate, seconds(timeout))
-    done = action.bench(me.operation(helm_needed=False), me.kubectl(), load)
+    request = action.BenchRequest(entities, _image(image or action.IMAGE), rate, seconds(timeout))
+    done = action.bench(me.operation(helm_needed=False), me.kubectl(), request)
     me.reporter.close()
     print_json(screens.bench_document(done)) if output == "json" else me.show(screens.bench_screen(done))
     raise typer.Exit(0 if done.ok else NOT_WELL)

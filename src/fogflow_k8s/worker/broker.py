@@ -1,7 +1,9 @@
-"""The thin broker's NGSI10 as the worker needs it: who is told of which entity, and where.
+"""A client for the NGSI10 API of FogFlow's broker: the subscriptions of tasks, and the entities that tasks publish.
 
-Its subscriptions are in memory only: after a restart there are none, or the keeper has put them back under other ids. So a
-subscription is known by what it is about (whom it tells, and of what); its id is only what it can be ended by.
+A task receives an entity through a subscription at the broker: its *reference* is the URL of the task, and its entity is
+one of the task's inputs. The broker keeps subscriptions in memory only: after a restart they are lost, or the keeper has
+created them again with other ids. Therefore the worker identifies a subscription by reference and input, and uses its id
+only to delete it.
 """
 
 from __future__ import annotations
@@ -12,87 +14,88 @@ from typing import Any
 import aiohttp
 
 from fogflow_k8s.model.kubernetes import Obj
-from fogflow_k8s.model.task.record import Record, input_key, service_ports
+from fogflow_k8s.model.task.fogflow_task import TaskInput
+from fogflow_k8s.model.task.record import TaskRecord
 
-Listed = dict[str, dict[str, list[str]]]
-"""Ids of subscriptions, by whom they tell (the reference) and of what (`input_key`)."""
+SubscriptionIndex = dict[str, dict[str, list[str]]]
+"""Ids of subscriptions, by reference and by the key of the input."""
 
 TIMEOUT_S = 10
-_AT_ONCE = 16
-_ENDING_AT_ONCE = 2
-"""The broker holds its lock while it ends a subscription: many at once would stop it for everybody."""
+_MAX_REQUESTS = 16
+_MAX_DELETIONS = 2
+"""The broker holds a lock while it deletes a subscription, so many deletions at the same time would stop all its answers."""
 
 
-class BrokerAway(Exception):
-    """The broker did not answer, or not with what NGSI says."""
+class BrokerUnavailable(Exception):
+    """The broker does not answer, or its answer is not the one of NGSI10."""
 
 
 class Broker:
-    """One broker, at its address with /ngsi10."""
+    """One broker; `url` ends in /ngsi10."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._session: aiohttp.ClientSession | None = None
-        self._gate, self._ending = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_ENDING_AT_ONCE)
+        self._requests, self._deletions = asyncio.Semaphore(_MAX_REQUESTS), asyncio.Semaphore(_MAX_DELETIONS)
 
     async def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         if self._session:
             await self._session.close()
 
-    async def subscribe(self, record: Record, entry: Obj, reference: str) -> str:
-        """Have a task told of an input; the subscription's id. Raises BrokerAway."""
+    async def subscribe(self, record: TaskRecord, task_input: TaskInput, reference: str) -> str:
+        """Subscribe a task to one of its inputs; the id of the subscription. Raises BrokerUnavailable."""
         entity = (
-            {"type": entry["Type"], "id": entry["ID"]}
-            if entry.get("ID")
-            else {"type": entry["Type"], "isPattern": True, "id": ""}
+            {"type": task_input.type, "id": task_input.id}
+            if task_input.id
+            else {"type": task_input.type, "isPattern": True, "id": ""}
         )
         body: dict[str, Any] = {"entities": [entity], "reference": reference}
-        if entry.get("AttributeList"):
-            body["attributes"] = list(entry["AttributeList"])
-        # the broker does not tell a task of what the task itself says: by this header in both
+        if task_input.attributes:
+            body["attributes"] = list(task_input.attributes)
+        # the task publishes with the same correlator, and the broker sends it no notification of its own updates
         headers = {"Fiware-Correlator": record.id, "Require-Reliability": "true"}
-        async with self._gate:
+        async with self._requests:
             answer = await self._call("POST", "/subscribeContext", body, headers)
-        sid = _inside(answer, "subscribeResponse", "subscriptionId")
-        if not isinstance(sid, str) or not sid:
-            raise BrokerAway(f"no subscription came of {str(answer)[:200]}")
-        return sid
+        id_ = _nested(answer, "subscribeResponse", "subscriptionId")
+        if not isinstance(id_, str) or not id_:
+            raise BrokerUnavailable(f"/subscribeContext: no subscriptionId in {str(answer)[:200]}")
+        return id_
 
-    async def unsubscribe(self, sid: str) -> None:
-        """End a subscription; one that is gone is no error. Raises BrokerAway."""
-        async with self._ending:
-            await self._call("POST", "/unsubscribeContext", {"subscriptionId": sid})
+    async def unsubscribe(self, subscription_id: str) -> None:
+        """Delete a subscription; one that does not exist is no error. Raises BrokerUnavailable."""
+        async with self._deletions:
+            await self._call("POST", "/unsubscribeContext", {"subscriptionId": subscription_id})
 
-    async def subscriptions(self) -> Listed:
-        """All that there are. Raises BrokerAway."""
+    async def subscriptions(self) -> SubscriptionIndex:
+        """All subscriptions at the broker. Raises BrokerUnavailable."""
         answer = await self._call("GET", "/subscription")
-        found: Listed = {}
-        for sid, each in answer.items() if isinstance(answer, dict) else ():
-            for reference, key in _abouts(each):
-                found.setdefault(reference, {}).setdefault(key, []).append(str(sid))
-        return found
+        index: SubscriptionIndex = {}
+        for id_, subscription in answer.items() if isinstance(answer, dict) else ():
+            reference = str(_nested(subscription, "reference") or "")
+            for key in _input_keys(subscription):
+                index.setdefault(reference, {}).setdefault(key, []).append(str(id_))
+        return index
 
-    async def register_service(self, record: Record, address: str, location: Obj) -> None:
-        """Tell where an operator serves others: one entity for its first port. Raises BrokerAway."""
-        facts = [("service", "string", record.task.get("TaskName")), ("taskID", "string", record.id),
-                 ("operator", "string", record.task.get("OperatorName")), ("IP", "string", address),
-                 ("port", "object", str(service_ports(record.task)[0])), ("location", "string", dict(location))]  # fmt: skip
-        metadata = [{"name": name, "type": kind, "value": value} for name, kind, value in facts]
-        await self._update("UPDATE", {"entityId": _service(record), "attributes": [], "domainMetadata": metadata})
+    async def register_service(self, record: TaskRecord, address: str, location: Obj) -> None:
+        """Publish the entity that says where a task serves other programs. Raises BrokerUnavailable."""
+        task = record.task
+        metadata = [("service", "string", task.name), ("taskID", "string", task.id),
+                    ("operator", "string", task.operator), ("IP", "string", address),
+                    ("port", "object", str(task.service_ports[0])), ("location", "string", dict(location))]  # fmt: skip
+        attributes = [{"name": name, "type": kind, "value": value} for name, kind, value in metadata]
+        await self._update("UPDATE", {"entityId": _service(record), "attributes": [], "domainMetadata": attributes})
 
-    async def forget_outputs(self, record: Record) -> None:
-        """Delete what a task has published, and the entity that tells where it serves. Raises BrokerAway."""
-        outputs = [
-            {"id": o["StreamID"], "type": o["Type"]} for o in record.task.get("Outputs") or () if o.get("StreamID")
-        ]
-        served = [_service(record)] if service_ports(record.task) else []
-        for entity in [*outputs, *served]:
+    async def delete_outputs(self, record: TaskRecord) -> None:
+        """Delete the entities that a task has published, and the entity of its service. Raises BrokerUnavailable."""
+        outputs = [{"id": each.id, "type": each.type} for each in record.task.outputs if each.id]
+        services = [_service(record)] if record.task.service_ports else []
+        for entity in [*outputs, *services]:
             await self._update("DELETE", {"entityId": {**entity, "isPattern": False}})
 
     async def _update(self, action: str, element: Obj) -> None:
-        """Send one element, which is all that a request may have: with two, the broker's goroutines share one variable and it can end."""
-        async with self._gate:
+        """Send an update with one element: two elements in one request can end the broker's process (docs/worker.md)."""
+        async with self._requests:
             await self._call("POST", "/updateContext", {"contextElements": [element], "updateAction": action})
 
     async def _call(self, method: str, path: str, body: Obj | None = None, headers: Obj | None = None) -> Any:
@@ -102,26 +105,26 @@ class Broker:
         try:
             async with self._session.request(method, self.url + path, json=body, headers=accept) as answer:
                 if answer.status >= 300:
-                    raise BrokerAway(f"{path}: HTTP {answer.status}")
+                    raise BrokerUnavailable(f"{path}: HTTP {answer.status}")
                 return await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise BrokerAway(f"{path}: {error or type(error).__name__}") from error
+            raise BrokerUnavailable(f"{path}: {error or type(error).__name__}") from error
 
 
-def _service(record: Record) -> dict[str, str]:
-    return {"id": f"uService.{record.task.get('TopologyName', '')}.{record.id}", "type": "uService"}
+def _service(record: TaskRecord) -> dict[str, str]:
+    return {"id": f"uService.{record.task.topology}.{record.id}", "type": "uService"}
 
 
-def _abouts(subscription: Any) -> list[tuple[str, str]]:
-    entities = _inside(subscription, "entities")
+def _input_keys(subscription: Any) -> list[str]:
+    entities = _nested(subscription, "entities")
     return [
-        (str(_inside(subscription, "reference") or ""), input_key({"ID": e.get("id"), "Type": e.get("type")}))
-        for e in (entities if isinstance(entities, list) else ())
-        if isinstance(e, dict)
+        TaskInput(str(entity.get("type") or ""), str(entity.get("id") or "") or None).key
+        for entity in (entities if isinstance(entities, list) else ())
+        if isinstance(entity, dict)
     ]
 
 
-def _inside(answer: Any, *keys: str) -> Any:
+def _nested(answer: Any, *keys: str) -> Any:
     for key in keys:
         answer = answer.get(key) if isinstance(answer, dict) else None
     return answer

@@ -1,7 +1,8 @@
-"""The Kubernetes API as the worker needs it: dicts in and out, watches, and errors of two kinds.
+"""A client for the Kubernetes API of one namespace: plain dicts, watches, and two kinds of errors.
 
-The client is kubernetes.aio, used for its login and its session; its generated models would cost more than the calls.
-docs/worker.md has the measurement.
+The worker is an asyncio program, so it does not share the client of the CLI. It uses kubernetes.aio for its login and its
+session only, because the generated models of that library would take more time than the requests (docs/worker.md has the
+measurement).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ PAGE = 500
 _MERGE = "application/merge-patch+json"
 
 
-class Refused(Exception):
-    """The API server answered, and not with what was asked for. `permanent`: the same request will be refused again."""
+class ApiError(Exception):
+    """The API server answered with an error. `status` is the HTTP status, `reason` that of the Status object."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message or reason or str(status))
@@ -42,71 +43,72 @@ class Refused(Exception):
 
     @property
     def permanent(self) -> bool:
-        if self.status == 500:  # a webhook that does not answer may be like that for days
+        """Whether the same request will probably fail again."""
+        if self.status == 500:  # a webhook can be unavailable for days
             return "webhook" in str(self)
         return self.status in {400, 403, 413, 422} and self.reason != "Timeout"
 
 
-class Unreachable(Exception):
-    """Nothing came back, or nothing that an API server says."""
+class ApiUnreachable(Exception):
+    """There was no answer, or not one of an API server."""
 
 
-ERRORS = (Refused, Unreachable)
+API_ERRORS = (ApiError, ApiUnreachable)
 
 
-class Kube:
-    """One namespace."""
+class KubeClient:
+    """The API of one cluster, for the objects of one namespace."""
 
     def __init__(self, client: ApiClient, namespace: str) -> None:
         self._client, self.namespace = client, namespace
         self._host = client.configuration.host
 
     @classmethod
-    async def connect(cls, namespace: str, kubeconfig: str | None = None) -> Kube:
-        """With the pod's own account, or with a kubeconfig."""
+    async def connect(cls, namespace: str, kubeconfig: str | None = None) -> KubeClient:
+        """Log in with the service account of the pod, or with a kubeconfig."""
         settings = Configuration()
         if kubeconfig:
             await login.load_kube_config(kubeconfig, client_configuration=settings)
         else:
             login.load_incluster_config(client_configuration=settings)
         settings.connection_pool_maxsize = 64
-        # on by default from Python 3.13: it refuses authorities without key identifiers, as EKS and older MicroK8s make them
+        # Python 3.13 enables strict verification, which rejects authorities without key identifiers (EKS, older MicroK8s)
         settings.disable_strict_ssl_verification = True
-        # a proxy is looked for in the environment and in a file at each request otherwise
+        # otherwise aiohttp looks for a proxy in the environment and in a file at each request
         settings.client_session_kwargs = {"trust_env": False}
         return cls(ApiClient(settings), namespace)
 
     async def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         await self._client.close()
 
     async def get(self, kind: str, name: str) -> dict[str, Any]:
-        """One object. Raises ERRORS."""
+        """Read an object. Raises API_ERRORS."""
         return await self._call("GET", self._path(kind, name))
 
     async def create(self, kind: str, body: Obj) -> dict[str, Any]:
-        """Make it. Raises ERRORS (Refused 409: it is there)."""
+        """Create an object. Raises API_ERRORS (ApiError 409: it exists)."""
         return await self._call("POST", self._path(kind), body)
 
     async def replace(self, kind: str, name: str, body: Obj) -> dict[str, Any]:
-        """Write all of it; Refused 409 when it changed since it was read. Raises ERRORS."""
+        """Replace an object. Raises API_ERRORS (ApiError 409: it changed since it was read)."""
         return await self._call("PUT", self._path(kind, name), body)
 
     async def patch(self, kind: str, name: str, body: Obj) -> dict[str, Any]:
-        """Merge this into it. Raises ERRORS."""
+        """Apply a merge patch to an object. Raises API_ERRORS."""
         return await self._call("PATCH", self._path(kind, name), body, _MERGE)
 
     async def delete(self, kind: str, name: str) -> None:
-        """Delete it with all that it owns; one that is gone is no error. Raises ERRORS."""
+        """Delete an object and those that it owns; one that does not exist is no error. Raises API_ERRORS."""
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         try:
             await self._call("DELETE", self._path(kind, name), options)
-        except Refused as error:
+        except ApiError as error:
             if error.status != 404:
                 raise
 
     async def list(self, kind: str, selector: str) -> tuple[list[dict[str, Any]], str]:
-        """All that match, and the version to watch from. Raises ERRORS."""
+        """All objects that match a label selector, and the version to watch from. Raises API_ERRORS."""
         items: list[dict[str, Any]] = []
         more = ""
         while True:
@@ -119,7 +121,7 @@ class Kube:
                 return items, str(metadata.get("resourceVersion") or "")
 
     async def watch(self, kind: str, selector: str, version: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """Changes since that version, until the server ends the watch. Raises ERRORS (Refused 410: list again)."""
+        """The changes since a version, until the server ends the watch. Raises API_ERRORS (ApiError 410: list again)."""
         query = {"labelSelector": selector, "watch": "true", "resourceVersion": version,
                  "allowWatchBookmarks": "true", "timeoutSeconds": WATCH_S}  # fmt: skip
         answer = await self._send("GET", f"{self._path(kind)}?{urlencode(query)}", None, "", WATCH_S + 30)
@@ -127,10 +129,10 @@ class Kube:
             async for line in answer.content:
                 event = json.loads(line)
                 if event.get("type") == "ERROR":
-                    raise _refusal(int((event.get("object") or {}).get("code") or 500), event.get("object") or {})
+                    raise _api_error(int((event.get("object") or {}).get("code") or 500), event.get("object") or {})
                 yield str(event.get("type")), event.get("object") or {}
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise Unreachable(str(error) or type(error).__name__) from error
+            raise ApiUnreachable(str(error) or type(error).__name__) from error
         finally:
             answer.close()
 
@@ -144,14 +146,14 @@ class Kube:
                 text = await answer.read()
                 found = json.loads(text) if text else {}
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-                raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+                raise ApiUnreachable(f"{method} {path}: {error or type(error).__name__}") from error
             if answer.status == 429 and attempt < 4:
                 await asyncio.sleep(min(float(answer.headers.get("Retry-After") or 1), 5))
                 continue
             if answer.status >= 300:
-                raise _refusal(answer.status, found)
+                raise _api_error(answer.status, found)
             return dict(found)
-        raise AssertionError  # the last turn returns or raises
+        raise AssertionError  # the last attempt returns or raises
 
     async def _send(self, method: str, path: str, body: Obj | None, content: str, timeout_s: float) -> Any:
         headers = {"Accept": "application/json", "Content-Type": content or "application/json"}
@@ -161,12 +163,12 @@ class Kube:
                 method, self._host + path, headers=headers, body=body, _request_timeout=aiohttp.ClientTimeout(total=timeout_s, connect=5)
             )  # fmt: skip
         except ApiException as error:
-            raise Refused(error.status or 500, str(error.reason or ""), str(error.body or "")) from error
+            raise ApiError(error.status or 500, str(error.reason or ""), str(error.body or "")) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(f"{method} {path}: {error or type(error).__name__}") from error
+            raise ApiUnreachable(f"{method} {path}: {error or type(error).__name__}") from error
         return answer.response
 
 
-def _refusal(status: int, said: Any) -> Refused:
-    said = said if isinstance(said, dict) else {}
-    return Refused(status, str(said.get("reason") or ""), str(said.get("message") or ""))
+def _api_error(status: int, answer: Any) -> ApiError:
+    body = answer if isinstance(answer, dict) else {}
+    return ApiError(status, str(body.get("reason") or ""), str(body.get("message") or ""))

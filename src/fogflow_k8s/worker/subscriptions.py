@@ -1,4 +1,9 @@
-"""Who is told of what at the broker: made when a task can be told, ended before it goes, compared again and again."""
+"""The subscriptions of one worker's tasks at one broker.
+
+A task is subscribed to its inputs when it can receive notifications, and unsubscribed before it is removed. In between, the
+worker regularly compares what it knows with the broker's list: the broker can lose subscriptions, and the keeper can create
+them again with other ids.
+"""
 
 from __future__ import annotations
 
@@ -7,100 +12,102 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from fogflow_k8s.model.kubernetes import Obj
-from fogflow_k8s.model.task.manifests import Site
-from fogflow_k8s.model.task.record import Record, service_ports
-from fogflow_k8s.worker.broker import BrokerAway, Listed
+from fogflow_k8s.model.task.fogflow_task import TaskInput
+from fogflow_k8s.model.task.manifests import TaskEnvironment
+from fogflow_k8s.model.task.record import TaskRecord
+from fogflow_k8s.worker.broker import BrokerUnavailable, SubscriptionIndex
 from fogflow_k8s.worker.logs import warn
 
-FRESH_S = 5.0
-"""The broker answers before it has noted a subscription: one of this age that it does not list is not lost yet."""
+RECENT_S = 5.0
+"""The broker answers before its list has the subscription: a younger one that is not listed does not count as lost."""
 
 
-class Ngsi(Protocol):
-    """The part of Broker that is used here."""
+class BrokerClient(Protocol):
+    """What this module needs of `Broker`."""
 
-    async def subscribe(self, record: Record, entry: Obj, reference: str) -> str: ...
-    async def unsubscribe(self, sid: str) -> None: ...
-    async def subscriptions(self) -> Listed: ...
-    async def register_service(self, record: Record, address: str, location: Obj) -> None: ...
-    async def forget_outputs(self, record: Record) -> None: ...
+    async def subscribe(self, record: TaskRecord, task_input: TaskInput, reference: str) -> str: ...
+    async def unsubscribe(self, subscription_id: str) -> None: ...
+    async def subscriptions(self) -> SubscriptionIndex: ...
+    async def register_service(self, record: TaskRecord, address: str, location: Obj) -> None: ...
+    async def delete_outputs(self, record: TaskRecord) -> None: ...
 
 
-class Incomplete(Exception):
-    """The broker went away halfway: `held` is what there is."""
+class SubscribeIncomplete(Exception):
+    """The broker became unavailable while a task was subscribed; `subscriptions` are those that exist now."""
 
-    def __init__(self, held: dict[str, str], why: str) -> None:
+    def __init__(self, subscriptions: dict[str, str], why: str) -> None:
         super().__init__(why)
-        self.held = held
+        self.subscriptions = subscriptions
 
 
 class Subscriptions:
-    """Those of one worker's tasks at one broker."""
+    """The subscriptions of one worker's tasks at one broker."""
 
-    def __init__(self, broker: Ngsi, site: Site, location: Obj) -> None:
-        self._broker, self._site, self._location = broker, site, location
-        self._fresh: dict[str, float] = {}  # by id: when they were made
-        self._owed: set[str] = set()  # that could not be ended with their task
+    def __init__(self, broker: BrokerClient, environment: TaskEnvironment, location: Obj) -> None:
+        self._broker, self._environment, self._location = broker, environment, location
+        self._created: dict[str, float] = {}  # by id, in seconds: those of the last RECENT_S
+        self._undeleted: set[str] = set()  # of tasks that were removed while the broker was unavailable
 
-    async def make(self, record: Record) -> dict[str, str]:
-        """Have a task told of each of its inputs and of nothing else. Raises Incomplete."""
-        held = dict(record.subscriptions)
-        reference = self._site.reference(record)
+    async def subscribe(self, record: TaskRecord) -> dict[str, str]:
+        """Subscribe a task to each of its inputs and to nothing else; ids by input. Raises SubscribeIncomplete."""
+        subscriptions = dict(record.subscriptions)
+        reference = self._environment.reference(record)
         try:
-            for key in [k for k in held if k not in record.inputs]:
-                await self._broker.unsubscribe(held[key])
-                del held[key]
-            for key, entry in record.inputs.items():
-                if key not in held:
-                    held[key] = await self._broker.subscribe(record, entry, reference)
-                    self._fresh[held[key]] = time.monotonic()
-            if service_ports(record.task) and record.status.state != "running":
+            for key in [key for key in subscriptions if key not in record.inputs]:
+                await self._broker.unsubscribe(subscriptions[key])
+                del subscriptions[key]
+            for key, task_input in record.inputs.items():
+                if key not in subscriptions:
+                    subscriptions[key] = await self._broker.subscribe(record, task_input, reference)
+                    self._created[subscriptions[key]] = time.monotonic()
+            if record.task.service_ports and record.status.state != "running":
                 host = reference.split("//")[1].split(":")[0]
                 await self._broker.register_service(record, host, self._location)
-        except BrokerAway as error:
-            raise Incomplete(held, str(error)) from error
-        return held
+        except BrokerUnavailable as error:
+            raise SubscribeIncomplete(subscriptions, str(error)) from error
+        return subscriptions
 
-    async def end(self, record: Record) -> None:
-        """Have nobody tell a task anything, and delete what it published. What a broker that is away keeps is ended later."""
+    async def unsubscribe(self, record: TaskRecord) -> None:
+        """Delete a task's subscriptions and outputs. While the broker is unavailable, deleting the subscriptions waits."""
         try:
-            for sid in record.subscriptions.values():
-                await self._broker.unsubscribe(sid)
-            await self._broker.forget_outputs(record)
-        except BrokerAway as error:
-            self._owed.update(record.subscriptions.values())
-            warn("the broker was not told", task=record.id, why=str(error))
+            for subscription_id in record.subscriptions.values():
+                await self._broker.unsubscribe(subscription_id)
+            await self._broker.delete_outputs(record)
+        except BrokerUnavailable as error:
+            self._undeleted.update(record.subscriptions.values())
+            warn("cannot delete subscriptions or outputs at the broker", task=record.id, why=str(error))
 
-    async def listed(self) -> Listed:
-        """What the broker has, after what is owed was ended. Raises BrokerAway."""
+    async def listed(self) -> SubscriptionIndex:
+        """Delete what could not be deleted before, then list the broker's subscriptions. Raises BrokerUnavailable."""
         now = time.monotonic()
-        self._fresh = {sid: at for sid, at in self._fresh.items() if now - at < FRESH_S}
-        for sid in list(self._owed):
-            await self._broker.unsubscribe(sid)
-            self._owed.discard(sid)
+        self._created = {id_: at for id_, at in self._created.items() if now - at < RECENT_S}
+        for subscription_id in list(self._undeleted):
+            await self._broker.unsubscribe(subscription_id)
+            self._undeleted.discard(subscription_id)
         return await self._broker.subscriptions()
 
-    async def compare(self, record: Record, listed: Listed) -> dict[str, str]:
-        """Those of a task that are there; what it should not have is ended. Raises BrokerAway."""
-        found, strays = reconciled(record, listed.get(self._site.reference(record), {}), self._fresh)
-        for sid in strays:
-            await self._broker.unsubscribe(sid)
-        return found
+    async def reconcile(self, record: TaskRecord, listed: SubscriptionIndex) -> dict[str, str]:
+        """The subscriptions that a task has, after those that it should not have are deleted. Raises BrokerUnavailable."""
+        at_broker = listed.get(self._environment.reference(record), {})
+        subscriptions, surplus = match_subscriptions(record, at_broker, self._created)
+        for subscription_id in surplus:
+            await self._broker.unsubscribe(subscription_id)
+        return subscriptions
 
 
-def reconciled(
-    record: Record, told: Mapping[str, list[str]], fresh: Mapping[str, float]
+def match_subscriptions(
+    record: TaskRecord, at_broker: Mapping[str, list[str]], recent: Mapping[str, float]
 ) -> tuple[dict[str, str], list[str]]:
-    """The subscriptions that a task has at the broker by input, and those that it should not have.
+    """The subscriptions of a task by input, and the ids of those that it should not have.
 
-    One is taken for ours by what it is about: the keeper puts it back under another id, and a worker that was killed may not
-    have written its id down.
+    `at_broker` has the ids with the reference of the task, by input. One with another id than the record's is adopted: the
+    keeper created it again, or a worker that was killed created it without storing its id.
     """
-    found: dict[str, str] = {}
+    matched: dict[str, str] = {}
     for key in record.inputs:
-        sid, there = record.subscriptions.get(key), told.get(key, [])
-        if sid and (sid in there or (sid in fresh and not there)):
-            found[key] = sid
-        elif there:
-            found[key] = there[0]
-    return found, [sid for key, sids in told.items() for sid in sids if sid != found.get(key)]
+        known, listed = record.subscriptions.get(key), at_broker.get(key, [])
+        if known and (known in listed or (known in recent and not listed)):
+            matched[key] = known
+        elif listed:
+            matched[key] = listed[0]
+    return matched, [id_ for key, ids in at_broker.items() for id_ in ids if id_ != matched.get(key)]

@@ -1,4 +1,9 @@
-"""Tasks in the cluster: their objects made, brought up to date and deleted. What is written here outlives the worker."""
+"""The storage of the worker: the Deployment, the Service and the ConfigMap of each task, in one namespace.
+
+The annotations of the Deployment contain the record of the task (model/task/record.py). When the API server rejects the
+Deployment (a quota, an admission webhook), the record is stored in a ConfigMap of the same name until the Deployment can be
+created. What is written here outlives the worker's process.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +13,27 @@ import json
 from dataclasses import replace
 from typing import Any, Protocol
 
-from fogflow_k8s.model.kubernetes import Obj, annotations_of, spec_of
-from fogflow_k8s.model.task.manifests import Site, config_map, deployment, service
-from fogflow_k8s.model.task.record import DESIRED, ORDER, TASK, Record, became, notes, read, selector
-from fogflow_k8s.worker.judge import failed
-from fogflow_k8s.worker.kube import Refused
-from fogflow_k8s.worker.observed import Observed
+from fogflow_k8s.model.kubernetes import Obj, annotations_of, metadata_of, spec_of
+from fogflow_k8s.model.task.manifests import TaskEnvironment, config_map, deployment, service
+from fogflow_k8s.model.task.record import (
+    DESIRED,
+    ORDER,
+    TASK,
+    TaskRecord,
+    read_record,
+    record_annotations,
+    selector,
+    state_annotations,
+)
+from fogflow_k8s.worker.kube import ApiError
+from fogflow_k8s.worker.object_cache import ObjectCache
+from fogflow_k8s.worker.task_status import failed
 
-DIGEST = "fogflow-k8s.io/spec"
+SPEC_DIGEST = "fogflow-k8s.io/spec"
 
 
-class Objects(Protocol):
-    """The part of Kube that is used here."""
+class ObjectClient(Protocol):
+    """What this module needs of `KubeClient`."""
 
     async def list(self, kind: str, selector: str) -> tuple[list[dict[str, Any]], str]: ...
     async def get(self, kind: str, name: str) -> dict[str, Any]: ...
@@ -29,128 +43,132 @@ class Objects(Protocol):
 
 
 class TaskStore:
-    """One worker's tasks in one namespace."""
+    """The tasks of one worker in one namespace."""
 
-    def __init__(self, kube: Objects, site: Site, observed: Observed) -> None:
-        self._kube, self._site, self._observed = kube, site, observed
-        self._refused: set[str] = set()  # names of those that are kept in a ConfigMap
+    def __init__(self, kube: ObjectClient, environment: TaskEnvironment, cache: ObjectCache) -> None:
+        self._kube, self._environment, self._cache = kube, environment, cache
+        self._in_config_map: set[str] = set()  # names of the tasks whose Deployment was rejected
 
-    async def load(self) -> list[Record]:
-        """Every record that the cluster keeps. Raises kube.ERRORS."""
-        found = [read(obj) for obj in self._observed.every("deployments")]
-        maps, _ = await self._kube.list("configmaps", selector(self._site.worker))
-        alone = [read(m) for m in maps if not self._observed.get("deployments", m["metadata"]["name"])]
-        self._refused = {r.name for r in alone if r}
-        return [r for r in [*found, *alone] if r]
+    async def read_all(self) -> list[TaskRecord]:
+        """Every record in the cluster. Raises API_ERRORS."""
+        records = [read_record(obj) for obj in self._cache.all_of("deployments")]
+        config_maps, _ = await self._kube.list("configmaps", selector(self._environment.worker))
+        alone = [read_record(m) for m in config_maps if not self._cache.get("deployments", metadata_of(m)["name"])]
+        self._in_config_map = {record.name for record in alone if record}
+        return [record for record in [*records, *alone] if record]
 
-    async def keep(self, record: Record, *, active: bool, code: str = "") -> str:
-        """Have the cluster keep and run it as it is now. "" or why the API server will not have it.
+    async def save(self, record: TaskRecord, *, active: bool, code: str = "") -> str | None:
+        """Store a task and run it; why the API server rejects it, or None. Raises API_ERRORS that a retry may solve.
 
-        Its Service is made as soon as there is a pod for it to lead to: in a burst every task is kept before the many
-        writes that follow each Service and each pod. Raises kube.ERRORS for what may go better soon.
+        Its Service is created when there is a pod: in a burst, every task is stored before the many writes that follow each
+        Service and each pod.
         """
         try:
             if code:
-                await self._put("configmaps", config_map(record, self._site, code=code))
-            await self._keep_deployment(record, active=active)
-            if active and self._observed.of("pods", record.hash) and not self._observed.get("services", record.name):
-                await self._make_service(record)
-        except Refused as error:
+                await self._create_or_patch("configmaps", config_map(record, self._environment, code=code))
+            await self._save_deployment(record, active=active)
+            if active and self._cache.of_task("pods", record.hash) and not self._cache.get("services", record.name):
+                await self._create_service(record)
+        except ApiError as error:
             if not error.permanent:
                 raise
-            if not self._observed.get("deployments", record.name):
-                kept = replace(record, status=failed(str(error)))
-                await self._put("configmaps", config_map(kept, self._site, code=code, keep=True))
-                self._refused.add(record.name)
+            if not self._cache.get("deployments", record.name):
+                rejected = replace(record, status=failed(str(error)))
+                body = config_map(rejected, self._environment, code=code, with_record=True)
+                await self._create_or_patch("configmaps", body)
+                self._in_config_map.add(record.name)
             return str(error)
-        if record.name in self._refused:
+        if record.name in self._in_config_map:
             await self._kube.patch("configmaps", record.name, {"metadata": {"annotations": {TASK: None}}})
-            self._refused.discard(record.name)
-        return ""
+            self._in_config_map.discard(record.name)
+        return None
 
-    async def keep_status(self, record: Record) -> None:
-        """Have the cluster keep what became of it, and nothing of what is wanted. Raises kube.ERRORS."""
-        await self._note(record, became(record))
+    async def save_state(self, record: TaskRecord) -> None:
+        """Store the subscriptions and the status of a task. Raises API_ERRORS."""
+        await self._annotate(record, state_annotations(record))
 
-    def is_to_go(self, record: Record) -> bool:
-        """Whether somebody else has noted at its Deployment that it is not wanted any more: the keeper, or a person.
+    def is_marked_removed(self, record: TaskRecord) -> bool:
+        """Whether another program or a user has annotated the task's Deployment with `desired=removed`.
 
-        What we noted ourselves was of a task of this id that came before, with another order.
+        The order shows whether the annotation is about this task: the worker writes it too, and the Deployment can still
+        have the annotation of an earlier task with the same id.
         """
-        seen = self._observed.get("deployments", record.name) or {"metadata": {}}
-        said = annotations_of(seen)
-        return said.get(DESIRED) == "removed" and said.get(ORDER) == str(record.order)
+        found = annotations_of(self._cache.get("deployments", record.name) or {})
+        return found.get(DESIRED) == "removed" and found.get(ORDER) == str(record.order)
 
-    async def mark_removed(self, record: Record) -> None:
-        """Have the cluster keep that it is to go, unless somebody has deleted it already. Raises kube.ERRORS."""
+    async def mark_removed(self, record: TaskRecord) -> None:
+        """Store that a task is to be removed, unless its objects are deleted already. Raises API_ERRORS."""
         try:
-            await self._note(record, notes(record))
-        except Refused as error:
+            await self._annotate(record, record_annotations(record))
+        except ApiError as error:
             if error.status != 404:
                 raise
 
-    async def _note(self, record: Record, said: dict[str, str]) -> None:
-        kind = "configmaps" if record.name in self._refused else "deployments"
-        obj = await self._kube.patch(kind, record.name, {"metadata": {"annotations": said}})
-        if kind == "deployments":
-            self._observed.put(kind, obj)
-
-    async def delete(self, record: Record) -> None:
-        """Delete all objects of it. Raises kube.ERRORS."""
+    async def delete(self, record: TaskRecord) -> None:
+        """Delete all objects of a task. Raises API_ERRORS."""
         kinds = ["services", "deployments"]
-        if record.task.get("CodeHash") or record.name in self._refused:
+        if record.task.code_hash or record.name in self._in_config_map:
             kinds.append("configmaps")
         await asyncio.gather(*(self._kube.delete(kind, record.name) for kind in kinds))
         for kind in ("services", "deployments"):
-            self._observed.forget(kind, record.name)
-        self._refused.discard(record.name)
+            self._cache.forget(kind, record.name)
+        self._in_config_map.discard(record.name)
 
-    async def _keep_deployment(self, record: Record, *, active: bool) -> None:
-        wanted = deployment(record, self._site, active=active)
-        wanted["metadata"]["annotations"][DIGEST] = _digest(wanted["spec"])
-        seen = self._observed.get("deployments", record.name)
-        if seen is None:
+    async def _annotate(self, record: TaskRecord, values: dict[str, str]) -> None:
+        kind = "configmaps" if record.name in self._in_config_map else "deployments"
+        obj = await self._kube.patch(kind, record.name, {"metadata": {"annotations": values}})
+        if kind == "deployments":
+            self._cache.put(kind, obj)
+
+    async def _save_deployment(self, record: TaskRecord, *, active: bool) -> None:
+        desired = deployment(record, self._environment, active=active)
+        wanted = desired["metadata"]["annotations"]
+        wanted[SPEC_DIGEST] = _digest(desired["spec"])
+        found = self._cache.get("deployments", record.name)
+        if found is None:
             try:
-                made = await self._kube.create("deployments", wanted)
-            except Refused as error:
+                written = await self._kube.create("deployments", desired)
+            except ApiError as error:
                 if error.status != 409:
                     raise
-                made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=True))
-            self._observed.put("deployments", made)
+                written = await self._kube.patch("deployments", record.name, _patch(desired, with_spec=True))
+            self._cache.put("deployments", written)
             return
-        here = annotations_of(seen)
-        said = wanted["metadata"]["annotations"]
-        spec = here.get(DIGEST) != said[DIGEST] or spec_of(seen).get("replicas") != wanted["spec"]["replicas"]
-        if spec or any(here.get(key) != said[key] for key in said.keys() - became(record).keys()):
-            # what is as it should be is not said again: somebody may just have noted there that the task is to go
-            wanted["metadata"]["annotations"] = {key: text for key, text in said.items() if here.get(key) != text}
-            made = await self._kube.patch("deployments", record.name, _changes(wanted, spec=spec))
-            self._observed.put("deployments", made)
+        current = annotations_of(found)
+        replicas = desired["spec"]["replicas"]
+        spec_differs = current.get(SPEC_DIGEST) != wanted[SPEC_DIGEST] or spec_of(found).get("replicas") != replicas
+        if spec_differs or any(
+            current.get(key) != wanted[key] for key in wanted.keys() - state_annotations(record).keys()
+        ):
+            # only what differs is written, so that a mark for removal that was set a moment ago is not overwritten
+            desired["metadata"]["annotations"] = {key: text for key, text in wanted.items() if current.get(key) != text}
+            written = await self._kube.patch("deployments", record.name, _patch(desired, with_spec=spec_differs))
+            self._cache.put("deployments", written)
 
-    async def _make_service(self, record: Record) -> None:
+    async def _create_service(self, record: TaskRecord) -> None:
         try:
-            made = await self._kube.create("services", service(record, self._site))
-        except Refused as error:
+            created = await self._kube.create("services", service(record, self._environment))
+        except ApiError as error:
             if error.status != 409:
                 raise
-            made = await self._kube.get("services", record.name)
-        self._observed.put("services", made)
+            created = await self._kube.get("services", record.name)
+        self._cache.put("services", created)
 
-    async def _put(self, kind: str, body: dict[str, Any]) -> None:
+    async def _create_or_patch(self, kind: str, body: dict[str, Any]) -> None:
         try:
             await self._kube.create(kind, body)
-        except Refused as error:
+        except ApiError as error:
             if error.status != 409:
                 raise
             await self._kube.patch(kind, body["metadata"]["name"], body)
 
 
-def _changes(wanted: dict[str, Any], *, spec: bool) -> dict[str, Any]:
-    """What a merge patch is to say; the selector never changes."""
-    metadata = {"labels": wanted["metadata"]["labels"], "annotations": wanted["metadata"]["annotations"]}
-    if not spec:
+def _patch(desired: dict[str, Any], *, with_spec: bool) -> dict[str, Any]:
+    """A merge patch of labels, annotations and, if asked for, the spec; the selector of a Deployment cannot change."""
+    metadata = {"labels": desired["metadata"]["labels"], "annotations": desired["metadata"]["annotations"]}
+    if not with_spec:
         return {"metadata": metadata}
-    return {"metadata": metadata, "spec": {k: v for k, v in wanted["spec"].items() if k != "selector"}}
+    return {"metadata": metadata, "spec": {key: value for key, value in desired["spec"].items() if key != "selector"}}
 
 
 def _digest(spec: Obj) -> str:

@@ -1,4 +1,9 @@
-"""What is to be done for tasks: once however often it was asked for, one at a time for each task, later after a failure."""
+"""A queue of task ids to work on, as the work queues of Kubernetes controllers.
+
+An id that is added several times is processed once, an id is never processed twice at the same time, and an id whose
+processing fails is processed again after a delay that doubles with each failure. An id can be added with a delay, so that
+several changes in a row become one.
+"""
 
 from __future__ import annotations
 
@@ -13,63 +18,60 @@ LAST_BACK_OFF_S = 30.0
 
 
 class WorkQueue:
-    """Ids in the order in which they were first asked for. `look` raising means: again, later.
+    """Ids in the order in which they were first added. `process` raises an error to be called again later."""
 
-    Each can be held for a while first, so that several changes in a row are one.
-    """
-
-    def __init__(self, look: Callable[[str], Awaitable[None]], lookers: int) -> None:
-        self._look, self._lookers = look, lookers
+    def __init__(self, process: Callable[[str], Awaitable[None]], concurrency: int) -> None:
+        self._process, self._concurrency = process, concurrency
         self._ids: asyncio.Queue[str] = asyncio.Queue()
-        self._waiting: dict[str, float] = {}  # until when
-        self._at_work: set[str] = set()
-        self._again: dict[str, float] = {}  # and after how long
+        self._due_s: dict[str, float] = {}  # of the ids that wait, in the loop's time
+        self._processing: set[str] = set()
+        self._again: dict[str, float] = {}  # ids that were added while they were processed, with their delay
         self._failures: dict[str, int] = {}
 
-    def add(self, task_id: str, hold_s: float = 0) -> None:
-        """Have it looked at, after `hold_s` or when it is due anyway."""
-        if task_id in self._at_work:
-            self._again[task_id] = min(hold_s, self._again.get(task_id, hold_s))
+    def add(self, task_id: str, delay_s: float = 0) -> None:
+        """Process the id after this delay, or when it is due anyway, whichever is earlier."""
+        if task_id in self._processing:
+            self._again[task_id] = min(delay_s, self._again.get(task_id, delay_s))
             return
         loop = asyncio.get_running_loop()
-        due_s = loop.time() + hold_s
-        if due_s >= self._waiting.get(task_id, math.inf):
+        due_s = loop.time() + delay_s
+        if due_s >= self._due_s.get(task_id, math.inf):
             return
-        self._waiting[task_id] = due_s
-        if hold_s:
-            loop.call_later(hold_s, self._ids.put_nowait, task_id)
+        self._due_s[task_id] = due_s
+        if delay_s:
+            loop.call_later(delay_s, self._ids.put_nowait, task_id)
         else:
             self._ids.put_nowait(task_id)
 
     @property
     def unfinished(self) -> set[str]:
-        """Those that are still to be done."""
-        return self._waiting.keys() | self._at_work | self._failures.keys()
+        """The ids that wait, are being processed, or failed and will be processed again."""
+        return self._due_s.keys() | self._processing | self._failures.keys()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Process ids until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._lookers):
-                group.create_task(self._one())
+            for _ in range(self._concurrency):
+                group.create_task(self._run_one())
 
-    async def _one(self) -> None:
+    async def _run_one(self) -> None:
         while True:
             task_id = await self._ids.get()
-            if self._waiting.pop(task_id, None) is None:
-                continue  # it was due sooner, too
-            self._at_work.add(task_id)
+            if self._due_s.pop(task_id, None) is None:
+                continue  # it was added a second time with a shorter delay, and is processed already
+            self._processing.add(task_id)
             try:
-                await self._look(task_id)
+                await self._process(task_id)
                 self._failures.pop(task_id, None)
-            except Exception as error:  # noqa: BLE001 - one task's trouble, of whatever kind, is not to end the others
-                self._later(task_id, error)
+            except Exception as error:  # noqa: BLE001 - a failure of any kind must not stop the other tasks
+                self._retry_later(task_id, error)
             finally:
-                self._at_work.discard(task_id)
-                if (hold_s := self._again.pop(task_id, None)) is not None:
-                    self.add(task_id, hold_s)
+                self._processing.discard(task_id)
+                if (delay_s := self._again.pop(task_id, None)) is not None:
+                    self.add(task_id, delay_s)
 
-    def _later(self, task_id: str, error: Exception) -> None:
+    def _retry_later(self, task_id: str, error: Exception) -> None:
         failures = self._failures[task_id] = self._failures.get(task_id, 0) + 1
         wait_s = min(FIRST_BACK_OFF_S * 2 ** (failures - 1), LAST_BACK_OFF_S)
-        warn("to be tried again", task=task_id, in_s=wait_s, why=str(error) or type(error).__name__)
+        warn("failed; will be retried", task=task_id, in_s=wait_s, why=str(error) or type(error).__name__)
         asyncio.get_running_loop().call_later(wait_s, self.add, task_id)

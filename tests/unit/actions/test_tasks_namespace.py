@@ -54,7 +54,7 @@ def test_status_and_uninstall_count_the_tasks_there(moved):
 
 
 def test_tasks_are_listed_there(moved):
-    assert listing.look(moved.op()).namespace == WORK
+    assert listing.list_tasks(moved.op()).namespace == WORK
 
 
 def test_the_archive_has_what_is_there(moved, tmp_path):

@@ -1,4 +1,4 @@
-"""What the worker sends to the broker: one element per request, in order."""
+"""The requests of the worker to the broker: one element per request, in order."""
 
 import asyncio
 
@@ -6,9 +6,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from fogflow_k8s.model.task.record import Record, object_name
-from fogflow_k8s.worker.broker import Broker, BrokerAway
-from tests.unit.worker.world import task
+from fogflow_k8s.worker.broker import Broker, BrokerUnavailable
+from tests.unit.worker.world import record, task
 
 BUDGET_S = 5
 
@@ -16,12 +15,11 @@ OUTPUTS = [{"Type": "Count", "StreamID": f"Count.{n}"} for n in range(3)]
 
 
 def _record(**more):
-    one = {**task("Task.f.t.1", ["Device.1"]), "Outputs": OUTPUTS, **more}
-    return Record(one["ID"], object_name("Worker.001", one["ID"]), one, 1)
+    return record({**task("Task.f.t.1", ["Device.1"]), "Outputs": OUTPUTS, **more})
 
 
 def _sent(do, *, refused_from=100):
-    """Bodies of updateContext that came of it, and the number of connections; from that one on the broker refuses."""
+    """The bodies of updateContext, the number of connections, and the error; the broker fails from that request on."""
     bodies, peers = [], set()
 
     async def update(request):
@@ -41,7 +39,7 @@ def _sent(do, *, refused_from=100):
 
     try:
         asyncio.run(run())
-    except BrokerAway as error:
+    except BrokerUnavailable as error:
         return bodies, len(peers), str(error)
     return bodies, len(peers), ""
 
@@ -52,25 +50,25 @@ def _ids(bodies):
 
 
 def test_each_output_is_deleted_by_a_request_of_its_own():
-    bodies, connections, why = _sent(lambda broker: broker.forget_outputs(_record()))
+    bodies, connections, why = _sent(lambda broker: broker.delete_outputs(_record()))
     assert _ids(bodies) == [("DELETE", output["StreamID"]) for output in OUTPUTS]
     assert (connections, why) == (1, "")
 
 
 @pytest.mark.parametrize("refused_from", [1, 2])
-def test_a_broker_that_goes_away_halfway_is_said_to_be_away(refused_from):
-    bodies, _, why = _sent(lambda broker: broker.forget_outputs(_record()), refused_from=refused_from)
+def test_a_broker_that_fails_in_between_is_unavailable(refused_from):
+    bodies, _, why = _sent(lambda broker: broker.delete_outputs(_record()), refused_from=refused_from)
     assert len(bodies) == refused_from
     assert "503" in why
 
 
 def test_a_task_without_outputs_deletes_nothing():
-    assert _sent(lambda broker: broker.forget_outputs(_record(Outputs=[])))[0] == []
+    assert _sent(lambda broker: broker.delete_outputs(_record(Outputs=[])))[0] == []
 
 
 def test_a_service_is_registered_as_one_element_and_deleted_after_the_outputs():
-    record = _record(Parameters=[{"name": "service-port", "value": "9000"}], TopologyName="top")
-    bodies, _, _ = _sent(lambda broker: broker.register_service(record, "host", {}))
+    served = _record(Parameters=[{"name": "service-port", "value": "9000"}], TopologyName="top")
+    bodies, _, _ = _sent(lambda broker: broker.register_service(served, "host", {}))
     assert _ids(bodies) == [("UPDATE", "uService.top.Task.f.t.1")]
-    bodies, _, _ = _sent(lambda broker: broker.forget_outputs(record))
+    bodies, _, _ = _sent(lambda broker: broker.delete_outputs(served))
     assert _ids(bodies)[-1] == ("DELETE", "uService.top.Task.f.t.1")

@@ -1,10 +1,10 @@
-"""The worker's connection to the API server accepts the authorities that clusters have."""
+"""The worker's connection to the API server accepts the certificate authorities of real clusters."""
 
 import asyncio
 import json
 import ssl
 
-from fogflow_k8s.worker.kube import Kube
+from fogflow_k8s.worker.kube import KubeClient
 
 BUDGET_S = 3
 
@@ -24,7 +24,7 @@ def test_authorities_without_key_identifiers_are_accepted_by_every_python(tmp_pa
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **entries}))
 
     async def flags():
-        kube = await Kube.connect("city", str(file))
+        kube = await KubeClient.connect("city", str(file))
         try:
             return kube._client.rest_client.ssl_context.verify_flags
         finally:

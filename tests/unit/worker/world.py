@@ -1,33 +1,36 @@
-"""A cluster, a broker and a bus in memory, behind the seams of the worker's heart; each may fail when it is told to."""
+"""A worker whose cluster, broker and message bus are in memory, for the unit tests. Cluster and broker fail on request."""
 
 import asyncio
 import contextlib
 import copy
 import itertools
+import json
 
-from fogflow_k8s.model.task.manifests import Site
-from fogflow_k8s.model.task.record import TASK, input_key
-from fogflow_k8s.worker.broker import BrokerAway
-from fogflow_k8s.worker.kube import Refused, Unreachable
-from fogflow_k8s.worker.observed import Observed
+from fogflow_k8s.model.task.manifests import TaskEnvironment
+from fogflow_k8s.model.task.record import TASK, TaskRecord, object_name
+from fogflow_k8s.worker.broker import BrokerUnavailable
+from fogflow_k8s.worker.kube import ApiError, ApiUnreachable
+from fogflow_k8s.worker.object_cache import ObjectCache
+from fogflow_k8s.worker.protocol import parse
 from fogflow_k8s.worker.subscriptions import Subscriptions
+from fogflow_k8s.worker.task_controller import TaskController
+from fogflow_k8s.worker.task_reporter import TaskReporter
 from fogflow_k8s.worker.task_store import TaskStore
-from fogflow_k8s.worker.tasks import Tasks
 
 WORKER = "Worker.001"
-SITE = Site(WORKER, "tasks", "http://broker:8070/ngsi10")
+ENVIRONMENT = TaskEnvironment(WORKER, "tasks", "http://broker:8070/ngsi10")
 
 
 class Cluster:
-    """Objects by kind and name. A Deployment with a replica gets a pod that is ready, and its Service an endpoint, at once."""
+    """Objects by kind and name. A Deployment with a replica has a ready pod, and its Service an endpoint, at once."""
 
     def __init__(self, faults=()):
         self.objects = {k: {} for k in ("deployments", "services", "configmaps", "pods", "endpointslices")}
         self.version = itertools.count(1)
         self.faults = iter(faults)
         self.calls = []
-        self.observed = None
-        self.refuse = None  # (kind, Refused): what the API server never allows
+        self.cache = None
+        self.refuse = None  # (kind, ApiError): what the API server always rejects
         self.ready = True
 
     async def list(self, kind, _selector):
@@ -44,7 +47,7 @@ class Cluster:
             raise self.refuse[1]
         name = body["metadata"]["name"]
         if name in self.objects[kind]:
-            raise Refused(409, "AlreadyExists", f"{name} is there")
+            raise ApiError(409, "AlreadyExists", f"{name} is there")
         return self._put(kind, copy.deepcopy(body))
 
     async def patch(self, kind, name, body):
@@ -55,21 +58,21 @@ class Cluster:
 
     async def delete(self, kind, name):
         self._meet("DELETE", kind)
-        gone = self.objects[kind].pop(name, None)
-        if gone and kind == "deployments":
-            self._pods(gone, 0)
-        if gone and kind == "services":
-            self._lead(gone)
-        if gone and kind in self.observed._objects:
-            self.observed._remove(kind, gone)
+        deleted = self.objects[kind].pop(name, None)
+        if deleted and kind == "deployments":
+            self._pods(deleted, 0)
+        if deleted and kind == "services":
+            self._lead(deleted)
+        if deleted and kind in self.cache._objects:
+            self.cache._remove(kind, deleted)
 
     def annotate(self, name, notes, *, seen=True):
-        """As somebody else does it. The watch tells of it soon, if it is to be `seen`."""
+        """Annotate a Deployment as another program does. The watch shows it soon, if it is `seen`."""
         obj = copy.deepcopy(self.objects["deployments"][name])
         obj["metadata"]["annotations"].update(notes)
         written = self._put("deployments", obj)
         if seen:
-            asyncio.get_running_loop().call_soon(self.observed.put, "deployments", written)
+            asyncio.get_running_loop().call_soon(self.cache.put, "deployments", written)
 
     def _meet(self, verb, kind):
         self.calls.append((verb, kind))
@@ -79,7 +82,7 @@ class Cluster:
 
     def _there(self, kind, name):
         if name not in self.objects[kind]:
-            raise Refused(404, "NotFound", f"no {name}")
+            raise ApiError(404, "NotFound", f"no {name}")
         return self.objects[kind][name]
 
     def _put(self, kind, obj):
@@ -102,37 +105,40 @@ class Cluster:
         self._follow("endpointslices", of, {"endpoints": [{"conditions": {"ready": True}}]} if leads else None)
 
     def _follow(self, kind, of, body):
-        """What a controller makes of an object, or takes away (None), under the same name."""
+        """Create what a controller creates for an object, under the same name, or delete it (None)."""
         name, here = of["metadata"]["name"], self.objects[kind]
         if (name in here) == (body is not None):
             return
         if body is None:
-            asyncio.get_running_loop().call_soon(self.observed._remove, kind, here.pop(name))
+            asyncio.get_running_loop().call_soon(self.cache._remove, kind, here.pop(name))
             return
         labels = of["metadata"]["labels"]
         here[name] = {"metadata": {"name": name, "labels": labels, "resourceVersion": str(next(self.version))}, **body}
-        asyncio.get_running_loop().call_soon(self.observed.put, kind, here[name])
+        asyncio.get_running_loop().call_soon(self.cache.put, kind, here[name])
 
 
 class Broker:
-    """Subscriptions by id, with what they are about."""
+    """Subscriptions by id, with their reference and the key of their input."""
 
     def __init__(self, faults=()):
         self.held, self.ids, self.faults, self.outputs = {}, itertools.count(1), iter(faults), []
-        self.asked, self.go_on = asyncio.Event(), asyncio.Event()  # to end a subscription; what that waits for
+        self.asked, self.go_on = (
+            asyncio.Event(),
+            asyncio.Event(),
+        )  # deleting a subscription was requested; it may continue
         self.go_on.set()
 
-    async def subscribe(self, _record, entry, reference):
+    async def subscribe(self, _record, task_input, reference):
         self._meet()
         sid = f"s{next(self.ids)}"
-        self.held[sid] = (reference, input_key(entry))
+        self.held[sid] = (reference, task_input.key)
         return sid
 
-    async def unsubscribe(self, sid):
+    async def unsubscribe(self, subscription_id):
         self._meet()
         self.asked.set()
         await self.go_on.wait()
-        self.held.pop(sid, None)
+        self.held.pop(subscription_id, None)
 
     async def subscriptions(self):
         self._meet()
@@ -145,75 +151,76 @@ class Broker:
         self._meet()
         self.outputs.append(("service", record.id, address))
 
-    async def forget_outputs(self, record):
+    async def delete_outputs(self, record):
         self._meet()
         self.outputs.append(("forgotten", record.id))
 
     def _meet(self):
         if next(self.faults, False):
-            raise BrokerAway("away")
+            raise BrokerUnavailable("away")
 
 
 class Bus:
-    """What was said."""
+    """The reports that were sent."""
 
     def __init__(self):
-        self.said = []
+        self.reports = []
 
     def report(self, kind, payload):
-        self.said.append((kind, payload))
+        self.reports.append((kind, payload))
 
     def of(self, task_id):
-        return [p["Status"] for kind, p in self.said if kind == "TASK_UPDATE" and p["TaskID"] == task_id]
+        return [p["Status"] for kind, p in self.reports if kind == "TASK_UPDATE" and p["TaskID"] == task_id]
 
 
 class World:
-    """A worker in it. `start` is also what a new process does with the cluster of the one before."""
+    """A worker with its cluster, broker and bus. `start` a second time is a new process with the same cluster."""
 
     def __init__(self, capacity=1000, cluster=None, broker=None):
         self.cluster, self.broker, self.bus = cluster or Cluster(), broker or Broker(), Bus()
         self.capacity = capacity
 
     async def start(self):
-        self.observed = Observed(self.cluster, WORKER, self._changed)
-        self.cluster.observed = self.observed
-        keeping = TaskStore(self.cluster, SITE, self.observed)
-        self.subscriptions = Subscriptions(self.broker, SITE, {})
-        self.tasks = Tasks(keeping, self.observed, self.subscriptions, SITE, self.capacity, write_s=0)
-        self.tasks.bus = self.bus
+        self.cache = ObjectCache(self.cluster, WORKER, self._changed)
+        self.cluster.cache = self.cache
+        self.subscriptions = Subscriptions(self.broker, ENVIRONMENT, {})
+        self.tasks = TaskController(
+            TaskStore(self.cluster, ENVIRONMENT, self.cache), self.cache, self.subscriptions, TaskReporter(self.bus, ENVIRONMENT),
+            WORKER, self.capacity, write_delay_s=0,
+        )  # fmt: skip
         faults, self.cluster.faults = self.cluster.faults, iter(())
-        await self.observed.load()
-        await self.tasks.load()
-        with contextlib.suppress(BrokerAway):
-            await self.tasks.verify()  # as Session does
+        await self.cache.list_all()
+        await self.tasks.read_all()
+        with contextlib.suppress(BrokerUnavailable):
+            await self.tasks.verify_subscriptions()  # as Session does
         self.cluster.faults = faults
-        self.looking = asyncio.gather(self.tasks.line.run(), self.tasks.writing.run())
+        self.running_queues = asyncio.gather(self.tasks.queue.run(), self.tasks.state_writes.run())
 
     def _changed(self, hash_):
-        self.tasks.changed(hash_)
+        self.tasks.on_object_change(hash_)
 
     async def settled(self, *, written=True):
-        """Until nothing is to be done; `written`: nor to be written."""
-        line, writing = self.tasks.line, self.tasks.writing
+        """Wait until nothing is left to do and, if `written`, nothing left to write."""
+        queue, writes = self.tasks.queue, self.tasks.state_writes
         quiet = 0
         while quiet < 5:
             await asyncio.sleep(0)
-            busy = line.unfinished or (written and writing.unfinished) or self.tasks._turns
+            busy = queue.unfinished or (written and writes.unfinished) or self.tasks._locks
             quiet = 0 if busy else quiet + 1
-            if line._failures or writing._failures:
+            if queue._failures or writes._failures:
                 await asyncio.sleep(0.001)
 
     async def stop(self):
-        self.looking.cancel()
-        await asyncio.gather(self.looking, return_exceptions=True)
+        self.running_queues.cancel()
+        await asyncio.gather(self.running_queues, return_exceptions=True)
 
     def running(self):
-        """Ids of the tasks that have a pod, with what they are told of."""
+        """Ids of the tasks that have a pod, with the keys of the inputs that they are subscribed to."""
         found = {}
         for obj in self.cluster.objects["deployments"].values():
             record = self.tasks.ledger.records.get(self.tasks._ids.get(obj["metadata"]["labels"][TASK]))
             if record and obj["spec"]["replicas"]:
-                reference = SITE.reference(record)
+                reference = ENVIRONMENT.reference(record)
                 found[record.id] = sorted(key for ref, key in self.broker.held.values() if ref == reference)
         return found
 
@@ -229,6 +236,17 @@ def task(task_id="Task.t.n.1", inputs=("Device.1",), image="example/op:1", **mor
     }  # fmt: skip
 
 
+def message(kind, payload):
+    """A message of the master, as the worker parses it."""
+    body = {"Type": kind, "RoutingKey": f"{WORKER}.", "From": "Master.001", "PayLoad": payload}
+    return parse(json.dumps(body).encode())
+
+
+def record(payload, order=1):
+    """The record of a new task with this ADD_TASK's PayLoad."""
+    return TaskRecord(object_name(WORKER, payload["ID"]), message("ADD_TASK", payload).task, order)
+
+
 def flow(task_id, entity):
     """An ADD_INPUT's or REMOVE_INPUT's PayLoad."""
     return {
@@ -238,7 +256,7 @@ def flow(task_id, entity):
     }
 
 
-FAULTS = (None, Unreachable("away"), Refused(500, "InternalError", "oops"), Refused(409, "Conflict", "changed"))
+FAULTS = (None, ApiUnreachable("away"), ApiError(500, "InternalError", "oops"), ApiError(409, "Conflict", "changed"))
 
 
 def _merge(obj, patch):

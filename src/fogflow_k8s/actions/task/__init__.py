@@ -1,1 +1,1 @@
-"""Function tasks: list, run, stop and measure them."""
+"""The commands about tasks: list them, run and stop one, and measure how quickly they start."""

@@ -1,4 +1,9 @@
-"""How quickly FogFlow starts tasks here: entities of a function of our own, each a task, from the entity to the ready pod."""
+"""`task bench`: measure how quickly FogFlow starts tasks in this cluster.
+
+The command registers a function of its own and publishes N entities of a type that no other function uses, so that FogFlow
+starts one task for each. It measures the time from the publication of an entity until the Deployment of its task exists,
+and until its pod is ready, and removes everything afterwards.
+"""
 
 from __future__ import annotations
 
@@ -11,54 +16,22 @@ from typing import Any
 
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.task import listing, run, stop
-from fogflow_k8s.actions.task.listing import Parties
+from fogflow_k8s.actions.task.listing import FogflowClients
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.errors import FogflowError, Interrupted
 from fogflow_k8s.model.task import functions
-from fogflow_k8s.model.task.observed import SeenTask, group_key, seen
-from fogflow_k8s.model.task.percentiles import Spread, spread
+from fogflow_k8s.model.task.observed import ObservedTask, group_key, observe_tasks
+from fogflow_k8s.model.task.percentiles import Percentiles, percentiles
 from fogflow_k8s.model.task.record import PREFIX
 
 IMAGE = "docker.io/fogflow/dummy:latest"
 EVERY_S = 0.25
-"""Between two looks at the Deployments: no figure is finer."""
-
-
-@dataclass
-class Measured:
-    """When each entity was published, and its task seen as a Deployment and as ready: seconds of the operation's clock."""
-
-    published: dict[str, float] = field(default_factory=dict)
-    created: dict[str, float] = field(default_factory=dict)
-    running: dict[str, float] = field(default_factory=dict)
-    tasks: dict[str, SeenTask] = field(default_factory=dict)
-    registered: bool = False
+"""Seconds between two observations of the Deployments, which is the resolution of the results."""
 
 
 @dataclass(frozen=True)
-class Bench:
-    """What came of it. Durations are from the publication of the entity of each."""
-
-    name: str
-    image: str
-    entities: int
-    published: int
-    publish_s: float
-    total_s: float
-    created: Spread
-    running: Spread
-    workers: Mapping[str, int]  # worker -> tasks; "" for upstream's, which do not say
-    why_not: Mapping[str, int]  # state and reason of the tasks that do not run -> how many
-
-    @property
-    def ok(self) -> bool:
-        """Whether every entity got a task that runs."""
-        return self.running.count == self.entities
-
-
-@dataclass(frozen=True)
-class Load:
-    """What is asked: how many entities, how many in a second (0: as fast as they are taken), how long to wait at most."""
+class BenchRequest:
+    """What to measure: the number of entities, their rate per second (0: as fast as the broker accepts them), the timeout."""
 
     entities: int
     image: str = IMAGE
@@ -67,89 +40,129 @@ class Load:
     name: str = field(default_factory=lambda: f"bench-{secrets.token_hex(3)}")
 
     def entity(self, number: int) -> str:
-        """The id of an entity."""
+        """The id of the entity with this number."""
         return f"{self.name}.{number}"
 
     @property
-    def kind(self) -> str:
-        """A type that nobody else has."""
+    def entity_type(self) -> str:
+        """The type of the entities, which no other function uses."""
         return f"FogflowK8sBench-{self.name}"
 
 
-def bench(op: Operation, kubectl: Kubectl, load: Load) -> Bench:
-    """Measure, and take everything away again: also after a Ctrl-C or a failure.
+@dataclass
+class Measurements:
+    """Times by task, in seconds of the operation's clock: entity published, Deployment observed, pod observed ready.
 
-    Raises FogflowError, ClusterError; Interrupted when everything is taken away; OperationFailed when it could not be.
+    The key is the end of the task's id (`group_key` of the entity). `registered` until the function is removed.
     """
-    measured = Measured()
+
+    published: dict[str, float] = field(default_factory=dict)
+    created: dict[str, float] = field(default_factory=dict)
+    running: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, ObservedTask] = field(default_factory=dict)
+    registered: bool = False
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """The result. `created` and `running` are seconds since the publication of each task's entity.
+
+    `workers` is the number of tasks by worker ("" for the upstream worker, whose tasks do not name it); `why_not` is the
+    number of tasks that do not run, by state and reason.
+    """
+
+    name: str
+    image: str
+    entities: int
+    published: int
+    publish_s: float
+    total_s: float
+    created: Percentiles
+    running: Percentiles
+    workers: Mapping[str, int]
+    why_not: Mapping[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every entity has a task that runs."""
+        return self.running.count == self.entities
+
+
+def bench(op: Operation, kubectl: Kubectl, request: BenchRequest) -> BenchResult:
+    """Measure, then remove everything, also after Ctrl-C or an error.
+
+    Raises FogflowError, ClusterError, Interrupted (everything is removed), OperationFailed (something could not be removed).
+    """
+    measured = Measurements()
     try:
-        with listing.reach(op, kubectl) as parties:
+        with listing.connect(op, kubectl) as clients:
             start = op.clock.now()
-            measured.registered = True  # perhaps: what was begun is removed
-            _register(op, parties, load)
-            _publish(op, parties, load, measured)
+            measured.registered = True  # before the call, so that a function that is half registered is removed, too
+            _register(op, clients, request)
+            _publish(op, clients, request, measured)
             publish_s = op.clock.now() - start
-            _watch(op, load, measured)
+            _await_running(op, request, measured)
             total_s = op.clock.now() - start
-        _clean_up(op, kubectl, load, measured)
+        _clean_up(op, kubectl, request, measured)
     except KeyboardInterrupt as error:
-        op.report.warn("interrupted: removing what was made; one more Ctrl-C would leave it")
-        _clean_up(op, kubectl, load, measured)
-        raise Interrupted("interrupted: everything that was made is removed again") from error
+        op.report.warn("interrupted: removing what was created; another Ctrl-C would leave it")
+        _clean_up(op, kubectl, request, measured)
+        raise Interrupted("interrupted: everything that was created is removed again") from error
     except FogflowError:
-        with _said(op):
-            _clean_up(op, kubectl, load, measured)
+        with _errors_as_warnings(op):
+            _clean_up(op, kubectl, request, measured)
         raise
-    return _result(load, measured, publish_s, total_s)
+    return _result(request, measured, publish_s, total_s)
 
 
-def _register(op: Operation, parties: Parties, load: Load) -> None:
-    function = functions.function(load.name, load.kind, "", {"operator": load.name, "entities": []})
-    run.register(op, parties, functions.operator(load.name, load.image, {}), function)
+def _register(op: Operation, clients: FogflowClients, request: BenchRequest) -> None:
+    created = {"operator": request.name, "entities": []}
+    function = functions.function(request.name, request.entity_type, "", created)
+    run.register(op, clients, functions.operator(request.name, request.image, {}), function)
 
 
 @contextmanager
-def _said(op: Operation) -> Iterator[None]:
-    """What fails while something else has failed already is told beside it."""
+def _errors_as_warnings(op: Operation) -> Iterator[None]:
+    """Show an error of the cleanup as a warning, because the command ends with the error before it."""
     try:
         yield
     except FogflowError as error:
         op.report.warn(f"not everything could be removed again: {error.message}; {error.hint}")
 
 
-def _publish(op: Operation, parties: Parties, load: Load, measured: Measured) -> None:
-    """One entity after the other; looks at the tasks on the way, as the first are there before the last is published."""
-    op.report.step(f"publishing {load.entities} entities")
-    start = looked = op.clock.now()
-    for number in range(load.entities):
-        if load.rate and (early := start + number / load.rate - op.clock.now()) > 0:
-            op.clock.sleep(early)
-        id_ = load.entity(number)
+def _publish(op: Operation, clients: FogflowClients, request: BenchRequest, measured: Measurements) -> None:
+    """Publish one entity after the other, and observe the tasks meanwhile: the first exist before the last is published."""
+    op.report.step(f"publishing {request.entities} entities")
+    start = observed = op.clock.now()
+    for number in range(request.entities):
+        if request.rate and (early_s := start + number / request.rate - op.clock.now()) > 0:
+            op.clock.sleep(early_s)
+        id_ = request.entity(number)
         measured.published[group_key(id_)] = op.clock.now()
-        parties.broker.update([functions.element(load.kind, id_, number)])
-        if op.clock.now() - looked >= EVERY_S:
-            _look(op, load, measured)
-            looked = op.clock.now()
+        clients.broker.update([functions.entity_update(request.entity_type, id_, number)])
+        if op.clock.now() - observed >= EVERY_S:
+            _observe(op, request, measured)
+            observed = op.clock.now()
 
 
-def _watch(op: Operation, load: Load, measured: Measured) -> None:
+def _await_running(op: Operation, request: BenchRequest, measured: Measurements) -> None:
     op.report.step("waiting for their tasks")
-    end = op.clock.now() + load.timeout_s
+    end = op.clock.now() + request.timeout_s
     while True:
-        _look(op, load, measured)
-        op.report.progress("tasks run", len(measured.running), load.entities)
-        if len(measured.running) >= load.entities or op.clock.now() >= end:
+        _observe(op, request, measured)
+        op.report.progress("tasks run", len(measured.running), request.entities)
+        if len(measured.running) >= request.entities or op.clock.now() >= end:
             return
         op.clock.sleep(EVERY_S)
 
 
-def _look(op: Operation, load: Load, measured: Measured) -> None:
-    """Note what is new. Ready replicas tell of the pods, so the pods, which are many, need not be read."""
-    objects = [obj for obj in op.cluster.list("Deployment", op.tasks_namespace) if _may_be(obj)]
+def _observe(op: Operation, request: BenchRequest, measured: Measurements) -> None:
+    """Record what is new. Deployments have the number of ready pods, so the pods themselves need not be read."""
+    objects = [obj for obj in op.cluster.list("Deployment", op.tasks_namespace) if _is_task(obj)]
     now = op.clock.now()
-    for task in seen(objects, ()):
+    for task in observe_tasks(objects, ()):
         key = task.id.rpartition(".")[2]
-        if task.topology != load.name or key not in measured.published:
+        if task.topology != request.name or key not in measured.published:
             continue
         measured.tasks[key] = task
         measured.created.setdefault(key, now)
@@ -157,47 +170,48 @@ def _look(op: Operation, load: Load, measured: Measured) -> None:
             measured.running.setdefault(key, now)
 
 
-def _may_be(obj: Mapping[str, Any]) -> bool:
+def _is_task(obj: Mapping[str, Any]) -> bool:
     return str(obj["metadata"]["name"]).startswith(PREFIX)
 
 
-def _clean_up(op: Operation, kubectl: Kubectl, load: Load, measured: Measured) -> None:
-    """Once, but a Ctrl-C in the middle of it begins it anew (the one after that ends the program)."""
+def _clean_up(op: Operation, kubectl: Kubectl, request: BenchRequest, measured: Measurements) -> None:
+    """Remove everything once; after a Ctrl-C during the removal, start it again and then end with that Ctrl-C."""
     if not measured.registered:
         return
     try:
-        _remove(op, kubectl, load, measured)
+        _remove(op, kubectl, request, measured)
     except KeyboardInterrupt:
-        _remove(op, kubectl, load, measured)
+        _remove(op, kubectl, request, measured)
         raise
     finally:
         measured.registered = False
-    stop.await_gone(op, load.name, timeout_s=load.timeout_s)
+    stop.await_gone(op, request.name, timeout_s=request.timeout_s)
 
 
-def _remove(op: Operation, kubectl: Kubectl, load: Load, measured: Measured) -> None:
-    """Over new connections: a Ctrl-C ended kubectl, and with it the ports."""
-    entities = [functions.entity(load.kind, load.entity(number)) for number in range(len(measured.published))]
-    with listing.reach(op, kubectl) as parties:
-        stop.remove(op, parties, stop.Plan(load.name, (), load.name))
-        parties.broker.delete(entities)
+def _remove(op: Operation, kubectl: Kubectl, request: BenchRequest, measured: Measurements) -> None:
+    """Remove function, operator and entities, over new connections: Ctrl-C also ends kubectl and its forwarded ports."""
+    numbers = range(len(measured.published))
+    entities = [functions.entity_id(request.entity_type, request.entity(number)) for number in numbers]
+    with listing.connect(op, kubectl) as clients:
+        stop.remove(op, clients, stop.StopPlan(request.name, (), request.name))
+        clients.broker.delete(entities)
 
 
-def _result(load: Load, measured: Measured, publish_s: float, total_s: float) -> Bench:
+def _result(request: BenchRequest, measured: Measurements, publish_s: float, total_s: float) -> BenchResult:
     idle = [task for key, task in measured.tasks.items() if key not in measured.running]
     why = Counter(f"{task.state}: {task.reason}" if task.reason else task.state for task in idle)
     if missing := len(measured.published) - len(measured.created):
         why["no task was made"] = missing
     since = measured.published
-    return Bench(
-        load.name,
-        load.image,
-        load.entities,
-        len(measured.published),
-        publish_s,
-        total_s,
-        spread([at - since[key] for key, at in measured.created.items()]),
-        spread([at - since[key] for key, at in measured.running.items()]),
-        dict(Counter(task.worker for task in measured.tasks.values())),
-        dict(why),
+    return BenchResult(
+        name=request.name,
+        image=request.image,
+        entities=request.entities,
+        published=len(measured.published),
+        publish_s=publish_s,
+        total_s=total_s,
+        created=percentiles([at - since[key] for key, at in measured.created.items()]),
+        running=percentiles([at - since[key] for key, at in measured.running.items()]),
+        workers=dict(Counter(task.worker for task in measured.tasks.values())),
+        why_not=dict(why),
     )

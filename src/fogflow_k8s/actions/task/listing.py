@@ -1,4 +1,8 @@
-"""The tasks of a release, and which of them somebody means."""
+"""The tasks of a release, the search for those that an argument names, and the connection to FogFlow's programs.
+
+A task is a Deployment in the tasks namespace, or a ConfigMap when the API server rejected its Deployment. The commands read
+these from the cluster; they reach the designer and the broker through forwarded ports.
+"""
 
 from __future__ import annotations
 
@@ -13,49 +17,50 @@ from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.errors import ClusterError, FogflowError, UsageError
 from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.suggestions import suggestion
-from fogflow_k8s.model.task.observed import OURS, SeenTask, refused, seen
+from fogflow_k8s.model.task.observed import NATIVE_SELECTOR, ObservedTask, observe_tasks, tasks_without_deployment
 
 PORT = "http"
-"""What the Services of designer and broker call their port; its number is the user's."""
+"""The name of the port in the Services of designer and broker; the values set its number."""
 
 
 @dataclass(frozen=True)
-class Tasks:
+class TaskList:
     """All tasks of a release."""
 
     namespace: str
-    tasks: tuple[SeenTask, ...]
+    tasks: tuple[ObservedTask, ...]
 
     @property
     def unknown(self) -> int:
-        """How many are upstream's, of which less is known."""
+        """The number of tasks of the upstream worker, which stores neither their inputs nor its own id."""
         return sum(not task.annotated for task in self.tasks)
 
 
 @dataclass(frozen=True)
-class Parties:
-    """The two that are told what to do."""
+class FogflowClients:
+    """Clients for the two programs of FogFlow that tasks are requested from."""
 
     designer: Designer
     broker: Broker
 
 
-def look(op: Operation) -> Tasks:
-    """All tasks as of now. Raises NotInstalled where there is neither a task nor a release, ClusterError."""
+def list_tasks(op: Operation) -> TaskList:
+    """All tasks now. Raises NotInstalled when there is neither a task nor a release, ClusterError."""
     namespace = op.tasks_namespace
     deployments: list[Obj] = [*op.cluster.list("Deployment", namespace)]
-    deployments += refused(op.cluster.list("ConfigMap", namespace, OURS), deployments)
-    if not deployments and _absent(op):
+    config_maps = op.cluster.list("ConfigMap", namespace, NATIVE_SELECTOR)
+    deployments += tasks_without_deployment(config_maps, deployments)
+    if not deployments and _release_absent(op):
         raise status.absent(op)
     pods = op.cluster.list("Pod", namespace) if deployments else []
-    found = seen(deployments, pods)
-    if any(not task.ready for task in found):  # events and nodes say why; they are many, so only then
-        found = seen(deployments, pods, op.cluster.list("Event", namespace), op.nodes or ())
-    return Tasks(namespace, tuple(found))
+    tasks = observe_tasks(deployments, pods)
+    if any(not task.ready for task in tasks):  # only then, because a namespace can have many events
+        tasks = observe_tasks(deployments, pods, op.cluster.list("Event", namespace), op.nodes or ())
+    return TaskList(namespace, tuple(tasks))
 
 
-def find(tasks: Sequence[SeenTask], text: str) -> list[SeenTask]:
-    """Those that somebody means by an id, a Deployment's name or its end, or a function. Raises UsageError."""
+def find_tasks(tasks: Sequence[ObservedTask], text: str) -> list[ObservedTask]:
+    """The tasks with this id, this Deployment (or the end of its name) or this function. Raises UsageError for none."""
     exact = [task for task in tasks if text in {task.id, task.object}]
     found = exact or [task for task in tasks if text == task.topology or task.object.endswith(f"-{text}")]
     if not found:
@@ -66,9 +71,9 @@ def find(tasks: Sequence[SeenTask], text: str) -> list[SeenTask]:
     return found
 
 
-def one(tasks: Sequence[SeenTask], text: str) -> SeenTask:
-    """The one that somebody means. Raises UsageError."""
-    found = find(tasks, text)
+def find_task(tasks: Sequence[ObservedTask], text: str) -> ObservedTask:
+    """The only task that `find_tasks` finds. Raises UsageError for none or several."""
+    found = find_tasks(tasks, text)
     if len(found) > 1:
         some = ", ".join(task.name for task in found[:3])
         raise UsageError(
@@ -78,24 +83,28 @@ def one(tasks: Sequence[SeenTask], text: str) -> SeenTask:
 
 
 @contextmanager
-def reach(op: Operation, kubectl: Kubectl) -> Iterator[Parties]:
-    """Designer and broker through forwarded ports: no exposure, no policy and no login stands in the way.
+def connect(op: Operation, kubectl: Kubectl) -> Iterator[FogflowClients]:
+    """Clients for the designer and the first shard of the broker, through forwarded ports.
 
-    The first shard of the broker, which everybody knows. Raises FogflowError where nothing can answer, ClusterError.
+    In this way no exposure, network policy or login of the reverse proxy is in the way. Raises FogflowError on simulated
+    nodes, which run no FogFlow, and ClusterError.
     """
     if op.simulated:
         raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
-    with kubectl.forward("service/designer", PORT) as first, kubectl.forward("service/cloud-broker", PORT) as second:
-        parties = Parties(Designer("designer", first), Broker("cloud-broker", second))
+    with (
+        kubectl.forward("service/designer", PORT) as designer,
+        kubectl.forward("service/cloud-broker", PORT) as broker,
+    ):
+        clients = FogflowClients(Designer("designer", designer), Broker("cloud-broker", broker))
         try:
-            yield parties
+            yield clients
         finally:
-            parties.designer.close()
-            parties.broker.close()
+            clients.designer.close()
+            clients.broker.close()
 
 
-def _absent(op: Operation) -> bool:
-    """Whether Helm has no such release; whoever may not read its Secrets is not told so."""
+def _release_absent(op: Operation) -> bool:
+    """Whether Helm has no such release; False when the user may not read Secrets."""
     try:
         return not op.cluster.labels("Secret", op.namespace, f"owner=helm,name={op.release}")
     except ClusterError as error:

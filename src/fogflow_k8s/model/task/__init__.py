@@ -1,1 +1,1 @@
-"""FogFlow's functions and tasks as objects of Kubernetes."""
+"""FogFlow's functions and tasks: their types, the Kubernetes objects that run them, and how a task's state is read from these."""

@@ -1,4 +1,4 @@
-"""Many durations in a few figures. Pure."""
+"""Percentiles of durations, for the results of `task bench`. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Spread:
-    """How many there are, and of those (seconds) the middle, the 99th percentile and the greatest; None without any."""
+class Percentiles:
+    """The number of durations, and their median, 99th percentile and maximum in seconds (None without any duration)."""
 
     count: int
     p50: float | None
     p99: float | None
-    most: float | None
+    maximum: float | None
 
 
-def spread(durations: Sequence[float]) -> Spread:
-    """By the nearest rank: every figure is one that was measured."""
+def percentiles(durations: Sequence[float]) -> Percentiles:
+    """The percentiles by nearest rank, so that each of them is a duration that was measured."""
     if not durations:
-        return Spread(0, None, None, None)
+        return Percentiles(0, None, None, None)
     ranked = sorted(durations)
-    return Spread(len(ranked), _rank(ranked, 0.5), _rank(ranked, 0.99), ranked[-1])
+    return Percentiles(len(ranked), _at_rank(ranked, 0.5), _at_rank(ranked, 0.99), ranked[-1])
 
 
-def _rank(ranked: Sequence[float], share: float) -> float:
+def _at_rank(ranked: Sequence[float], share: float) -> float:
     return ranked[max(math.ceil(share * len(ranked)), 1) - 1]

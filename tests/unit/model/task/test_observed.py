@@ -1,19 +1,19 @@
-"""What the cluster's objects say of a task."""
+"""Tasks of both workers, read from the objects of the cluster."""
 
 import json
 
 import pytest
 
-from fogflow_k8s.model.task.observed import group_key, refused, seen
+from fogflow_k8s.model.task.observed import group_key, observe_tasks, tasks_without_deployment
 from tests.unit.model.tasks import ADMIN, ours, pod, upstreams
 
 
 def one(obj, *pods):
-    (task,) = seen([obj], pods)
+    (task,) = observe_tasks([obj], pods)
     return task
 
 
-def test_our_worker_says_everything():
+def test_a_task_of_the_native_worker_is_known_completely():
     obj = ours()
     task = one(obj, pod(obj, restarts=2), pod(upstreams()))
     assert (task.id, task.topology, task.task, task.worker) == ("Task.f1.count.123", "f1", "count", "Worker.001")
@@ -22,7 +22,7 @@ def test_our_worker_says_everything():
     assert (task.image, task.pods) == ("r.example/count:1", (f"{task.object}-abc",))
 
 
-def test_upstreams_worker_says_less_and_that_is_known():
+def test_a_task_of_the_upstream_worker_has_fewer_fields():
     obj = upstreams()
     task = one(obj, pod(obj))
     assert (task.id, task.topology, task.task) == ("Task.f1.count.123", "f1", "count")
@@ -31,19 +31,19 @@ def test_upstreams_worker_says_less_and_that_is_known():
 
 
 @pytest.mark.parametrize("admin", [[], [{"command": "SET_CORRELATORID"}], "nonsense", [7], None])
-def test_an_identity_that_cannot_be_read_leaves_the_name(admin):
+def test_a_task_whose_id_cannot_be_read_is_called_after_its_deployment(admin):
     task = one(upstreams(admin=admin))
     assert (task.id or "", task.topology, task.name) == ("", "", "fogflow-task-40001")
 
 
-def test_a_dot_in_a_name_makes_the_parts_of_the_id_unknown():
+def test_with_a_dot_in_a_name_the_parts_of_the_id_are_unknown():
     admin = [{**ADMIN[1], "correlatorID": "Task.a.b.count.1"}]
     assert one(upstreams(admin=admin)).topology == ""
     assert one(ours("Task.a.b.count.1", topology="a.b")).topology == "a.b"
 
 
 @pytest.mark.parametrize(
-    ("said", "ready", "waiting", "expected"),
+    ("stored", "ready", "waiting", "expected"),
     [
         ({"state": "running"}, True, "", ("running", "", "")),
         ({"state": "pending"}, False, "ImagePullBackOff", ("pending", "image", "FK-4001")),
@@ -56,15 +56,20 @@ def test_a_dot_in_a_name_makes_the_parts_of_the_id_unknown():
         ),
         ({"state": "failed", "reason": "no image"}, False, "", ("failed", "no image", "")),
         ({"state": "paused", "reason": "Task.x has priority"}, False, "", ("paused", "Task.x has priority", "")),
-        ({"state": "running"}, False, "", ("running", "its pod is not ready, and the worker has not said so yet", "")),
+        (
+            {"state": "running"},
+            False,
+            "",
+            ("running", "its pod is not ready; the worker has not reported this yet", ""),
+        ),
         ({"state": "elsewhere"}, True, "", ("running", "", "")),
         ({}, False, "ImagePullBackOff", ("failed", "image", "FK-4001")),
         ({}, False, "ContainerCreating", ("pending", "", "")),
     ],
 )
-def test_the_state_is_the_workers_word_else_the_pods(said, ready, waiting, expected):
+def test_the_state_is_the_stored_one_or_that_of_the_pods(stored, ready, waiting, expected):
     obj = ours(ready=ready)
-    obj["metadata"]["annotations"]["fogflow-k8s.io/status"] = json.dumps(said)
+    obj["metadata"]["annotations"]["fogflow-k8s.io/status"] = json.dumps(stored)
     pods = [pod(obj, waiting=waiting)] if waiting or ready else []
     events = []
     if waiting == "ImagePullBackOff":
@@ -78,51 +83,51 @@ def test_the_state_is_the_workers_word_else_the_pods(said, ready, waiting, expec
                 "involvedObject": {"kind": "Pod", "name": pods[0]["metadata"]["name"], "namespace": "fogflow-tasks", "uid": None},
             }
         ]  # fmt: skip
-    (task,) = seen([obj], pods, events)
+    (task,) = observe_tasks([obj], pods, events)
     state, reason, cause = expected
     assert (task.state, task.cause) == (state, cause)
     assert reason in task.reason
     assert bool(task.reason) == bool(reason)
 
 
-def test_what_is_to_go_is_on_its_way_out():
+def test_a_marked_or_deleted_task_is_being_removed():
     assert one(ours(desired="removed")).state == "removed"
     obj = ours()
     obj["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert one(obj).state == "removed"
 
 
-def test_scaled_to_nothing_is_paused():
+def test_a_task_scaled_to_zero_is_paused():
     obj = upstreams(ready=False)
     obj["spec"]["replicas"] = 0
     assert one(obj).state == "paused"
 
 
-def test_other_workloads_are_no_tasks_and_the_order_is_by_topology():
+def test_other_workloads_are_not_tasks_and_the_order_is_by_topology():
     other = upstreams()
     other["metadata"]["name"] = "mine"
-    found = seen([other, ours("Task.z.count.1", topology="z"), ours("Task.a.count.1", topology="a")], [])
+    found = observe_tasks([other, ours("Task.z.count.1", topology="z"), ours("Task.a.count.1", topology="a")], [])
     assert [task.topology for task in found] == ["a", "z"]
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", "7"])
-def test_an_annotation_that_somebody_spoilt_is_none(broken):
+def test_an_annotation_that_cannot_be_read_is_ignored(broken):
     obj = ours()
     obj["metadata"]["annotations"] = {"fogflow-k8s.io/task": broken, "fogflow-k8s.io/status": broken}
     task = one(obj)
     assert (task.id, task.annotated, task.state) == ("", False, "running")
 
 
-def test_the_key_of_a_group_is_upstreams():
-    """The value of "ALL" was measured on the original."""
+def test_the_group_key_is_that_of_fogflow():
+    """The value for "ALL" is from FogFlow's own master."""
     assert group_key("ALL") == "3962436370"
 
 
-def test_a_task_that_could_not_be_made_is_read_from_where_our_worker_keeps_it():
-    kept = ours("Task.z.count.1", topology="z", state="failed", reason="exceeded quota")
-    kept = {"kind": "ConfigMap", "metadata": kept["metadata"]}
+def test_a_task_whose_deployment_was_rejected_is_read_from_its_config_map():
+    rejected = ours("Task.z.count.1", topology="z", state="failed", reason="exceeded quota")
+    rejected = {"kind": "ConfigMap", "metadata": rejected["metadata"]}
     code = {"kind": "ConfigMap", "metadata": {"name": "fogflow-task-1", "labels": {}}}
-    assert refused([kept, code], []) == [kept]
-    assert refused([kept], [ours("Task.z.count.1", topology="z")]) == []
-    (found,) = seen([kept], [])
+    assert tasks_without_deployment([rejected, code], []) == [rejected]
+    assert tasks_without_deployment([rejected], [ours("Task.z.count.1", topology="z")]) == []
+    (found,) = observe_tasks([rejected], [])
     assert (found.id, found.state, found.reason) == ("Task.z.count.1", "failed", "exceeded quota")

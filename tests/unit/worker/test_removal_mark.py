@@ -1,14 +1,13 @@
-"""Somebody, like the keeper, notes at a task's Deployment that it is to go: that counts like a REMOVE_TASK."""
+"""The keeper, or a user, marks a task's Deployment for removal: the effect is that of a REMOVE_TASK."""
 
 import asyncio
-import json
+import copy
 
 import pytest
 
 from fogflow_k8s.model.task.record import DESIRED, ORDER
 from fogflow_k8s.worker import work_queue
-from fogflow_k8s.worker.protocol import parse
-from tests.unit.worker.world import World, flow, task
+from tests.unit.worker.world import World, flow, message, task
 
 ID = "Task.t.n.1"
 
@@ -19,14 +18,14 @@ def _no_back_off(monkeypatch):
 
 
 def played(play, world=None):
-    """The world after `play(world)`, which begins with one task that runs, and all that follows."""
+    """The world after `play(world)`, which starts with one running task, and after all that follows from it."""
 
     async def run():
         it = world or World()
         await it.start()
         try:
             if world is None:
-                await hear(it, "ADD_TASK", task())
+                await send(it, "ADD_TASK", task())
                 await it.settled()
             async with asyncio.timeout(60):
                 await play(it)
@@ -38,8 +37,8 @@ def played(play, world=None):
     return asyncio.run(run())
 
 
-async def hear(world, kind, payload):
-    await world.tasks.hear(parse(json.dumps({"Type": kind, "PayLoad": payload}).encode()))
+async def send(world, kind, payload):
+    await world.tasks.on_message(message(kind, payload))
 
 
 def name(world):
@@ -47,11 +46,11 @@ def name(world):
     return it
 
 
-def notes(world):
+def annotations(world):
     return world.cluster.objects["deployments"][name(world)]["metadata"]["annotations"]
 
 
-def ask_to_go(world, *, seen=True):
+def mark_removed(world, *, seen=True):
     world.cluster.annotate(name(world), {DESIRED: "removed"}, seen=seen)
 
 
@@ -63,8 +62,8 @@ def assert_gone(world):
     assert world.tasks.workload == 0
 
 
-def test_a_task_that_is_noted_to_go_leaves_nothing():
-    """By the watch alone: no message, no restart, no round in which all are looked at."""
+def test_a_marked_task_is_removed_completely():
+    """By the watch alone: without a message, a restart or a resync."""
 
     async def play(world):
         async def watch(*_):
@@ -72,18 +71,18 @@ def test_a_task_that_is_noted_to_go_leaves_nothing():
             yield "MODIFIED", obj
             await asyncio.Event().wait()
 
-        ask_to_go(world, seen=False)
+        mark_removed(world, seen=False)
         world.cluster.watch = watch
-        following = asyncio.create_task(world.observed.follow("deployments", "1"))
+        following = asyncio.create_task(world.cache.watch("deployments", "1"))
         await world.settled()
         following.cancel()
 
     assert_gone(played(play))
 
 
-def test_a_task_without_a_pod_goes_too():
+def test_a_marked_task_without_a_pod_is_removed():
     async def play(world):
-        await hear(world, "ADD_TASK", task("Task.high", IsExclusive=True))
+        await send(world, "ADD_TASK", task("Task.high", IsExclusive=True))
         await world.settled()
         assert set(world.running()) == {"Task.high"}
         world.cluster.annotate(world.tasks.ledger.records[ID].name, {DESIRED: "removed"})
@@ -92,14 +91,14 @@ def test_a_task_without_a_pod_goes_too():
     assert (world.bus.of(ID)[-1], world.tasks.workload) == ("removed", 1)
 
 
-def test_a_removal_that_fails_halfway_is_gone_on_with_by_the_next_process():
+def test_the_next_process_continues_a_removal_that_failed():
     world = World()
 
     async def play(world):
-        await hear(world, "ADD_TASK", task())
+        await send(world, "ADD_TASK", task())
         await world.settled()
         world.broker.go_on.clear()
-        ask_to_go(world)
+        mark_removed(world)
         await world.broker.asked.wait()
 
     async def cut_short():
@@ -109,7 +108,7 @@ def test_a_removal_that_fails_halfway_is_gone_on_with_by_the_next_process():
         await world.stop()
 
     asyncio.run(cut_short())
-    assert notes(world)[DESIRED] == "removed"
+    assert annotations(world)[DESIRED] == "removed"
     world.broker.go_on.set()
 
     async def nothing(_):
@@ -118,84 +117,84 @@ def test_a_removal_that_fails_halfway_is_gone_on_with_by_the_next_process():
     assert_gone(played(nothing, world))
 
 
-def test_a_task_that_is_noted_to_go_while_no_worker_runs_goes_when_one_does():
+def test_a_task_that_is_marked_while_no_worker_runs_is_removed_by_the_next_worker():
     async def nothing(_):
         pass
 
     world = played(nothing)
-    ask_to_go(world, seen=False)
-    world.bus.said.clear()
+    mark_removed(world, seen=False)
+    world.bus.reports.clear()
     assert_gone(played(nothing, world))
 
 
-def test_a_task_that_comes_after_it_is_made_anew():
+def test_a_task_that_arrives_after_the_removal_is_created_again():
     async def play(world):
-        ask_to_go(world)
+        mark_removed(world)
         await world.settled()
-        world.bus.said.clear()
-        await hear(world, "ADD_TASK", task())
+        world.bus.reports.clear()
+        await send(world, "ADD_TASK", task())
 
     world = played(play)
     assert world.running() == {ID: ["Device.1"]}
-    assert world.bus.of(ID) == ["pending", "running"], "and did not fall to the removal"
+    assert world.bus.of(ID) == ["pending", "running"], "the removal does not drop it"
 
 
-def test_a_task_that_comes_before_it_was_begun_goes_on_as_a_new_one():
+def test_a_task_that_arrives_before_the_removal_starts_continues_as_a_new_one():
     async def play(world):
-        ask_to_go(world)
-        world.before = notes(world)[ORDER]
-        await asyncio.sleep(0)  # it is seen, and waits in the line
-        await hear(world, "ADD_TASK", task())
+        mark_removed(world)
+        world.before = annotations(world)[ORDER]
+        await asyncio.sleep(0)  # it is in the cache, and waits in the queue
+        await send(world, "ADD_TASK", task())
 
     world = played(play)
     assert world.running() == {ID: ["Device.1"]}
-    assert notes(world)[DESIRED] == "present"
-    assert int(notes(world)[ORDER]) > int(world.before), "its note is not one about this task any more"
+    assert annotations(world)[DESIRED] == "present"
+    assert int(annotations(world)[ORDER]) > int(world.before), "the mark is not about this task"
 
 
-def test_an_input_that_comes_in_between_does_not_undo_it_and_waits_for_the_next_task():
+def test_an_input_that_arrives_during_the_removal_waits_for_the_next_task():
     async def play(world):
-        ask_to_go(world)
+        mark_removed(world)
         await asyncio.sleep(0)
-        await hear(world, "ADD_INPUT", flow(ID, "Device.2"))
+        await send(world, "ADD_INPUT", flow(ID, "Device.2"))
         await world.settled()
         assert_gone(world)
-        await hear(world, "ADD_TASK", task())
+        await send(world, "ADD_TASK", task())
 
     assert played(play).running() == {ID: ["Device.1", "Device.2"]}
 
 
-def test_an_input_that_comes_before_it_is_seen_does_not_undo_it():
+def test_an_input_that_arrives_before_the_mark_is_seen_does_not_undo_it():
     async def play(world):
-        ask_to_go(world, seen=False)
-        await hear(world, "ADD_INPUT", flow(ID, "Device.2"))
+        mark_removed(world, seen=False)
+        await send(world, "ADD_INPUT", flow(ID, "Device.2"))
 
     assert_gone(played(play))
 
 
-def test_what_the_worker_noted_itself_of_an_earlier_task_is_no_removal_of_the_new_one():
+def test_the_workers_own_mark_of_an_earlier_task_does_not_remove_the_new_one():
     async def play(world):
         world.broker.go_on.clear()
-        await hear(world, "REMOVE_TASK", {"ID": ID})
-        world.stale = json.loads(json.dumps(world.observed.get("deployments", name(world))))
+        await send(world, "REMOVE_TASK", {"ID": ID})
+        world.stale = copy.deepcopy(world.cache.get("deployments", name(world)))
         assert world.stale["metadata"]["annotations"][DESIRED] == "removed"
-        await hear(world, "ADD_TASK", task())
+        await send(world, "ADD_TASK", task())
         world.broker.go_on.set()
         await world.settled()
-        world.bus.said.clear()
-        world.observed._objects["deployments"][name(world)] = world.stale
-        world.tasks.look_at_all()
+        world.bus.reports.clear()
+        world.cache._objects["deployments"][name(world)] = world.stale
+        world.tasks.reconcile_all()
 
     world = played(play)
     assert world.running() == {ID: ["Device.1"]}
     assert "removed" not in world.bus.of(ID)
-    assert notes(world)[ORDER] != world.stale["metadata"]["annotations"][ORDER]
+    assert annotations(world)[ORDER] != world.stale["metadata"]["annotations"][ORDER]
 
 
-def test_a_removal_of_a_task_whose_deployment_was_just_deleted_is_kept_without_it():
+def test_a_task_whose_deployment_was_just_deleted_can_be_removed():
     async def play(world):
-        world.cluster.objects["deployments"].clear()  # and the watch has not told yet
-        await hear(world, "REMOVE_TASK", {"ID": ID})
+        world.cluster.objects["deployments"].clear()  # and the watch has not shown it yet
+        await send(world, "REMOVE_TASK", {"ID": ID})
         await world.settled()
         assert world.tasks.workload == 0
 

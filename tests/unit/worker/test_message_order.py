@@ -1,4 +1,4 @@
-"""Whatever the order, the repetition, the loss and the garbage: the same tasks in the end, and nothing escapes."""
+"""For every order, repetition, loss and invalid message, the same tasks run in the end, and no exception escapes."""
 
 import asyncio
 import json
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.task.record import read
+from fogflow_k8s.model.task.record import read_record
 from fogflow_k8s.worker import work_queue
-from fogflow_k8s.worker.protocol import Garbage, parse
+from fogflow_k8s.worker.protocol import InvalidMessage, parse
 from tests.scope import examples
 from tests.unit.worker.world import FAULTS, Broker, Cluster, World, flow, task
 
@@ -22,8 +22,9 @@ HARD = settings(max_examples=examples(500), suppress_health_check=[HealthCheck.t
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(work_queue, "FIRST_BACK_OFF_S", 0)
-    monkeypatch.setattr("fogflow_k8s.worker.tasks.say", lambda *_, **__: None)
-    monkeypatch.setattr("fogflow_k8s.worker.tasks.warn", lambda *_, **__: None)
+    monkeypatch.setattr("fogflow_k8s.worker.task_controller.log", lambda *_, **__: None)
+    monkeypatch.setattr("fogflow_k8s.worker.task_reporter.log", lambda *_, **__: None)
+    monkeypatch.setattr("fogflow_k8s.worker.task_controller.warn", lambda *_, **__: None)
     monkeypatch.setattr("fogflow_k8s.worker.work_queue.warn", lambda *_, **__: None)
     sleep = asyncio.sleep
     monkeypatch.setattr(asyncio, "sleep", lambda _s: sleep(0))
@@ -31,7 +32,7 @@ def _at_once(monkeypatch):
 
 @st.composite
 def histories(draw):
-    """What a master does with one task, and the order in which it arrives: an ADD_TASK may come after what follows it."""
+    """The messages about one task in the order of their arrival, in which an ADD_TASK can be late, and the inputs that remain."""
     name = draw(st.sampled_from(["Task.a", "Task.b", "Task.ü.c"]))
     arriving, inputs, late = [], None, None
     for step in draw(st.lists(st.sampled_from(["add", "remove", "more", "less"]), max_size=8)):
@@ -61,9 +62,9 @@ def histories(draw):
 
 @st.composite
 def wires(draw):
-    """Several histories, mixed; some deliveries come twice, in order, as after a lost connection."""
-    told = {name: (arriving, inputs) for name, arriving, inputs in draw(st.lists(histories(), max_size=3))}
-    lines = {name: deque(arriving) for name, (arriving, _) in told.items()}
+    """Several histories, mixed; some messages are delivered twice, in order, as after a lost connection."""
+    drawn = {name: (arriving, inputs) for name, arriving, inputs in draw(st.lists(histories(), max_size=3))}
+    lines = {name: deque(arriving) for name, (arriving, _) in drawn.items()}
     wire = []
     while any(lines.values()):
         name = draw(st.sampled_from(sorted(n for n, left in lines.items() if left)))
@@ -72,7 +73,7 @@ def wires(draw):
             window = wire[-draw(st.integers(1, 3)) :]
             if not any(again for _, again in window):
                 wire += [(message, True) for message, _ in window]
-    wanted = {name: sorted(inputs) for name, (_, inputs) in told.items() if inputs is not None}
+    wanted = {name: sorted(inputs) for name, (_, inputs) in drawn.items() if inputs is not None}
     return wire, wanted
 
 
@@ -81,32 +82,32 @@ def body(kind, payload):
 
 
 async def deliver(world, wire, *, together):
-    """As the bus does: each delivery a task of its own; or one after the other."""
+    """Deliver as RabbitMQ does, each message in an asyncio task; or one after the other."""
     await world.start()
-    hearing = []
+    handling = []
     for (kind, payload), again in wire:
-        hearing.append(asyncio.create_task(world.tasks.hear(parse(body(kind, payload)), again=again)))
+        handling.append(asyncio.create_task(world.tasks.on_message(parse(body(kind, payload)), redelivered=again)))
         if not together:
-            await hearing[-1]
+            await handling[-1]
             await world.settled()
-    await asyncio.gather(*hearing)
+    await asyncio.gather(*handling)
     await world.settled()
     world.broker.faults = iter(())
-    await world.tasks.verify()
+    await world.tasks.verify_subscriptions()
     await world.settled()
     await world.stop()
 
 
 def short(wire):
-    """A wire that can be read."""
+    """The messages in short, for a failure."""
     return [(kind, p.get("ID") or p["InputStream"]["ID"], "again" if again else "") for (kind, p), again in wire]
 
 
-def assert_one_truth(world):
-    """What the worker knows, what the cluster keeps and what the broker tells are the same."""
+def assert_consistent(world):
+    """The records of the worker and those in the cluster are the same."""
     records = world.tasks.ledger.records
-    kept = [read(obj) for obj in world.cluster.objects["deployments"].values()]
-    assert {r.id: (r.task, dict(r.subscriptions), r.status) for r in kept} == {
+    stored = [read_record(obj) for obj in world.cluster.objects["deployments"].values()]
+    assert {r.id: (r.task, dict(r.subscriptions), r.status) for r in stored} == {
         r.id: (r.task, dict(r.subscriptions), r.status) for r in records.values()
     }
     assert set(world.cluster.objects["services"]) == {r.name for r in records.values()}
@@ -119,7 +120,7 @@ def test_the_same_tasks_for_every_order_and_repetition(wire, together):
     world = World()
     asyncio.run(deliver(world, messages, together=together))
     assert world.running() == wanted, short(messages)
-    assert_one_truth(world)
+    assert_consistent(world)
 
 
 @HARD
@@ -128,25 +129,25 @@ def test_the_same_tasks_when_calls_fail(wire, faults, away, together):
     messages, wanted = wire
     world = World(cluster=Cluster(iter(faults)), broker=Broker(iter(away)))
     asyncio.run(deliver(world, messages, together=together))
-    assert {name: set(told) for name, told in world.running().items()} == {
-        n: set(told) for n, told in wanted.items()
+    assert {name: set(inputs) for name, inputs in world.running().items()} == {
+        n: set(inputs) for n, inputs in wanted.items()
     }, short(messages)
-    assert_one_truth(world)
+    assert_consistent(world)
 
 
 @HARD
 @given(wires(), st.sets(st.integers(0, 30)), st.integers(1, 2))
-def test_whatever_is_lost_what_is_left_is_consistent(wire, lost, capacity):
+def test_lost_messages_leave_a_consistent_cluster(wire, lost, capacity):
     messages, _ = wire
     world = World(capacity=capacity)
     left = [each for place, each in enumerate(messages) if place not in lost]
     asyncio.run(deliver(world, left, together=True))
-    assert_one_truth_of_cluster(world, capacity)
+    assert_cluster_matches(world, capacity)
 
 
-def assert_one_truth_of_cluster(world, capacity):
+def assert_cluster_matches(world, capacity):
     records = world.tasks.ledger.records
-    assert {read(o).id for o in world.cluster.objects["deployments"].values()} == set(records)
+    assert {read_record(o).id for o in world.cluster.objects["deployments"].values()} == set(records)
     assert len(world.running()) == min(capacity, len(records))
 
 
@@ -159,27 +160,27 @@ KINDS = st.sampled_from(["ADD_TASK", "REMOVE_TASK", "ADD_INPUT", "REMOVE_INPUT",
 
 @HARD
 @given(st.binary(max_size=40) | st.builds(lambda k, p: json.dumps({"Type": k, "PayLoad": p}).encode(), KINDS, JSON))
-def test_garbage_is_garbage_or_a_message_and_nothing_escapes(delivery):
+def test_any_bytes_are_a_message_or_invalid_and_no_exception_escapes(delivery):
     try:
         message = parse(delivery)
-    except Garbage:
+    except InvalidMessage:
         return
 
-    async def hear():
+    async def play():
         world = World()
         await world.start()
-        await world.tasks.hear(message)
+        await world.tasks.on_message(message)
         await world.settled()
         await world.stop()
         return world
 
-    world = asyncio.run(hear())
+    world = asyncio.run(play())
     assert world.tasks.workload in {0, 1}
 
 
-def test_garbage_says_why():
+def test_an_invalid_message_says_why():
     for delivery, why in ((b"\xff", "not JSON"), (b"[]", "not an object"), (b'{"Type": "X", "PayLoad": {}}', "unknown Type"),
-                          (body("ADD_TASK", {}), "ID is no text"), (body("ADD_TASK", task(Inputs=[3])), "Inputs is no list"),
+                          (body("ADD_TASK", {}), "ID is missing"), (body("ADD_TASK", task(Inputs=[3])), "Inputs is not a list"),
                           (body("ADD_TASK", task(PriorityLevel="x")), "PriorityLevel")):  # fmt: skip
-        with pytest.raises(Garbage, match=why):
+        with pytest.raises(InvalidMessage, match=why):
             parse(delivery)

@@ -1,4 +1,4 @@
-"""Who may do something for a task: one at a time for each, in the order of asking."""
+"""One lock per task, so that the worker handles the messages of one task, and its reconciliation, one after the other."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Turns:
-    """A lock for each task that somebody holds or wants; it goes with its last user."""
+class TaskLocks:
+    """The locks that are held or waited for. A lock is deleted with its last user, so their number stays small."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # with how many hold or want it
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # with the number of its users
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._locks
@@ -20,8 +20,8 @@ class Turns:
         return len(self._locks)
 
     @asynccontextmanager
-    async def of(self, task_id: str) -> AsyncIterator[None]:
-        """Wait for the turn, and hold it."""
+    async def hold(self, task_id: str) -> AsyncIterator[None]:
+        """Wait for the lock of a task, in the order of the calls, and hold it."""
         lock, users = self._locks.get(task_id, (asyncio.Lock(), 0))
         self._locks[task_id] = lock, users + 1
         try:
