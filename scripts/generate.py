@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from reference import reference
+from schemas import page, schemas
 
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
 from fogflow_k8s.model.diagnosis.explanations import CLASSES, WHY
@@ -50,10 +51,12 @@ def generated() -> dict[Path, str]:
         },
         Path("templates/config.schema.json"): {"title": "FogFlow's config.json", **schema_of(FogflowConfig)},
     }
+    made |= {Path("docs/schema") / name: schema for name, schema in schemas().items()}
     texts = {
         path: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for path, schema in made.items()
     }
-    return {**texts, Path("docs/errors.md"): errors_page(), Path("docs/cli.md"): reference()}
+    pages = {"errors.md": errors_page(), "cli.md": reference(), "json.md": page()}
+    return texts | {Path("docs") / name: text for name, text in pages.items()}
 
 
 def errors_page() -> str:
@@ -91,12 +94,20 @@ def _advice(line: str) -> str:
 def main(argv: list[str]) -> int:
     """0, or 1 when --check finds a difference."""
     stale = []
-    for path, text in generated().items():
+    texts = generated()
+    kept = {path.relative_to(ROOT) for path in (ROOT / "docs/schema").glob("*.json")}
+    for path in sorted(kept - texts.keys()):
+        stale.append(path)
+        if "--check" not in argv:
+            (ROOT / path).unlink()
+            print(f"removed {path}")
+    for path, text in texts.items():
         target = ROOT / path
         if target.exists() and target.read_text(encoding="utf-8") == text:
             continue
         stale.append(path)
         if "--check" not in argv:
+            target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
             print(f"wrote {path}")
     if stale and "--check" in argv:

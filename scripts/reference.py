@@ -19,6 +19,7 @@ Generated from the program by `make generate`; do not edit.
 
 You can write global options before or after the command, as with kubectl and helm. Results go to stdout, progress to stderr.
 A flag takes precedence over its environment variable, a variable over a file, and a file over the default.
+[json.md](json.md) describes the documents that `-o json` and `-o jsonl` print.
 """
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "deploy": (

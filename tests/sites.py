@@ -1,13 +1,12 @@
 """A namespace on a cluster, and the programs that work on it, run as people run them."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from tests import api
+from tests import api, documents
 
 CHART = Path(__file__).parents[1] / "charts/fogflow-chart"
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
@@ -46,7 +45,7 @@ class Site:
         return out
 
     def json(self, *words, code=0, **more):
-        return json.loads(self.run(*words, "-o", "json", code=code, **more))
+        return documents.parse(self.run(*words, "-o", "json", code=code, **more))
 
     def deploy(self, *words, code=0, **more):
         return self.json("deploy", "--external-ip", IP, *words, code=code, **more)

@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests import runs
+from tests import documents, runs
 from tests.bench import worker
 
 ROOT = Path(__file__).parents[2]
@@ -68,9 +68,9 @@ def deploy_rows(env, helm):
             [*DEPLOY, "--set", f"config.worker.capacity={20 + i}", "-o", "json"],
             env,
         )
-        seconds = json.loads(out)["seconds"]
-        own.append(took - seconds["helm"] - seconds["wait"])
-        wall.append(seconds["helm"])
+        took_by = documents.parse(out)["durations"]
+        own.append(took - took_by["helmSeconds"] - took_by["waitSeconds"])
+        wall.append(took_by["helmSeconds"])
     bare = []
     values = json.loads(
         subprocess.run(

@@ -145,7 +145,7 @@ def apart() -> Difference:
         made("ConfigMap", "nginx", data={"nginx.conf": conf(60)}), made("Secret", "password", data={"p": "bmV3"}),
     ]  # fmt: skip
     by_hand = (
-        Drift("Service/designer", "", "put-back"),
+        Drift("Service/designer", "", "restored"),
         Drift("Deployment/nginx", "", "overridden", Field("spec.replicas", 2, 5), 3, Owner("kubectl", "scale")),
         Drift("Deployment/nginx", "", "left", Field("metadata.labels.mine", None, "x"), "x", Owner("kubectl-label")),
         Drift("PersistentVolumeClaim/designer-data", "", "refused", why="spec is immutable after creation"),

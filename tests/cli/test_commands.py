@@ -1,6 +1,5 @@
 """Command lines as people type them: usage errors, bad files, and JSON that is nothing but JSON."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 import pytest
 
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
+from tests.documents import parse
 
 BUDGET_S = 10
 
@@ -85,9 +85,9 @@ def test_bad_files_are_told_with_place_and_remedy(tmp_path, name, text, words):
 
 def test_an_error_is_one_json_document_on_stdout(tmp_path):
     done = tool("status", "-o", "json", code=11, KUBECONFIG=str(tmp_path / "absent"), HELM=sys.executable)
-    document = json.loads(done.stdout)
-    assert (document["v"], document["exit"]) == (1, 11)
-    assert document["error"]["hint"]
+    document = parse(done.stdout)
+    assert (document["kind"], document["exitCode"]) == ("Error", 11)
+    assert document["error"]["remedy"]
 
 
 def test_explain_names_allowed_values_and_origin():
@@ -98,4 +98,4 @@ def test_explain_names_allowed_values_and_origin():
 
 def test_every_cause_has_a_title_and_every_real_one_advice():
     assert all(e.title for e in ENTRIES.values())
-    assert all(e.advice for e in ENTRIES.values() if e.kind != "dependent")
+    assert all(e.advice for e in ENTRIES.values() if e.kind != "blocked")

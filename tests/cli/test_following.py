@@ -1,6 +1,5 @@
 """Verbs that read and follow, as programs of their own: without helm, through an API server that goes away, and with kubectl's ends."""
 
-import json
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.adapters.kubernetes.port_forward import ForwardFailed
 from fogflow_k8s.commands import dashboard
 from tests.cli.apiserver import NGINX, revision, serving, stored
+from tests.documents import parse
 
 BUDGET_S = 60
 NAMESPACE = "/api/v1/namespaces/fogflow"
@@ -74,13 +74,13 @@ def test_verbs_that_read_need_no_helm(command, words):
     done = run(command(*words, "-o", "json"))
     assert done.returncode in {0, 30, 40}, done.stderr
     assert "helm" not in done.stderr
-    assert json.loads(done.stdout)["v"] == 1
+    assert parse(done.stdout)["kind"] == words[0].capitalize()
 
 
 def test_the_status_without_helm_is_that_of_the_newest_revision_with_its_address(command, server):
     live = {**NGINX, "status": {"loadBalancer": {"ingress": [{"hostname": "lb.example.org"}]}}}
     server.objects[f"{NAMESPACE}/services/nginx"] = live
-    found = json.loads(run(command("status", "-o", "json")).stdout)
+    found = parse(run(command("status", "-o", "json")).stdout)
     assert (found["release"]["revision"], found["release"]["status"], found["release"]["chart"]) == (
         2,
         "deployed",
@@ -101,8 +101,8 @@ def test_a_verb_that_needs_helm_says_so(command, words):
 
 def test_each_line_of_jsonl_is_a_document(command):
     lines = run(command("status", "-o", "jsonl")).stdout.splitlines()
-    assert [json.loads(line)["type"] for line in lines] == ["result"]
-    assert json.loads(lines[0])["result"]["release"]["revision"] == 2
+    assert [parse(line)["type"] for line in lines] == ["result"]
+    assert parse(lines[0])["document"]["release"]["revision"] == 2
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,13 @@ def test_each_line_of_jsonl_is_a_document(command):
 def test_an_error_is_a_line_of_jsonl_too(command, words, code):
     done = run(command(words[0], "-o", "jsonl", *words[1:]))
     (line,) = done.stdout.splitlines()
-    assert (done.returncode, json.loads(line)["result"]["exit"]) == (code, code)
+    assert (done.returncode, parse(line)["document"]["exitCode"]) == (code, code)
 
 
 def test_a_watch_goes_on_through_errors_and_ends_with_a_refusal(command, server):
     with following(command("status", "--watch", "-o", "jsonl")) as process:
-        line = lambda: json.loads(process.stdout.readline())  # noqa: E731
-        assert line()["result"]["release"]["revision"] == 2
+        line = lambda: parse(process.stdout.readline())  # noqa: E731
+        assert line()["document"]["release"]["revision"] == 2
         server.fail = 503
         while (away := line())["type"] == "result":
             pass
@@ -130,10 +130,10 @@ def test_a_watch_goes_on_through_errors_and_ends_with_a_refusal(command, server)
         assert (back["type"], back["text"][:32]) == ("step", "the API server answers again, af")
         assert line()["type"] == "result"
         server.fail = 403
-        while "error" not in (last := line())["result"]:
+        while (last := line()["document"])["kind"] != "Error":
             pass
         assert process.wait(60) == 11
-        assert last["result"]["exit"] == 11
+        assert last["exitCode"] == 11
         assert process.stdout.read() == ""
 
 

@@ -56,7 +56,7 @@ def test_the_list(golden):
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_check(golden, name):
     golden(f"images-check-{name}.txt", drawn(screens.check_screen(CHECKED[name])))
-    golden(f"images-check-{name}.json", as_json(screens.check_document(CHECKED[name])))
+    golden(f"images-check-{name}.json", as_json(screens.checked_document(CHECKED[name])))
 
 
 @pytest.mark.parametrize("pushed", ["", SHA])

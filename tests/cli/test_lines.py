@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 
 from fogflow_k8s.actions.settings.explain import keys_below
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
+from tests.documents import parse
 
 BUDGET_S = 30
 
@@ -148,14 +148,14 @@ def test_an_address_and_another_way_in_contradict_each_other(tool, way):
 )
 def test_an_error_with_json_wanted_is_one_document_and_nothing_else(tool, code, words):
     done = tool(*words, "-o", "json")
-    document = json.loads(done.stdout)
-    assert (done.returncode, document["exit"], document["v"]) == (code, code, 1)
+    document = parse(done.stdout)
+    assert (done.returncode, document["exitCode"], document["kind"]) == (code, code, "Error")
     assert document["error"]["message"]
-    assert document["error"]["hint"]
+    assert document["error"]["remedy"]
 
 
 def test_a_usage_error_with_json_wanted_is_a_document_too(tool):
-    assert json.loads(tool("status", "-o", "json", "--frobnicate").stdout)["exit"] == 2
+    assert parse(tool("status", "-o", "json", "--frobnicate").stdout)["exitCode"] == 2
 
 
 @pytest.mark.parametrize("words", [["status"], ["deploy", "--expose", "none"]], ids=" ".join)
@@ -203,7 +203,7 @@ def test_an_id_is_explained_however_it_is_written(tool, id_):
     done = tool("explain", id_)
     assert done.stdout.startswith("FK-4001\n\nThe image does not exist.")
     assert "> check COMPONENT.image in your values" in done.stdout
-    assert json.loads(tool("explain", id_, "-o", "json").stdout)[0]["class"] == "fatal"
+    assert parse(tool("explain", id_, "-o", "json").stdout)["explanations"][0]["class"] == "permanent"
 
 
 def test_all_ids_are_listed_and_an_unknown_one_names_the_nearest(tool):

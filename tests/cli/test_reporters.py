@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 
 import pytest
 from rich.console import Console
 
 from fogflow_k8s.console import jsonl, live, plain
+from fogflow_k8s.console.documents import error_document
+from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model.diagnosis.readiness import Verdict
 from tests.cli.shapes import image_not_found, waits_for
+from tests.documents import parse
 
 READY = Verdict("ready", "", 1, 1, 1)
 WAITS = Verdict("waiting", "0 of 1 replicas are available", 1, 0, 1)
@@ -118,9 +120,10 @@ def test_json_lines_one_event_each_and_a_state_only_when_it_changed(clock):
     out = io.StringIO()
     reporter = jsonl.JsonLinesReporter(out)
     play(reporter, clock)
-    reporter.result({"exit": 21})
-    events = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert all(event["v"] == 1 and event["ts"].endswith("Z") for event in events)
+    error = error_document(FogflowError("it failed", exit_code=21))
+    reporter.result(error)
+    events = [parse(line) for line in out.getvalue().splitlines()]
+    assert all(event["time"].endswith("Z") for event in events)
     told = [(event["type"], event["step"]) for event in events if event["type"] != "progress"]
     assert told == [
         ("step", 1), ("log", 1), ("warning", 1), ("step", 2),
@@ -128,4 +131,4 @@ def test_json_lines_one_event_each_and_a_state_only_when_it_changed(clock):
         ("cause", 2), ("cause", 2), ("result", 2),
     ]  # fmt: skip
     assert [e["cause"]["id"] for e in events if e["type"] == "cause"] == ["FK-4001", "FK-6001"]
-    assert events[-1]["result"] == {"exit": 21}
+    assert events[-1]["document"] == error

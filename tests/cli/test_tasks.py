@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fogflow_k8s.actions.task.bench import Bench
-from fogflow_k8s.actions.task.listing import Tasks
-from fogflow_k8s.actions.task.run import Ran
+from fogflow_k8s.actions.task.bench import BenchResult
+from fogflow_k8s.actions.task.listing import TaskList
+from fogflow_k8s.actions.task.run import TaskRun
 from fogflow_k8s.console import tasks as screens
-from fogflow_k8s.model.task.observed import seen
-from fogflow_k8s.model.task.percentiles import spread
+from fogflow_k8s.model.task.observed import observe_tasks
+from fogflow_k8s.model.task.percentiles import percentiles
 from tests.cli.test_commands import tool
 from tests.cli.test_screens import as_json, drawn
 from tests.unit.model.tasks import ours, pod, upstreams
@@ -20,24 +20,24 @@ GOOD, BAD, OLD = (
     ours("Task.f2.count.7", "failed", ready=False, reason="no image for arm", topology="f2"),
     upstreams(),
 )
-TASKS = tuple(seen([GOOD, BAD, OLD], [pod(GOOD, restarts=3), pod(OLD)]))
+TASKS = tuple(observe_tasks([GOOD, BAD, OLD], [pod(GOOD, restarts=3), pod(OLD)]))
 LISTS = {
-    "some": Tasks("fogflow-tasks", TASKS),
-    "none": Tasks("fogflow-tasks", ()),
-    "upstreams": Tasks("fogflow-tasks", tuple(seen([OLD], [pod(OLD)]))),
+    "some": TaskList("fogflow-tasks", TASKS),
+    "none": TaskList("fogflow-tasks", ()),
+    "upstreams": TaskList("fogflow-tasks", tuple(observe_tasks([OLD], [pod(OLD)]))),
 }
 OUTPUT = {
     "entityId": {"id": "Count.123.1", "type": "Count"},
     "attributes": [{"name": "count", "type": "integer", "value": 7}],
 }
 RAN = {
-    "output": Ran("run-1", "Temperature.run-1", TASKS[0], OUTPUT, 1.234, 2.345),
-    "no-output": Ran("run-1", "Temperature.run-1", TASKS[0], None, 1.234, None),
+    "output": TaskRun("run-1", "Temperature.run-1", TASKS[0], OUTPUT, 1.234, 2.345),
+    "no-output": TaskRun("run-1", "Temperature.run-1", TASKS[0], None, 1.234, None),
 }
 BENCHES = {
-    "all": Bench("bench-1", "x:1", 2, 2, 0.5, 3.0, spread([0.25, 0.5]), spread([1.0, 2.0]), {"Worker.001": 2}, {}),
-    "some": Bench(
-        "bench-1", "x:1", 3, 3, 0.5, 120.0, spread([0.25]), spread([]), {"": 1}, {"pending: no node has room": 1, "no task was made": 2}
+    "all": BenchResult("bench-1", "x:1", 2, 2, 0.5, 3.0, percentiles([0.25, 0.5]), percentiles([1.0, 2.0]), {"Worker.001": 2}, {}),
+    "some": BenchResult(
+        "bench-1", "x:1", 3, 3, 0.5, 120.0, percentiles([0.25]), percentiles([]), {"": 1}, {"pending: no node has room": 1, "no task was made": 2}
     ),
 }  # fmt: skip
 

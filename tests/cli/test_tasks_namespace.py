@@ -13,7 +13,7 @@ from fogflow_k8s.commands import complete
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.names import tasks_namespace
 from fogflow_k8s.model.settings.base import merge
-from fogflow_k8s.model.task.observed import seen
+from fogflow_k8s.model.task.observed import observe_tasks
 from tests.cli import apiserver
 from tests.unit.model.tasks import ours
 
@@ -72,4 +72,4 @@ def test_the_shell_offers_the_tasks_that_are_there(monkeypatch, tmp_path):
     }
     with apiserver.serving(objects) as server:
         monkeypatch.setenv("COMP_WORDS", f"fogflow-k8s --kubeconfig {server.kubeconfig(tmp_path)} task stop ")
-        assert [name for name, _ in complete.tasks()] == [seen([ours()], ())[0].name]
+        assert [name for name, _ in complete.tasks()] == [observe_tasks([ours()], ())[0].name]

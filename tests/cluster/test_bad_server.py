@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.cluster import proxy
+from tests.documents import parse
 from tests.scope import only_all
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
@@ -56,15 +57,15 @@ def test_it_ends_right_or_with_a_typed_error(site, config, name):
             start = time.monotonic()
             out = site.run(*words, "-o", "json", env=env, code=None)
             took = time.monotonic() - start
-            document = json.loads(out)
+            document = parse(out)
             assert "this is a bug" not in site.stderr, site.stderr
             assert took < HANG_S, f"{words} hung"
-            if "error" in document and isinstance(document["error"], dict):
-                assert document["exit"] in ERRORS, document
-                assert document["error"]["hint"], document
+            if document["kind"] == "Error":
+                assert document["exitCode"] in ERRORS, document
+                assert document["error"]["remedy"], document
         assert bad.met, "no request met the fault"
     # whatever became of it: with a well server the next deploy is right
-    assert site.deploy()["exit"] == 0
+    assert site.deploy()["exitCode"] == 0
     assert site.json("status")["state"] == "unverified"
 
 

@@ -48,7 +48,7 @@ class Cluster(Site):
     def refused(self, *words):
         """The causes of a deploy that was refused; and nothing is there that was not there before."""
         result = self.deploy(*words, code=10)
-        assert (result["result"], result["exit"], result["release"]["revision"]) == ("unchanged", 10, 0)
+        assert (result["result"], result["exitCode"], result["release"]["revision"]) == ("unchanged", 10, None)
         assert not self.exists()
         assert self.helm("list", "-A", "-o", "json", "--filter", "^fogflow$") == "[]\n"
         return result["causes"]
@@ -74,7 +74,7 @@ def cluster(own_sandbox, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "nodes", "preset", "says", "front_doors"),
+    ("number", "nodes", "preset", "says", "proxies"),
     [
         (1, {"count": 1, "tainted": False}, "single-node", "one node is control plane and worker", 1),
         (2, {"count": 2}, "small", "one control-plane node and one worker node", 2),
@@ -83,25 +83,29 @@ def cluster(own_sandbox, tmp_path):
     ],
     ids=["one-node", "one-and-one", "one-and-many", "many-and-many"],
 )
-def test_every_shape_is_recognised_and_fogflow_placed_on_it(cluster, number, nodes, preset, says, front_doors):
+def test_every_shape_is_recognised_and_fogflow_placed_on_it(cluster, number, nodes, preset, says, proxies):
     names = cluster.shape(**nodes)
     workers = names[nodes.get("planes", 1) :] or names
     result = cluster.deploy()
     assert result["result"] == "installed"
     chosen = result["preset"]
-    assert (chosen["name"], chosen["shape"]["number"], chosen["shape"]["says"]) == (preset, number, says)
-    assert chosen["shape"]["workers"] == len(workers)
-    assert f"==> preset {preset} (shape {number}: {says}): nginx has {front_doors} replica" in cluster.stderr
+    assert (chosen["name"], chosen["clusterTopology"]["number"], chosen["clusterTopology"]["description"]) == (
+        preset,
+        number,
+        says,
+    )
+    assert chosen["clusterTopology"]["workerNodes"] == len(workers)
+    assert f"==> preset {preset} (shape {number}: {says}): nginx has {proxies} replica" in cluster.stderr
     assert "other parts stay one each" in cluster.stderr
-    doors = cluster.where("nginx")
-    assert len(doors) == front_doors
-    assert len(set(doors)) == min(front_doors, len(workers)), "spread over the nodes"
+    where = cluster.where("nginx")
+    assert len(where) == proxies
+    assert len(set(where)) == min(proxies, len(workers)), "spread over the nodes"
     placed = {p["spec"]["nodeName"] for p in cluster.get("pods")["items"]}
     assert placed <= set(workers), "none on a tainted control plane"
     for component in ("master", "cloud-worker", "discovery", "cloud-broker", "rabbitmq", "designer"):
         assert len(cluster.where(component)) == 1
     again = cluster.deploy()
-    assert (again["result"], again["preset"]["why"]) == ("unchanged", "as installed")
+    assert (again["result"], again["preset"]["reason"]) == ("unchanged", "as installed")
 
 
 def test_zones_are_spread_over_where_they_are_labelled(cluster):
@@ -109,14 +113,14 @@ def test_zones_are_spread_over_where_they_are_labelled(cluster):
     zones = {name: {"topology.kubernetes.io/zone": f"zone-{i % 3}"} for i, name in enumerate(names)}
     cluster.shape(6, planes=3, labels=zones)
     result = cluster.deploy()
-    assert result["preset"]["shape"]["zones"] == 3
+    assert result["preset"]["clusterTopology"]["zones"] == 3
     assert len({zones[name]["topology.kubernetes.io/zone"] for name in cluster.where("nginx")}) == 3
 
 
 def test_a_preset_can_be_asked_for_and_leaves_what_the_user_set(cluster):
     cluster.shape(1, tainted=False)
     result = cluster.deploy("--preset", "ha", "--set", "replicaCount=2", "--dry-run=client")
-    assert (result["preset"]["name"], result["preset"]["why"]) == ("ha", "asked for with --preset")
+    assert (result["preset"]["name"], result["preset"]["reason"]) == ("ha", "asked for with --preset")
     assert "nginx has 2 replicas" in cluster.stderr
     cluster.run("deploy", "--preset", "huge", code=2)
     assert "single-node, small, ha" in cluster.stderr
@@ -134,20 +138,20 @@ def test_an_upgrade_keeps_the_preset_when_nodes_come_and_go(cluster):
     assert (changed["result"], len(cluster.where("nginx"))) == ("upgraded", 1)
     kept = cluster.deploy()
     assert kept["result"] == "unchanged"
-    assert kept["preset"]["why"] == "as installed; --preset small would fit the nodes of today"
+    assert kept["preset"]["reason"] == "as installed; --preset small would fit the nodes of today"
 
 
 def test_a_selector_that_no_node_has(cluster):
     cluster.shape(3)
     [cause] = cluster.refused("--set", "discovery.nodeSelector.disk=ssd")
-    assert (cause["id"], cause["class"], cause["component"]) == ("FK-3012", "fatal", "discovery")
+    assert (cause["id"], cause["class"], cause["component"]) == ("FK-3012", "permanent", "discovery")
     assert cause["object"] == "deployment/discovery"
     assert cause["evidence"] == [
         "sandbox-control-plane: taint node-role.kubernetes.io/control-plane:NoSchedule",
         "sandbox-worker: no label disk=ssd",
         "sandbox-worker2: no label disk=ssd",
     ]
-    assert any("kubectl label node" in line for line in cause["advice"])
+    assert any("kubectl label node" in line for line in cause["remedy"])
     cluster.run("deploy", "--set", "discovery.nodeSelector.disk=ssd", code=10)
     assert not cluster.exists()
     cluster.run("deploy", "--set", "discovery.nodeSelector.disk=ssd", "--dry-run=client", code=10)
@@ -159,10 +163,10 @@ def test_a_taint_that_nobody_tolerates(cluster):
     assert cause["component"] == "release", "all have the same trouble"
     assert "rabbitmq" in cause["summary"]
     assert "sandbox-worker: taint dedicated=gpu:NoSchedule" in cause["evidence"]
-    assert "global.tolerations" in cause["advice"][0]
+    assert "global.tolerations" in cause["remedy"][0]
     tolerate = ["--set", "global.tolerations[0].key=dedicated", "--set", "global.tolerations[0].operator=Exists"]
     result = cluster.deploy(*tolerate)
-    assert (result["result"], result["preset"]["shape"]["number"]) == ("installed", 2)
+    assert (result["result"], result["preset"]["clusterTopology"]["number"]) == ("installed", 2)
 
 
 def test_one_tainted_node_is_no_home_unless_it_is_tolerated(cluster):
@@ -212,7 +216,7 @@ def test_a_node_that_is_down_or_cordoned_is_no_place(cluster):
     until(lambda: not cluster.all_ready(), "the node is down")
     [cause] = cluster.refused()
     assert cause["evidence"][1:] == ["sandbox-worker: cordoned", "sandbox-worker2: not ready"]
-    assert "kubectl uncordon NODE" in "".join(cause["advice"])
+    assert "kubectl uncordon NODE" in "".join(cause["remedy"])
 
 
 def test_a_volume_on_a_node_that_is_gone(cluster):
@@ -279,6 +283,6 @@ def test_without_the_rights_it_is_said_in_one_line_and_goes_on(cluster, nodes):
         what = "the pods of all namespaces" if nodes else "nodes"
         assert cluster.stderr.count("not checked whether the pods fit") == 1
         assert f"not checked whether the pods fit: no right to list {what}" in cluster.stderr
-        assert (result["preset"]["name"], result["preset"]["shape"] is None) == ("small", not nodes)
+        assert (result["preset"]["name"], result["preset"]["clusterTopology"] is None) == ("small", not nodes)
     finally:
         cluster.kubectl("delete", "clusterrole,clusterrolebinding", ours)

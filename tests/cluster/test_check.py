@@ -87,8 +87,8 @@ def test_what_is_wrong_fails_its_own_check(site, before, words, expected, says):
     [wrong] = expected
     found, _ = checked(site, *words, code=10 if "failed" in expected.values() else 0, asked=wrong)
     assert states(found) == expected
-    assert says in found[wrong]["fact"]
-    assert found[wrong]["mend"]
+    assert says in found[wrong]["detail"]
+    assert found[wrong]["remedy"]
 
 
 def test_a_user_without_rights(site):
@@ -102,7 +102,7 @@ def test_a_user_without_rights(site):
     site.kubectl("create", "rolebinding", "see", "--role=see", f"--serviceaccount={site.namespace}:nobody")
     found, _ = checked(site, env=nobody, code=10)
     assert states(found) == {"rights": "failed", "rights-to-see": "warning"}
-    assert found["rights"]["fact"].startswith("missing: create namespaces (cluster-wide), ")
+    assert found["rights"]["detail"].startswith("missing: create namespaces (cluster-wide), ")
     assert {found[each]["state"] for each in ("nodes", "capacity", "ports")} == {"skipped"}
 
 

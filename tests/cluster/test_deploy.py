@@ -20,9 +20,9 @@ def test_the_whole_way(site):
     first = site.deploy("-v")
     assert_password_is_shown_nowhere(site, json.dumps(first))
     password = password_of(site)
-    assert (first["result"], first["state"], first["exit"]) == ("installed", "unverified", 0)
+    assert (first["result"], first["state"], first["exitCode"]) == ("installed", "unverified", 0)
     assert first["cluster"]["simulated"] is True
-    assert "simulated" in first["cell"]["why"]
+    assert "simulated" in first["health"]["reason"]
     assert [c["name"] for c in first["components"] if c["state"] == "ready"] == COMPONENTS
     assert {c["name"] for c in first["components"] if c["state"] == "disabled"} == {"dgraph"}
     assert first["urls"] == ["http://192.0.2.10/index.html"]
@@ -36,7 +36,7 @@ def test_the_whole_way(site):
 
     upgraded = site.deploy("--set", "replicaCount=3")
     assert (upgraded["result"], upgraded["release"]["revision"]) == ("upgraded", 2)
-    assert next(c for c in upgraded["components"] if c["name"] == "nginx")["ready"] == 3
+    assert next(c for c in upgraded["components"] if c["name"] == "nginx")["readyReplicas"] == 3
     assert password_of(site) == password, "made once"
 
     back = site.json("rollback", "--yes")
@@ -74,16 +74,16 @@ def assert_password_is_shown_nowhere(site, out):
 def test_a_bad_upgrade_is_explained_and_taken_back_or_left_and_rolled_back_by_hand(site):
     site.deploy()
     bad = site.deploy("--set", "master.image.tag=does-not-exist", code=20)
-    assert (bad["result"], bad["exit"], bad["causes"][0]["id"], bad["causes"][0]["component"]) == (
+    assert (bad["result"], bad["exitCode"], bad["causes"][0]["id"], bad["causes"][0]["component"]) == (
         "rolled-back",
         20,
         "FK-4001",
         "master",
     )
     assert bad["state"] == "unverified"
-    assert bad["causes"][0]["class"] == "fatal"
+    assert bad["causes"][0]["class"] == "permanent"
     assert site.history() == [(1, "superseded"), (2, "superseded"), (3, "deployed")]
-    with tarfile.open(bad["evidence"]) as saved:
+    with tarfile.open(bad["bundle"]) as saved:
         names = saved.getnames()
         pods = next(name for name in names if name.endswith(f"objects/{site.namespace}/pod.json"))
         assert "does-not-exist" in saved.extractfile(pods).read().decode()
@@ -92,7 +92,7 @@ def test_a_bad_upgrade_is_explained_and_taken_back_or_left_and_rolled_back_by_ha
     assert not image.endswith("does-not-exist")
 
     left = site.deploy("--set", "master.image.tag=does-not-exist", "--no-rollback-on-failure", "--no-bundle", code=21)
-    assert (left["result"], left["state"], left["evidence"]) == ("left-failed", "failed", None)
+    assert (left["result"], left["state"], left["bundle"]) == ("left-failed", "failed", None)
     assert site.json("status", code=40)["causes"][0]["id"] == "FK-4001"
     assert site.json("rollback", "--yes")["result"] == "rolled-back"
     assert site.json("status")["state"] == "unverified"
@@ -124,7 +124,7 @@ def test_a_dry_run_writes_nothing(site):
 @looks
 def test_a_dry_run_of_an_upgrade_writes_nothing(kept):
     for kind in ("client", "server"):
-        (change,) = kept.deploy(f"--dry-run={kind}", "--set", "replicaCount=4")["changes"]
+        (change,) = kept.deploy(f"--dry-run={kind}", "--set", "replicaCount=4")["difference"]["changes"]
         assert (change["object"], change["path"]) == ("Deployment/nginx", "spec.replicas")
         assert (change["old"], change["new"]) == (3, 4)
     assert kept.history() == [(1, "superseded"), (2, "deployed")]
@@ -145,7 +145,7 @@ def test_several_come_and_go_only_by_force(site):
     assert site.get("deployment", "cloud-broker")["metadata"]["uid"] == before
 
     several = site.deploy("--set", "broker.shards=3,worker.replicas=2", "--force")
-    rows = {c["name"]: (c["kind"], c["desired"], c["ready"]) for c in several["components"]}
+    rows = {c["name"]: (c["workloadKind"], c["desiredReplicas"], c["readyReplicas"]) for c in several["components"]}
     assert (rows["cloud-broker"], rows["cloud-worker"]) == (("StatefulSet", 3, 3), ("StatefulSet", 2, 2))
     assert "ending Deployment cloud-broker" in site.stderr
     assert site.json("status")["state"] == "unverified"

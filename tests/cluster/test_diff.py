@@ -98,8 +98,8 @@ def test_nothing_after_a_deploy_of_an_example(site, example):
         words += ("--set", f"namespace={site.namespace}")
     assert site.json("deploy", *words, "--no-wait")["result"] == "installed"
     found = site.json("diff", *words, "--exit-code")
-    assert (found["v"], found["changed"], found["release"]["revision"]) == (1, False, 1)
-    assert (found["changes"], found["drift"], found["restarts"], found["notCompared"], found["notes"]) == ([],) * 5
+    assert (found["kind"], found["changed"], found["release"]["revision"]) == ("Diff", False, 1)
+    assert (found["changes"], found["drift"], found["replacedPods"], found["notCompared"], found["notes"]) == ([],) * 5
 
 
 def test_nothing_where_the_chart_made_up_a_password(site):
@@ -130,26 +130,26 @@ def test_each_hand_is_named_with_its_field_and_what_becomes_of_it(site):
     found = diff(site, "--exit-code", code=3)
     assert (found["changed"], found["changes"]) == (True, [])
     assert told(found) == {
-        ("Deployment/nginx", "spec.replicas", "kubectl", "put-back"),
-        ("Deployment/designer", "spec.template.spec.terminationGracePeriodSeconds", "kubectl-edit", "put-back"),
-        ("Deployment/master", "spec.template.spec.containers[master].image", "kubectl-set", "put-back"),
+        ("Deployment/nginx", "spec.replicas", "kubectl", "restored"),
+        ("Deployment/designer", "spec.template.spec.terminationGracePeriodSeconds", "kubectl-edit", "restored"),
+        ("Deployment/master", "spec.template.spec.containers[master].image", "kubectl-set", "restored"),
         ("Deployment/discovery", "spec.template.spec.containers[discovery].env[DEBUG_TOKEN]", "kubectl-set", "left"),
         ("Service/nginx", "metadata.labels.team", "kubectl-label", "left"),
         ("Deployment/cloud-broker", "metadata.annotations[example.org/note]", "kubectl-annotate", "left"),
-        ("Service/designer", "", None, "put-back"),
-        ("ConfigMap/nginx-config", "data[nginx.conf]", "kubectl-edit", "put-back"),
+        ("Service/designer", None, None, "restored"),
+        ("ConfigMap/nginx-config", "data[nginx.conf]", "kubectl-edit", "restored"),
     }
     (scaled,) = (d for d in found["drift"] if d["object"] == "Deployment/nginx")
     assert (scaled["deployed"], scaled["live"], scaled["wanted"], scaled["subresource"]) == (2, 5, 2, "scale")
-    assert {"designer", "master"} == set(found["restarts"])
+    assert {"designer", "master"} == set(found["replacedPods"])
 
     shown = site.run("diff", "--external-ip", IP)
-    assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be put back" in shown
-    assert re.search(r"terminationGracePeriodSeconds: 77 \(was \d+\), changed by kubectl-edit: will be put back", shown)
-    assert "+ Service/designer  was deleted: will be put back" in shown
+    assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be restored" in shown
+    assert re.search(r"terminationGracePeriodSeconds: 77 \(was \d+\), changed by kubectl-edit: will be restored", shown)
+    assert "+ Service/designer  was deleted: will be restored" in shown
     assert "metadata.labels.team: city (new), changed by kubectl-label: deploy leaves it" in shown
     assert "hunter22" not in shown + json.dumps(found)
-    assert "data[nginx.conf], changed by kubectl-edit: will be put back" in shown
+    assert "data[nginx.conf], changed by kubectl-edit: will be restored" in shown
     assert any(line.split() == ["+", "worker_connections", "77;"] for line in shown.splitlines()), "by its lines"
     assert len(shown.splitlines()) < 40
 
@@ -173,7 +173,7 @@ def test_three_ways_at_once(site):
     assert checksums
     assert told(found) == {
         ("Deployment/nginx", "spec.replicas", "kubectl", "overridden"),
-        ("Deployment/master", "metadata.labels[app.kubernetes.io/part-of]", "kubectl-label", "put-back"),
+        ("Deployment/master", "metadata.labels[app.kubernetes.io/part-of]", "kubectl-label", "restored"),
     }
     shown = site.run("diff", "--external-ip", IP, *words)
     changed, _, by_hand = shown.partition("Changed on the cluster since revision 1")
@@ -220,8 +220,8 @@ def test_a_secrets_value_is_masked_wherever_it_changed(site):
 
 def test_not_installed_everything_is_added_and_nothing_written(site):
     found = diff(site, "--exit-code", code=3)
-    assert found["release"]["revision"] == 0
-    assert {c["verb"] for c in found["changes"]} == {"add"}
+    assert found["release"]["revision"] is None
+    assert {c["action"] for c in found["changes"]} == {"add"}
     assert "Deployment/master" in {c["object"] for c in found["changes"]}
     assert found["drift"] == []
     assert diff(site)["changed"] is True  # and 0 without --exit-code
@@ -319,7 +319,7 @@ def test_a_person_is_shown_the_difference_and_asked(site):
     upgrade = ("deploy", "--external-ip", IP, "--set", "config.site_id=009")
     code, screen = on_a_terminal(site, *upgrade, answer="n")
     assert code == 10, screen
-    assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be put back" in screen
+    assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be restored" in screen
     assert "data[config.json]: +1 -1 lines" in screen
     assert "nothing was changed" in screen
     assert site.history() == [(1, "deployed")]

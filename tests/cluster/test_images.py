@@ -51,12 +51,12 @@ def test_a_pull_secret_of_the_cluster_is_what_counts(site, stub):
     site.make_namespace()
     absent = site.json("images", "check", *flags(stub), code=10)
     assert states(absent) == {("image", "failed"), ("secret", "failed")}
-    assert site.namespace in absent["checks"][-1]["fact"]
-    assert site.namespace in absent["checks"][-1]["mend"]
+    assert site.namespace in absent["checks"][-1]["detail"]
+    assert site.namespace in absent["checks"][-1]["remedy"][0]
     give_login(site, stub)
     there = site.json("images", "check", *flags(stub))
     assert states(there) == {("image", "ok"), ("secret", "ok")}
-    assert {image["login"] for image in there["images"]} == {"Secret pull"}
+    assert {image["loginSource"] for image in there["images"]} == {"Secret pull"}
 
 
 def test_the_nodes_say_which_platforms_are_wanted(site, stub):
@@ -68,5 +68,5 @@ def test_the_nodes_say_which_platforms_are_wanted(site, stub):
     workers = {n["metadata"]["name"] for n in site.get("nodes")["items"] if not n["spec"].get("taints")}
     for check in said["checks"]:
         if check["id"] == "image":
-            assert "only for linux/s390x" in check["fact"]
-            assert all(name in check["fact"] for name in workers)
+            assert "only for linux/s390x" in check["detail"]
+            assert all(name in check["detail"] for name in workers)

@@ -63,7 +63,7 @@ def test_kill_9_while_helm_works(site, phase):
     }[phase]
     assert kill_in_the_middle(site, *words) == f"pending-{phase}"
     wanted = [] if phase == "install" else ["--set", "replicaCount=4"]
-    assert site.deploy(*wanted)["exit"] == 0
+    assert site.deploy(*wanted)["exitCode"] == 0
     history = site.history()
     assert [n for n, _ in history] == list(range(1, len(history) + 1)), "history is intact"
     assert len(history) > before + 1
@@ -86,7 +86,7 @@ def test_kill_9_while_waiting(site):
     process = deploying_without_helm(site)
     kill_tree(process)
     result = site.deploy(*SLOW)
-    assert (result["result"], result["exit"], result["release"]["revision"]) == ("unchanged", 0, 1)
+    assert (result["result"], result["exitCode"], result["release"]["revision"]) == ("unchanged", 0, 1)
 
 
 def test_two_at_once(site):
@@ -120,4 +120,4 @@ def test_ctrl_c_twice_ends_at_once(site):
     process.communicate(timeout=15)
     assert process.returncode == 130
     kill_all(below)  # a helm that ignores signals is this test's own doing
-    assert site.deploy()["exit"] == 0
+    assert site.deploy()["exitCode"] == 0

@@ -27,7 +27,7 @@ def test_an_object_of_kubectl_is_refused_before_anything_changes_and_taken_over_
     before = names(site)
     error = site.deploy(code=10)["error"]
     assert "nginx-config" in error["message"]
-    assert "--take-ownership" in error["hint"]
+    assert "--take-ownership" in error["remedy"][0]
     assert names(site) == before
     assert check_of(site)["state"] == "failed"
     assert site.deploy("--take-ownership", "--set", "keeper.enabled=false")["result"] == "installed"
@@ -50,7 +50,7 @@ def test_a_release_of_another_chart_is_refused_as_it_is(site, tmp_path):
     before = names(site)
     error = site.deploy(code=10)["error"]
     assert "fogflow" in error["message"]
-    assert error["hint"]
+    assert error["remedy"]
     assert names(site) == before
     assert site.history() == [(1, "deployed")]
     assert check_of(site)["state"] == "failed"

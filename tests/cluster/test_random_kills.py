@@ -39,7 +39,7 @@ def instants(operation):
 
 def works_again(site, wanted):
     result = site.deploy(*wanted, "--timeout", "120s")
-    assert result["exit"] == 0, result
+    assert result["exitCode"] == 0, result
     assert result["state"] == "unverified"  # of simulated nodes there is no more to say
     assert site.deploy(*wanted)["result"] == "unchanged"
     found = revisions(site)

@@ -102,7 +102,7 @@ def test_a_refused_upgrade_is_taken_back_and_called_by_its_name(site, kind):
     finally:
         _remove(site, names)
     assert (found["result"], found["causes"][0]["id"]) == ("rolled-back", id_), found
-    assert found["causes"][0]["advice"]
+    assert found["causes"][0]["remedy"]
     assert list((site.state / "bundles").glob("*.tar.gz"))
     assert objects(site) == before
 

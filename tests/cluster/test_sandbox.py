@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import api, waiting
+from tests.descriptors import links_of
+from tests.documents import parse
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-sandboxes")]
 BUDGET_S = 170
@@ -32,7 +34,7 @@ class Box:
         return done.stdout
 
     def status(self, name="default"):
-        return json.loads(self.run("status", "--name", name, "-o", "json"))
+        return parse(self.run("status", "--name", name, "-o", "json"))
 
     def pids(self, name="default"):
         state = json.loads((self.state / "sandboxes" / name / "state.json").read_text())
@@ -247,8 +249,7 @@ def listening_addresses(pids):
 
     inodes = set()
     for pid in pids:
-        links = [str(descriptor.readlink()) for descriptor in Path(f"/proc/{pid}/fd").iterdir()]
-        inodes |= {link[8:-1] for link in links if link.startswith("socket:")}
+        inodes |= {link[8:-1] for link in links_of(pid) if link.startswith("socket:")}
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:

@@ -244,14 +244,14 @@ def test_who_may_read_no_secrets_gets_an_archive_without_logs(kept):
     access = kubeconfig(site, user={"token": site.kubectl("create", "token", "helper").strip()})
     made = site.json("bundle", "-f", site.state / "some.tar.gz", env=access)
     parts = {c["name"]: c for c in made["collectors"]}
-    assert parts["pods"]["files"] == 1
-    assert parts["logs"]["files"] == 0
+    assert parts["pods"]["fileCount"] == 1
+    assert parts["logs"]["fileCount"] == 0
     assert "--include" in parts["logs"]["errors"][0]
     assert any("forbidden" in error for error in parts["secrets"]["errors"])
     assert any("forbidden" in error for error in parts["workloads"]["errors"])
     asked = site.json("bundle", "-f", site.state / "logs.tar.gz", "--include", "logs", "--since", "0", env=access)
     assert [c["name"] for c in asked["collectors"]] == ["logs"]
-    assert asked["collectors"][0]["files"] > 0
+    assert asked["collectors"][0]["fileCount"] > 0
 
 
 def test_an_unreachable_cluster_still_gives_an_archive(site):
@@ -259,7 +259,7 @@ def test_an_unreachable_cluster_still_gives_an_archive(site):
 
     path = site.state / "unreachable.tar.gz"
     made = site.json("bundle", "-f", path, env=kubeconfig(site, cluster={"server": "https://127.0.0.1:1"}))
-    assert made["files"] == 1
+    assert made["fileCount"] == 1
     files = members(path)
     assert json.loads(files["versions.json"])["server"] == "https://127.0.0.1:1"
     assert b"cannot be reached" in files["index.md"]

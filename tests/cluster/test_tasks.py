@@ -36,19 +36,19 @@ def tasks(site):
 @pytest.mark.usefixtures("tasks")
 def test_the_list_says_what_each_worker_wrote_down_and_what_a_pod_waits_for(site):
     said = site.json("task", "list")
-    assert (said["namespace"], said["unknown"]) == (f"{site.namespace}-tasks", 1)
+    assert (said["namespace"], said["notAnnotatedCount"]) == (f"{site.namespace}-tasks", 1)
     both, stuck = (
         [t for t in said["tasks"] if t["topology"] == "f1"],
         next(t for t in said["tasks"] if t["topology"] == "f2"),
     )
     assert [
-        (t["id"], t["state"], t["annotated"], t["restarts"]) for t in sorted(both, key=lambda t: t["annotated"])
+        (t["id"], t["state"], t["annotated"], t["restartCount"]) for t in sorted(both, key=lambda t: t["annotated"])
     ] == [
         ("Task.f1.count.123", "running", False, 0),
         ("Task.f1.count.123", "running", True, 0),
     ]
-    assert all(len(t["pods"]) == 1 and t["created"] for t in both)
-    assert (stuck["state"], stuck["reason"], stuck["cause"]) == (
+    assert all(len(t["pods"]) == 1 and t["createdAt"] for t in both)
+    assert (stuck["state"], stuck["reason"], stuck["causeId"]) == (
         "pending",
         "no node matches its selector or affinity",
         "FK-3005",

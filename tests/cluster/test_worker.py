@@ -62,7 +62,7 @@ def test_tasks_outlive_their_worker(rig, site):
     until(lambda: len(rig.master.states()) == MANY, "a replay is answered")
     assert pods(site) == before
     assert len(rig.told()) == MANY + 1
-    (read,) = [line for line in rig.lines() if line["event"] == "state is read" and line["tasks"] == MANY]
+    (read,) = [line for line in rig.lines() if line["event"] == "tasks read" and line["tasks"] == MANY]
     assert read["took_s"] < 60
 
     rig.processes["worker"].send_signal(signal.SIGTERM)
@@ -157,7 +157,7 @@ def test_garbage_is_put_aside_and_the_next_message_is_heard(rig):
     port = rig.start_worker()
     rig.master.say("ADD_TASK", {"ID": 3}, [], *tasks(1))
     all_run(rig, 1)
-    assert "fogflow_worker_garbage_total 2.0" in get(port, "/metrics")
+    assert "fogflow_worker_invalid_messages_total 2.0" in get(port, "/metrics")
 
 
 def test_the_largest_task_is_served_and_a_larger_one_is_told_and_put_aside(rig, site):
@@ -172,7 +172,7 @@ def test_the_largest_task_is_served_and_a_larger_one_is_told_and_put_aside(rig, 
         lambda: rig.master.states().get(large) == rig.master.states().get("Task.topo.name.0") == "running", "both run"
     )
     assert rig.master.states()[larger].startswith("failed: its 1 inputs and parameters would be 27")
-    assert "fogflow_worker_garbage_total 1.0" in get(port, "/metrics")
+    assert "fogflow_worker_invalid_messages_total 1.0" in get(port, "/metrics")
     rig.master.say("ADD_INPUT", flow(large, "Device.2"))
     until(lambda: len(rig.told()) == 3, "the large one is told of more")
     assert len(site.get("deployments")["items"]) == 2

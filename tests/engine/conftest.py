@@ -20,6 +20,7 @@ import pytest
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.programs import ensure
+from tests.documents import parse
 from tests.real.images import write_archive
 
 ADVICE = "these tests need {}: as root, apt-get install docker.io (its engine need not run)"
@@ -132,7 +133,7 @@ class Machine:
 
     def json(self, *words, code: int = 0) -> dict:
         """The document that `fogflow-k8s images WORDS -o json` prints."""
-        return json.loads(self.tool(*words, "-o", "json", code=code).stdout)
+        return parse(self.tool(*words, "-o", "json", code=code).stdout)
 
     def crane(self, *words) -> str:
         """Run crane there."""

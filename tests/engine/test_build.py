@@ -1,7 +1,6 @@
 """`images build` against a real engine: always the same layer, nobody's root, and an archive and a registry that have it."""
 
 import contextlib
-import json
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import pytest
 
 from fogflow_k8s import __version__
 from fogflow_k8s.sandbox.images import tags_of
+from tests.documents import parse
 from tests.engine.conftest import MIRROR
 from tests.real import images
 
@@ -36,7 +36,7 @@ def build(machine, *words, code=0):
         env=machine.env, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
+    return parse(done.stdout)
 
 
 def test_two_builds_have_the_same_layer_and_nobody_is_root(machine, base):
@@ -46,8 +46,8 @@ def test_two_builds_have_the_same_layer_and_nobody_is_root(machine, base):
     with pytest.raises(docker.errors.ImageNotFound):
         base.images.get(first["image"])
     again = build(machine)
-    assert again["layer"] == first["layer"]
-    assert again["layer"].startswith("sha256:")
+    assert again["layerDigest"] == first["layerDigest"]
+    assert again["layerDigest"].startswith("sha256:")
     config = base.images.get(again["image"]).attrs["Config"]
     assert config["User"] == "65532:65532"
     assert config["Entrypoint"] == ["python3", "-m", "fogflow_k8s.worker"]
@@ -82,7 +82,7 @@ def test_it_goes_into_an_archive_and_a_registry(machine, tmp_path):
     archive, target = tmp_path / "worker.tar", f"{MIRROR}/fogflow-k8s/worker:one"
     built = build(machine, "--tag", "mine/worker:one", "--save", archive, "--push", target)
     assert tags_of(archive) == ["mine/worker:one"]
-    assert built["pushed"] == machine.crane("digest", target)
+    assert built["pushedDigest"] == machine.crane("digest", target)
     assert built["platform"] == "linux/amd64"
 
 
@@ -97,4 +97,4 @@ def test_it_goes_into_an_archive_and_a_registry(machine, tmp_path):
 def test_what_the_engine_refuses_is_told_in_its_words(machine, words, says, code):
     error = build(machine, *words, code=code)["error"]
     assert says in error["message"]
-    assert error["hint"]
+    assert error["remedy"]

@@ -54,7 +54,7 @@ def test_every_image_can_be_pulled(machine, chart_images):
     said = machine.json("check", *FROM_UPSTREAM, "--platform", "linux/arm64")
     assert said["ok"]
     assert [i["image"] for i in said["images"]] == [i["image"] for i in chart_images]
-    assert all(i["offered"] == ["linux/amd64", "linux/arm64"] and i["digest"] for i in said["images"])
+    assert all(i["offeredPlatforms"] == ["linux/amd64", "linux/arm64"] and i["digest"] for i in said["images"])
 
 
 @pytest.mark.usefixtures("chart_images")
@@ -70,7 +70,7 @@ def test_what_cannot_be_pulled_is_said(machine, words, fact):
     said = machine.json("check", *FROM_UPSTREAM, *words, code=10)
     failed = [c for c in said["checks"] if c["state"] == "failed"]
     assert failed
-    assert all(fact in c["fact"] and c["mend"] for c in failed)
+    assert all(fact in c["detail"] and c["remedy"] for c in failed)
 
 
 def test_a_digest_file_pins_every_image(machine, chart_images, tmp_path):
@@ -78,7 +78,7 @@ def test_a_digest_file_pins_every_image(machine, chart_images, tmp_path):
     machine.tool("check", *FROM_UPSTREAM, "--pin", pins)
     listed = machine.json("list", *FROM_UPSTREAM, "-f", pins)["images"]
     digests = {i["repository"]: machine.crane("digest", i["image"]) for i in chart_images}
-    assert {i["repository"]: i["pinned"] for i in listed} == digests
+    assert {i["repository"]: i["pinnedDigest"] for i in listed} == digests
     machine.json("check", *FROM_UPSTREAM, "-f", pins)
 
 
@@ -121,7 +121,7 @@ def test_one_platform_alone(machine, chart_images, tmp_path):
     machine.tool("mirror", *FROM_UPSTREAM, "-f", pins, *words)
     # the pins of before name indexes with both platforms; the new file has its own
     said = machine.json("check", "-f", pins, "-f", values, "--platform", "linux/arm64")
-    assert [i["offered"] for i in said["images"]] == [["linux/arm64"]] * len(chart_images)
+    assert [i["offeredPlatforms"] for i in said["images"]] == [["linux/arm64"]] * len(chart_images)
 
 
 def test_an_image_that_is_not_there_keeps_no_other(machine, chart_images, tmp_path):
@@ -136,7 +136,7 @@ def test_an_archive_is_loaded_and_the_rest_is_named(machine, client, tmp_path):
     said = machine.json("load", archive(tmp_path, "docker.io/fogflow/master:3.2.8", content=b"of a file"))
     assert said["loaded"] == ["fogflow/master:3.2.8"]
     assert content(client, "fogflow/master:3.2.8") == b"of a file"
-    missing = {i["image"] for i in said["missing"]}
+    missing = {i["image"] for i in said["missingImages"]}
     everything = {i["image"] for i in machine.json("list")["images"]}
     assert missing == everything - {"docker.io/fogflow/master:3.2.8"}
 

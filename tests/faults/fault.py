@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests import documents
+
 FAULT = "sandbox.fogflow-k8s.io/"
 CHANGED = {"discovery": {"podAnnotations": {"changed": "yes"}}}  # something to roll out
 
@@ -67,15 +69,15 @@ def check(fault, found, screen):
     headline = found.headline
     assert headline.get("id") == fault.id, (found.document, screen)
     assert found.exit == fault.exit, screen
-    assert headline["advice"], "a cause comes with what to do"
+    assert headline["remedy"], "a cause comes with what to do"
     if fault.component:
         assert headline["component"] == fault.component
     if fault.hopeless:
         assert found.seconds < 240, "it waited for what cannot come"  # a slow machine takes its time, and not 300 s
     # those that wait for the culprit are not to blame
     causes = found.document.get("causes") or []
-    culprits = {c["component"] for c in causes if c["class"] != "dependent"}
-    assert not culprits & {c["component"] for c in causes if c["class"] == "dependent"}
+    culprits = {c["component"] for c in causes if c["class"] != "blocked"}
+    assert not culprits & {c["component"] for c in causes if c["class"] == "blocked"}
 
 
 def helm_says(site, fault, seconds):
@@ -116,7 +118,7 @@ def _run(site, words, id_):
         reader.join()
     site.stderr = "".join(line for _, line in seen)
     assert out, site.stderr
-    document = json.loads(out)
+    document = documents.parse(out)
     first = next((at for at, line in seen if id_ in line), time.monotonic() - start)
     return Named((document.get("causes") or [_of_error(document)])[0], first, code, document)
 
@@ -125,8 +127,8 @@ def _of_error(document):
     """What is refused before anything changes, in the form of a cause."""
     error = document.get("error") or {}
     return (
-        {"id": error["id"], "class": "fatal", "component": "release", "object": "", "advice": [error["hint"]]}
-        if error.get("id")
+        {"id": error["causeId"], "class": "permanent", "component": "release", "object": "", "remedy": error["remedy"]}
+        if error.get("causeId")
         else {}
     )
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.config_files import REAL
+from tests.documents import parse
 from tests.real import cell as cells
 from tests.real.conftest import released
 from tests.scope import only_all
@@ -19,6 +20,6 @@ def test_it_works_with_the_settings_of_a_real_installation(box, name, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(settings))
     namespace = f"config-{sorted(REAL).index(name)}"
     with released(box, namespace, "--config", tmp_path / "config.json") as cell:
-        assert json.loads(box.tool("status", "-n", namespace, "-o", "json"))["state"] == "working"
+        assert parse(box.tool("status", "-n", namespace, "-o", "json"))["state"] == "working"
         box.tool("verify", "-n", namespace)
         assert "html" in cells.raw(cell.url("nginx", 80, "/index.html")).lower()

@@ -5,7 +5,6 @@ tasks two run at the edge.
 """
 
 import contextlib
-import json
 import os
 import re
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 
 from fogflow_k8s.adapters.fogflow.amqp import AmqpError, LoginRefused, Session
 from fogflow_k8s.model.edge.token import decode, mark_of
+from tests.documents import parse
 from tests.real import cell as cells
 from tests.real import images
 from tests.real.conftest import Box, until
@@ -74,7 +74,7 @@ class Pair:
 
     def listed(self):
         """The row of the edge at the cloud."""
-        edges = json.loads(self.cloud.tool("edge", "list", "-o", "json"))["edges"]
+        edges = parse(self.cloud.tool("edge", "list", "-o", "json"))["edges"]
         return next((edge for edge in edges if edge["site"] == SITE), None)
 
     def seen(self):
@@ -99,7 +99,8 @@ class Pair:
         record_in_all("edge", what, time.monotonic() - start)
 
     def round_trip(self):
-        done = json.loads(self.edge.tool("edge", "check", "-o", "json", code=None) or "{}")
+        told = self.edge.tool("edge", "check", "-o", "json", code=None)
+        done = parse(told) if told else {}
         return done.get("inbound") and done.get("outbound")
 
     def tasks(self, box):
@@ -145,7 +146,7 @@ def test_a_join_by_the_pasted_command(pair):
     printed = pair.token()
     assert "holds a password" in pair.cloud.stderr
     one = decode(re.search(r"fke1\.\S+", printed)[0])
-    assert pair.listed()["token"] == "open"
+    assert pair.listed()["tokenState"] == "open"
     with Session(pair.address, 5672, one.user, one.password, timeout_s=10) as session:
         assert session.consumers(f"Worker.{SITE}") is None
         session.claim(mark_of(SITE, "00"))
@@ -162,13 +163,13 @@ def test_a_join_by_the_pasted_command(pair):
     assert one.password not in said
     until(pair.seen, "the cloud lists the edge")
     row = pair.listed()
-    assert (row["token"], row["broker"], row["worker"]) == ("joined", True, True)
-    assert row["address"].startswith(f"http://{pair.edge_address}:8060")
+    assert (row["tokenState"], row["brokerListed"], row["workerListed"]) == ("joined", True, True)
+    assert row["url"].startswith(f"http://{pair.edge_address}:8060")
 
 
 def test_the_way_there_and_back_is_proved(pair):
-    proof = json.loads(pair.edge.tool("edge", "check", "-o", "json"))
-    assert (proof["inbound"], proof["outbound"], proof["verdict"].split(":")[0]) == (True, True, "direct")
+    proof = parse(pair.edge.tool("edge", "check", "-o", "json"))
+    assert (proof["inbound"], proof["outbound"], proof["summary"].split(":")[0]) == (True, True, "direct")
 
 
 def test_the_same_token_again_elsewhere_and_here(pair):
@@ -257,9 +258,9 @@ def test_no_way_in_is_named(pair):
     for each in (rule, pods):
         subprocess.run(["iptables", "-I", *each], check=True)
     try:
-        proof = json.loads(pair.edge.tool("edge", "check", "-o", "json", code=40))
-        assert (proof["inbound"], proof["outbound"], proof["id"]) == (False, True, "FK-6109")
-        assert "NAT or a firewall stands between" in proof["verdict"]
+        proof = parse(pair.edge.tool("edge", "check", "-o", "json", code=40))
+        assert (proof["inbound"], proof["outbound"], proof["causeId"]) == (False, True, "FK-6109")
+        assert "NAT or a firewall stands between" in proof["summary"]
     finally:
         for each in (rule, pods):
             subprocess.run(["iptables", "-D", *each], check=True)
@@ -273,14 +274,14 @@ def test_leave_and_remove(pair):
     ] == []
     pair.cloud.tool("edge", "remove", SITE, "--yes")
     listed = pair.listed()  # discovery forgets its broker at some time, and then it is not listed
-    assert listed is None or listed["token"] == "unknown"
+    assert listed is None or listed["tokenState"] == "unknown"
 
 
 @only_all
 @pytest.mark.timeout(900)
 def test_tasks_of_our_own_worker_outlive_a_cut(pair):
     """Upstream's worker is deaf after one, the keeper restarts it, and its tasks go with it. Ours has nothing to restart."""
-    until(lambda: not (pair.listed() or {}).get("broker"), "discovery has forgotten the broker that left")
+    until(lambda: not (pair.listed() or {}).get("brokerListed"), "discovery has forgotten the broker that left")
     pair.queue = f"fogflow-k8s.Worker.{SITE}"
     pasted(pair.edge, pair.token().replace("join -", "join - --set worker.engine=fogflow-k8s"))
     until(pair.seen, "the cloud lists the edge")

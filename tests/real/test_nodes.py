@@ -1,10 +1,10 @@
 """A node without power: FogFlow works elsewhere, and nothing is there twice when it comes back."""
 
-import json
 import time
 
 import pytest
 
+from tests.documents import parse
 from tests.real.cell import is_ready
 from tests.real.conftest import Box, released, until, volumes
 from tests.real.figures import record_in_all
@@ -79,7 +79,7 @@ def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box):
 
 def named(box, component):
     """The cause that `status` names for a component, when it speaks of a volume."""
-    report = json.loads(box.tool("status", "-n", "volume", "-o", "json", code=None))
+    report = parse(box.tool("status", "-n", "volume", "-o", "json", code=None))
     causes = [one["summary"] for one in report["causes"] if one["component"] == component]
     return next((text for text in causes if "volume" in text), "")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fogflow_k8s.sandbox.network import Network
+from tests.documents import parse
 from tests.real.cell import is_ready
 from tests.real.conftest import NAME, Box, starting, until
 from tests.real.figures import record_in_all
@@ -235,11 +236,11 @@ def test_two_side_by_side_and_one_killed_outright(own, home):
         state = other.state
         for each in [*state["daemons"].values(), *state["machines"].values()]:
             os.kill(each["pid"], signal.SIGKILL)
-        assert json.loads(own.sandbox("status", "-o", "json"))["state"] == "running"
+        assert parse(own.sandbox("status", "-o", "json"))["state"] == "running"
     finally:
         other.sandbox("down")
     assert processes(other.folder) == []
-    assert json.loads(own.sandbox("status", "-o", "json"))["state"] == "running"
+    assert parse(own.sandbox("status", "-o", "json"))["state"] == "running"
 
 
 def test_what_is_no_image_is_refused(box, tmp_path):

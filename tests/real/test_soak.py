@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import parse
 from tests.real import cell as cells
 from tests.real.conftest import released, until
 from tests.real.soak_status import Sample, StatusWatch, wrong_s
@@ -161,7 +162,7 @@ class Soak:
 
     def rollback(self):
         """To the revision before; when there is none, an upgrade."""
-        told = json.loads(self.cell.box.tool("status", "-n", self.cell.namespace, "-o", "json", code=None))
+        told = parse(self.cell.box.tool("status", "-n", self.cell.namespace, "-o", "json", code=None))
         revision = told["release"]["revision"]
         if revision == 1:
             return self.upgrade()

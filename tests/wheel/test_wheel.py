@@ -1,12 +1,12 @@
 """What people install: the built wheel, in an empty environment outside the checkout."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.documents import parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ def test_the_wheel_deploys_on_a_sandbox_of_its_own(tool, tmp_path):
     try:
         run([tool, "sandbox", "up", "--name", "wheel", "--nodes", "2"], **here)
         run([tool, "deploy", "--external-ip", "192.0.2.10"], **here)
-        state = json.loads(run([tool, "status", "-o", "json"], **here).stdout)
+        state = parse(run([tool, "status", "-o", "json"], **here).stdout)
         assert (state["state"], state["cluster"]["simulated"]) == ("unverified", True)
         run([tool, "render", "-o", tmp_path / "out", "--external-ip", "192.0.2.10"], **here)
         assert (tmp_path / "out/values.yaml").read_text().startswith("# yaml-language-server: $schema=")

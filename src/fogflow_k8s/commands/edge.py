@@ -13,7 +13,6 @@ from fogflow_k8s.commands.session import Output, Session, Timeout, Told, Yes, am
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.edge.join import Connectivity, Joined
-    from fogflow_k8s.console.jsonl import JsonLinesReporter
 
 app = typer.Typer(
     name="edge",
@@ -236,11 +235,8 @@ def _remove(me: Session, site: str) -> None:
 def _tell(me: Session, joined: Joined, output: str) -> None:
     from fogflow_k8s.console.edge import joined_document, joined_lines
 
-    me.reporter.close()
-    if output == "json":
-        print_json(joined_document(joined))
-    elif output == "jsonl":
-        cast("JsonLinesReporter", me.reporter).result(joined_document(joined))
+    if output in {"json", "jsonl"}:
+        me.document(joined_document(joined), output)
     else:
         me.tell(joined.outcome, output)
         if not joined.outcome.exit_code:

@@ -29,7 +29,7 @@ def explain(
     """Explain an id that deploy, status or check printed. Prints its meaning, the reason and what to do."""
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
-    from fogflow_k8s.model.diagnosis.explanations import WHY, pages
+    from fogflow_k8s.model.diagnosis.explanations import pages
     from fogflow_k8s.model.suggestions import suggestion
 
     wanted = f"FK-{id_.upper().removeprefix('FK').lstrip('-')}" if id_ else ""
@@ -40,9 +40,9 @@ def explain(
         )
     ids = [wanted] if wanted else _ids()
     if output == "json":
-        print_json(
-            [{"id": i, "class": ENTRIES[i].kind, "title": ENTRIES[i].title, "why": WHY[i], "advice": list(cause(i, "COMPONENT", "", "").advice)} for i in ids]
-        )  # fmt: skip
+        from fogflow_k8s.console.facts import explain_document
+
+        print_json(explain_document(ids))
     elif wanted:
         advice = [f"> {line}" for line in cause(wanted, "COMPONENT", "", "").advice]
         typer.echo("\n\n".join([wanted, *pages(wanted), *(["\n".join(advice)] if advice else [])]))

@@ -91,7 +91,7 @@ def check(
     wanted = _wanted(me, config, values, set_)
     nodes, secrets = _asked_of_cluster(me, wanted, tuple(platform))
     checked = action(wanted, Registries(insecure_registry), of_docker(), nodes, secrets)
-    print_json(screens.check_document(checked)) if output == "json" else me.show(screens.check_screen(checked))
+    print_json(screens.checked_document(checked)) if output == "json" else me.show(screens.check_screen(checked))
     if pin and len(checked.digests) == len(wanted.uses):
         about = (
             "Pins every image to what its tag stood for; give it with --values, and write it again to take newer ones."

@@ -91,12 +91,11 @@ def down(ctx: typer.Context, name: Name = "default") -> None:
 @app.command()
 def status(name: Name = "default", output: Output = "table") -> None:
     """Show the state of the sandbox, its programs and its nodes."""
-    from dataclasses import asdict
-
+    from fogflow_k8s.console.facts import sandbox_document
     from fogflow_k8s.sandbox import lifecycle
 
     now = lifecycle.status(name)
-    print_json(asdict(now)) if output == "json" else typer.echo(_table(now))
+    print_json(sandbox_document(now)) if output == "json" else typer.echo(_table(now))
 
 
 @app.command()

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fogflow_k8s.console.jsonl import JsonLinesReporter
     from fogflow_k8s.console.live import LiveReporter
     from fogflow_k8s.console.plain import PlainReporter
+    from fogflow_k8s.console.schema.events import Result
 
 
 def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
@@ -190,13 +191,10 @@ class Session:
 
         self.document(outcome_document(outcome), output)
 
-    def document(self, document: dict[str, Any], output: str) -> None:
+    def document(self, document: Result, output: str) -> None:
         """Print a document as `output` says: json, or jsonl for a line among the events."""
         self.reporter.close()
-        if output == "jsonl":
-            cast("JsonLinesReporter", self.reporter).result(document)
-        else:
-            print_json(document)
+        cast("JsonLinesReporter", self.reporter).result(document) if output == "jsonl" else print_json(document)
 
     def show(self, what: Any) -> None:
         """Print a screen on stdout."""
@@ -287,7 +285,7 @@ def seconds(text: str) -> float:
     raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 5m or 1h30m")
 
 
-def print_json(document: Any) -> None:
+def print_json(document: Mapping[str, object]) -> None:
     """One document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     sys.stdout.flush()

@@ -13,7 +13,7 @@ from fogflow_k8s.commands.session import Output, print_json, session
 def version(ctx: typer.Context, output: Output = "table") -> None:
     """Print the versions of tool, chart, FogFlow, helm and cluster. Shows "-" for a version that is not available.
 
-    In the JSON output, that version is empty.
+    In the JSON output, that version is null.
     """
     import yaml
 
@@ -44,11 +44,12 @@ def version(ctx: typer.Context, output: Output = "table") -> None:
     else:
         ask("helm", lambda: ".".join(map(str, op.helm.version)))
         ask("kubernetes", lambda: op.cluster.version)
-    op_error = "; ".join(problems)
     if output == "json":
-        print_json({"v": 1, **found, "error": op_error})
+        from fogflow_k8s.console.facts import version_document
+
+        print_json(version_document(found, problems))
         return
     for name, value in found.items():
         typer.echo(f"{name:11} {value or '-'}")
-    if op_error:
-        typer.echo(f"({op_error})", err=True)
+    if problems:
+        typer.echo(f"({'; '.join(problems)})", err=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from fogflow_k8s.actions.bundle.bundle import Bundle
-from fogflow_k8s.console.documents import V
+from fogflow_k8s.console.schema import API
+
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema.release import BundleDocument
 
 
 def bundle_screen(bundle: Bundle) -> RenderableType:
@@ -31,15 +34,16 @@ def bundle_screen(bundle: Bundle) -> RenderableType:
     return Group(*lines)
 
 
-def bundle_document(bundle: Bundle) -> dict[str, Any]:
-    """The document of `bundle -o json`."""
+def bundle_document(bundle: Bundle) -> BundleDocument:
+    """The document of `bundle`."""
     return {
-        "v": V,
-        "path": str(bundle.path.absolute()),
-        "bytes": bundle.size,
-        "seconds": round(bundle.seconds, 3),
-        "files": sum(len(p.members) for p in bundle.parts),
-        "masked": dict(sorted(bundle.masked.items())),
+        "apiVersion": API,
+        "kind": "Bundle",
+        "bundle": str(bundle.path.absolute()),
+        "sizeBytes": bundle.size,
+        "durationSeconds": round(bundle.seconds, 3),
+        "fileCount": sum(len(p.members) for p in bundle.parts),
+        "maskedCounts": dict(sorted(bundle.masked.items())),
         "warnings": list(bundle.warnings),
-        "collectors": [{"name": p.name, "files": len(p.members), "errors": list(p.errors)} for p in bundle.parts],
+        "collectors": [{"name": p.name, "fileCount": len(p.members), "errors": list(p.errors)} for p in bundle.parts],
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from fogflow_k8s.actions.check.check import Checkup
-from fogflow_k8s.console.documents import V
+from fogflow_k8s.console.parts import check_document
+from fogflow_k8s.console.schema import API
 from fogflow_k8s.engine.checks import Result
+
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema.status import CheckDocument
 
 _MARKS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("‼", "yellow"), "failed": ("✗", "red")}
 _VERDICTS = {
@@ -36,18 +40,16 @@ def screen(found: Checkup, *, short: bool = False) -> RenderableType:
     return Group(*parts, *([] if short else [Text("")]), Text.assemble((says, colour), f" ({counts})"))
 
 
-def document(found: Checkup) -> dict[str, Any]:
-    """The document of `check -o json`."""
+def document(found: Checkup) -> CheckDocument:
+    """The document of `check`."""
     return {
-        "v": V,
+        "apiVersion": API,
+        "kind": "Check",
         "verdict": found.verdict,
         "cluster": {"context": found.context, "server": found.server},
         "namespace": found.namespace,
-        "checks": [
-            {"id": r.check.id, "category": r.check.category, "says": r.check.says, "state": r.state, "fact": r.fact, "mend": r.mend}
-            for r in found.results
-        ],
-    }  # fmt: skip
+        "checks": [check_document(result) for result in found.results],
+    }
 
 
 def junit(found: Checkup) -> str:

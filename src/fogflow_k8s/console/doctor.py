@@ -1,15 +1,19 @@
-"""What the doctor found, as a screen and as a JSON document (version 1)."""
+"""What the doctor found, as a screen and as a JSON document."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from fogflow_k8s.actions.doctor.doctor import Diagnosis
-from fogflow_k8s.console.documents import V, cause_document
+from fogflow_k8s.console.parts import cause_document
+from fogflow_k8s.console.schema import API
 from fogflow_k8s.model.diagnosis.findings import Finding
+
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema.release import Doctor
 
 
 def doctor_screen(found: Diagnosis) -> RenderableType:
@@ -22,24 +26,16 @@ def doctor_screen(found: Diagnosis) -> RenderableType:
     return Group(*lines, *_sum(found))
 
 
-def doctor_document(found: Diagnosis) -> dict[str, Any]:
-    """The document of `doctor -o json`."""
+def doctor_document(found: Diagnosis) -> Doctor:
+    """The document of `doctor`."""
     return {
-        "v": V,
+        "apiVersion": API,
+        "kind": "Doctor",
         "release": {"name": found.release, "namespace": found.namespace, "installed": found.installed},
         "cluster": {"context": found.context},
-        "findings": [
-            {
-                **cause_document(f.cause),
-                "mend": f.mend,
-                "fixable": bool(f.fix),
-                "fix": f.does or None,
-                "fixed": f.fixed,
-            }
-            for f in found.findings
-        ],
+        "findings": [{**cause_document(f.cause), "fix": f.does or None, "fixed": f.fixed} for f in found.findings],
         "notChecked": list(found.unchecked),
-        "exit": found.exit_code,
+        "exitCode": found.exit_code,
     }
 
 

@@ -1,13 +1,15 @@
-"""The JSON documents (version 1): fields are added, never renamed or removed."""
+"""The JSON documents that `-o json` prints; `console/schema` has their types, and docs/json.md says how to read them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from fogflow_k8s.actions.observe.status import Report
 from fogflow_k8s.actions.observe.verify import Proof
 from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.console.diff_document import differences
+from fogflow_k8s.console.parts import as_lines, cause_document, step_documents
+from fogflow_k8s.console.schema import API
 from fogflow_k8s.errors import FogflowError, Forbidden
 from fogflow_k8s.model.components import NAMES
 from fogflow_k8s.model.diagnosis.assessment import Component
@@ -15,21 +17,21 @@ from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.release.history import Revision
 from fogflow_k8s.model.settings.presets import Preset
 
-V = 1
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema import common, release, status
 
 
-def report_document(report: Report, causes: tuple[Cause, ...] | None = None) -> dict[str, Any]:
-    """The document of `status -o json`; `causes` replaces the report's own (those of a deploy that was rolled back)."""
+def report_parts(report: Report, causes: tuple[Cause, ...] | None = None) -> status.StatusParts:
+    """The state of a release; `causes` replaces the report's own (those of a deploy that was rolled back)."""
     revision = report.revision
     return {
-        "v": V,
         "release": {
             "name": report.release,
             "namespace": report.namespace,
-            "revision": revision.number if revision else 0,
-            "status": revision.status if revision else "absent",
-            "chart": revision.chart if revision else "",
-            "appVersion": revision.app_version if revision else "",
+            "revision": revision.number if revision else None,
+            "status": revision.status if revision else None,
+            "chart": revision.chart if revision else None,
+            "appVersion": revision.app_version if revision else None,
         },
         "cluster": {
             "context": report.context,
@@ -38,67 +40,63 @@ def report_document(report: Report, causes: tuple[Cause, ...] | None = None) -> 
             "simulated": report.simulated,
         },
         "state": report.state,
-        "cell": _cell(report),
+        "health": _health(report),
         "components": _components(report),
-        "tasks": dict(report.tasks),
+        "taskPods": dict(report.tasks),
         "urls": list(report.urls),
         "causes": [cause_document(c) for c in (report.assessment.causes if causes is None else causes)],
     }
 
 
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """The document of `deploy -o json` and `rollback -o json`."""
+def report_document(report: Report) -> status.Status:
+    """The document of `status` and `restart`."""
+    return {"apiVersion": API, "kind": "Status", **report_parts(report)}
+
+
+def outcome_parts(outcome: Outcome) -> release.OperationParts:
+    """The state of a release after an operation, and how that ended."""
     return {
-        **report_document(outcome.report, outcome.causes or None),
+        **report_parts(outcome.report, outcome.causes or None),
         "result": outcome.result,
-        "exit": outcome.exit_code,
-        "seconds": outcome.seconds,
-        "says": outcome.says,
-        "error": outcome.error,
-        "evidence": str(outcome.bundle) if outcome.bundle else None,
+        "exitCode": outcome.exit_code,
+        "durations": _durations(outcome),
+        "detail": outcome.says or None,
+        "helmError": outcome.error or None,
+        "bundle": str(outcome.bundle.absolute()) if outcome.bundle else None,
         "preset": _preset(outcome.preset) if outcome.preset else None,
-        **(differences(outcome.difference) if outcome.difference else {}),
+        "difference": differences(outcome.difference) if outcome.difference else None,
     }
 
 
-def cause_document(cause: Cause) -> dict[str, Any]:
-    """One cause."""
-    return {
-        "id": cause.id,
-        "class": cause.kind,
-        "component": cause.component,
-        "object": cause.object,
-        "summary": cause.summary,
-        "evidence": list(cause.evidence),
-        "advice": list(cause.advice),
-        "docs": cause.docs,
-    }
+def outcome_document(outcome: Outcome) -> release.Operation:
+    """The document of `deploy` and `rollback`."""
+    return {"apiVersion": API, "kind": "Operation", **outcome_parts(outcome)}
 
 
-def history_document(revisions: list[Revision]) -> dict[str, Any]:
-    """The document of `history -o json`."""
+def history_document(revisions: list[Revision]) -> status.History:
+    """The document of `history`."""
     return {
-        "v": V,
+        "apiVersion": API,
+        "kind": "History",
         "revisions": [
             {
                 "revision": r.number,
                 "status": r.status,
-                "chart": r.chart,
-                "appVersion": r.app_version,
-                "updated": r.updated,
+                "chart": r.chart or None,
+                "appVersion": r.app_version or None,
+                "updatedAt": r.updated or None,
                 "worked": r.verified,
-                "by": r.by,
-                "description": r.description,
+                "updatedBy": r.by or None,
+                "description": r.description or None,
             }
             for r in revisions
         ],
     }
 
 
-def proof_document(proof: Proof) -> dict[str, Any]:
-    """The document of `verify -o json`."""
-    steps = [{"name": s.name, "ok": s.ok, "why": s.why, "ms": s.ms} for s in proof.steps]
-    return {"v": V, "ok": proof.ok, "steps": steps}
+def proof_document(proof: Proof) -> status.Verify:
+    """The document of `verify`."""
+    return {"apiVersion": API, "kind": "Verify", "ok": proof.ok, "steps": step_documents(proof)}
 
 
 def junit(proof: Proof) -> str:
@@ -114,76 +112,110 @@ def junit(proof: Proof) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def error_document(error: FogflowError) -> dict[str, Any]:
+def error_document(error: FogflowError) -> common.Error:
     """The document of any verb that ended with an error before it had anything to report."""
-    more = {"manifest": error.manifest} if isinstance(error, Forbidden) else {}
-    if error.id:
-        more = {**more, "id": error.id}
-    return {"v": V, "error": {"message": error.message, "hint": error.hint, **more}, "exit": error.exit_code}
+    return {
+        "apiVersion": API,
+        "kind": "Error",
+        "error": {
+            "message": error.message,
+            "remedy": as_lines(error.hint),
+            "causeId": error.id or None,
+            "manifest": error.manifest if isinstance(error, Forbidden) else None,
+        },
+        "exitCode": error.exit_code,
+    }
 
 
-def _preset(preset: Preset) -> dict[str, Any]:
+def _durations(outcome: Outcome) -> release.OperationDurations:
+    found = outcome.seconds
+    return {
+        "totalSeconds": found.get("total"),
+        "helmSeconds": found.get("helm"),
+        "waitSeconds": found.get("wait"),
+    }
+
+
+def _preset(preset: Preset) -> release.Preset:
     shape = preset.shape
     return {
         "name": preset.name,
-        "why": preset.why,
-        "shape": {
+        "reason": preset.why,
+        "clusterTopology": {
             "number": shape.number,
-            "says": shape.says,
-            "controlPlanes": shape.control_planes,
-            "workers": shape.workers,
+            "description": shape.says,
+            "controlPlaneNodes": shape.control_planes,
+            "workerNodes": shape.workers,
             "zones": shape.zones,
         } if shape else None,
     }  # fmt: skip
 
 
-def _cell(report: Report) -> dict[str, Any]:
+def _health(report: Report) -> status.Health:
     cell = report.assessment.cell
     if cell is None:
-        return {"checked": False, "why": report.why_unchecked, "age_s": None}
+        return {
+            "checked": False,
+            "state": None,
+            "reason": report.why_unchecked,
+            "ageSeconds": None,
+            "components": [],
+            "repairs": [],
+        }
     return {
         "checked": cell.checked,
-        "why": cell.why,
-        "age_s": None if cell.age_s is None else round(cell.age_s, 1),
-        "state": cell.state,
-        "components": [{"name": m.name, "state": m.state, "why": m.why} for m in cell.members],
-        "mends": list(cell.mends),
+        "state": cell.state or None,
+        "reason": cell.why or None,
+        "ageSeconds": None if cell.age_s is None else round(cell.age_s, 1),
+        "components": [{"name": m.name, "state": m.state, "reason": m.why or None} for m in cell.members],
+        "repairs": [
+            {
+                "time": each.get("when"),
+                "summary": str(each.get("what", "")),
+                "reason": each.get("why"),
+                "durationSeconds": each.get("seconds"),
+            }
+            for each in cell.mends
+        ],
     }
 
 
-def _components(report: Report) -> list[dict[str, Any]]:
+def _components(report: Report) -> list[status.Component]:
     rows = [_component(c) for c in report.assessment.components]
     present = {c.name for c in report.assessment.components}
-    return rows + [
-        {
-            "name": name,
-            "kind": "",
-            "desired": 0,
-            "ready": 0,
-            "updated": 0,
-            "restarts": 0,
-            "image": "",
-            "state": "disabled",
-            "cause": None,
-        }
-        for name in NAMES
-        if name not in present
-    ]
+    return rows + [_disabled(name) for name in NAMES if name not in present]
 
 
-def _component(c: Component) -> dict[str, Any]:
+def _component(c: Component) -> status.Component:
     verdict = c.verdict
     return {
         "name": c.name,
-        "kind": c.kind,
-        "desired": verdict.desired,
-        "ready": verdict.ready,
-        "updated": verdict.updated,
-        "restarts": c.restarts,
-        "image": c.image,
         "state": verdict.state,
-        "cause": c.cause or None,
-        "reason": c.phase or verdict.reason,
-        "created": c.created,
-        "nodes": list(c.nodes),
+        "reason": c.phase or verdict.reason or None,
+        "causeId": c.cause or None,
+        "workloadKind": c.kind,
+        "image": c.image or None,
+        "desiredReplicas": verdict.desired,
+        "readyReplicas": verdict.ready,
+        "updatedReplicas": verdict.updated,
+        "restartCount": c.restarts,
+        "createdAt": c.created or None,
+        "nodeNames": list(c.nodes),
+    }
+
+
+def _disabled(name: str) -> status.Component:
+    return {
+        "name": name,
+        "state": "disabled",
+        "reason": None,
+        "causeId": None,
+        "workloadKind": None,
+        "image": None,
+        "desiredReplicas": 0,
+        "readyReplicas": 0,
+        "updatedReplicas": 0,
+        "restartCount": 0,
+        "createdAt": None,
+        "nodeNames": [],
     }

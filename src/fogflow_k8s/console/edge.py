@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -11,16 +11,28 @@ from rich.text import Text
 from fogflow_k8s.actions.edge.check import ConnectivityReport
 from fogflow_k8s.actions.edge.cloud import Listing
 from fogflow_k8s.actions.edge.join import Joined
-from fogflow_k8s.console.documents import V, outcome_document
+from fogflow_k8s.console.documents import outcome_parts
+from fogflow_k8s.console.parts import step_documents
+from fogflow_k8s.console.schema import API
 from fogflow_k8s.model.edge.sites import Edge
 from fogflow_k8s.model.edge.token import Token
+
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema import edge as schema
 
 _NO = "-"
 
 
-def token_document(token: Token, text: str) -> dict[str, Any]:
-    """The token for programs; it is a secret."""
-    return {"v": V, "site": token.site, "user": token.user, "expires": _time(token.expires), "token": text}
+def token_document(token: Token, text: str) -> schema.EdgeToken:
+    """The document of `edge token create`; the token is a secret."""
+    return {
+        "apiVersion": API,
+        "kind": "EdgeToken",
+        "site": token.site,
+        "user": token.user,
+        "expiresAt": _time(token.expires),
+        "token": text,
+    }
 
 
 def list_screen(listing: Listing) -> Table | Text:
@@ -44,19 +56,26 @@ def list_screen(listing: Listing) -> Table | Text:
     return table
 
 
-def list_document(listing: Listing) -> dict[str, Any]:
-    """The same for programs; null means that it could not be asked."""
+def list_document(listing: Listing) -> schema.EdgeList:
+    """The document of `edge list`; null means that the cloud could not be asked."""
     return {
-        "v": V,
+        "apiVersion": API,
+        "kind": "EdgeList",
         "edges": [
             {
-                "site": edge.site, "token": edge.state, "expires": _time(edge.expires) if edge.expires else None,
-                "broker": edge.broker, "worker": edge.worker, "tasks": edge.tasks, "address": edge.url, "seen": edge.seen,
+                "site": edge.site,
+                "tokenState": edge.state,
+                "expiresAt": _time(edge.expires) if edge.expires else None,
+                "brokerListed": edge.broker,
+                "workerListed": edge.worker,
+                "taskCount": edge.tasks,
+                "url": edge.url or None,
+                "lastSeen": edge.seen or None,
             }
             for edge in listing.edges
         ],
-        "pruned": list(listing.pruned),
-    }  # fmt: skip
+        "prunedSites": list(listing.pruned),
+    }
 
 
 def way_screen(way: ConnectivityReport) -> Text:
@@ -68,21 +87,35 @@ def way_screen(way: ConnectivityReport) -> Text:
     return Text("\n".join([*lines, "", f"Site {way.site} at {way.url}: {way.verdict}."]))
 
 
-def way_document(way: ConnectivityReport) -> dict[str, Any]:
-    """The same for programs."""
+def way_document(way: ConnectivityReport) -> schema.EdgeCheck:
+    """The document of `edge check`."""
     return {
-        "v": V, "site": way.site, "address": way.url, "ok": way.proof.ok, "inbound": way.inbound, "outbound": way.outbound,
-        "connectivity": way.connectivity, "verdict": way.verdict, "id": None if way.proof.ok else "FK-6109" if way.outbound else "FK-6105",
-        "steps": [{"name": s.name, "ok": s.ok, "why": s.why, "ms": s.ms} for s in way.proof.steps],
-    }  # fmt: skip
+        "apiVersion": API,
+        "kind": "EdgeCheck",
+        "site": way.site,
+        "url": way.url,
+        "ok": way.proof.ok,
+        "inbound": way.inbound,
+        "outbound": way.outbound,
+        "connectivity": way.connectivity,
+        "summary": way.verdict,
+        "causeId": None if way.proof.ok else "FK-6109" if way.outbound else "FK-6105",
+        "steps": step_documents(way.proof),
+    }
 
 
-def joined_document(joined: Joined) -> dict[str, Any]:
-    """The deploy's document, with what the cloud sees; null when it was not asked."""
+def joined_document(joined: Joined) -> schema.EdgeJoin:
+    """The document of `edge join`: that of the deploy, with what the cloud sees; null when it was not asked."""
     seen = joined.seen
-    about = {"site": joined.site, "address": joined.url}
-    cloud = {"broker": seen.broker, "worker": seen.consumers > 0} if seen else None
-    return {**outcome_document(joined.outcome), "edge": {**about, "cloud": cloud}}
+    cloud: schema.CloudView | None = None
+    if seen:
+        cloud = {"brokerListed": seen.broker, "workerConnected": seen.consumers > 0}
+    return {
+        "apiVersion": API,
+        "kind": "EdgeJoin",
+        **outcome_parts(joined.outcome),
+        "edge": {"site": joined.site, "url": joined.url, "cloud": cloud},
+    }
 
 
 def joined_lines(joined: Joined) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,9 +15,13 @@ from fogflow_k8s.actions.images.check import Checked
 from fogflow_k8s.actions.images.listing import ImageUses
 from fogflow_k8s.actions.images.load import Loaded
 from fogflow_k8s.actions.images.mirror import Copy, Mirrored
+from fogflow_k8s.console.parts import as_lines, check_document
+from fogflow_k8s.console.schema import API
 from fogflow_k8s.model.image.reference import Use
 
-V = 1
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema import images as schema
+
 _SIGNS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
@@ -35,9 +39,9 @@ def list_screen(wanted: ImageUses) -> RenderableType:
     return _table(("IMAGE", "USED BY", "PLATFORM", "DIGEST"), rows)
 
 
-def list_document(wanted: ImageUses) -> dict[str, Any]:
-    """The document of `images list -o json`."""
-    return {"v": V, "images": [_image(use) for use in wanted.uses]}
+def list_document(wanted: ImageUses) -> schema.ImageList:
+    """The document of `images list`."""
+    return {"apiVersion": API, "kind": "ImageList", "images": [_image(use) for use in wanted.uses]}
 
 
 def check_screen(checked: Checked) -> RenderableType:
@@ -59,19 +63,21 @@ def check_screen(checked: Checked) -> RenderableType:
     return Group(*lines, Text(""), verdict)
 
 
-def check_document(checked: Checked) -> dict[str, Any]:
-    """The document of `images check -o json`."""
-    images = []
+def checked_document(checked: Checked) -> schema.ImageCheck:
+    """The document of `images check`."""
+    images: list[schema.CheckedImage] = []
     for use in checked.wanted.uses:
         seen = checked.seen[str(use.image)]
         images.append(
-            {**_image(use), "digest": seen.digest or None, "offered": list(seen.platforms), "login": seen.login or None}
+            {
+                **_image(use),
+                "digest": seen.digest or None,
+                "offeredPlatforms": list(seen.platforms),
+                "loginSource": seen.login or None,
+            }
         )
-    checks = [
-        {"id": r.check.id, "says": r.check.says, "state": r.state, "fact": r.fact, "mend": r.mend}
-        for r in checked.results
-    ]
-    return {"v": V, "ok": checked.ok, "images": images, "checks": checks}
+    checks = [check_document(result) for result in checked.results]
+    return {"apiVersion": API, "kind": "ImageCheck", "ok": checked.ok, "images": images, "checks": checks}
 
 
 def mirror_screen(done: Mirrored) -> RenderableType:
@@ -83,22 +89,27 @@ def mirror_screen(done: Mirrored) -> RenderableType:
     return Group(*parts)
 
 
-def mirror_document(done: Mirrored) -> dict[str, Any]:
-    """The document of `images mirror -o json`."""
-    copies = [
-        {
-            "source": c.source,
-            "target": c.target,
-            "digest": c.digest,
-            "blobsSent": c.sent,
-            "blobsThere": c.there,
-            "bytesSent": c.size,
-            "changed": c.changed,
-        }
-        for c in done.copies
-    ]
-    failures = [{"source": f.source, "why": f.why, "mend": f.mend} for f in done.failures]
-    return {"v": V, "ok": not done.failures, "copies": copies, "failures": failures, "values": done.values}
+def mirror_document(done: Mirrored) -> schema.ImageMirror:
+    """The document of `images mirror`."""
+    return {
+        "apiVersion": API,
+        "kind": "ImageMirror",
+        "ok": not done.failures,
+        "copies": [
+            {
+                "source": c.source,
+                "target": c.target,
+                "digest": c.digest,
+                "blobsSent": c.sent,
+                "blobsPresent": c.there,
+                "bytesSent": c.size,
+                "changed": c.changed,
+            }
+            for c in done.copies
+        ],
+        "failures": [{"source": f.source, "reason": f.why, "remedy": as_lines(f.mend)} for f in done.failures],
+        "values": done.values,
+    }
 
 
 def load_screen(loaded: Loaded) -> RenderableType:
@@ -109,9 +120,10 @@ def load_screen(loaded: Loaded) -> RenderableType:
     return Group(*lines, *(Text(f"  {use.image.short}  ({', '.join(use.components)})") for use in loaded.missing))
 
 
-def load_document(loaded: Loaded) -> dict[str, Any]:
-    """The document of `images load -o json`."""
-    return {"v": V, "loaded": list(loaded.names), "missing": [_image(use) for use in loaded.missing]}
+def load_document(loaded: Loaded) -> schema.ImageLoad:
+    """The document of `images load`."""
+    missing = [_image(use) for use in loaded.missing]
+    return {"apiVersion": API, "kind": "ImageLoad", "loaded": list(loaded.names), "missingImages": missing}
 
 
 def build_screen(built: Built, pushed: str = "") -> RenderableType:
@@ -124,17 +136,18 @@ def build_screen(built: Built, pushed: str = "") -> RenderableType:
     return Group(*lines, *([Text(f"  pushed as {pushed}")] if pushed else []))
 
 
-def build_document(built: Built, pushed: str = "") -> dict[str, Any]:
-    """The document of `images build -o json`."""
+def build_document(built: Built, pushed: str = "") -> schema.ImageBuild:
+    """The document of `images build`."""
     return {
-        "v": V,
+        "apiVersion": API,
+        "kind": "ImageBuild",
         "image": built.name,
-        "id": built.id,
+        "imageId": built.id,
         "platform": built.platform,
-        "base": built.base,
-        "layer": built.layer,
-        "bytes": built.size,
-        "pushed": pushed or None,
+        "baseImage": built.base,
+        "layerDigest": built.layer,
+        "sizeBytes": built.size,
+        "pushedDigest": pushed or None,
     }
 
 
@@ -146,15 +159,15 @@ def _sent(copy: Copy) -> str:
     )
 
 
-def _image(use: Use) -> dict[str, Any]:
+def _image(use: Use) -> schema.Image:
     image = use.image
     return {
         "image": str(image),
         "registry": image.host,
         "repository": image.repository,
         "tag": image.tag or None,
-        "pinned": image.digest or None,
-        "components": list(use.components),
+        "pinnedDigest": image.digest or None,
+        "usedBy": list(use.components),
         "platforms": list(use.platforms),
     }
 

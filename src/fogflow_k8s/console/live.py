@@ -64,7 +64,7 @@ class LiveReporter:
             phase = "ready" if verdict.state == "ready" else verdict.reason
             cells = (name, f"{verdict.ready}/{verdict.desired}", phase, self._age(name, phase))
             table.add_row(Text(f"  {mark}", colour), *map(Text, cells))  # as Text: nothing in them is markup
-        below = [Text(f"  {c.id} {c.summary}", "red" if c.kind == "fatal" else "yellow") for c in causes[:1]]
+        below = [Text(f"  {c.id} {c.summary}", "red" if c.kind == "permanent" else "yellow") for c in causes[:1]]
         self._draw(Group(table, *below, Text("  ") + self._elapsed()))
 
     def close(self) -> None:

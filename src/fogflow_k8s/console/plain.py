@@ -54,7 +54,7 @@ class PlainReporter:
                 self._last[name] = line
                 self._say(f"    {line}")
         for cause in causes:
-            if cause.summary not in self._causes and cause.kind != "dependent":
+            if cause.summary not in self._causes and cause.kind != "blocked":
                 self._causes.add(cause.summary)
                 self._say(f"    {cause.id} ({cause.kind}) {cause.summary}")
         if time.monotonic() - self._spoke >= HEARTBEAT_S:

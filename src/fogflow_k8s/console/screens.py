@@ -69,7 +69,7 @@ def short_screen(report: Report) -> RenderableType:
     head = Text.assemble(
         f"{report.release}{revision}: ", (report.state, _COLOURS[report.state]), f", {ready}/{len(components)} ready"
     )
-    return Group(head, *(Text(f"{c.id} {c.summary}") for c in report.assessment.causes if c.kind != "dependent"))
+    return Group(head, *(Text(f"{c.id} {c.summary}") for c in report.assessment.causes if c.kind != "blocked"))
 
 
 def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> RenderableType:
@@ -187,10 +187,10 @@ def _mends(report: Report) -> list[RenderableType]:
 def _causes(causes: Sequence[Cause]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for i, c in enumerate(causes):
-        colour = {"fatal": "red", "curable": "yellow", "dependent": "dim"}[c.kind]
+        colour = {"permanent": "red", "transient": "yellow", "blocked": "dim"}[c.kind]
         parts.append(Text(""))
-        if c.kind == "dependent":
-            if i and causes[i - 1].kind == "dependent":
+        if c.kind == "blocked":
+            if i and causes[i - 1].kind == "blocked":
                 parts.pop()
             parts.append(Text(f"         {c.summary}", colour))
             continue

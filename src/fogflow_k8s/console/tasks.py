@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.task.bench import EVERY_S, Bench
-from fogflow_k8s.actions.task.listing import Tasks
-from fogflow_k8s.actions.task.run import Ran
+from fogflow_k8s.actions.task.bench import EVERY_S, BenchResult
+from fogflow_k8s.actions.task.listing import TaskList
+from fogflow_k8s.actions.task.run import TaskRun
+from fogflow_k8s.console.schema import API
 from fogflow_k8s.console.screens import age
-from fogflow_k8s.model.task.observed import SeenTask
-from fogflow_k8s.model.task.percentiles import Spread
+from fogflow_k8s.model.task.observed import ObservedTask
+from fogflow_k8s.model.task.percentiles import Percentiles
 
-V = 1
+if TYPE_CHECKING:
+    from fogflow_k8s.console.schema import task as schema
+
 _COLOURS = {"running": "green", "pending": "yellow", "failed": "red", "paused": "dim", "removed": "dim"}
 _COLUMNS = ("TASK", "TOPOLOGY", "STATE", "RESTARTS", "AGE", "REASON")
 _WIDE = ("TASK", "TOPOLOGY", "STATE", "RESTARTS", "AGE", "WORKER", "DEPLOYMENT", "CAUSE", "IMAGE", "REASON")
 
 
-def list_screen(found: Tasks, *, wide: bool = False, now: datetime | None = None) -> RenderableType:
+def list_screen(found: TaskList, *, wide: bool = False, now: datetime | None = None) -> RenderableType:
     """One row per task; `wide`: with worker, object, cause and image."""
     if not found.tasks:
         return Text(f"no task runs in namespace {found.namespace}")
@@ -36,12 +39,18 @@ def list_screen(found: Tasks, *, wide: bool = False, now: datetime | None = None
     return Group(table, *([Text(""), Text(_unknown(found))] if found.unknown else []))
 
 
-def list_document(found: Tasks) -> dict[str, Any]:
-    """The document of `task list -o json`."""
-    return {"v": V, "namespace": found.namespace, "unknown": found.unknown, "tasks": [_task(t) for t in found.tasks]}
+def list_document(found: TaskList) -> schema.TaskList:
+    """The document of `task list`."""
+    return {
+        "apiVersion": API,
+        "kind": "TaskList",
+        "namespace": found.namespace,
+        "tasks": [_task(t) for t in found.tasks],
+        "notAnnotatedCount": found.unknown,
+    }
 
 
-def run_screen(ran: Ran) -> RenderableType:
+def run_screen(ran: TaskRun) -> RenderableType:
     """What runs, and what it published first."""
     lines = [
         Text.assemble(("✔", "green"), f" {ran.task.name} runs, {ran.running_s:.1f} s after {ran.entity} was published"),
@@ -55,21 +64,29 @@ def run_screen(ran: Ran) -> RenderableType:
     return Group(*lines, Text(f"Next: fogflow-k8s task logs {ran.task.name}; fogflow-k8s task stop {ran.name}"))
 
 
-def run_document(ran: Ran) -> dict[str, Any]:
-    """The document of `task run -o json`."""
-    seconds = {"running": round(ran.running_s, 2), "output": None if ran.output_s is None else round(ran.output_s, 2)}
+def run_document(ran: TaskRun) -> schema.TaskRun:
+    """The document of `task run`."""
     return {
-        "v": V, "function": ran.name, "entity": ran.entity, "task": _task(ran.task), "output": ran.output, "seconds": seconds,
-    }  # fmt: skip
+        "apiVersion": API,
+        "kind": "TaskRun",
+        "function": ran.name,
+        "entity": ran.entity,
+        "task": _task(ran.task),
+        "output": None if ran.output is None else dict(ran.output),
+        "durations": {
+            "runningSeconds": round(ran.running_s, 2),
+            "outputSeconds": None if ran.output_s is None else round(ran.output_s, 2),
+        },
+    }
 
 
-def bench_screen(done: Bench) -> RenderableType:
+def bench_screen(done: BenchResult) -> RenderableType:
     """The figures, and why tasks are missing."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for name in ("FROM PUBLISHED TO", "TASKS", "P50", "P99", "MOST"):
         table.add_column(name, justify="left" if name == "FROM PUBLISHED TO" else "right", no_wrap=True)
     for name, found in (("Deployment", done.created), ("ready", done.running)):
-        table.add_row(name, str(found.count), *map(_seconds, (found.p50, found.p99, found.most)))
+        table.add_row(name, str(found.count), *map(_seconds, (found.p50, found.p99, found.maximum)))
     verdict = f"{done.running.count} of {done.entities} tasks ran"
     head = Text.assemble(
         ("✔" if done.ok else "✗", "green" if done.ok else "red"), f" {verdict} in {done.total_s:.1f} s"
@@ -81,28 +98,33 @@ def bench_screen(done: Bench) -> RenderableType:
     return Group(head, *lines, Text(""), table, Text(""), Text(about))
 
 
-def bench_document(done: Bench) -> dict[str, Any]:
-    """The document of `task bench -o json`. Durations are seconds."""
+def bench_document(done: BenchResult) -> schema.TaskBench:
+    """The document of `task bench`."""
     return {
-        "v": V,
+        "apiVersion": API,
+        "kind": "TaskBench",
         "ok": done.ok,
         "image": done.image,
-        "entities": done.entities,
-        "published": done.published,
+        "entityCount": done.entities,
+        "publishedCount": done.published,
         "created": _spread(done.created),
         "running": _spread(done.running),
-        "seconds": {"publish": round(done.publish_s, 2), "total": round(done.total_s, 2), "everyLook": EVERY_S},
-        "workers": [{"worker": worker or None, "tasks": count} for worker, count in sorted(done.workers.items())],
-        "missing": [{"why": why, "tasks": count} for why, count in done.why_not.items()],
+        "durations": {
+            "publishSeconds": round(done.publish_s, 2),
+            "totalSeconds": round(done.total_s, 2),
+            "pollIntervalSeconds": EVERY_S,
+        },
+        "workers": [{"worker": worker or None, "taskCount": count} for worker, count in sorted(done.workers.items())],
+        "missingTasks": [{"reason": why, "taskCount": count} for why, count in done.why_not.items()],
     }
 
 
-def _unknown(found: Tasks) -> str:
+def _unknown(found: TaskList) -> str:
     some = "all tasks" if found.unknown == len(found.tasks) else f"{found.unknown} of {len(found.tasks)} tasks"
     return f"of upstream's worker: {some}; it writes down neither its name nor their inputs, and their state is that of their pods"
 
 
-def _cells(task: SeenTask, now: datetime) -> dict[str, Text]:
+def _cells(task: ObservedTask, now: datetime) -> dict[str, Text]:
     return {
         "TASK": Text(task.name),
         "TOPOLOGY": Text(task.topology or "?"),
@@ -117,19 +139,19 @@ def _cells(task: SeenTask, now: datetime) -> dict[str, Text]:
     }
 
 
-def _task(task: SeenTask) -> dict[str, Any]:
+def _task(task: ObservedTask) -> schema.Task:
     return {
         "id": task.id or None,
         "deployment": task.object,
         "topology": task.topology or None,
-        "task": task.task or None,
+        "taskName": task.task or None,
         "state": task.state,
-        "reason": task.reason,
-        "cause": task.cause or None,
+        "reason": task.reason or None,
+        "causeId": task.cause or None,
         "worker": task.worker or None,
-        "image": task.image,
-        "created": task.created or None,
-        "restarts": task.restarts,
+        "image": task.image or None,
+        "createdAt": task.created or None,
+        "restartCount": task.restarts,
         "ready": task.ready,
         "annotated": task.annotated,
         "outputs": [{"type": kind, "id": id_} for kind, id_ in task.outputs],
@@ -137,9 +159,17 @@ def _task(task: SeenTask) -> dict[str, Any]:
     }
 
 
-def _spread(found: Spread) -> dict[str, Any]:
-    rounded = {name: None if value is None else round(value, 2) for name, value in (("p50", found.p50), ("p99", found.p99), ("max", found.most))}  # fmt: skip
-    return {"count": found.count, **rounded}
+def _spread(found: Percentiles) -> schema.Spread:
+    return {
+        "count": found.count,
+        "p50Seconds": _rounded(found.p50),
+        "p99Seconds": _rounded(found.p99),
+        "maxSeconds": _rounded(found.maximum),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _seconds(value: float | None) -> str:

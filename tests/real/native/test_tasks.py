@@ -1,6 +1,5 @@
 """`task` on real nodes: a task is run, listed, read, measured and stopped as a user of FogFlow would, whichever worker there is."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ import time
 
 import pytest
 
+from tests.documents import parse
 from tests.real import cell as cells
 from tests.real.conftest import TOOL, released, until
 from tests.real.images import APP_VERSION
@@ -35,7 +35,7 @@ def task(cell, *words, code=0):
 
 
 def listed(cell):
-    return json.loads(task(cell, "list", "-o", "json"))["tasks"]
+    return parse(task(cell, "list", "-o", "json"))["tasks"]
 
 
 def test_a_task_is_run_read_and_stopped(cell):
@@ -52,7 +52,7 @@ def test_a_task_is_run_read_and_stopped(cell):
         "--param",
         "cpu-request=20m",
     ]
-    ran = json.loads(task(cell, *words, "-o", "json"))
+    ran = parse(task(cell, *words, "-o", "json"))
     assert (ran["function"], ran["entity"], ran["task"]["topology"]) == ("sky", "Weather.sky", "sky")
     assert ran["output"]["entityId"]["type"] == "Forecast"
     assert {a["name"]: a["value"] for a in ran["output"]["attributes"]}["of"] == "Weather.sky"
@@ -99,10 +99,10 @@ def test_an_image_that_is_not_there_is_the_reason(cell):
 
 def test_a_bench_measures_and_leaves_nothing(cell):
     before = until(cell.tasks, "no task on its way")
-    done = json.loads(task(cell, "bench", "5", "--image", IMAGE, "-o", "json"))
+    done = parse(task(cell, "bench", "5", "--image", IMAGE, "-o", "json"))
     assert done["ok"]
     assert done["created"]["count"] == done["running"]["count"] == 5
-    assert 0 < done["created"]["p50"] <= done["running"]["p50"] <= done["running"]["max"]
+    assert 0 < done["created"]["p50Seconds"] <= done["running"]["p50Seconds"] <= done["running"]["maxSeconds"]
     assert until(cell.tasks, "no task on its way") == before
     assert not [e for e in cell.entities() if "bench" in e["entityId"]["id"]]
 
@@ -118,6 +118,6 @@ def test_a_bench_that_is_interrupted_leaves_nothing(cell):
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 130, told
-    assert "everything that was made is removed again" in told
+    assert "everything that was created is removed again" in told
     assert not [name for name in cells.call("GET", functions) if name.startswith("bench-")]
     assert until(cell.tasks, "no task on its way") == before

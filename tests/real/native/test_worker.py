@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.documents import parse
 from tests.real import cell as cells
 from tests.real.conftest import until
 from tests.real.figures import record_in_all
@@ -83,7 +84,7 @@ def test_every_failure_is_told_with_its_reason(cell, master, kind):
     assert master.states()[id_].startswith("failed: ")
 
     def listed():
-        tasks = json.loads(cell.box.tool("task", "list", "-n", cell.namespace, "-o", "json"))["tasks"]
+        tasks = parse(cell.box.tool("task", "list", "-n", cell.namespace, "-o", "json"))["tasks"]
         (mine,) = [t for t in tasks if t["id"] == id_]
         return mine["state"] == "failed" and reason in mine["reason"]
 
@@ -129,7 +130,7 @@ def _kept_last(cell, ids):
     """When the last of these tasks was kept, by the worker's own log: what it tells the master waits for the bus as well."""
     lines = cell.box.kubectl("-n", cell.namespace, "logs", "deploy/cloud-worker").splitlines()
     said = [json.loads(line) for line in lines if line.startswith("{")]  # others are of libraries
-    at = {line["task"]: line["time"] for line in said if line["event"] == "new" and line["task"] in ids}
+    at = {line["task"]: line["time"] for line in said if line["event"] == "task added" and line["task"] in ids}
     assert at.keys() == ids
     return datetime.fromisoformat(max(at.values()))
 

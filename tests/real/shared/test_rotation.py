@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 
+from tests.documents import parse
 from tests.real.shared.conftest import OPTIONS
 
 BUDGET_S = 80
@@ -53,13 +54,13 @@ def test_a_changed_password_is_in_force_after_a_deploy(calm):
     calm.box.kubectl("-n", calm.namespace, "patch", "secret", SECRET, "--type=merge", "-p", patch)
     assert not lets_in(calm.address["rabbitmq"], NEW), "nothing has taken it up yet"
 
-    result = json.loads(calm.box.tool(*deploy))
+    result = parse(calm.box.tool(*deploy))
     assert (result["result"], result["state"]) == ("rotated", "working")
-    assert "the keeper sees their consumers" in result["says"]
+    assert "the keeper sees their consumers" in result["detail"]
     assert lets_in(calm.address["rabbitmq"], NEW)
     assert not lets_in(calm.address["rabbitmq"], old)
     calm.recover()
     assert calm.tasks() == tasks, "exactly the tasks of before"
     before = calm.identities()
-    assert json.loads(calm.box.tool(*deploy))["result"] == "unchanged"
+    assert parse(calm.box.tool(*deploy))["result"] == "unchanged"
     assert calm.identities() == before

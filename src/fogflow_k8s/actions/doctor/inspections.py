@@ -100,7 +100,7 @@ def _stuck(op: Operation, installed: status.Installed | None) -> Iterator[Findin
 
 def _rollout(op: Operation, installed: status.Installed) -> Iterator[Finding]:
     seen = track.glance(op, installed.expected)
-    yield from (diagnosis_findings.of_cause(c, seen.cell) for c in seen.causes if c.kind != "dependent")
+    yield from (diagnosis_findings.of_cause(c, seen.cell) for c in seen.causes if c.kind != "blocked")
     for stray in health_report.astray(seen.cell, op.namespace):
         yield Finding(replace(stray, evidence=tuple(map(op.mask, stray.evidence))))
     if found := diagnosis_findings.silent(seen.cell, seen.seen.pods, op.cluster.clock(), op.namespace):

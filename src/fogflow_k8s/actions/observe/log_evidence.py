@@ -18,7 +18,7 @@ _ASKED = (*_CRASHED, "FK-5003", "FK-5005", "FK-5014")
 
 def diagnosed(op: Operation, seen: Assessment) -> Assessment:
     """The assessment, with what their logs say added to the evidence of the first causes. What cannot be read is left out."""
-    asked = [c for c in seen.causes if c.kind != "dependent" and c.container and c.id in _ASKED][:MOST]
+    asked = [c for c in seen.causes if c.kind != "blocked" and c.container and c.id in _ASKED][:MOST]
     found = {c: _with_log(op, c) for c in asked}
     return replace(seen, causes=tuple(found.get(c, c) for c in seen.causes)) if found else seen
 

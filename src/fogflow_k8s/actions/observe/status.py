@@ -229,7 +229,7 @@ def state_of(revision: Revision | None, assessment: Assessment) -> State:
         return "failed"
     if assessment.ready:
         return "progressing" if revision.status in PENDING else _state_of_cell(assessment.cell)
-    if revision.status in PENDING or not any(c.kind == "curable" for c in assessment.causes):
+    if revision.status in PENDING or not any(c.kind == "transient" for c in assessment.causes):
         return "progressing"
     return "degraded"
 

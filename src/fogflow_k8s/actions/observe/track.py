@@ -20,7 +20,7 @@ from fogflow_k8s.model.manifests import component_of
 
 End = Literal["ready", "hopeless", "deadline", "advancing"]
 EVERY_S = 1.0
-SETTLE_S = 3.0  # a fatal cause must be seen that long: a kubelet may still hold the words of the pod before
+SETTLE_S = 3.0  # a permanent cause must be seen that long: a kubelet may still hold the words of the pod before
 
 KEEPER_S = 30.0  # for its first word after the pods are ready
 ADVANCING_S = 20.0  # a component that changed that recently is on its way
@@ -62,7 +62,7 @@ def track(
     margin_s: float = 0.0,
     patient: bool = False,
 ) -> Tracked:
-    """Wait until every expected workload is ready and FogFlow works, a fatal cause persists, or the deadline passes.
+    """Wait until every expected workload is ready and FogFlow works, a permanent cause persists, or the deadline passes.
 
     A keeper that says nothing is waited for half a minute after the pods; the state is then `unverified`. Time in which
     nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at each look and may

@@ -34,7 +34,7 @@ def causes(
     return tuple(
         cause(
             "FK-3010", "release", f"namespace/{namespace}", f"the quotas of namespace {namespace} leave too little: {lines[0]}",
-            evidence=tuple(lines), kind="fatal", namespace=namespace,
+            evidence=tuple(lines), kind="permanent", namespace=namespace,
         )
         for namespace, lines in found.items()
     )  # fmt: skip

@@ -45,7 +45,7 @@ def _of_one(op: Operation, base: Obj, wanted: Obj | None) -> list[Drift] | None:
     try:
         live = op.cluster.get(kind, name, namespace or (op.namespace if RESOURCES[kind][2] else ""))
         if live is None:
-            return [Drift(f"{kind}/{name}", namespace, "put-back")] if wanted else []
+            return [Drift(f"{kind}/{name}", namespace, "restored")] if wanted else []
         return _of_three(op, base, {"kind": kind, **live}, wanted)
     except ClusterError as error:
         if error.status == 403:

@@ -76,12 +76,12 @@ class Assessment:
 
     @property
     def hopeless(self) -> bool:
-        """True when waiting cannot help: a fatal cause, or a workload that failed for good.
+        """True when waiting cannot help: a permanent cause, or a workload that failed for good.
 
         A controller gives a rollout up though its image is still being pulled: that is waited for.
         """
         failed = any(c.verdict.state == "failed" for c in self.components) and not self.pulling
-        return failed or any(c.kind == "fatal" for c in self.causes)
+        return failed or any(c.kind == "permanent" for c in self.causes)
 
     def verdicts(self) -> dict[str, Verdict]:
         """Component name -> verdict, with the phase as reason where it says more."""
@@ -199,7 +199,7 @@ def _with_cause(row: Component, first: Cause | None) -> Component:
     """The row with its first cause; one that waits for others says for whom, instead of which container it is in."""
     if first is None:
         return row
-    waits = first.kind == "dependent" and row.phase != PULLING
+    waits = first.kind == "blocked" and row.phase != PULLING
     return replace(row, cause=first.id, phase=first.summary.removeprefix(f"{row.name} ") if waits else row.phase)
 
 

@@ -91,7 +91,7 @@ def _crash_cause(pod: Obj, container: Obj, ended: Obj, events: Sequence[Obj], co
     code, why = int(ended.get("exitCode") or 0), str(ended.get("reason") or "")
     times = f", {restarts} restarts" if restarts > 1 else ", 1 restart" if restarts else ""
     how = f"{_signal(code - 128)}{times}" if code > 128 else f"exit code {code}{times}"
-    kind: Kind | None = None if restarts >= CRASH_BUDGET else "curable"
+    kind: Kind | None = None if restarts >= CRASH_BUDGET else "transient"
     evidence = tuple(filter(None, (f"{why or 'Error'}: {how}", str(ended.get("message") or "").strip())))
     killed = message(last(events, "Killing"))
     if why != "OOMKilled" and (probe := re.search(r"failed (liveness|startup) probe", killed)):

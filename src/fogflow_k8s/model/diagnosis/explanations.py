@@ -5,9 +5,9 @@ from __future__ import annotations
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 
 CLASSES = {
-    "fatal": "waiting does not help. `deploy` stops waiting within seconds",
-    "curable": "it may resolve by itself. `deploy` continues to wait until its deadline",
-    "dependent": "another component is the cause. Repair that one; this one then recovers",
+    "permanent": "waiting does not help. `deploy` stops waiting within seconds",
+    "transient": "it may resolve by itself. `deploy` continues to wait until its deadline",
+    "blocked": "another component is the cause. Repair that one; this one then recovers",
 }
 
 WHY: dict[str, str] = {

@@ -34,12 +34,12 @@ def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Caus
 
 
 def _not_made(words: str, component: str, name: str, namespace: str) -> Cause:
-    """Why a controller could not make a pod, by what it was told; fatal only where admission is known to refuse the pod."""
+    """Why a controller could not make a pod, by what it was told; permanent only where admission is known to refuse the pod."""
     found = admission_words.refusal(admission_words.from_first(words))
     what = found.about("the pod") if found else "its pod cannot be made yet"
     return cause(
         found.id if found else "FK-3011", component, name, f"{component}: {what}", evidence=(words,),
-        kind=None if found else "curable", namespace=namespace, plural="priorityclasses",
+        kind=None if found else "transient", namespace=namespace, plural="priorityclasses",
     )  # fmt: skip
 
 
@@ -71,6 +71,6 @@ def root_first(causes: Iterable[Cause], not_ready: Iterable[str]) -> list[Cause]
 
 
 def _order(each: Cause) -> tuple[int, int, str, str, str]:
-    rank: dict[Kind, int] = {"fatal": 0, "curable": 1, "dependent": 2}
+    rank: dict[Kind, int] = {"permanent": 0, "transient": 1, "blocked": 2}
     depth = len(upstream_of(each.component)) if each.component in BY_NAME else 99
     return rank[each.kind], depth, each.id, each.component, each.object

@@ -11,10 +11,10 @@ from fogflow_k8s.model.diff.owners import NOBODY, Owner, additions, owner_of
 from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import key_of
 
-Effect = Literal["put-back", "overridden", "left", "removed", "refused"]
+Effect = Literal["restored", "overridden", "left", "removed", "refused"]
 ROLLS = ("Deployment", "StatefulSet", "DaemonSet")  # kinds whose pods are replaced when their template changes
 _SAYS: Mapping[Effect, str] = {
-    "put-back": "will be put back",
+    "restored": "will be restored",
     "overridden": "deploy sets another value",
     "left": "deploy leaves it",
     "removed": "the object goes",
@@ -104,7 +104,7 @@ def drifts(base: Obj, live: Obj, back: Obj, then: Obj | None, *, wanted: Obj | N
     kind, namespace, name = key_of(base)
     for path, is_, was in differences(live, back):
         final = ABSENT if then is None else value_at(then, path)
-        effect: Effect = "removed" if then is None else "put-back"
+        effect: Effect = "removed" if then is None else "restored"
         if then is not None and final != was:
             effect = "left" if final == is_ else "overridden"
         shown = field_of(kind, path, was, is_)

@@ -21,6 +21,7 @@ from fogflow_k8s.errors import ClusterError, EdgeRefused, UsageError
 from fogflow_k8s.model.edge.sites import Live, Record, rows
 from fogflow_k8s.model.edge.token import Endpoint, mark_of
 from tests.clouds import Cloud, token
+from tests.documents import valid
 from tests.ports import free_port
 
 NOW = 1_800_000_000
@@ -153,9 +154,9 @@ def way(inbound, outbound, connectivity="direct"):
     ],
 )
 def test_the_verdict_says_what_nat_costs(found, id_, says):
-    document = way_document(found)
-    assert document["id"] == id_
-    assert document["verdict"].startswith(says)
+    document = valid(way_document(found))
+    assert document["causeId"] == id_
+    assert document["summary"].startswith(says)
     assert document["ok"] is (id_ is None)
 
 

@@ -119,14 +119,14 @@ def test_an_upgrade_is_left_in_place_where_the_user_wants_it_so(deployed):
     assert list(deployed.record["revisions"]) == ["1"]
 
 
-def test_a_fatal_cause_ends_the_wait_after_three_seconds_of_being_seen(deployed):
+def test_a_permanent_cause_ends_the_wait_after_three_seconds_of_being_seen(deployed):
     outcome = deployed.deploy(nginx(BAD), timeout_s=600)
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-4001"])
     assert outcome.seconds == {"total": 3, "helm": 0, "wait": 3}
     assert outcome.report.state == "unverified", "what went wrong is kept, and the state is that of now"
 
 
-def test_a_fatal_cause_that_goes_away_within_three_seconds_ends_nothing(deployed):
+def test_a_permanent_cause_that_goes_away_within_three_seconds_ends_nothing(deployed):
     def heal():
         (pod,) = deployed.pods("nginx")
         deployed.cluster.born[pod] = (deployed.clock.now(), 0.0)

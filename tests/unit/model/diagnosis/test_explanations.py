@@ -22,4 +22,4 @@ def test_a_page_has_title_background_and_class():
     title, why, kind = pages("FK-4001")
     assert title == "The image does not exist."
     assert "registry" in why
-    assert kind.startswith("Class fatal: waiting does not help")
+    assert kind.startswith("Class permanent: waiting does not help")

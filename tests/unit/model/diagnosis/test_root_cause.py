@@ -174,7 +174,7 @@ def test_an_init_container_that_crashes_is_told_from_the_main_one():
 
 def test_a_first_crash_may_heal_and_a_repeated_one_is_hopeless():
     kinds = [pod_causes(pod(status=crashed(1, restarts=n)), [], "master")[0].kind for n in (0, 1)]
-    assert kinds == ["curable", "fatal"]
+    assert kinds == ["transient", "permanent"]
 
 
 @pytest.mark.parametrize("change", [{"metadata": {"deletionTimestamp": "now"}}, {"status": {"phase": "Succeeded"}}])
@@ -255,7 +255,7 @@ def test_a_pod_that_is_not_made_for_another_reason_may_be_made_later(message):
     owner = {"kind": "ReplicaSet", "metadata": {"name": "master", "namespace": "city", "uid": "1"}}
     made = {"reason": "FailedCreate", "message": f"Error creating: {message}", "involvedObject": {"name": "master", "uid": "1"}}  # fmt: skip
     [found] = owner_causes(owner, [made], "master")
-    assert (found.kind, found.summary) == ("curable", "master: its pod cannot be made yet")
+    assert (found.kind, found.summary) == ("transient", "master: its pod cannot be made yet")
     assert found.evidence == (f"Error creating: {message}",)
 
 
@@ -274,7 +274,7 @@ def test_a_controller_that_has_made_its_pods_by_now_is_content():
 def test_a_paused_rollout():
     owner = {"kind": "Deployment", "metadata": {"name": "master", "namespace": "city"}, "spec": {"paused": True}}
     [found] = owner_causes(owner, [], "master")
-    assert (found.id, found.kind) == ("FK-7003", "fatal")
+    assert (found.id, found.kind) == ("FK-7003", "permanent")
     assert found.advice == ("kubectl -n city rollout resume deployment/master",)
 
 
@@ -291,7 +291,7 @@ def test_one_root_and_the_rest_wait_for_it():
 
 def test_a_missing_image_is_no_consequence_of_anything():
     both = [cause("FK-4001", "rabbitmq", "pod/a", "no image"), cause("FK-4001", "master", "pod/b", "no image")]
-    assert [c.component for c in root_first(both, ["rabbitmq", "master"]) if c.kind == "fatal"] == [
+    assert [c.component for c in root_first(both, ["rabbitmq", "master"]) if c.kind == "permanent"] == [
         "rabbitmq",
         "master",
     ]

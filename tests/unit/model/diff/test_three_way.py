@@ -35,7 +35,7 @@ REPLICAS = {"f:spec": {"f:replicas": {}}}
 
 @pytest.mark.parametrize(
     ("live", "wanted", "effect"),
-    [(5, 2, "put-back"), (5, 3, "overridden"), (5, 5, "left"), (5, None, "removed")],
+    [(5, 2, "restored"), (5, 3, "overridden"), (5, 5, "left"), (5, None, "removed")],
 )
 def test_what_becomes_of_a_field_changed_by_hand(live, wanted, effect):
     asked = None if wanted is None else obj(spec={"replicas": wanted})
