@@ -47,7 +47,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "images list": ("fogflow-k8s images list",),
     "images check": ("fogflow-k8s images check --pin digests.yaml",),
     "images mirror": ("fogflow-k8s images mirror --to registry.example:5000/fogflow --values-out mirror.yaml",),
-    "images load": ("fogflow-k8s images load fogflow.tar",),
     "images build": ("fogflow-k8s images build --load default", "fogflow-k8s images build --platform linux/arm64 --save worker.tar"),
     "task list": ("fogflow-k8s task list", "fogflow-k8s task list -o wide"),
     "task run": ("fogflow-k8s task run --image registry.example/counter:1 --input Temperature --output Count --param cpu-request=50m",),

@@ -5,7 +5,6 @@ import pytest
 from fogflow_k8s.actions.images.build import Built
 from fogflow_k8s.actions.images.check import Checked, RegistryAnswer
 from fogflow_k8s.actions.images.listing import ImageUses
-from fogflow_k8s.actions.images.load import Loaded
 from fogflow_k8s.actions.images.mirror import Copy, Failure, Mirrored
 from fogflow_k8s.console import images as screens
 from fogflow_k8s.engine.checks import Check, CheckOutcome, run
@@ -45,7 +44,6 @@ MIRRORED = Mirrored(
     (Failure("docker.io/c:1", "docker.io has no library/c:1", "is name and tag right?"),),
     {"global": {"imageRegistry": "r.example/x"}},
 )
-LOADED = {"some": Loaded(("fogflow/broker:3.2.8",), (PYTHON,)), "all": Loaded(("fogflow/broker:3.2.8",), ())}
 
 
 def test_the_list(golden):
@@ -97,12 +95,6 @@ def test_the_mirror(golden):
     golden("images-mirror.json", as_json(screens.mirror_document(MIRRORED)))
 
 
-@pytest.mark.parametrize("name", LOADED)
-def test_the_load(golden, name):
-    golden(f"images-load-{name}.txt", drawn(screens.load_screen(LOADED[name])))
-    golden(f"images-load-{name}.json", as_json(screens.load_document(LOADED[name])))
-
-
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -110,7 +102,6 @@ def test_the_load(golden, name):
         (["mirror"], "--to"),
         (["mirror", "--to", "foo/bar"], "names no registry"),
         (["mirror", "--to", "http://r.example"], "is not REGISTRY[/PREFIX]"),
-        (["load", "absent.tar"], "no such file"),
         (["list", "-o", "yaml"], "table"),
         (["list", "--set", "nginx.image.tag=a b"], "nginx.image.tag"),
     ],

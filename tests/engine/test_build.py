@@ -1,11 +1,14 @@
 """`images build` against a real engine: always the same layer, nobody's root, and an archive and a registry that have it."""
 
 import contextlib
+import json
 import subprocess
 import sys
 
 import docker.errors
 import pytest
+from docker.context import Context
+from docker.context.config import get_context_id
 
 from fogflow_k8s import __version__
 from fogflow_k8s.sandbox.images import tags_of
@@ -29,11 +32,11 @@ def base(machine):
         client.images.prune({"dangling": False})
 
 
-def build(machine, *words, code=0):
+def build(machine, *words, code=0, **env):
     """`images build -o json`, in this machine's network: pip needs one, the engine is met at its socket."""
     done = subprocess.run(
         [*BUILD, *([] if "--base" in words else ["--base", BASE]), *map(str, words), "-o", "json"],
-        env=machine.env, capture_output=True, text=True, timeout=600, check=False,
+        env={**machine.env, **env}, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stderr
     return parse(done.stdout)
@@ -98,3 +101,14 @@ def test_what_the_engine_refuses_is_told_in_its_words(machine, words, says, code
     error = build(machine, *words, code=code)["error"]
     assert says in error["message"]
     assert error["remedy"]
+
+
+@pytest.mark.usefixtures("base")
+def test_the_context_of_the_docker_program_is_used(machine, tmp_path):
+    home = tmp_path / "contexts" / "meta" / get_context_id("mine")
+    home.mkdir(parents=True)
+    (home / "meta.json").write_text(json.dumps(Context("mine", host=f"unix://{machine.socket}").Metadata))
+    (tmp_path / "config.json").write_text('{"currentContext": "mine"}')
+    env = {"DOCKER_HOST": "", "DOCKER_CONFIG": str(tmp_path)}
+    error = build(machine, "--base", "docker.io/library/python:absent", code=10, **env)["error"]
+    assert "could not build" in error["message"], "the engine was reached, and refused"

@@ -1,19 +1,13 @@
 """`images` against a real engine and real registries."""
 
 import gc
-import gzip
 import io
-import json
-import shutil
 import tarfile
 import warnings
 
-import docker.errors
 import pytest
-from docker.context import Context
-from docker.context.config import get_context_id
 
-from tests.engine.conftest import MIRROR, UPSTREAM, archive
+from tests.engine.conftest import MIRROR, UPSTREAM
 
 FROM_UPSTREAM = ("--set", f"global.imageRegistry={UPSTREAM}")
 
@@ -130,62 +124,3 @@ def test_an_image_that_is_not_there_keeps_no_other(machine, chart_images, tmp_pa
     said = machine.json("mirror", *FROM_UPSTREAM, *words, "--values-out", values, code=10)
     assert (len(said["copies"]), len(said["failures"])) == (len(chart_images) - 1, 1)
     assert not values.exists()
-
-
-def test_an_archive_is_loaded_and_the_rest_is_named(machine, client, tmp_path):
-    said = machine.json("load", archive(tmp_path, "docker.io/fogflow/master:3.2.8", content=b"of a file"))
-    assert said["loaded"] == ["fogflow/master:3.2.8"]
-    assert content(client, "fogflow/master:3.2.8") == b"of a file"
-    missing = {i["image"] for i in said["missingImages"]}
-    everything = {i["image"] for i in machine.json("list")["images"]}
-    assert missing == everything - {"docker.io/fogflow/master:3.2.8"}
-
-
-def test_what_the_engine_saves_it_loads(machine, client, tmp_path):
-    both = machine.json("load", archive(tmp_path, "docker.io/fogflow/broker:3.2.8", "docker.io/library/rabbitmq:4.3"))
-    assert both["loaded"] == ["fogflow/broker:3.2.8", "rabbitmq:4.3"]
-    saved = tmp_path / "saved.tar.gz"
-    with gzip.open(saved, "wb") as stream:
-        stream.writelines(client.images.get("fogflow/broker:3.2.8").save(named=True))
-    for name in ("fogflow/broker:3.2.8", "rabbitmq:4.3"):
-        client.images.remove(name)
-    assert machine.json("load", saved)["loaded"] == ["fogflow/broker:3.2.8"]
-    assert client.images.get("fogflow/broker:3.2.8")
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_an_oci_layout_is_loaded_for_the_engines_platform(machine, chart_images, client, tmp_path, packed):
-    image = chart_images[0]["image"]
-    machine.crane("pull", image, tmp_path / "layout", "--format", "oci")
-    index = tmp_path / "layout" / "index.json"
-    content_of = json.loads(index.read_text())
-    content_of["manifests"][0]["annotations"] = {"io.containerd.image.name": "docker.io/test/oci:1"}
-    index.write_text(json.dumps(content_of))
-    path = shutil.make_archive(str(tmp_path / "oci"), "gztar" if packed else "tar", tmp_path / "layout")
-    assert machine.json("load", path)["loaded"] == ["test/oci:1"]
-    assert content(client, "test/oci:1") == image.encode()
-    assert client.images.get("test/oci:1").attrs["Architecture"] == "amd64"
-
-
-def test_a_broken_archive_is_the_engines_word(machine, client, tmp_path):
-    path = tmp_path / "broken.tar"
-    with tarfile.open(path, "w") as files:
-        listed = json.dumps([{"Config": "absent.json", "RepoTags": ["a:1"], "Layers": []}]).encode()
-        entry = tarfile.TarInfo("manifest.json")
-        entry.size = len(listed)
-        files.addfile(entry, io.BytesIO(listed))
-    told = machine.tool("load", path, code=10).stderr
-    assert "the Docker engine does not take the archive" in told
-    assert "absent.json" in told
-    with pytest.raises(docker.errors.ImageNotFound):
-        client.images.get("a:1")
-
-
-@pytest.mark.usefixtures("client")
-def test_the_context_of_the_docker_program_is_used(machine, tmp_path):
-    home = tmp_path / "contexts" / "meta" / get_context_id("mine")
-    home.mkdir(parents=True)
-    (home / "meta.json").write_text(json.dumps(Context("mine", host=f"unix://{machine.socket}").Metadata))
-    (tmp_path / "config.json").write_text('{"currentContext": "mine"}')
-    env = {"DOCKER_HOST": "", "DOCKER_CONFIG": str(tmp_path)}
-    assert "a:1" in machine.tool("load", archive(tmp_path, "a:1"), **env).stdout

@@ -1,4 +1,4 @@
-"""`images list`, `check`, `mirror`, `load` and `build`."""
+"""`images list`, `check`, `mirror` and `build`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="images",
-    help="List, check, mirror, load and build the chart's images.",
+    help="List, check, mirror and build the chart's images.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -153,30 +153,6 @@ def mirror(
             f"{values_out} is not written: not every image was copied; run it again, what is there is not sent again"
         )
     raise typer.Exit(PREFLIGHT if done.failures else 0)
-
-
-@app.command()
-def load(
-    ctx: typer.Context,
-    archive: Annotated[
-        Path, typer.Argument(metavar="FILE.tar", help="Archive of `docker save`, or a tar file with an OCI layout.")
-    ],
-    config: settings.Config = None,
-    values: settings.ValuesFiles = [],  # noqa: B006
-    set_: settings.Set = [],  # noqa: B006
-    output: Output = "table",
-) -> None:
-    """Load images into this machine's Docker engine. Lists the chart's images that the engine does not have yet.
-
-    For a sandbox, use `sandbox load`.
-    """
-    from fogflow_k8s.actions.images.load import load as action
-    from fogflow_k8s.console import images as screens
-
-    me = session(ctx)
-    existing(archive, "FILE.tar")
-    loaded = action(archive, _wanted(me, config, values, set_), me.reporter)
-    print_json(screens.load_document(loaded)) if output == "json" else me.show(screens.load_screen(loaded))
 
 
 @app.command()

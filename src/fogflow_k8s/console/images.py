@@ -13,7 +13,6 @@ from rich.text import Text
 from fogflow_k8s.actions.images.build import Built
 from fogflow_k8s.actions.images.check import Checked
 from fogflow_k8s.actions.images.listing import ImageUses
-from fogflow_k8s.actions.images.load import Loaded
 from fogflow_k8s.actions.images.mirror import Copy, Mirrored
 from fogflow_k8s.console.parts import as_lines, check_document
 from fogflow_k8s.console.schema import API
@@ -110,20 +109,6 @@ def mirror_document(done: Mirrored) -> schema.ImageMirror:
         "failures": [{"source": f.source, "reason": f.why, "remedy": as_lines(f.mend)} for f in done.failures],
         "values": done.values,
     }
-
-
-def load_screen(loaded: Loaded) -> RenderableType:
-    """What was loaded, and what the chart still lacks."""
-    lines = [Text.assemble(("✔", "green"), f" {name}") for name in loaded.names]
-    lines += [Text("the engine has every image of the chart")] if not loaded.missing else []
-    lines += [Text("images of the chart that are still not here:")] if loaded.missing else []
-    return Group(*lines, *(Text(f"  {use.image.short}  ({', '.join(use.components)})") for use in loaded.missing))
-
-
-def load_document(loaded: Loaded) -> schema.ImageLoad:
-    """The document of `images load`."""
-    missing = [_image(use) for use in loaded.missing]
-    return {"apiVersion": API, "kind": "ImageLoad", "loaded": list(loaded.names), "missingImages": missing}
 
 
 def build_screen(built: Built, pushed: str = "") -> RenderableType:

@@ -106,17 +106,6 @@ class ImageMirror(Document):
     """Values for the chart that point to the copies."""
 
 
-class ImageLoad(Document):
-    """What `images load` prints."""
-
-    kind: Literal["ImageLoad"]
-    """Kind of this document."""
-    loaded: list[str]
-    """Images that were loaded."""
-    missingImages: list[Image]
-    """Images of the chart that are still missing."""
-
-
 class ImageBuild(Document):
     """What `images build` prints."""
 
