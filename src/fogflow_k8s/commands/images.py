@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands import complete, settings
+from fogflow_k8s.commands.image_build import build, require_platforms
 from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, existing, helm_binary, print_json, session
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.images.build import Built
     from fogflow_k8s.actions.images.check import Nodes, Secrets
     from fogflow_k8s.actions.images.listing import ImageUses
 
@@ -87,7 +87,7 @@ def check(
     from fogflow_k8s.console import images as screens
 
     me = session(ctx)
-    _platforms(platform)
+    require_platforms(platform)
     wanted = _wanted(me, config, values, set_)
     nodes, secrets = _asked_of_cluster(me, wanted, tuple(platform))
     checked = action(wanted, Registries(insecure_registry), of_docker(), nodes, secrets)
@@ -137,7 +137,7 @@ def mirror(
     from fogflow_k8s.model.image.reference import split_place
 
     me = session(ctx)
-    _platforms(platform)
+    require_platforms(platform)
     try:
         place = split_place(to)
     except ValueError as error:
@@ -155,103 +155,7 @@ def mirror(
     raise typer.Exit(PREFLIGHT if done.failures else 0)
 
 
-@app.command()
-def build(
-    ctx: typer.Context,
-    platform: Annotated[
-        str,
-        typer.Option(
-            "--platform",
-            metavar="OS/ARCH",
-            autocompletion=complete.words("linux/amd64", "linux/arm64"),
-            help="Platform to build for: linux/amd64 or linux/arm64. [default: that of the Docker engine; with "
-            "--export linux/amd64]",
-        ),
-    ] = "",
-    tag: Annotated[
-        str, typer.Option("--tag", metavar="IMAGE", help="Name of the image. [default: the name in the chart]")
-    ] = "",
-    base: Annotated[
-        str,
-        typer.Option(
-            "--base", metavar="IMAGE", help="Base image, with glibc and Python 3.13. [default: python:3.13-slim]"
-        ),
-    ] = "",
-    load: Annotated[
-        str,
-        typer.Option(
-            "--load", metavar="SANDBOX", help="Also load the image into the sandbox of this name, like `default`."
-        ),
-    ] = "",
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            "--save",
-            metavar="FILE.tar",
-            help="Also write the image to this archive, and print how to import it on a node.",
-        ),
-    ] = None,
-    push: Annotated[
-        str,
-        typer.Option(
-            "--push", metavar="IMAGE", help="Also push the image under this name, with the login of `docker login`."
-        ),
-    ] = "",
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            "--export",
-            metavar="FOLDER",
-            help="Do not build; write the files that another builder needs to this folder.",
-        ),
-    ] = None,
-    output: Output = "table",
-) -> None:
-    """Build the native worker's image with this machine's Docker engine. The same input produces the same layer."""
-    from fogflow_k8s.actions.images import build as action
-    from fogflow_k8s.adapters.process import SystemRunner
-    from fogflow_k8s.console import images as screens
-
-    me = session(ctx)
-    _platforms([platform] if platform else [])
-    runner, name = SystemRunner(echo=me.echo), tag or action.NAME
-    if export:
-        platform = platform or "linux/amd64"
-        action.write_context(export, platform, runner, me.reporter)
-        me.reporter.log(f"next: docker buildx build --platform {platform} --file {export}/Containerfile --tag {name} {export}")  # fmt: skip
-        return
-    if push:
-        action.named(push, "--push")  # before minutes are spent
-    if load:
-        _running(load)
-    built = action.build(name, base or action.BASE, platform, runner, me.reporter)
-    if save:
-        action.save(built, save, me.reporter)
-        me.reporter.log(f"next, on each node: ctr --namespace k8s.io images import {save.name}")
-    if load:
-        _into_sandbox(me, built, load)
-    digest = action.push(built, push, me.reporter) if push else ""
-    print_json(screens.build_document(built, digest)) if output == "json" else me.show(screens.build_screen(built, digest))  # fmt: skip
-
-
-def _running(sandbox: str) -> None:
-    from fogflow_k8s.sandbox import operate
-
-    operate.running(sandbox)
-
-
-def _into_sandbox(me: Session, built: Built, name: str) -> None:
-    """As `sandbox load` does, by way of an archive."""
-    import tempfile
-
-    from fogflow_k8s.actions.images import build as action
-    from fogflow_k8s.sandbox import operate
-
-    with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
-        archive = Path(folder, "worker.tar")
-        action.save(built, archive, me.reporter)
-        for loaded in operate.load_images(name, [archive], me.reporter):
-            me.reporter.log(f"loaded {loaded} into sandbox {name}")
+app.command()(build)
 
 
 def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> ImageUses:
@@ -263,17 +167,6 @@ def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str
     given = settings.load(existing(config, "--config"), values, sets, [])
     target = Target(me.release, me.namespace or given.namespace or DEFAULT_NAMESPACE)
     return wanted(Helm(SystemRunner(), target, helm_binary()), asset("charts/fogflow-chart"), given)
-
-
-def _platforms(given: list[str]) -> None:
-    from fogflow_k8s.errors import UsageError
-    from fogflow_k8s.model.image.reference import checked_platform
-
-    for text in given:
-        try:
-            checked_platform(text)
-        except ValueError as error:
-            raise UsageError(f"--platform {error}", hint="--platform linux/arm64") from error
 
 
 def _asked_of_cluster(me: Session, wanted: ImageUses, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
