@@ -128,7 +128,7 @@ class _Words(NamedTuple):
     dangling: str = ""  # a global option at the end, without its value
 
 
-def hoist(argv: list[str]) -> list[str]:
+def move_global_options_first(argv: list[str]) -> list[str]:
     """The same command line with the global options in front of the verb, where the parser wants them.
 
     They may be written as kubectl takes them: -n NAME, -nNAME, -n=NAME, --namespace NAME, --namespace=NAME, -qv. What
@@ -165,10 +165,10 @@ def main() -> None:
     _on_signals(_first_signal)
     argv = sys.argv[1:]
     try:
-        code = app(hoist(argv), standalone_mode=False, prog_name="fogflow-k8s")
+        code = app(move_global_options_first(argv), standalone_mode=False, prog_name="fogflow-k8s")
         sys.stdout.flush()  # here, where a closed pipe is expected, and not when the interpreter ends
     except FogflowError as error:
-        code = _tell(error, argv)
+        code = _report(error, argv)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         code = 130
@@ -179,7 +179,7 @@ def main() -> None:
             raise
         code = _output_closed()
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a sentence and not a wall
-        code = _tell_unexpected(error, argv)
+        code = _report_unexpected(error, argv)
     _on_signals(signal.SIG_IGN)  # how it ended is settled: a signal in the last milliseconds changes nothing
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -207,7 +207,7 @@ def _second_signal(_number: int, _frame: Any) -> None:
     os._exit(130)  # helm gets SIGTERM from the kernel and records what it left
 
 
-def _tell(error: FogflowError, argv: list[str]) -> int:
+def _report(error: FogflowError, argv: list[str]) -> int:
     sys.stderr.write(f"Error: {error.message}\n")
     if error.hint:
         sys.stderr.write(f"  Next: {error.hint}\n")
@@ -215,11 +215,11 @@ def _tell(error: FogflowError, argv: list[str]) -> int:
         sys.stderr.write(f"  Why:  fogflow-k8s explain {error.id}\n")
     if isinstance(error, Forbidden):
         sys.stderr.write(f"\n{error.manifest}")
-    _tell_as_json(error, argv)
+    _report_as_json(error, argv)
     return error.exit_code
 
 
-def _tell_as_json(error: FogflowError, argv: list[str]) -> None:
+def _report_as_json(error: FogflowError, argv: list[str]) -> None:
     if wanted := _wanted_json(argv):
         from fogflow_k8s.console.documents import error_document
 
@@ -232,22 +232,25 @@ def _tell_as_json(error: FogflowError, argv: list[str]) -> None:
             session.print_json(document)
 
 
-def _tell_unexpected(error: Exception, argv: list[str]) -> int:
+def _report_unexpected(error: Exception, argv: list[str]) -> int:
     if hasattr(error, "exit_code") and hasattr(error, "show"):  # the parser's own: it words usage errors well
         error.show()
-        _tell_as_json(FogflowError(str(error), hint="fogflow-k8s --help", exit_code=int(error.exit_code)), argv)
+        _report_as_json(FogflowError(str(error), hint="fogflow-k8s --help", exit_code=int(error.exit_code)), argv)
         return int(error.exit_code)
     if isinstance(error, OSError) and error.errno:
         where = f" ({error.filename})" if error.filename else ""
-        return _tell(
+        return _report(
             FogflowError(f"{error.strerror}{where}", hint="free some space or choose another folder, then try again"),
             argv,
         )
     import traceback
 
-    sys.stderr.write(f"Error: this is a bug: {type(error).__name__}: {error}\n  Next: report it with the lines below\n")
+    bug = FogflowError(
+        f"this is a bug: {type(error).__name__}: {error}", hint="report it with the lines below", exit_code=1
+    )
+    code = _report(bug, argv)
     traceback.print_exception(error)
-    return 1
+    return code
 
 
 def _wanted_json(argv: list[str]) -> str:

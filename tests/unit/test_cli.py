@@ -1,5 +1,6 @@
 """Command lines: global options anywhere, durations, and nothing heavy before it is needed."""
 
+import json
 import subprocess
 import sys
 
@@ -8,10 +9,12 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.cli import _wanted_json, app, hoist
+from fogflow_k8s import cli
+from fogflow_k8s.cli import _wanted_json, app, move_global_options_first
 from fogflow_k8s.commands.session import Session, seconds
 from fogflow_k8s.errors import UsageError
 from tests import scope
+from tests.documents import valid
 
 BUDGET_S = 10
 ROOT = typer.main.get_command(app)
@@ -37,7 +40,7 @@ HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptogr
     ],
 )
 def test_global_options_may_stand_anywhere(given, expected):
-    assert hoist(given) == expected
+    assert move_global_options_first(given) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,9 +53,9 @@ def test_global_options_may_stand_anywhere(given, expected):
     ],
 )
 def test_a_global_option_without_its_value_is_left_to_the_parser_and_swallows_nothing(given, left):
-    assert hoist(given) == left
+    assert move_global_options_first(given) == left
     with pytest.raises(Exception, match=rf"Option '{given[-1][:1]}.*' requires an argument"):
-        app(hoist(given), standalone_mode=False)
+        app(move_global_options_first(given), standalone_mode=False)
 
 
 # How one value of one global option can be written.
@@ -91,7 +94,7 @@ def test_every_verb_gets_the_same_words_wherever_and_however_global_options_are_
         places[place] += [head, tail.format(value)] if tail else [form.format(value)]
         wanted.setdefault(place, {})[name] = value
     argv = [*places[0], verb, *places[1], *after[:split], *places[2], *after[split:]]
-    params, rest = parsed(hoist(argv))
+    params, rest = parsed(move_global_options_first(argv))
     assert rest == [verb, *after]
     expected = {name: value for place in sorted(wanted) for name, value in wanted[place].items()}
     assert {name: params[name] for name in expected} == expected
@@ -171,3 +174,20 @@ def test_a_name_that_cannot_be_is_refused_before_any_program_is_looked_for(given
     monkeypatch.setenv("KUBECONFIG", "/nowhere")
     with pytest.raises(UsageError, match=f"--{next(iter(given))} "):
         Session(**given).operation(helm_needed=helm_needed)
+
+
+def test_a_bug_is_a_document_too_and_its_traceback_is_on_stderr(monkeypatch, capsys):
+    def broken(*_, **__):
+        raise ZeroDivisionError("by a test")
+
+    monkeypatch.setattr(cli, "app", broken)
+    monkeypatch.setattr(cli, "_wanted_json", lambda _: "json")
+    monkeypatch.setattr(cli, "_on_signals", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["fogflow-k8s", "status", "-o", "json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, err = capsys.readouterr()
+    document = valid(json.loads(out))
+    assert (end.value.code, document["exitCode"]) == (1, 1)
+    assert "this is a bug: ZeroDivisionError: by a test" in document["error"]["message"]
+    assert "Traceback" in err

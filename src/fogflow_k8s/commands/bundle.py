@@ -70,7 +70,7 @@ def bundle(
     for warning in made.warnings:
         op.report.warn(warning)
     me.reporter.close()
-    print_json(bundle_document(made)) if output == "json" else me.show(bundle_screen(made))
+    print_json(bundle_document(made)) if output == "json" else me.print(bundle_screen(made))
 
 
 def folder_for_failures() -> Path:

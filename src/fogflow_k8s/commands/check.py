@@ -45,6 +45,7 @@ def check(
     from fogflow_k8s.actions.release.request import Request
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console import checkup as console
+    from fogflow_k8s.console import junit as junit_file
 
     me = session(ctx)
     existing(config, "--config")
@@ -53,9 +54,9 @@ def check(
     request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset or None)
     found = checkup(op, request, pre=pre, without=suppress)
     if junit:
-        junit.write_text(console.junit(found), encoding="utf-8")
+        junit.write_text(junit_file.of_checkup(found), encoding="utf-8")
     if output == "json":
         print_json(console.document(found))
     else:
-        me.show(console.screen(found, short=output == "short"))
+        me.print(console.screen(found, short=output == "short"))
     raise typer.Exit(found.exit_code(fail_on))

@@ -47,8 +47,8 @@ def explain(
     """
     from fogflow_k8s.actions.settings.explain import explain as action
     from fogflow_k8s.actions.settings.explain import settings_path
-    from fogflow_k8s.adapters.settings.load import origin
+    from fogflow_k8s.adapters.settings.load import origin_of
 
     given = (existing(config, "--config"), values, set_, external_ip)
-    for line in action(key, settings.load(*given), origin(settings_path(key), *given)):
+    for line in action(key, settings.load(*given), origin_of(settings_path(key), *given)):
         typer.echo(line)

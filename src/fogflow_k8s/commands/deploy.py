@@ -9,7 +9,7 @@ import typer
 
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import Timeout, Told, Yes, existing, seconds, session
+from fogflow_k8s.commands.session import Timeout, EventsOutput, Yes, existing, seconds, session
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.release.request import DryRun
@@ -46,7 +46,7 @@ def deploy(
     yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
-    output: Told = "table",
+    output: EventsOutput = "table",
 ) -> None:
     """Install or upgrade FogFlow, wait until it is ready, and roll back if the upgrade fails. Idempotent.
 
@@ -54,7 +54,7 @@ def deploy(
     """
     me = session(ctx)
     if output == "jsonl":
-        me.in_events()
+        me.use_json_lines()
     timeout_s = seconds(timeout)
     existing(config, "--config")
     me.begin(ctx)
@@ -84,7 +84,7 @@ def deploy(
         confirm=partial(_confirm, me, op.cluster.context) if me.interactive and not yes else None,
     )
     outcome = action(op, request)
-    me.tell(outcome, output)
+    me.print_outcome(outcome, output)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -92,6 +92,6 @@ def _confirm(me: Session, context: str, found: Difference) -> None:
     """Show what changes in a release that is there, and ask. A pipe is never asked: an upgrade is no danger."""
     from fogflow_k8s.console.diff import diff_screen
 
-    taken = " The fields changed by hand are taken over." if found.mended else ""
-    me.aside(diff_screen(found, brief=True))
+    taken = " The fields changed by hand are taken over." if found.affected_drift else ""
+    me.print_to_stderr(diff_screen(found, brief=True))
     me.confirm(f"Upgrade {found.release} in namespace {found.namespace} on {context}?{taken}", yes=False)

@@ -39,5 +39,5 @@ def diff(
     prerequisites.require(op)
     request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset or None)
     found = action(op, request)
-    print_json(diff_document(found)) if output == "json" else me.show(diff_screen(found))
+    print_json(diff_document(found)) if output == "json" else me.print(diff_screen(found))
     raise typer.Exit(CHANGES if exit_code and found.changed else 0)

@@ -35,14 +35,14 @@ def doctor(
     op = me.operation(helm_needed=fix)
     found = action.mend(op, lambda one: _agree(me, one, yes=yes), timeout_s=timeout_s) if fix else action.examine(op)
     me.reporter.close()
-    print_json(doctor_document(found)) if output == "json" else me.show(doctor_screen(found))
+    print_json(doctor_document(found)) if output == "json" else me.print(doctor_screen(found))
     raise typer.Exit(found.exit_code)
 
 
 def _agree(me: Session, one: Finding, *, yes: bool) -> bool:
     """Say what would be done and why, and ask. A no leaves this one as it is. Raises Refused where nobody can be asked."""
     try:
-        me.confirm(f"{one.cause.id} {one.cause.summary}. Shall I {one.does}?", yes=yes)
+        me.confirm(f"{one.cause.id} {one.cause.summary}. Shall I {one.action}?", yes=yes)
     except Refused:
         if not me.interactive:
             raise

@@ -9,7 +9,7 @@ import typer
 
 from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import Output, Session, Timeout, Told, Yes, among, print_json, seconds, session
+from fogflow_k8s.commands.session import Output, Session, Timeout, EventsOutput, Yes, among, print_json, seconds, session
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.edge.join import Connectivity, Joined
@@ -111,7 +111,7 @@ def join(
     expect_cluster: settings.ExpectCluster = "",
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
-    output: Told = "table",
+    output: EventsOutput = "table",
 ) -> None:
     """Join this cluster to a cloud as an edge. Waits until the cloud sees the edge's broker and worker.
 
@@ -121,13 +121,13 @@ def join(
     from fogflow_k8s.actions.edge.join import join as action
     from fogflow_k8s.actions.preconditions import prerequisites
     from fogflow_k8s.adapters.assets import asset
-    from fogflow_k8s.adapters.settings.load import edge_settings
+    from fogflow_k8s.adapters.settings.load import load_edge_settings
 
     me = session(ctx)
     if output == "jsonl":
-        me.in_events()
+        me.use_json_lines()
     known = read(sys.stdin.read() if token.strip("-") == "" else token)
-    given = edge_settings(values, set_, values_of(known, external_ip or NOT_KNOWN_YET, connectivity))
+    given = load_edge_settings(values, set_, values_of(known, external_ip or NOT_KNOWN_YET, connectivity))
     op = me.operation()
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
     prerequisites.require(op)
@@ -150,7 +150,7 @@ def check_(ctx: typer.Context, output: Output = "table") -> None:
 
     me = session(ctx)
     way = check(me.operation(helm_needed=False), me.kubectl())
-    print_json(way_document(way)) if output == "json" else me.show(way_screen(way))
+    print_json(way_document(way)) if output == "json" else me.print(way_screen(way))
     raise typer.Exit(0 if way.proof.ok else 40)
 
 
@@ -173,7 +173,7 @@ def list_(
     listing = edges(me.operation(helm_needed=False), me.kubectl(), prune=prune)
     for site in listing.pruned:
         me.reporter.step(f"the token for site {site} expired unused: its login is removed")
-    print_json(list_document(listing)) if output == "json" else me.show(list_screen(listing))
+    print_json(list_document(listing)) if output == "json" else me.print(list_screen(listing))
 
 
 @app.command()
@@ -236,8 +236,8 @@ def _tell(me: Session, joined: Joined, output: str) -> None:
     from fogflow_k8s.console.edge import joined_document, joined_lines
 
     if output in {"json", "jsonl"}:
-        me.document(joined_document(joined), output)
+        me.print_document(joined_document(joined), output)
     else:
-        me.tell(joined.outcome, output)
+        me.print_outcome(joined.outcome, output)
         if not joined.outcome.exit_code:
             sys.stdout.write("\n".join(["", *joined_lines(joined), ""]))

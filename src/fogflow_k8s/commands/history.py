@@ -15,4 +15,4 @@ def history(ctx: typer.Context, output: Output = "table") -> None:
 
     me = session(ctx)
     revisions = action(me.operation(helm_needed=False))
-    print_json(history_document(revisions)) if output == "json" else me.show(history_screen(revisions))
+    print_json(history_document(revisions)) if output == "json" else me.print(history_screen(revisions))

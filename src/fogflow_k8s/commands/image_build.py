@@ -90,7 +90,7 @@ def build(
     if load:
         _load_into_sandbox(me, built, load)
     digest = action.push(built, push, me.reporter) if push else ""
-    print_json(screens.build_document(built, digest)) if output == "json" else me.show(screens.build_screen(built, digest))  # fmt: skip
+    print_json(screens.build_document(built, digest)) if output == "json" else me.print(screens.build_screen(built, digest))  # fmt: skip
 
 
 def require_platforms(given: list[str]) -> None:
@@ -108,7 +108,7 @@ def require_platforms(given: list[str]) -> None:
 def _require_running(sandbox: str) -> None:
     from fogflow_k8s.sandbox import operate
 
-    operate.running(sandbox)
+    operate.require_running(sandbox)
 
 
 def _load_into_sandbox(me: Session, built: Built, name: str) -> None:

@@ -55,7 +55,7 @@ def list_(
 
     me = session(ctx)
     wanted = _wanted(me, config, values, set_)
-    print_json(screens.list_document(wanted)) if output == "json" else me.show(screens.list_screen(wanted))
+    print_json(screens.list_document(wanted)) if output == "json" else me.print(screens.list_screen(wanted))
 
 
 @app.command()
@@ -83,15 +83,15 @@ def check(
     """
     from fogflow_k8s.actions.images.check import check as action
     from fogflow_k8s.actions.images.listing import Registries, write_values
-    from fogflow_k8s.adapters.registry.credentials import of_docker
+    from fogflow_k8s.adapters.registry.credentials import docker_logins
     from fogflow_k8s.console import images as screens
 
     me = session(ctx)
     require_platforms(platform)
     wanted = _wanted(me, config, values, set_)
     nodes, secrets = _asked_of_cluster(me, wanted, tuple(platform))
-    checked = action(wanted, Registries(insecure_registry), of_docker(), nodes, secrets)
-    print_json(screens.checked_document(checked)) if output == "json" else me.show(screens.check_screen(checked))
+    checked = action(wanted, Registries(insecure_registry), docker_logins(), nodes, secrets)
+    print_json(screens.checked_document(checked)) if output == "json" else me.print(screens.check_screen(checked))
     if pin and len(checked.digests) == len(wanted.uses):
         about = (
             "Pins every image to what its tag stood for; give it with --values, and write it again to take newer ones."
@@ -131,7 +131,7 @@ def mirror(
     """
     from fogflow_k8s.actions.images.listing import Registries, write_values
     from fogflow_k8s.actions.images.mirror import mirror as action
-    from fogflow_k8s.adapters.registry.credentials import of_docker
+    from fogflow_k8s.adapters.registry.credentials import docker_logins
     from fogflow_k8s.console import images as screens
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.image.reference import split_place
@@ -143,8 +143,8 @@ def mirror(
     except ValueError as error:
         raise UsageError(f"--to {error}", hint="--to registry.example:5000/fogflow") from error
     wanted = _wanted(me, config, values, set_)
-    done = action(wanted, Registries(insecure_registry), of_docker(), place, platform, me.reporter)
-    print_json(screens.mirror_document(done)) if output == "json" else me.show(screens.mirror_screen(done))
+    done = action(wanted, Registries(insecure_registry), docker_logins(), place, platform, me.reporter)
+    print_json(screens.mirror_document(done)) if output == "json" else me.print(screens.mirror_screen(done))
     if values_out and not done.failures:
         about = f"Takes every image from {to}; give it with --values."
         me.reporter.log(f"next: fogflow-k8s deploy --values {write_values(values_out, about, done.values)}")

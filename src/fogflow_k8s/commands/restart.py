@@ -38,5 +38,5 @@ def restart(
     me.confirm(f"Restart {what} of {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
     report, _ = action.restart(op, components or (), timeout_s=timeout_s, wait=wait)
     me.reporter.close()
-    print_json(report_document(report)) if output == "json" else me.show(status_screen(report))
+    print_json(report_document(report)) if output == "json" else me.print(status_screen(report))
     raise typer.Exit(exit_code(report) if wait else 0)

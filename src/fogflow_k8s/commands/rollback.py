@@ -8,7 +8,7 @@ import typer
 
 from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import Timeout, Told, Yes, seconds, session
+from fogflow_k8s.commands.session import Timeout, EventsOutput, Yes, seconds, session
 
 
 def rollback(
@@ -38,7 +38,7 @@ def rollback(
     yes: Yes = False,
     bundle: OnFailure = True,
     bundle_dir: Folder = None,
-    output: Told = "table",
+    output: EventsOutput = "table",
 ) -> None:
     """Roll back to an earlier revision and wait until it is ready. Shows first what changes, and then the result."""
     from fogflow_k8s.actions.release import rollback as action
@@ -46,7 +46,7 @@ def rollback(
 
     me = session(ctx)
     if output == "jsonl":
-        me.in_events()
+        me.use_json_lines()
     timeout_s = seconds(timeout)
     op = me.operation()
     op.bundles = failures_go_to(bundle_dir, wanted=bundle)
@@ -56,10 +56,12 @@ def rollback(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"
     )
     if not me.quiet:
-        me.aside(changes_screen(plan.changes, op.namespace))
+        me.print_to_stderr(changes_screen(plan.changes, op.namespace))
     if dry_run:
+        if output != "table":  # the table is what was printed above
+            me.print_outcome(action.rehearse(op, plan), output)
         return
     me.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
     outcome = action.rollback(op, plan, timeout_s=timeout_s, wait=wait)
-    me.tell(outcome, output)
+    me.print_outcome(outcome, output)
     raise typer.Exit(outcome.exit_code)

@@ -13,7 +13,7 @@ from fogflow_k8s.errors import NotInstalled, UsageError
 
 if TYPE_CHECKING:
     from fogflow_k8s.sandbox.lifecycle import Status
-    from fogflow_k8s.sandbox.state import State
+    from fogflow_k8s.sandbox.state import SandboxState
 
 app = typer.Typer(
     name="sandbox",
@@ -71,7 +71,7 @@ def up(
     names = simulated.node_names(nodes, control_planes=control_planes if control_plane else 0)
     taints = simulated.taints_by_node(taint or [], names)
     report = session(ctx).reporter
-    shape = lifecycle.Shape(names, taints, pods_per_node, control_planes, real, ipv6)
+    shape = lifecycle.SandboxSpec(names, taints, pods_per_node, control_planes, real, ipv6)
     try:
         state = lifecycle.up(name, report, shape, switch=not no_switch)
     finally:
@@ -110,7 +110,7 @@ def env(name: Name = "default") -> None:
     from fogflow_k8s.sandbox import programs
 
     values = {"KUBECONFIG": _existing(name).kubeconfig}
-    values |= {key: path for key in ("HELM", "KUBECTL") if (path := programs.find(key.lower()))}
+    values |= {key: path for key in ("HELM", "KUBECTL") if (path := programs.find_program(key.lower()))}
     for key, value in values.items():
         typer.echo(f"export {key}={shlex.quote(str(value))}")
 
@@ -151,15 +151,15 @@ def start_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> No
     _say(f"{node} is on; it will be Ready in a few seconds")
 
 
-def _existing(name: str) -> State:
-    from fogflow_k8s.sandbox.state import load
+def _existing(name: str) -> SandboxState:
+    from fogflow_k8s.sandbox.state import load_state
 
-    if state := load(name):
+    if state := load_state(name):
         return state
     raise NotInstalled(f"there is no sandbox {name}", hint=f"fogflow-k8s sandbox up{_flag(name)}")
 
 
-def _how_to_go_on(state: State, *, switched: bool) -> str:
+def _how_to_go_on(state: SandboxState, *, switched: bool) -> str:
     context = state.entry.context if state.entry else ""
     flag = "" if switched else f" --context {context}"
     return "\n".join(
@@ -173,7 +173,7 @@ def _how_to_go_on(state: State, *, switched: bool) -> str:
     )
 
 
-def _about_nodes(state: State) -> list[str]:
+def _about_nodes(state: SandboxState) -> list[str]:
     if state.real:
         return [
             "Its nodes are real: each has a containerd, a kubelet and a kube-proxy. Images come from its own registry only:",

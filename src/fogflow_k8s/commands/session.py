@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fogflow_k8s.actions.operation import Operation
     from fogflow_k8s.actions.release.outcome import Outcome
     from fogflow_k8s.adapters.helm.client import Helm
-    from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+    from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
     from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
     from fogflow_k8s.console.jsonl import JsonLinesReporter
     from fogflow_k8s.console.live import LiveReporter
@@ -68,7 +68,7 @@ StatusOutput = Annotated[
         says="Output format: table, short, json or jsonl (one JSON document per line).",
     ),
 ]
-Told = Annotated[
+EventsOutput = Annotated[
     str,
     _output("table", "json", "jsonl", says="Output format: table, json or jsonl (one event per line, as it happens)."),
 ]
@@ -108,12 +108,12 @@ class Session:
         return PlainReporter(sys.stderr, quiet=self.quiet)
 
     @cached_property
-    def chosen(self) -> Chosen:
+    def chosen(self) -> KubeContext:
         """The cluster that is meant, found once: we, helm and kubectl are all told this one. Raises UsageError, ClusterError."""
-        from fogflow_k8s.adapters.kubernetes.kubeconfig import misleading, resolve
+        from fogflow_k8s.adapters.kubernetes.kubeconfig import ignored_variables, resolve
 
         found = resolve(self.kubeconfig, self.context)
-        for name in misleading(os.environ):
+        for name in ignored_variables(os.environ):
             self.reporter.warn(
                 f"{name} is set and not used, nor by helm: what counts is --context, --kubeconfig, KUBECONFIG and --namespace"
             )
@@ -137,7 +137,7 @@ class Session:
         from fogflow_k8s.adapters.process import SystemRunner
         from fogflow_k8s.sandbox import programs
 
-        binary = os.environ.get("KUBECTL") or shutil.which("kubectl") or programs.built("kubectl")
+        binary = os.environ.get("KUBECTL") or shutil.which("kubectl") or programs.cached_program("kubectl")
         if not binary:
             raise ToolMissing("kubectl is not on PATH", hint="https://kubernetes.io/docs/tasks/tools/#kubectl")
         kubeconfig, context = self.chosen.flags
@@ -174,36 +174,36 @@ class Session:
         if self.verbose:
             sys.stderr.write(f"    + {line}\n")
 
-    def in_events(self) -> None:
+    def use_json_lines(self) -> None:
         """From now on progress goes to stdout as JSON lines."""
         from fogflow_k8s.console.jsonl import JsonLinesReporter
 
         self.reporter = JsonLinesReporter()
 
-    def tell(self, outcome: Outcome, output: str) -> None:
+    def print_outcome(self, outcome: Outcome, output: str) -> None:
         """Print how an operation ended, in the form that was asked for."""
         if output == "table":
             from fogflow_k8s.console.screens import outcome_screen
 
-            self.show(outcome_screen(outcome))
+            self.print(outcome_screen(outcome))
             return
         from fogflow_k8s.console.documents import outcome_document
 
-        self.document(outcome_document(outcome), output)
+        self.print_document(outcome_document(outcome), output)
 
-    def document(self, document: Result, output: str) -> None:
+    def print_document(self, document: Result, output: str) -> None:
         """Print a document as `output` says: json, or jsonl for a line among the events."""
         self.reporter.close()
         cast("JsonLinesReporter", self.reporter).result(document) if output == "jsonl" else print_json(document)
 
-    def show(self, what: Any) -> None:
+    def print(self, what: Any) -> None:
         """Print a screen on stdout."""
         from fogflow_k8s.console import screens
 
         self.reporter.close()
         screens.show(self.out, what)
 
-    def aside(self, what: Any) -> None:
+    def print_to_stderr(self, what: Any) -> None:
         """Print a screen beside the data: what a question is about."""
         from fogflow_k8s.console import screens
 
@@ -225,7 +225,7 @@ class Session:
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise Refused("answered no: nothing was changed")
+            raise Refused("Aborted. Nothing was changed.")
 
     @property
     def _plain(self) -> bool:
@@ -254,7 +254,7 @@ def helm_binary() -> str:
 
     if given := os.environ.get("HELM"):
         return given
-    if found := programs.find("helm"):
+    if found := programs.find_program("helm"):
         return str(found)
     if unfit := shutil.which("helm"):  # say what is wrong with it
         check_version(SystemRunner().run([unfit, "version", "--template", "{{.Version}}"], timeout_s=20).stdout)
@@ -268,7 +268,7 @@ def _known_version() -> str:
     """The version of the helm in use when it need not be asked: the sandbox's own, whose version is in its go.mod."""
     from fogflow_k8s.sandbox import programs
 
-    ours = programs.built("helm")
+    ours = programs.cached_program("helm")
     return programs.version_of("helm.sh/helm/v4") if ours and str(ours) == helm_binary() else ""
 
 

@@ -102,7 +102,7 @@ def load(
     force: bool = False,
 ) -> Values:
     """The validated values; with `force` several shards of the broker are accepted. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
-    from fogflow_k8s.adapters.settings.load import settings
+    from fogflow_k8s.adapters.settings.load import load_settings
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.redaction.redactor import names_secret
 
@@ -116,7 +116,7 @@ def load(
         if external_ips and expose != "external-ip":
             raise UsageError(f"--external-ip and --expose {expose} contradict each other", hint="drop one of them")
         sets = [*sets, f"expose.type={_EXPOSE[expose]}"]
-    given = settings(config, values, sets, external_ips, force=force)
+    given = load_settings(config, values, sets, external_ips, force=force)
     for note in given.notes:
         sys.stderr.write(f"  ! {note}\n")
     return given.values

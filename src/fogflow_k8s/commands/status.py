@@ -22,9 +22,9 @@ def exit_code(report: Report) -> int:
     30 while its report is older than the pods, 40 once its reports have stopped. With no keeper, or one that has never
     reported, nothing more can be known, and ready pods are 0.
     """
-    cell = report.assessment.cell
-    if report.state == "unverified" and cell and cell.overdue:
-        return 40 if cell.stale else 30
+    health = report.assessment.health
+    if report.state == "unverified" and health and health.overdue:
+        return 40 if health.stale else 30
     return _EXIT[report.state]
 
 
@@ -54,7 +54,7 @@ def status(
     me = session(ctx)
     timeout_s = seconds(timeout)
     if output == "jsonl":
-        me.in_events()
+        me.use_json_lines()
     op = me.operation(helm_needed=False)
     report = action.wait(op, timeout_s=timeout_s)[0] if wait else None
     op.report = Silent()
@@ -73,8 +73,8 @@ def _show(me: Session, report: Report, output: str) -> None:
     if output in {"json", "jsonl"}:
         from fogflow_k8s.console.documents import report_document
 
-        me.document(report_document(report), output)
+        me.print_document(report_document(report), output)
         return
     from fogflow_k8s.console.screens import short_screen, status_screen
 
-    me.show(short_screen(report) if output == "short" else status_screen(report))
+    me.print(short_screen(report) if output == "short" else status_screen(report))

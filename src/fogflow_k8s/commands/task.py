@@ -45,7 +45,7 @@ def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
     if output == "json":
         print_json(screens.list_document(found))
     else:
-        me.show(screens.list_screen(found, wide=output == "wide"))
+        me.print(screens.list_screen(found, wide=output == "wide"))
 
 
 @app.command()
@@ -94,7 +94,7 @@ def run(
     wanted = action.TaskRequest(_image(image), input_, output_type, entity=entity, parameters=_parameters(param), timeout_s=seconds(timeout))  # fmt: skip
     wanted = replace(wanted, name=_name(name)) if name else wanted
     ran = action.run(me.operation(helm_needed=False), me.kubectl(), wanted)
-    print_json(screens.run_document(ran)) if form == "json" else me.show(screens.run_screen(ran))
+    print_json(screens.run_document(ran)) if form == "json" else me.print(screens.run_screen(ran))
 
 
 @app.command()
@@ -148,7 +148,7 @@ def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes 
     timeout_s = seconds(timeout)
     op, kubectl = me.operation(helm_needed=False), me.kubectl()
     plan = action.plan(op, kubectl, task)
-    me.aside(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.lines))
+    me.print_to_stderr(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.lines))
     me.confirm(f"Stop {plan.function}?", yes=yes)
     action.stop(op, kubectl, plan, timeout_s=timeout_s)
     op.report.step(f"stopped {plan.function}")
@@ -181,7 +181,7 @@ def bench(
     request = action.BenchRequest(entities, _image(image or action.IMAGE), rate, seconds(timeout))
     done = action.bench(me.operation(helm_needed=False), me.kubectl(), request)
     me.reporter.close()
-    print_json(screens.bench_document(done)) if output == "json" else me.show(screens.bench_screen(done))
+    print_json(screens.bench_document(done)) if output == "json" else me.print(screens.bench_screen(done))
     raise typer.Exit(0 if done.ok else NOT_WELL)
 
 

@@ -39,8 +39,8 @@ def uninstall(
     if not plan.installed:
         op.report.step(f"nothing to do: there is no release {op.release} in namespace {op.namespace}")
         return
-    me.show(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.goes))
-    me.show(lines_screen("Stays:", plan.stays))
+    me.print(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.goes))
+    me.print(lines_screen("Stays:", plan.stays))
     if dry_run:
         return
     me.confirm(f"Uninstall {op.release}?", yes=yes)

@@ -36,6 +36,7 @@ def verify(
     """
     from fogflow_k8s.actions.observe import verify as action
     from fogflow_k8s.console import documents, screens
+    from fogflow_k8s.console import junit as junit_file
 
     me = session(ctx)
     op, kubectl = me.operation(helm_needed=False), me.kubectl()
@@ -45,8 +46,8 @@ def verify(
         proof = action.verify(op, kubectl, inside=inside)
         ok = ok and proof.ok
         if junit and (turn == 1 or not proof.ok):  # of the last failure, if there was one
-            junit.write_text(documents.junit(proof), encoding="utf-8")
-        print_json(documents.proof_document(proof)) if output == "json" else me.show(screens.proof_screen(proof))
+            junit.write_text(junit_file.of_proof(proof), encoding="utf-8")
+        print_json(documents.proof_document(proof)) if output == "json" else me.print(screens.proof_screen(proof))
         if not watch and turn >= repeat:
             raise typer.Exit(0 if ok else BROKEN)
         time.sleep(PAUSE_S)

@@ -1,4 +1,4 @@
-"""The results of `check` as a screen, as JSON and as JUnit."""
+"""The results of `check` as a screen and as JSON."""
 
 from __future__ import annotations
 
@@ -52,26 +52,8 @@ def document(found: Checkup) -> CheckDocument:
     }
 
 
-def junit(found: Checkup) -> str:
-    """A test case per check; a warning passes, and says so in its output."""
-    from xml.etree import ElementTree as ET
-
-    states = [r.state for r in found.results]
-    counts = {"tests": len(states), "failures": states.count("failed"), "skipped": states.count("skipped")}
-    suite = ET.Element("testsuite", {"name": "fogflow-k8s check"} | {k: str(v) for k, v in counts.items()})
-    for result in found.results:
-        case = ET.SubElement(suite, "testcase", classname=result.check.category, name=result.check.id)
-        if result.state == "failed":
-            ET.SubElement(case, "failure", message=result.fact).text = result.mend
-        elif result.state == "skipped":
-            ET.SubElement(case, "skipped", message=result.fact)
-        elif result.state == "warning":
-            ET.SubElement(case, "system-out").text = f"warning: {result.fact}\n{result.mend}"
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
 def _lines(result: Result) -> list[Text]:
     mark, colour = _MARKS[result.state]
     fine = result.state in {"ok", "skipped"}
-    head = Text.assemble(("  ", ""), (mark, colour), f" {result.check.says}", ("  " if result.fact else "", ""), (result.fact, "dim" if fine else ""))  # fmt: skip
-    return [head] if fine or not result.mend else [head, Text(f"      > {result.mend}")]
+    head = Text.assemble(("  ", ""), (mark, colour), f" {result.check.description}", ("  " if result.detail else "", ""), (result.detail, "dim" if fine else ""))  # fmt: skip
+    return [head] if fine or not result.remedy else [head, Text(f"      > {result.remedy}")]

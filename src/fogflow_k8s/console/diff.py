@@ -72,7 +72,7 @@ def _drift(found: Difference, *, brief: bool) -> list[Text]:
     for (name, where), group in groupby(found.drift, lambda d: (d.object, d.namespace)):
         for i, each in enumerate([d for d in group if not (d.why or (d.field and d.field.noise))]):
             if not each.field:
-                lines.append(_object("+", "yellow", name, where, found.namespace, f"  was deleted: {each.says}"))
+                lines.append(_object("+", "yellow", name, where, found.namespace, f"  was deleted: {each.description}"))
                 continue
             if not i:
                 lines.append(_object("~", "yellow", name, where, found.namespace))
@@ -82,7 +82,7 @@ def _drift(found: Difference, *, brief: bool) -> list[Text]:
 
 def _drifted(drift: Drift, field: Field, *, brief: bool) -> list[Text]:
     """One field, who changed it and what becomes of it; its lines, if it has several, as they were and are."""
-    says = f"deploy sets {short(drift.wanted)}" if drift.effect == "overridden" and not field.lines else drift.says
+    says = f"deploy sets {short(drift.wanted)}" if drift.effect == "overridden" and not field.lines else drift.description
     tail = f"{drift.by or ', nobody owns it'}: {says}"
     if field.lines:
         return [Text(f"    {field.path}{tail}"), *([] if brief else _unified(field.lines))]
@@ -99,7 +99,7 @@ def _below(found: Difference) -> list[Text]:
         parts.append(Text("The RabbitMQ password was changed", "yellow"))
     if found.restarts:
         parts.append(Text(f"Pods are replaced: {', '.join(found.restarts)}"))
-    notes = [*(f"{d.object}: {d.says}: {d.why}" for d in found.drift if d.why), *found.notes]
+    notes = [*(f"{d.object}: {d.description}: {d.why}" for d in found.drift if d.why), *found.notes]
     parts += [Text(f"! {note}", "yellow") for note in notes]
     if found.unseen:
         parts.append(
@@ -118,7 +118,7 @@ def _sum(found: Difference) -> str:
         return "nothing would change" + (", as far as could be seen" if found.unseen else "")
     verbs = [(verb, len({c.object for c in found.changes if c.verb == verb})) for verb in ("add", "remove", "change")]
     parts = [f"{n} to {verb}" for verb, n in verbs if n]
-    if by_hand := [d for d in found.mended if not d.why]:
+    if by_hand := [d for d in found.affected_drift if not d.why]:
         parts.append(f"{len(by_hand)} changed by hand")
     if found.rotates:
         parts.append("a new RabbitMQ password")

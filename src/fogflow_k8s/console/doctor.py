@@ -33,7 +33,7 @@ def doctor_document(found: Diagnosis) -> Doctor:
         "kind": "Doctor",
         "release": {"name": found.release, "namespace": found.namespace, "installed": found.installed},
         "cluster": {"context": found.context},
-        "findings": [{**cause_document(f.cause), "fix": f.does or None, "fixed": f.fixed} for f in found.findings],
+        "findings": [{**cause_document(f.cause), "fix": f.action or None, "fixed": f.fixed} for f in found.findings],
         "notChecked": list(found.unchecked),
         "exitCode": found.exit_code,
     }
@@ -47,7 +47,7 @@ def _finding(each: Finding) -> list[Text]:
     if each.fixed:
         return lines
     lines += [Text(f"  > {line}") for line in each.cause.advice]
-    return [*lines, Text(f"  > doctor --fix would {each.does}")] if each.fix else lines
+    return [*lines, Text(f"  > doctor --fix would {each.action}")] if each.fix else lines
 
 
 def _sum(found: Diagnosis) -> list[Text]:

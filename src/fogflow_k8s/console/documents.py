@@ -99,19 +99,6 @@ def proof_document(proof: Proof) -> status.Verify:
     return {"apiVersion": API, "kind": "Verify", "ok": proof.ok, "steps": step_documents(proof)}
 
 
-def junit(proof: Proof) -> str:
-    """The proof as CI systems read it."""
-    from xml.etree import ElementTree as ET
-
-    failures = sum(not step.ok for step in proof.steps)
-    suite = ET.Element("testsuite", name="fogflow", tests=str(len(proof.steps)), failures=str(failures))
-    for step in proof.steps:
-        case = ET.SubElement(suite, "testcase", name=step.name, time=f"{step.ms / 1000:.3f}")
-        if not step.ok:
-            ET.SubElement(case, "failure", message=step.why)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
-
-
 def error_document(error: FogflowError) -> common.Error:
     """The document of any verb that ended with an error before it had anything to report."""
     return {
@@ -137,23 +124,23 @@ def _durations(outcome: Outcome) -> release.OperationDurations:
 
 
 def _preset(preset: Preset) -> release.Preset:
-    shape = preset.shape
+    topology = preset.topology
     return {
         "name": preset.name,
         "reason": preset.why,
         "clusterTopology": {
-            "number": shape.number,
-            "description": shape.says,
-            "controlPlaneNodes": shape.control_planes,
-            "workerNodes": shape.workers,
-            "zones": shape.zones,
-        } if shape else None,
+            "number": topology.number,
+            "description": topology.description,
+            "controlPlaneNodes": topology.control_planes,
+            "workerNodes": topology.workers,
+            "zones": topology.zones,
+        } if topology else None,
     }  # fmt: skip
 
 
 def _health(report: Report) -> status.Health:
-    cell = report.assessment.cell
-    if cell is None:
+    health = report.assessment.health
+    if health is None:
         return {
             "checked": False,
             "state": None,
@@ -163,11 +150,11 @@ def _health(report: Report) -> status.Health:
             "repairs": [],
         }
     return {
-        "checked": cell.checked,
-        "state": cell.state or None,
-        "reason": cell.why or None,
-        "ageSeconds": None if cell.age_s is None else round(cell.age_s, 1),
-        "components": [{"name": m.name, "state": m.state, "reason": m.why or None} for m in cell.members],
+        "checked": health.checked,
+        "state": health.state or None,
+        "reason": health.why or None,
+        "ageSeconds": None if health.age_s is None else round(health.age_s, 1),
+        "components": [{"name": m.name, "state": m.state, "reason": m.why or None} for m in health.members],
         "repairs": [
             {
                 "time": each.get("when"),
@@ -175,7 +162,7 @@ def _health(report: Report) -> status.Health:
                 "reason": each.get("why"),
                 "durationSeconds": each.get("seconds"),
             }
-            for each in cell.mends
+            for each in health.repairs
         ],
     }
 

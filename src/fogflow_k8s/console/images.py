@@ -46,13 +46,13 @@ def list_document(wanted: ImageUses) -> schema.ImageList:
 def check_screen(checked: Checked) -> RenderableType:
     """A line per check, and under those that are not well what to do."""
     lines = []
-    for (state, fact, mend), alike in groupby(checked.results, lambda r: (r.state, r.fact, r.mend)):
+    for (state, detail, remedy), alike in groupby(checked.results, lambda r: (r.state, r.detail, r.remedy)):
         sign, colour = _SIGNS[state]
-        *others, last = [result.check.says for result in alike]  # one registry that is down is said once
+        *others, last = [result.check.description for result in alike]  # one registry that is down is said once
         lines += [Text.assemble((sign, colour), f" {says}") for says in others]
-        lines.append(Text.assemble((sign, colour), f" {last}: {fact}"))
-        if state != "ok" and mend:
-            lines.append(Text(f"  > {mend}"))
+        lines.append(Text.assemble((sign, colour), f" {last}: {detail}"))
+        if state != "ok" and remedy:
+            lines.append(Text(f"  > {remedy}"))
     states = [result.state for result in checked.results]
     verdict = Text("every image can be pulled", "bold green")
     if "failed" in states:

@@ -29,10 +29,10 @@ def check_document(result: Result) -> common.Check:
     return {
         "id": result.check.id,
         "category": result.check.category or None,
-        "description": result.check.says,
+        "description": result.check.description,
         "state": result.state,
-        "detail": result.fact or None,
-        "remedy": as_lines(result.mend),
+        "detail": result.detail or None,
+        "remedy": as_lines(result.remedy),
     }
 
 

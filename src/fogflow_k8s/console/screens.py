@@ -42,8 +42,8 @@ def status_screen(
     state = Text(report.state, _COLOURS[report.state])
     if report.state == "unverified":
         state.append(f": {report.why_unchecked}", "default")
-    elif (cell := report.assessment.cell) and cell.checked and cell.age_s is not None:
-        state.append(f": {cell.why or 'the keeper has looked'} ({cell.age_s:.0f} s ago)", "default")
+    elif (health := report.assessment.health) and health.checked and health.age_s is not None:
+        state.append(f": {health.why or 'the keeper has looked'} ({health.age_s:.0f} s ago)", "default")
     shown = report.assessment.causes if causes is None else causes
     parts: list[RenderableType] = [
         Text(f"Cluster  {where}"),
@@ -172,10 +172,10 @@ def age(created: str, now: datetime) -> str:
 
 def _mends(report: Report) -> list[RenderableType]:
     """The last things that the keeper mended: self-healing should be seen."""
-    cell = report.assessment.cell
+    health = report.assessment.health
     lines = [
         f"{str(mend.get('when', ''))[:19].replace('T', ' ')}  {mend.get('what', '')}: {mend.get('why', '')}"
-        for mend in (cell.mends[-3:] if cell else ())
+        for mend in (health.repairs[-3:] if health else ())
     ]
     return (
         [Text(""), *(Text(f"{'Mended   ' if not i else '         '}{line}") for i, line in enumerate(lines))]

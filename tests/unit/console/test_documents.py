@@ -23,7 +23,7 @@ from fogflow_k8s.engine.checks import Check, CheckOutcome, run
 from fogflow_k8s.errors import EdgeRefused, FogflowError, Forbidden
 from fogflow_k8s.model.diagnosis.assessment import Assessment, Snapshot
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
-from fogflow_k8s.model.diagnosis.health_report import Cell, Member
+from fogflow_k8s.model.diagnosis.health_report import HealthReport, Member
 from fogflow_k8s.model.edge.sites import Edge
 from fogflow_k8s.model.edge.token import Endpoint, Token
 from fogflow_k8s.sandbox.lifecycle import Status
@@ -44,7 +44,7 @@ def tried(*found):
 
 
 def watched(**more):
-    return report(Assessment((ready("master"),), (), (), Snapshot(cell=Cell(**more))))
+    return report(Assessment((ready("master"),), (), (), Snapshot(health=HealthReport(**more))))
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_every_golden_document_has_the_form_of_its_schema(path):
     [
         documents.report_document(watched()),
         documents.report_document(
-            watched(state="working", age_s=3.21, members=(Member("master", "ok"),), mends=MENDS, checked=True)
+            watched(state="working", age_s=3.21, members=(Member("master", "ok"),), repairs=MENDS, checked=True)
         ),
         documents.proof_document(PROOF),
         documents.error_document(FogflowError("it failed")),
         documents.error_document(EdgeRefused("FK-6101", "expired", hint="one\ntwo")),
         documents.error_document(Forbidden("rights are missing", hint="apply it", manifest="kind: Role\n")),
         checkup.document(Checkup("kind-city", "https://192.0.2.1", "fogflow", tried(CheckOutcome(ok=True)))),
-        checkup.document(Checkup("c", "s", "n", tried(CheckOutcome(ok=False, fact="it is 1", mend="make it 2")))),
+        checkup.document(Checkup("c", "s", "n", tried(CheckOutcome(ok=False, detail="it is 1", remedy="make it 2")))),
         edge.token_document(TOKEN, "text"),
         edge.list_document(Listing((Edge("002", "open"), Edge("003", "joined", 1, True, False, "u", "s", 2)), ("4",))),
         edge.joined_document(Joined(OUTCOMES["installed"], "002", "http://192.0.2.7:8060")),

@@ -34,7 +34,7 @@ def compare(op: Operation, prepared: Prepared, *, live: bool = True) -> Differen
     base = installed.objects if installed else ()
     seen = drift(op, base, prepared.objects) if live else DriftReport((), ())
     password = password_change(op, prepared, installed)
-    notes = [f"{loss.says}: only with --force" for loss in prepared.losses]
+    notes = [f"{loss.description}: only with --force" for loss in prepared.losses]
     renews = bool(installed and installed.newest.status != "deployed")
     if installed and renews:
         notes.append(f"revision {installed.newest.number} is {installed.newest.status}: a new one is made in any case")
@@ -51,12 +51,12 @@ def compare(op: Operation, prepared: Prepared, *, live: bool = True) -> Differen
         rotates=password.components if password.changed else (),
     )
     forced = request.force_conflicts or request.confirm or op.helm.version < (4,)
-    if not forced and (found.changes or renews) and any(d.owner.manager for d in found.mended):
+    if not forced and (found.changes or renews) and any(d.owner.manager for d in found.affected_drift):
         notes.append(f"{CONFLICT}: deploy --force-conflicts takes them over")
-    return _without_secrets(op, replace(found, notes=tuple(notes)))
+    return without_secrets(op, replace(found, notes=tuple(notes)))
 
 
-def _without_secrets(op: Operation, found: Difference) -> Difference:
+def without_secrets(op: Operation, found: Difference) -> Difference:
     """The same, with the values of the release's Secrets masked wherever they stand."""
     if not found.changes and not found.drift:
         return found

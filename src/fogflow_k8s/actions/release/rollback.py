@@ -1,4 +1,4 @@
-"""Rollback: show what will change, do it, wait, and tell the truth about the end."""
+"""Rollback: plan it, show what changes, let Helm do it, wait, and report the result."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import same_cluster, target_check
 from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.diff import without_secrets
 from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.errors import Interrupted, UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff.fields import Change, changes
+from fogflow_k8s.model.diff.three_way import Difference
 from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import PENDING, Revision, rollback_target
 
@@ -32,7 +34,7 @@ class Plan:
     """The objects of the current revision."""
 
     def require_no_loss(self, *, force: bool) -> None:
-        """Raises Refused when going back would lose something that nobody said may be lost, as a deploy does."""
+        """Raises Refused when going back would lose data and `force` is not given, as a deploy does."""
         target_check.require_no_loss(losses(self.installed, self.objects), force=force)
 
 
@@ -56,6 +58,27 @@ def plan(op: Operation, revision: int | None) -> Plan:
             )
     objects = tuple(manifests.split(op.helm.manifest(target.number)))
     return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects, found.objects)
+
+
+def rehearse(op: Operation, planned: Plan) -> Outcome:
+    """What the rollback would change: a dry run. Raises ClusterError."""
+    seen = track.glance(op, manifests.workloads(planned.installed))
+    difference = Difference(
+        release=op.release,
+        namespace=op.namespace,
+        context=op.cluster.context,
+        server=op.cluster.server,
+        revision=planned.current.number,
+        changes=planned.changes,
+    )
+    return Outcome(
+        "unchanged",
+        0,
+        status.report(op, planned.current, seen, planned.installed),
+        says="dry run: nothing was changed",
+        before=planned.current.number,
+        difference=without_secrets(op, difference),
+    )
 
 
 def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = True) -> Outcome:

@@ -40,7 +40,7 @@ def test_the_preset_is_the_one_for_the_nodes_that_there_are(world):
     outcome = world.deploy()
     assert outcome.preset.name == "single-node"
     assert values(world)["replicaCount"] == 1
-    assert world.says("preset single-node (shape 1: one node is control plane and worker): nginx has 1 replica")
+    assert world.says("preset single-node (topology 1: one node is control plane and worker): nginx has 1 replica")
 
 
 def test_many_nodes_have_another_preset(several):

@@ -1,5 +1,6 @@
 """Rollback: where it goes, what it changes, and how its end is told."""
 
+import json
 import tarfile
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from fogflow_k8s.actions.release.rollback import plan, rollback
 from fogflow_k8s.commands.rollback import rollback as command
 from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import Busy, ClusterError, Interrupted, NotInstalled, OperationFailed, Refused, UsageError
+from tests.documents import valid
 from tests.unit.actions.world import BAD, HOME, NEVER, interrupt
 
 
@@ -200,6 +202,15 @@ def test_the_command_goes_back_when_it_is_told_yes_beforehand(twice, run, capsys
 
 def test_the_command_shows_and_changes_nothing_in_a_dry_run(twice, run):
     assert run(dry_run=True) is None
+    assert (twice.cluster.writes, twice.programs.verbs()) == ([], [])
+
+
+def test_a_dry_run_as_json_is_the_document_of_an_operation(twice, run, capsys):
+    run(dry_run=True, output="json")
+    document = valid(json.loads(capsys.readouterr().out))
+    assert (document["result"], document["exitCode"], document["release"]["revision"]) == ("unchanged", 0, 2)
+    changed = {each["path"] for each in document["difference"]["changes"] if each["object"] == "Deployment/nginx"}
+    assert "spec.template.spec.containers[nginx].image" in changed
     assert (twice.cluster.writes, twice.programs.verbs()) == ([], [])
 
 
