@@ -38,7 +38,7 @@ class Cloud:
         self.queues, self.brokers, self.ahead_s = {}, {"Broker.001": {"id": "Broker.001"}}, 0.0
         self.rabbitmq = Rabbit(self)
         self.discovery = Web(self, lambda path: self.brokers if path == "/ngsi9/broker" else "ok")
-        self.broker = Web(self, lambda _: "stand-in")
+        self.broker = Web(self, lambda _: "fake")
 
     def close(self):
         for each in (self.rabbitmq, self.discovery, self.broker):

@@ -1,4 +1,4 @@
-"""Our worker as a program on this machine, against a real API server and a real RabbitMQ, with the stand-ins of discovery
+"""Our worker as a program on this machine, against a real API server and a real RabbitMQ, with the fakes of discovery
 and broker; and somebody who speaks as the master does, and hears what the worker says.
 """
 
@@ -119,7 +119,7 @@ class Rig:
         self.master = Master(self.rabbit.url)
 
     def start_program(self, name):
-        """A stand-in; back when its port is open."""
+        """A fake; back when its port is open."""
         self._run(name, [images.program(name), "-f", self.config])
         until(lambda: is_open(self.ports[name]), f"{name} listens")
 

@@ -1,4 +1,4 @@
-"""Two stand-ins of the broker and one of discovery as processes: what shards find of each other, and what the keeper puts back."""
+"""Two fakes of the broker and one of discovery as processes: what shards find of each other, and what the keeper puts back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def until(check, what):
 
 @pytest.fixture(scope="session")
 def programs():
-    return built(ROOT / "tests/standins", "./broker", "./discovery")
+    return built(ROOT / "tests/fakes", "./broker", "./discovery")
 
 
 class Cell:

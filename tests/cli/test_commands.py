@@ -1,101 +1,255 @@
-"""Command lines as people type them: usage errors, bad files, and JSON that is nothing but JSON."""
+"""Whole command lines, run as people and CI jobs run them: what lands on which stream, and what it costs to ask for help."""
+
+from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
 
+from fogflow_k8s.actions.settings.explain import keys_below
+from fogflow_k8s.cli import app
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 from tests.documents import parse
 
-BUDGET_S = 10
+BUDGET_S = 30
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("kubernetes", "docker", "jinja2", "pydantic", "rich", "yaml", "cryptography", "urllib3")
 
 
-def tool(*words, code=0, cwd=None, **env):
-    done = subprocess.run(
-        [sys.executable, "-m", "fogflow_k8s", *map(str, words)],
-        env={**os.environ, "NO_COLOR": "1", **env},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def _verbs(group, path=()):
+    """Every command line that names a verb, as words."""
+    for name, command in group.commands.items():
+        yield from _verbs(command, (*path, name)) if hasattr(command, "commands") else [[*path, name]]
+
+
+APP = typer.main.get_command(app)
+VERBS = list(_verbs(APP))
+GROUPS = [[name] for name, command in APP.commands.items() if hasattr(command, "commands")]
+BAD = {
+    "empty.json": ("", "empty.json is empty"),
+    "cut.json": ('{\n  "site_id": "001",\n  "worker": {', "cut.json:3: not JSON"),
+    "list.json": ("[]", "list.json: a mapping of keys is needed at the top"),
+    "type.json": ('{\n  "worker": {\n    "capacity": "many"}}', "type.json:3: worker.capacity: must be a whole number"),
+    "key.json": ('{\n  "sight_id": "001"\n}', "key.json:2: sight_id: unknown key; did you mean site_id?"),
+    "twice.json": ('{\n  "site_id": "1",\n  "site_id": "2"\n}', "twice.json:3: site_id is given twice"),
+    "empty.yaml": ("", "empty.yaml is empty"),
+    "cut.yaml": ("config:\n  worker: {capacity: 3\n", "cut.yaml:3: not YAML"),
+    "list.yaml": ("- a\n", "list.yaml: a mapping of keys is needed at the top"),
+    "type.yaml": ("config:\n  worker:\n    capacity: many\n", "type.yaml:3: config.worker.capacity: must be a whole"),
+    "key.yaml": ("master:\n  imag: {}\n", "key.yaml:2: master.imag: unknown key; did you mean image?"),
+}
+
+
+@pytest.fixture
+def tool(tmp_path):
+    """Runs the tool in an empty folder, with nothing of this machine: no kubeconfig, no settings, no helm of its own."""
+
+    def run(*words, **env):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("FOGFLOW_K8S_", "HELM", "KUBE"))}
+        kept |= {"HOME": str(tmp_path / "home"), "COLUMNS": "80", "HELM": sys.executable, **env}
+        return subprocess.run(
+            [sys.executable, "-m", "fogflow_k8s", *map(str, words)],
+            env=kept, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.parametrize("words", [[], *VERBS, *GROUPS], ids=" ".join)
+def test_help_is_plain_and_loads_nothing_heavy(words):
+    code = (
+        "import sys; from fogflow_k8s.cli import main\n"
+        f"sys.argv = ['fogflow-k8s', *{words!r}, '--help']\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"print('loaded', [m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
     )
-    assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: fogflow-k8s" + "".join(f" {w}" for w in words))
+    assert "\x1b" not in done.stdout
+    assert done.stderr == "loaded []\n"
+
+
+@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+def test_an_unknown_option_is_a_usage_error_on_stderr(tool, words):
+    done = tool(*words, "--frobnicate")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--frobnicate" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "verb",
+    ("words", "says"),
     [
-        "bundle",
-        "deploy",
-        "diff",
-        "status",
-        "rollback",
-        "history",
-        "uninstall",
-        "render",
-        "version",
-        "config",
-        "images",
-        "sandbox",
-        "task",
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["deploy", "--expose", "telepathy"], "telepathy"),
+        (["config", "explain", "expose.tipe"], "expose.type"),
     ],
+    ids=str,
 )
-def test_each_verb_explains_itself(verb):
-    assert "Usage: fogflow-k8s" in tool(verb, "--help").stdout
+def test_a_word_that_is_not_known_is_a_usage_error(tool, words, says):
+    done = tool(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["deploy", "diff", "status", "rollback", "history", "version"])
+def test_an_unknown_format_names_the_allowed_ones(tool, verb):
+    done = tool(verb, "-o", "yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+    more = {"status": "short, json, jsonl", "deploy": "json, jsonl", "rollback": "json, jsonl"}
+    assert f"not one of table, {more.get(verb, 'json')}\n" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["deploy", "status", "rollback", "uninstall", "restart"])
+def test_a_bad_duration_is_told_before_any_cluster_is_asked(tool, verb):
+    done = tool(verb, "--timeout", "soon")
+    assert done.returncode == 2, done.stderr
+    assert "'soon' is not a duration" in done.stderr
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_is_told_with_its_line_and_nothing_is_written(tool, tmp_path, name):
+    text, says = BAD[name]
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    done = tool("render", "-o", "out", "--config" if name.endswith(".json") else "--values", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_problem_is_told_at_once(tool, tmp_path):
+    (tmp_path / "config.json").write_text(BAD["type.json"][0], encoding="utf-8")
+    (tmp_path / "values.yaml").write_text(BAD["key.yaml"][0], encoding="utf-8")
+    done = tool("render", "-o", "out", "--config", "config.json", "--values", "values.yaml", "--set", "replicaCount=x")
+    assert done.returncode == 2
+    assert "3 problems" in done.stderr
+    assert all(p in done.stderr for p in ("config.json:3: ", "values.yaml:2: ", "--set: replicaCount: "))
+
+
+@pytest.mark.parametrize("way", ["none", "node-port", "load-balancer", "ingress", "gateway"])
+def test_an_address_and_another_way_in_contradict_each_other(tool, way):
+    done = tool("deploy", "--external-ip", "192.0.2.10", "--expose", way)
+    assert done.returncode == 2
+    assert f"--external-ip and --expose {way} contradict each other" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("code", "words"),
     [
-        ["deploy", "--nonsense"],
-        ["status", "-o", "yaml"],
-        ["frobnicate"],
-        ["deploy", "--external-ip", "192.0.2.10", "--expose", "none"],
-        ["deploy", "--expose", "telepathy"],
-        ["deploy", "--config", "absent.json"],
-        ["config", "explain", "expose.tipe"],
+        (2, ["deploy", "--external-ip", "192.0.2.10", "--expose", "none"]),
+        (2, ["deploy", "--config", "absent.json"]),
+        (2, ["deploy", "--set", "replicaCount=x"]),
+        (11, ["status"]),
+        (11, ["history"]),
+        (11, ["rollback", "--yes"]),
     ],
+    ids=str,
 )
-def test_usage_errors_exit_2_and_say_what_to_do(words, tmp_path):
-    assert tool(*words, code=2, cwd=tmp_path).stderr
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("config.json", "", "empty"),
-        ("config.json", '{"site_id": ', "config.json:1"),
-        ("config.json", '{\n "site_idd": "001"\n}', "site_id"),
-        ("config.json", '{\n "worker": {"capacity": "many"}\n}', "config.json:2"),
-        ("values.yaml", "", "empty"),
-        ("values.yaml", "a: [", "values.yaml:1"),
-        ("values.yaml", "expose:\n  tipe: none\n", "type"),
-        ("values.yaml", "- a list\n", "mapping"),
-    ],
-)
-def test_bad_files_are_told_with_place_and_remedy(tmp_path, name, text, words):
-    (tmp_path / name).write_text(text)
-    flag = "--config" if name.endswith("json") else "--values"
-    assert words in tool("config", "validate", flag, name, code=2, cwd=tmp_path).stderr
-
-
-def test_an_error_is_one_json_document_on_stdout(tmp_path):
-    done = tool("status", "-o", "json", code=11, KUBECONFIG=str(tmp_path / "absent"), HELM=sys.executable)
+def test_an_error_with_json_wanted_is_one_document_and_nothing_else(tool, code, words):
+    done = tool(*words, "-o", "json")
     document = parse(done.stdout)
-    assert (document["kind"], document["exitCode"]) == ("Error", 11)
+    assert (done.returncode, document["exitCode"], document["kind"]) == (code, code, "Error")
+    assert document["error"]["message"]
     assert document["error"]["remedy"]
 
 
-def test_explain_names_allowed_values_and_origin():
-    out = tool("config", "explain", "expose.type", "--set", "expose.type=nodePort").stdout
-    assert "none, externalIPs" in out
-    assert '"nodePort"  (--set)' in out
+def test_a_usage_error_with_json_wanted_is_a_document_too(tool):
+    assert parse(tool("status", "-o", "json", "--frobnicate").stdout)["exitCode"] == 2
 
 
-def test_every_cause_has_a_title_and_every_real_one_advice():
+@pytest.mark.parametrize("words", [["status"], ["deploy", "--expose", "none"]], ids=" ".join)
+def test_without_a_cluster_the_sandbox_is_named(tool, words):
+    done = tool(*words)
+    assert (done.returncode, done.stdout) == (11, "")
+    assert "fogflow-k8s sandbox up" in done.stderr
+
+
+def test_explain_tells_meaning_range_default_and_origin(tool):
+    done = tool("config", "explain", "config.worker.capacity", "--set", "config.worker.capacity=25")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "config.worker.capacity",
+        "  Maximum number of tasks per worker. When all workers are full, the master drops new tasks permanently and without a message.",
+        "  allowed  integer from 1 to 10000",
+        "  default  100",
+        "  value    25  (--set)",
+    ]
+
+
+def test_explain_says_which_line_of_which_file_has_the_last_word(tool, tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("replicaCount: 3\nrabbitmq:\n  auth:\n    password: topsecret-topsecret\n")
+    done = tool("config", "explain", "replicaCount", "--values", values)
+    assert f"value    3  ({values}:1)" in done.stdout
+    done = tool("config", "explain", "replicaCount", "--values", values, "--set", "replicaCount=4")
+    assert "value    4  (--set)" in done.stdout
+    for key in ("rabbitmq", "rabbitmq.auth", "rabbitmq.auth.password"):
+        done = tool("config", "explain", key, "--values", values)
+        assert "topsecret-topsecret" not in done.stdout
+        assert "********" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("started", "offered"),
+    [("repl", ["replicaCount"]), ("expose.ty", ["expose.type"]), ("imageP", []), ("nothing.", [])],
+)
+def test_keys_are_completed_part_by_part(started, offered):
+    assert keys_below(started) == offered
+
+
+@pytest.mark.parametrize("id_", ["FK-4001", "fk-4001", "4001"])
+def test_an_id_is_explained_however_it_is_written(tool, id_):
+    done = tool("explain", id_)
+    assert done.stdout.startswith("FK-4001\n\nThe image does not exist.")
+    assert "> check COMPONENT.image in your values" in done.stdout
+    assert parse(tool("explain", id_, "-o", "json").stdout)["explanations"][0]["class"] == "permanent"
+
+
+def test_all_ids_are_listed_and_an_unknown_one_names_the_nearest(tool):
+    assert len(tool("explain").stdout.splitlines()) == len(ENTRIES)
+    done = tool("explain", "FK-4100")
+    assert done.returncode == 2
+    assert "did you mean FK-40" in done.stderr
+
+
+def test_explain_of_an_unknown_key_names_the_nearest(tool):
+    done = tool("config", "explain", "config.worker.capacty")
+    assert done.returncode == 2
+    assert "did you mean config.worker.capacity?" in done.stderr
+
+
+def test_validate_of_good_settings_says_so_on_stderr(tool):
+    done = tool("config", "validate", "--config", ROOT / "examples/config.json")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "the settings are valid" in done.stderr
+
+
+def test_render_writes_the_same_bytes_twice(tool, tmp_path, helm):
+    settings = ("--config", ROOT / "examples/config.json", "--external-ip", "192.0.2.10")
+    made = []
+    for folder in ("one", "two", "two"):
+        done = tool("render", "-o", folder, *settings, HELM=helm)
+        assert done.returncode == 0, done.stderr
+        assert [Path(line).parent.name for line in done.stdout.splitlines()] == [folder] * 4
+        made.append({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()})
+    assert made[0] == made[1] == made[2]
+    assert set(made[0]) == {"config.json", "values.yaml", "values.schema.json", "manifests.yaml"}
+
+
+def test_what_render_wrote_is_accepted_again_and_means_the_same(tool, tmp_path, helm):
+    first = tool(
+        "render", "-o", "one", "--config", ROOT / "examples/config.json", "--external-ip", "192.0.2.10", HELM=helm
+    )
+    again = tool("render", "-o", "two", "--values", "one/values.yaml", HELM=helm)
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert (tmp_path / "one/manifests.yaml").read_bytes() == (tmp_path / "two/manifests.yaml").read_bytes()
+
+
+def test_every_cause_has_a_title_and_every_real_one_a_remedy():
     assert all(e.title for e in ENTRIES.values())
     assert all(e.advice for e in ENTRIES.values() if e.kind != "blocked")

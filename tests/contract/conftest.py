@@ -1,4 +1,4 @@
-"""A stub API server that does as it is told, a stand-in helm that records what it is given, and FogFlow's stand-ins on a real RabbitMQ."""
+"""A stub API server that does as it is told, a fake helm that records what it is given, and FogFlow's fakes on a real RabbitMQ."""
 
 import json
 import stat
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from fogflow_k8s.adapters.kubernetes.client import KubeCluster
-from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
 from tests.contract.recorded_bus import listening, on_a_bus
 
 
@@ -76,7 +76,7 @@ def serving(server):
 
 @pytest.fixture
 def cluster(stub):
-    made = KubeCluster(Chosen("stub", f"http://127.0.0.1:{stub.server_port}"), timeout_s=0.5)
+    made = KubeCluster(KubeContext("stub", f"http://127.0.0.1:{stub.server_port}"), timeout_s=0.5)
     yield made
     made.close()
 
@@ -98,7 +98,7 @@ def helm_script(tmp_path):
 
 @pytest.fixture
 def programs(tmp_path):
-    """FogFlow's stand-ins, which share a RabbitMQ."""
+    """FogFlow's fakes, which share a RabbitMQ."""
     yield from on_a_bus(tmp_path)
 
 

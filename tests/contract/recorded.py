@@ -1,4 +1,4 @@
-"""Replays recordings of FogFlow's own programs against the stand-ins: asks the same, and compares what is answered and told."""
+"""Replays recordings of FogFlow's own programs against the fakes: asks the same, and compares what is answered and told."""
 
 import http.client
 import json
@@ -29,14 +29,14 @@ def recording(program):
 
 
 class Programs:
-    """Stand-ins as processes of this machine; `answers` of a subscriber outside (the last one stays)."""
+    """Fakes as processes of this machine; `answers` of a subscriber outside (the last one stays)."""
 
     def __init__(self, folder, *, rabbit=5672, heartbeat=5, capacity=10, env=None):
         self.folder, self.processes, self.env = Path(folder), {}, env or {}
         names = ("discovery", "broker", "broker1", "agent", "master", "designer", "web")
         self.ports = {name: free_port() for name in names}
         self.rabbit, self.heartbeat, self.capacity = rabbit, heartbeat, capacity
-        self.programs = built(ROOT / "tests/standins", "./discovery", "./broker", "./master", "./designer", "./worker")
+        self.programs = built(ROOT / "tests/fakes", "./discovery", "./broker", "./master", "./designer", "./worker")
         self.subscriber = Subscriber()
 
     def start(self, *names, **env):

@@ -3,8 +3,8 @@
 import pytest
 
 from fogflow_k8s.adapters.kubernetes.client import Conflict, Gone, Invalid, KubeCluster, NotFound, path_of
-from fogflow_k8s.adapters.kubernetes.http import wait_of
-from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.http import retry_after_s
+from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
 from fogflow_k8s.errors import ClusterError
 from tests.ports import free_port
 
@@ -65,7 +65,7 @@ def test_a_slow_server_ends_in_a_typed_error(stub, cluster):
 
 def test_nobody_listening():
     with pytest.raises(ClusterError, match="cannot be reached") as caught:
-        _ = KubeCluster(Chosen("x", f"http://127.0.0.1:{free_port()}")).version
+        _ = KubeCluster(KubeContext("x", f"http://127.0.0.1:{free_port()}")).version
     assert "kubectl" in caught.value.hint
 
 
@@ -106,11 +106,11 @@ def test_a_list_whose_pages_expire_is_read_at_once_and_not_for_ever(stub, cluste
     ],
 )
 def test_how_long_a_server_asks_to_wait_by_its_own_clock(said, seconds):
-    assert wait_of({"Retry-After": said, "Date": "Fri, 27 Nov 2026 10:00:00 GMT"}) == seconds
+    assert retry_after_s({"Retry-After": said, "Date": "Fri, 27 Nov 2026 10:00:00 GMT"}) == seconds
 
 
 def test_a_date_without_a_clock_to_compare_it_with():
-    assert wait_of({"Retry-After": "Fri, 27 Nov 2026 10:00:03 GMT"}) == 0.5
+    assert retry_after_s({"Retry-After": "Fri, 27 Nov 2026 10:00:03 GMT"}) == 0.5
 
 
 def test_tables(stub, cluster):

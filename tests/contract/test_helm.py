@@ -36,7 +36,7 @@ def argv_of(tmp_path):
         ("v4.3.1", lambda h, c: h.start_upgrade(c, {}, timeout_s=1, force_conflicts=True),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
          " --reset-values --timeout 1s --wait=hookOnly --force-conflicts"),
-        ("v4.3.1", lambda h, c: h.start_rehearsal(c, {}),
+        ("v4.3.1", lambda h, c: h.start_dry_run(c, {}),
          "upgrade fogflow CHART --install --values - --output json --namespace city --kubeconfig k --kube-context x"
          " --reset-values --dry-run=server --take-ownership"),
         ("v4.3.1", lambda h, c: h.start_upgrade(c, {}, timeout_s=1, take_ownership=True),
@@ -171,7 +171,7 @@ def test_what_was_begun_is_handed_out_once(tmp_path, helm_script):
         str(helm_script('[ "$1" = history ] && echo "[]" || echo text')),
         version="v4.3.1",
     )
-    known.begin()
+    known.prefetch()
     assert (known.version, known.history(), known.manifest()) == ((4, 3, 1), [], "text\n")
     assert known.manifest() == "text\n"
     verbs = [w for w in (tmp_path / "argv").read_text().split("\n") if w in {"history", "manifest", "version"}]
@@ -180,7 +180,7 @@ def test_what_was_begun_is_handed_out_once(tmp_path, helm_script):
 
 def test_what_was_begun_and_not_wanted_is_ended(helm_script):
     begun = Helm(SystemRunner(), Target("a", "b"), str(helm_script("sleep 600")), version="v4.3.1")
-    begun.begin()
-    children = list(begun._early.values())
-    begun.abandon()
+    begun.prefetch()
+    children = list(begun._prefetched.values())
+    begun.discard_prefetched()
     assert [child.poll().code for child in children] == [-signal.SIGKILL] * 2

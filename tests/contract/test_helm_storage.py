@@ -9,7 +9,7 @@ import pytest
 
 from fogflow_k8s.adapters.helm import storage
 from fogflow_k8s.adapters.kubernetes.client import KubeCluster
-from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
 from fogflow_k8s.errors import FogflowError
 from tests.cli.apiserver import revision, serving, stored
 
@@ -25,7 +25,7 @@ def server():
 
 @pytest.fixture
 def cluster(server):
-    made = KubeCluster(Chosen("fake", f"http://127.0.0.1:{server.server_port}"))
+    made = KubeCluster(KubeContext("fake", f"http://127.0.0.1:{server.server_port}"))
     yield made
     made.close()
 
@@ -45,13 +45,13 @@ def test_what_helm_reads_and_what_we_read_is_the_same(helm, server, cluster, tmp
     many = [revision(n, state, kind=kind) for n, state in enumerate(states, start=1)]
     server.objects |= stored(*reversed(many), kind=kind)
     config = server.kubeconfig(tmp_path)
-    found = storage.read(cluster, "fogflow", "fogflow", kind)
+    found = storage.read_release(cluster, "fogflow", "fogflow", kind)
     assert json.loads(told_by(helm, config, driver, "history", "fogflow", "-o", "json")) == list(found.history)
     assert told_by(helm, config, driver, "get", "manifest", "fogflow").strip() == found.manifest
 
 
 def test_nothing_is_stored(cluster):
-    assert storage.read(cluster, "fogflow", "fogflow") is None
+    assert storage.read_release(cluster, "fogflow", "fogflow") is None
 
 
 @pytest.mark.parametrize("driver", ["sql", "memory"])
@@ -68,7 +68,7 @@ def plain(number):
 
 def test_a_revision_that_is_not_compressed(server, cluster):
     server.objects |= stored(plain(1))
-    assert [line["chart"] for line in storage.read(cluster, "fogflow", "fogflow").history] == ["fogflow-chart-1.0.0"]
+    assert [line["chart"] for line in storage.read_release(cluster, "fogflow", "fogflow").history] == ["fogflow-chart-1.0.0"]
 
 
 BROKEN = [
@@ -83,8 +83,8 @@ BROKEN = [
 @pytest.mark.parametrize("data", BROKEN, ids=str)
 def test_an_old_revision_that_cannot_be_read_is_left_out_and_the_newest_one_is_named(server, cluster, data):
     server.objects |= stored({**revision(1), "data": data}, revision(2))
-    assert [line["revision"] for line in storage.read(cluster, "fogflow", "fogflow").history] == [2]
+    assert [line["revision"] for line in storage.read_release(cluster, "fogflow", "fogflow").history] == [2]
     server.objects |= stored({**revision(3), "data": data})
     with pytest.raises(FogflowError, match=r"Secret sh\.helm\.release\.v1\.fogflow\.v3 in namespace fogflow") as told:
-        storage.read(cluster, "fogflow", "fogflow")
+        storage.read_release(cluster, "fogflow", "fogflow")
     assert "kubectl -n fogflow get secret" in told.value.hint

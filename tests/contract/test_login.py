@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from fogflow_k8s.adapters.kubernetes.client import KubeCluster
-from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
 from fogflow_k8s.errors import ClusterError, UsageError
 
 from .conftest import Stub, serving
@@ -38,7 +38,7 @@ def _no_files_are_left(tmp_path, monkeypatch):
 
 def cluster_of(stub, scheme="http", user=None, **cluster):
     server = f"{scheme}://127.0.0.1:{stub.server_port}"
-    return KubeCluster(Chosen("x", server, {"server": server, **cluster}, user or {}, "ann", ("config",)), timeout_s=2)
+    return KubeCluster(KubeContext("x", server, {"server": server, **cluster}, user or {}, "ann", ("config",)), timeout_s=2)
 
 
 def asked(stub, made):

@@ -1,4 +1,4 @@
-"""The stand-ins of broker and discovery answer and tell what the recordings say, and have the originals' timers and ends."""
+"""The fakes of broker and discovery answer and tell what the recordings say, and have the originals' timers and ends."""
 
 import socket
 import time

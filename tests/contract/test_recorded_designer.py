@@ -1,4 +1,4 @@
-"""The stand-in of the designer answers, says, stores and ends as the recordings say."""
+"""The fake of the designer answers, says, stores and ends as the recordings say."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The stand-in of the master answers and orchestrates as the recordings say, with the messages that were recorded."""
+"""The fake of the master answers and orchestrates as the recordings say, with the messages that were recorded."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The stand-in of the worker does what the recorded messages ask for, and says the recorded words of it."""
+"""The fake of the worker does what the recorded messages ask for, and says the recorded words of it."""
 
 import json
 import subprocess

@@ -30,7 +30,7 @@ def record_in_all(table, *columns, bar=None):
 _HEAD = """# Reliability
 
 Measured by `make reliability`, on a machine that does nothing else: real nodes (containerd, kubelet, kube-proxy), real RabbitMQ 4.3 and
-nginx, and stand-ins of FogFlow's own programs (`tests/standins`), which behave like them where it hurts, and prove nothing about
+nginx, and fakes of FogFlow's own programs (`tests/fakes`), which behave like them where it hurts, and prove nothing about
 their code. Do not edit.
 
 FogFlow *works* here means, asked from outside and without the keeper's word: one consumer on each of the three queues, the
@@ -75,7 +75,7 @@ WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", 
 _TABLES = {
     "bus": "Until all three consume again after RabbitMQ answered, in seconds",
     "start": "From nothing to working: when each is ready after the start of `deploy`, in seconds (p50 of 5)",
-    "load": "Load on the reverse proxy (stand-in discovery behind it)",
+    "load": "Load on the reverse proxy (fake discovery behind it)",
     "balance": "Farthest share of a replica from the mean, in percent",
     "rollout": "A crashing image of nginx, rolled out under load",
     "node": "A node without power, with every component on it, tolerationSeconds 5",

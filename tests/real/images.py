@@ -34,7 +34,7 @@ from tests.real.debian import Debian
 
 FOLDER = cache_home() / "test-images"
 """Where they are kept, by content: a second run on a machine makes none."""
-STANDINS = Path(__file__).parents[1] / "standins"
+FAKES = Path(__file__).parents[1] / "fakes"
 APP_VERSION = "3.2.8"
 _RABBITMQ = {
     "Entrypoint": ["/usr/lib/rabbitmq/bin/rabbitmq-server"],
@@ -122,12 +122,12 @@ def _layer(root: Path) -> bytes:
 
 
 def program(name: str) -> Path:
-    """One of the stand-ins, built: a static binary, as upstream ships its programs."""
-    return built(STANDINS, *(f"./{each}" for each in GO)) / name
+    """One of the fakes, built: a static binary, as upstream ships its programs."""
+    return built(FAKES, *(f"./{each}" for each in GO)) / name
 
 
 def _go(name: str, folder: Path) -> Path:
-    """A stand-in's image: the binary and nothing else."""
+    """A fake's image: the binary and nothing else."""
     binary = program(name)
     archive = folder / f"{name}-{_digest(binary.read_bytes(), _RECIPE)}.tar"
     if not archive.exists():
@@ -151,7 +151,7 @@ def _own_worker(folder: Path) -> Path:
     if not archive.exists():
         with tempfile.TemporaryDirectory(dir=folder) as made:
             worker.make(Path(made), "linux/amd64", SystemRunner(), Silent())
-            added = build_context.packed(Path(made), "app")
+            added = build_context.pack(Path(made), "app")
         with tarfile.open(python) as base:
             below = gzip.decompress(base.extractfile("layer.tar").read())
         said = _of_recipe()

@@ -1,6 +1,6 @@
 """An edge joins a cloud: two clusters with a router between them, real RabbitMQ; and what a bad link does to it.
 
-The stand-in master gives a task to any worker with room: the cloud's worker has room for one, the edge's for two, so of three
+The fake master gives a task to any worker with room: the cloud's worker has room for one, the edge's for two, so of three
 tasks two run at the edge.
 """
 

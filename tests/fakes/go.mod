@@ -1,4 +1,4 @@
-module fogflow-k8s.invalid/standins
+module fogflow-k8s.invalid/fakes
 
 go 1.26
 

@@ -1,4 +1,4 @@
-// Stand-in of FogFlow's designer: the page, its API, and the one replay of all intents at its start. It keeps what it is told
+// Fake of FogFlow's designer: the page, its API, and the one replay of all intents at its start. It keeps what it is told
 // in a file, ignores SIGTERM, prints the bus's password to its log, and ends at some requests, as the original does.
 package main
 
@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // Where the image has it; tests without a container name another folder.
@@ -66,7 +66,7 @@ func database() string { return public + "/data/meta/db.json" }
 func (d *designer) routes() http.Handler {
 	mux := http.NewServeMux()
 	page := func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, "<html><title>FogFlow (stand-in)</title></html>")
+		fmt.Fprintln(w, "<html><title>FogFlow (fake)</title></html>")
 	}
 	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /index.html", page)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // passing is how long a broker takes for what another one notified. Two brokers that notify each other of the same entity never

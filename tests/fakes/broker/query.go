@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"slices"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // How brokers call themselves to each other: what they ask is answered out of what one has, and not passed on.

@@ -1,4 +1,4 @@
-// Stand-in of FogFlow's worker on Kubernetes: a Deployment and a Service for each task, in upstream's shape. It listens on
+// Fake of FogFlow's worker on Kubernetes: a Deployment and a Service for each task, in upstream's shape. It listens on
 // nothing, knows its tasks in memory only, and deletes them when it is told to go; killed, it leaves them behind.
 package main
 
@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 const patience = time.Second

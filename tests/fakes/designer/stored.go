@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // object is what was posted, with keys that nobody here knows.

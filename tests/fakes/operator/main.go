@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 func main() {

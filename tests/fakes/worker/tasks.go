@@ -3,7 +3,7 @@ package main
 import (
 	"log"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // launch starts a task; one that runs already is started once more and the first forgotten, as in the original. It says

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 type subscribeAnswer struct {

@@ -1,4 +1,4 @@
-// Stand-in of FogFlow's discovery (NGSI9): who provides which entity, who wants to hear of new ones, which brokers live.
+// Fake of FogFlow's discovery (NGSI9): who provides which entity, who wants to hear of new ones, which brokers live.
 // All of it in memory only; it goes with the process.
 package main
 
@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 type discovery struct {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 type updateRequest struct {

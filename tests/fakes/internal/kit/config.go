@@ -1,4 +1,4 @@
-// Package kit holds what the stand-ins of FogFlow's programs share.
+// Package kit holds what the fakes of FogFlow's programs share.
 package kit
 
 import (
@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// Config is the part of config.json that the stand-ins read; a section that is missing stays zero, as in the originals.
+// Config is the part of config.json that the fakes read; a section that is missing stays zero, as in the originals.
 type Config struct {
 	SiteID    string `json:"site_id"`
 	MyHostIP  string `json:"my_hostip"`

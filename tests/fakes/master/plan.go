@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"slices"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // plan is an intent that was taken up. `deployed` is never cleaned: what was removed by its entity is removed once more.

@@ -13,7 +13,7 @@ import (
 	"os"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 const account = "/var/run/secrets/kubernetes.io/serviceaccount/"

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 const resendEvery = 2 * time.Second

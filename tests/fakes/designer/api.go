@@ -6,7 +6,7 @@ import (
 	"log"
 	"net/http"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 // posted reads a list of objects; something else than a list is answered with OK, and nothing is done.

@@ -1,4 +1,4 @@
-// Stand-in of FogFlow's master: who works, and which task runs where. All of it in memory only. Deaf on the bus it still
+// Fake of FogFlow's master: who works, and which task runs where. All of it in memory only. Deaf on the bus it still
 // answers /status with 200.
 package main
 
@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 type master struct {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 func reply(w http.ResponseWriter, body any) { kit.Reply(w, 200, body) }

@@ -1,4 +1,4 @@
-// Stand-in of FogFlow's thin broker (NGSI10): entities and subscriptions, in memory only. Its port opens when discovery has
+// Fake of FogFlow's thin broker (NGSI10): entities and subscriptions, in memory only. Its port opens when discovery has
 // answered, not before.
 package main
 
@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"fogflow-k8s.invalid/standins/internal/kit"
+	"fogflow-k8s.invalid/fakes/internal/kit"
 )
 
 const retryEvery = 2 * time.Second
