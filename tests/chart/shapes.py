@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-OURS = "worker.engine=fogflow-k8s"
+OURS = "worker.implementation=native"
 ACCEPTED = "broker.acceptNotificationLoops=true"
 SEVERAL = f"broker.shards=3,worker.replicas=2,{ACCEPTED}"
 ALLOWED_VOLUMES = {

@@ -24,8 +24,8 @@ def of(helm, **values):
         {"dgraph": {"enabled": True}},
         {"global": {"imageRegistry": "r.example:5000/all"}},
         {"nginx": {"image": {"registry": "", "repository": "nginx", "tag": "1", "digest": SHA}}},
-        {"worker": {"engine": "fogflow-k8s"}},
-        {"worker": {"engine": "fogflow-k8s", "ownImage": {"tag": "7"}}, "global": {"imageRegistry": "r.example/all"}},
+        {"worker": {"implementation": "native"}},
+        {"worker": {"implementation": "native", "ownImage": {"tag": "7"}}, "global": {"imageRegistry": "r.example/all"}},
     ],
 )
 def test_a_section_says_of_every_image_where_it_comes_from(helm, values):
@@ -40,21 +40,21 @@ def test_hooks_and_init_containers_count(helm):
 
 
 @pytest.mark.parametrize(
-    ("engine", "image"),
-    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("fogflow-k8s", "docker.io/fogflow-k8s/worker:1.0.0")],
+    ("implementation", "image"),
+    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("native", "docker.io/fogflow-k8s/worker:1.0.0")],
 )
-def test_the_worker_is_the_one_of_its_engine(helm, engine, image):
+def test_the_worker_is_the_one_of_its_engine(helm, implementation, image):
     """Upstream's has upstream's version, ours the chart's; the other one is not asked for."""
-    found = of(helm, worker={"engine": engine})
+    found = of(helm, worker={"implementation": implementation})
     assert [
         str(use.image) for use in found.uses if "cloud-worker" in use.components and "keeper" not in use.components
     ] == [image]
     assert found.pins({image: SHA}).keys() == {"worker"}
 
 
-@pytest.mark.parametrize("engine", ["upstream", "fogflow-k8s"])
-def test_pins_pin_everything(helm, engine):
-    before = of(helm, worker={"engine": engine})
+@pytest.mark.parametrize("implementation", ["upstream", "native"])
+def test_pins_pin_everything(helm, implementation):
+    before = of(helm, worker={"implementation": implementation})
     pins = before.pins({str(use.image): SHA for use in before.uses})
-    after = of(helm, **{**pins, "worker": {**pins["worker"], "engine": engine}})
+    after = of(helm, **{**pins, "worker": {**pins["worker"], "implementation": implementation}})
     assert [str(use.image) for use in after.uses] == [f"{use.image}@{SHA}" for use in before.uses]

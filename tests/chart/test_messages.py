@@ -19,8 +19,8 @@ from tests.chart.shapes import ACCEPTED, SEVERAL
         ("rabbitmq.auth.username=guest", "must not be guest"),
         (f"broker.shards=2,{ACCEPTED},configJson.hostPath.path=/x", "need one each"),
         ("worker.replicas=2,configJson.hostPath.path=/x", "need one each"),
-        ("worker.engine=fogflow-k8s,configJson.hostPath.path=/x", "use config, or worker.engine upstream"),
-        ("worker.engine=ours", "fogflow-k8s"),
+        ("worker.implementation=native,configJson.hostPath.path=/x", "use config, or worker.implementation upstream"),
+        ("worker.implementation=ours", "native"),
         ("broker.shards=2", "--set broker.acceptNotificationLoops=true"),
         ("broker.shards=2", "Allowed: --set broker.shards=1"),
         ("broker.shards=17", "maximum"),
@@ -48,7 +48,7 @@ def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
         (f"broker.shards=2,{ACCEPTED}", ["the worker and all tasks use the first", "worker.replicas=2"]),
         ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
         (
-            "worker.engine=fogflow-k8s,global.imagePullSecrets={hub}",
+            "worker.implementation=native,global.imagePullSecrets={hub}",
             [
                 "tasks run on while it is replaced",
                 "go with it",

@@ -1,4 +1,4 @@
-"""worker.engine fogflow-k8s: what is different from upstream's worker, and that nothing else is."""
+"""worker.implementation native: what is different from upstream's worker, and that nothing else is."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_it_is_told_of_its_tasks_and_upstreams_is_not(render):
     assert upstreams["broker"] == ours["broker"]
 
 
-def test_what_it_makes_is_owned_by_something_that_goes_with_the_engine_and_the_release(render):
+def test_what_it_makes_is_owned_by_something_that_goes_with_the_worker_and_the_release(render):
     """So nothing of it runs beside upstream's worker, which would start the same tasks again."""
     upstreams, ours = render(), render("--set", OURS)
     name = config(ours)["worker"]["tasks"]["owner"]
@@ -104,8 +104,8 @@ def test_the_keeper_knows_that_tasks_are_kept_and_may_only_ask_for_their_end(ren
     upstreams, ours = render(), render("--set", OURS)
     of = {"upstream": upstreams, "ours": ours}
     arguments = {
-        engine: of_kind(each, "Deployment")["keeper"]["spec"]["template"]["spec"]["containers"][0]["args"]
-        for engine, each in of.items()
+        worker: of_kind(each, "Deployment")["keeper"]["spec"]["template"]["spec"]["containers"][0]["args"]
+        for worker, each in of.items()
     }
     assert set(arguments["ours"]) - set(arguments["upstream"]) == {
         "--worker-keeps-tasks",
@@ -132,7 +132,7 @@ def test_the_keeper_knows_that_tasks_are_kept_and_may_only_ask_for_their_end(ren
     }
 
 
-def test_nothing_else_depends_on_the_engine(render):
+def test_nothing_else_depends_on_the_worker(render):
     """Only what is of the worker, of its tasks, and of those who watch it."""
     upstreams, ours = (
         {(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]): each for each in render(*more)}

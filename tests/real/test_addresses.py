@@ -11,7 +11,7 @@ from tests.real.conftest import Box, released
 from tests.scope import only_all
 
 BUDGET_S = 150
-OURS = ("--set", "worker.engine=fogflow-k8s")
+OURS = ("--set", "worker.implementation=native")
 PROFILE = "no-ipv6.json"
 _EAFNOSUPPORT, _AF_INET6 = 97, 10
 _SECCOMP = {
@@ -55,7 +55,7 @@ def test_with_ipv6_only(six):
 def test_upstreams_worker_is_refused_where_it_could_not_name_its_tasks(six):
     shown = six.tool("deploy", "-n", "upstream", "--external-ip", six.net.node(1), code=10)
     assert "FK-7015" in shown
-    assert "worker.engine=fogflow-k8s" in shown
+    assert "worker.implementation=native" in shown
 
 
 def _forbid(box, namespace, kind, name):

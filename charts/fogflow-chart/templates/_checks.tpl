@@ -44,7 +44,7 @@
 {{- fail "\n\nconfigJson.hostPath gives all pods one file, and several brokers or workers need one each: leave broker.shards and worker.replicas at 1, or use config." -}}
 {{- end -}}
 {{- if and $v.configJson.hostPath.path (include "fogflow.worker.keepsTasks" .) -}}
-{{- fail "\n\nconfigJson.hostPath is a file for upstream's programs, without the worker.tasks of engine fogflow-k8s: use config, or worker.engine upstream." -}}
+{{- fail "\n\nconfigJson.hostPath is a file for upstream's programs, without the worker.tasks of implementation native: use config, or worker.implementation upstream." -}}
 {{- end -}}
 {{- $c := $v.config -}}
 {{- $ports := list -}}

@@ -62,7 +62,7 @@ labels:
 
 {{/* Whether the worker is ours, whose tasks live in the cluster and outlive it: "true" or empty. */}}
 {{- define "fogflow.worker.keepsTasks" -}}
-{{- if eq .Values.worker.engine "fogflow-k8s" }}true{{ end }}
+{{- if eq .Values.worker.implementation "native" }}true{{ end }}
 {{- end }}
 
 {{/* The queues of all workers, separated by commas: the first has the site's alone, as the programs do it. Ours have names of their

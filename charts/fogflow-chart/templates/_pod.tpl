@@ -6,7 +6,7 @@
 {{- if $registry }}{{ $registry }}/{{ end }}{{ $i.repository }}:{{ $i.tag | default .root.Chart.AppVersion }}{{ with $i.digest }}@{{ . }}{{ end }}
 {{- end }}
 
-{{/* The image of a section: of the worker, the one of its engine. */}}
+{{/* The image of a section: of the worker, the one of its implementation. */}}
 {{- define "fogflow.imageOf" -}}
 {{- $v := index .root.Values .key -}}
 {{- if and (eq .key "worker") (include "fogflow.worker.keepsTasks" .root) -}}

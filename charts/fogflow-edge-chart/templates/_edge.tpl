@@ -40,7 +40,7 @@ hostAliases:
 - --user={{ .Values.rabbitmq.auth.username }}
 - --password-file=/run/rabbitmq/password
 - --address=http://{{ .Values.config.external_hostip }}:{{ int .Values.config.broker.http_port }}
-- --engine={{ dig "engine" "upstream" .Values.worker }}
+- --implementation={{ dig "implementation" "upstream" .Values.worker }}
 - --callback=http://{{ include "fogflow.fqdn" (list . "keeper") }}:8095
 - --cloud={{ .Values.cloud.broker.host }}:{{ int .Values.cloud.broker.port }}
 {{- end }}

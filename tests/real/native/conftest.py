@@ -4,7 +4,7 @@ import pytest
 
 from tests.real.conftest import released
 
-NATIVE = ("--set", "worker.engine=fogflow-k8s", "--set", "config.worker.capacity=500")
+NATIVE = ("--set", "worker.implementation=native", "--set", "config.worker.capacity=500")
 
 
 @pytest.fixture(scope="package")

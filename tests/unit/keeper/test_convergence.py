@@ -1,33 +1,34 @@
-"""`decide` against the slower cell: pods that overlap, gates, grace, lost nodes, a keeper that is lost too."""
+"""`decide` against the detailed model: overlapping pods, init containers, grace periods, lost nodes, and a keeper that is lost, too."""
 
 import pytest
-from cell import BROKER, DISCOVERY, MASTER, MEMBERS, NGINX, RABBITMQ, TRIO, WORKER
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from memory import Condition
+from snapshot import BROKER, COMPONENTS, DISCOVERY, MASTER, NGINX, ORDERED, RABBITMQ, WORKER
 
 from tests.scope import ALL, examples
-from tests.unit.keeper import slow_cell
-from tests.unit.keeper.slow_cell import DEVICES, NODE_S, TOLERATION_S, Cell, Keeper, settled
+from tests.unit.keeper import detailed_model
+from tests.unit.keeper.detailed_model import DEVICES, NODE_S, TOLERATION_S, ControlPlane, Keeper, settled
 
 BUDGET_S = 80
 
-BOUND_S = {"deleted": 20.0, "killed": 20.0, "wedged": 40.0, "node": 50.0}
+BOUND_S = {"deleted": 20.0, "killed": 20.0, "hung": 40.0, "node": 50.0}
 KUBELETS = {NGINX: 120.0}  # the keeper leaves it alone
 SILENCE_S = 600.0 if ALL else 200.0
-"""So long is nothing done afterwards; the keeper waits 120 s with anything at most (`UNREACHABLE_S`, `REST_S`)."""
+"""How long nothing may be done afterwards; the longest time that the keeper waits for is 120 s (`UNREACHABLE_S`, `REST_S`)."""
 MANY = settings(max_examples=examples(30, 1200), suppress_health_check=list(HealthCheck))
 
 
 def hit(keeper, kind, name):
-    cell = keeper.cell
-    if kind == "deleted" and (pod := cell.of(name)):
-        cell.delete(pod.name)
+    plane = keeper.plane
+    if kind == "deleted" and (pod := plane.of(name)):
+        plane.delete(pod.name)
     elif kind == "killed":
-        cell.kill(name)
-    elif kind == "wedged":
-        cell.wedge(name)
+        plane.kill(name)
+    elif kind == "hung":
+        plane.hang(name)
     elif kind == "node":
-        cell.lose_node([name])
+        plane.lose_node([name])
     elif kind == "keeper":
         keeper.restart(graceful=False)
 
@@ -38,41 +39,41 @@ def story(keeper):
 
 def converge(keeper, seconds, *, most):
     """Seconds until it works for good; then SILENCE_S in which nothing is done."""
-    cell = keeper.cell
-    start, well = cell.now, None
-    while cell.now < start + seconds:
-        keeper.run(cell.now + 0.25)
-        well = None if cell.ails() else well if well is not None else cell.now
-    assert well is not None, f"{cell.ails()} {story(keeper)}"
-    assert len(keeper.mends) <= most, story(keeper)
+    plane = keeper.plane
+    start, well = plane.now, None
+    while plane.now < start + seconds:
+        keeper.run(plane.now + 0.25)
+        well = None if plane.fault() else well if well is not None else plane.now
+    assert well is not None, f"{plane.fault()} {story(keeper)}"
+    assert len(keeper.repairs) <= most, story(keeper)
     assert len(keeper.log) <= 2 * most, story(keeper)
     done = len(keeper.log)
-    keeper.run(cell.now + SILENCE_S)
+    keeper.run(plane.now + SILENCE_S)
     assert story(keeper)[done:] == [], "no action without a cause"
-    assert cell.ails() == ""
+    assert plane.fault() == ""
     return well - start
 
 
-@pytest.mark.parametrize("name", MEMBERS)
-@pytest.mark.parametrize("kind", ["deleted", "killed", "wedged", "node"])
+@pytest.mark.parametrize("name", COMPONENTS)
+@pytest.mark.parametrize("kind", ["deleted", "killed", "hung", "node"])
 @pytest.mark.parametrize("how", [{}, {"volatile": True}, {"functions": 0, "intents": 2}, {"disabled": 2}], ids=str)
-def test_any_one_failure_heals_in_its_time(kind, name, how):
+def test_any_one_failure_is_repaired_in_time(kind, name, how):
     keeper = settled(**how)
     hit(keeper, kind, name)
     took = converge(keeper, 130.0, most=8)
     assert took <= KUBELETS.get(name, BOUND_S[kind]), story(keeper)
 
 
-@pytest.mark.parametrize("name", [name for name in MEMBERS if name != RABBITMQ])
-@pytest.mark.parametrize("kind", ["deleted", "killed", "wedged", "node"])
-def test_any_one_failure_heals_where_nobody_can_ask_the_bus(kind, name):
+@pytest.mark.parametrize("name", [name for name in COMPONENTS if name != RABBITMQ])
+@pytest.mark.parametrize("kind", ["deleted", "killed", "hung", "node"])
+def test_any_one_failure_is_repaired_without_metrics_of_rabbitmq(kind, name):
     keeper = settled(metrics=False)
     hit(keeper, kind, name)
     assert converge(keeper, 130.0, most=8) <= KUBELETS.get(name, BOUND_S[kind] + 12.0), story(keeper)
 
 
-@pytest.mark.parametrize("kind", ["deleted", "killed", "wedged", "node"])
-def test_a_loss_of_a_bus_that_nobody_can_ask_heals_too(kind):
+@pytest.mark.parametrize("kind", ["deleted", "killed", "hung", "node"])
+def test_a_loss_of_a_rabbitmq_without_metrics_is_repaired_too(kind):
     keeper = settled(metrics=False)
     hit(keeper, kind, RABBITMQ)
     converge(keeper, 130.0 + NODE_S + TOLERATION_S, most=8)
@@ -87,47 +88,47 @@ KINDS = st.sampled_from(
         {"functions": 1, "disabled": 2, "intents": 1},
     ]
 )
-FAILURES = st.tuples(st.sampled_from(["deleted", "killed", "wedged", "node"]), st.sampled_from(MEMBERS))
+FAILURES = st.tuples(st.sampled_from(["deleted", "killed", "hung", "node"]), st.sampled_from(COMPONENTS))
 
 
 @MANY
-@example(("wedged", WORKER), ("deleted", MASTER), 1.0, {})  # a wedged worker used all its grace: 184 s
-@example(("wedged", RABBITMQ), ("wedged", "designer"), 2.0, {})  # the designer was restarted while the bus was down
-@example(("wedged", "designer"), ("killed", BROKER), 16.0, {})  # tasks of a replay on its way were taken for orphans
-@example(("wedged", MASTER), ("node", DISCOVERY), 16.0, {})  # subscriptions put back were taken for new ones
-@example(("wedged", MASTER), ("deleted", "designer"), 18.0, {})  # a designer replayed, and was gone before it was alone
+@example(("hung", WORKER), ("deleted", MASTER), 1.0, {})  # a hung worker used all its grace: 184 s
+@example(("hung", RABBITMQ), ("hung", "designer"), 2.0, {})  # the designer was restarted while the bus was down
+@example(("hung", "designer"), ("killed", BROKER), 16.0, {})  # tasks of a replay on its way were taken for orphans
+@example(("hung", MASTER), ("node", DISCOVERY), 16.0, {})  # subscriptions put back were taken for new ones
+@example(("hung", MASTER), ("deleted", "designer"), 18.0, {})  # a designer replayed, and was gone before it was alone
 @given(FAILURES, FAILURES, st.floats(0.0, 60.0), KINDS)
 def test_any_two_failures_however_far_apart(first, second, apart, how):
     keeper = settled(**how)
     hit(keeper, *first)
-    keeper.run(keeper.cell.now + apart)
+    keeper.run(keeper.plane.now + apart)
     hit(keeper, *second)
     converge(keeper, 150.0, most=20)
 
 
 @MANY
 @given(FAILURES, st.floats(0.0, 40.0))
-def test_a_keeper_that_is_lost_in_the_middle_of_a_mend_finishes_it(failure, apart):
+def test_a_keeper_that_is_lost_during_a_repair_finishes_it(failure, apart):
     keeper = settled()
     hit(keeper, *failure)
-    keeper.run(keeper.cell.now + apart)
+    keeper.run(keeper.plane.now + apart)
     hit(keeper, "keeper", "")
-    end = keeper.cell.now + 150.0
-    while keeper.cell.now < end:
-        keeper.run(keeper.cell.now + 5.0)
-        if (broker := keeper.cell.process(BROKER)) is not None:
+    end = keeper.plane.now + 150.0
+    while keeper.plane.now < end:
+        keeper.run(keeper.plane.now + 5.0)
+        if (broker := keeper.plane.process(BROKER)) is not None:
             for entity in DEVICES:  # values are not stored: devices publish again
                 broker.state.setdefault(f"e:{entity}", {})
-    assert keeper.cell.ails() == "", story(keeper)
-    assert len(keeper.mends) <= 16, story(keeper)
+    assert keeper.plane.fault() == "", story(keeper)
+    assert len(keeper.repairs) <= 16, story(keeper)
 
 
 @MANY
 @given(st.floats(0.0, 12.0), st.sampled_from([DISCOVERY, BROKER]))
-def test_a_pod_that_ends_while_the_new_one_is_listed_does_not_pass_for_it(phase, name):
+def test_the_state_of_a_pod_that_is_ending_is_not_taken_for_the_new_pods(phase, name):
     """Its answers are of the old process; taken for the new one's, the empty state that follows would be believed."""
     keeper = settled()
-    keeper.run(keeper.cell.now + phase)
+    keeper.run(keeper.plane.now + phase)
     hit(keeper, "deleted", name)
     assert converge(keeper, 60.0, most=4) <= BOUND_S["deleted"]
 
@@ -136,117 +137,119 @@ def test_a_pod_that_ends_while_the_new_one_is_listed_does_not_pass_for_it(phase,
 @given(st.floats(0.0, 4.0), st.sampled_from([DISCOVERY, BROKER]))
 def test_devices_that_fill_a_new_process_at_once_do_not_hide_that_subscriptions_are_lost(phase, name):
     keeper = settled()
-    cell, prefix = keeper.cell, {DISCOVERY: "r:", BROKER: "e:"}[name]
-    published = {key: one for key, one in cell.process(name).state.items() if key.startswith(prefix)}
+    plane, prefix = keeper.plane, {DISCOVERY: "r:", BROKER: "e:"}[name]
+    published = {key: one for key, one in plane.process(name).state.items() if key.startswith(prefix)}
     published |= {f"{prefix}Sensor{n}": {} for n in range(50)}
-    cell.process(name).state.update(published)
-    keeper.run(cell.now + 10.0 + phase)
+    plane.process(name).state.update(published)
+    keeper.run(plane.now + 10.0 + phase)
     hit(keeper, "killed", name)
     for _ in range(80):
-        keeper.run(cell.now + 0.25)
-        if process := cell.process(name):
+        keeper.run(plane.now + 0.25)
+        if process := plane.process(name):
             process.state.update(published)
-    assert cell.ails() == "", story(keeper)
+    assert plane.fault() == "", story(keeper)
 
 
 @MANY
 @given(st.floats(1.0, 300.0))
-def test_while_the_bus_is_down_nobody_is_restarted_and_then_exactly_three(seconds):
+def test_while_rabbitmq_is_down_nothing_is_restarted_and_then_exactly_three(seconds):
     keeper = settled()
-    cell = keeper.cell
-    cell.scaled[RABBITMQ] = 0
+    plane = keeper.plane
+    plane.scaled[RABBITMQ] = 0
     hit(keeper, "deleted", RABBITMQ)
-    keeper.run(cell.now + seconds)
-    assert not [action for _, action in keeper.log if action.component in TRIO]
-    cell.scaled.clear()
-    while not cell.bus_up:
-        keeper.run(cell.now + 0.25)
+    keeper.run(plane.now + seconds)
+    assert not [action for _, action in keeper.log if action.component in ORDERED]
+    plane.scaled.clear()
+    while not plane.bus_up:
+        keeper.run(plane.now + 0.25)
     took = converge(keeper, 60.0, most=3)
     assert took <= 20.0
-    assert sorted(action.component for _, action in keeper.mends) == sorted(TRIO)
+    assert sorted(action.component for _, action in keeper.repairs) == sorted(ORDERED)
 
 
 @given(st.floats(0.0, 20.0))
 @settings(max_examples=examples(10, 400))
-def test_all_but_the_front_door_on_one_node(late):
+def test_all_but_the_reverse_proxy_on_one_node(late):
     keeper = settled()
-    keeper.run(keeper.cell.now + late)
-    keeper.cell.lose_node([name for name in MEMBERS if name != NGINX])
+    keeper.run(keeper.plane.now + late)
+    keeper.plane.lose_node([name for name in COMPONENTS if name != NGINX])
     assert converge(keeper, 120.0, most=14) <= 60.0
 
 
-@pytest.mark.parametrize("name", TRIO)
-def test_a_replay_that_the_master_lost_is_seen_and_repeated(name):
+@pytest.mark.parametrize("name", ORDERED)
+def test_a_replay_that_the_master_lost_is_repeated(name):
     """Also when the designer is on the bus before it can be asked what it has to replay."""
     keeper = settled()
-    keeper.cell.too_early = 1 + (name == "designer")  # the designer replays by itself as well
+    keeper.plane.too_early = 1 + (name == "designer")  # the designer replays by itself as well
     hit(keeper, "deleted", name)
     assert converge(keeper, 60.0, most=6) <= 35.0
 
 
-def test_tasks_that_run_twice_are_seen_and_run_once_again():
-    """Whoever doubled them: the worker knows of the second ones only, and its heartbeat tells how many."""
+def test_tasks_that_run_twice_run_once_again():
+    """The worker knows the second ones only, and its heartbeat has their number."""
     keeper = settled()
-    for function in keeper.cell.database["fogfunctions"]:
-        keeper.cell._intent(function)
-    keeper.run(keeper.cell.now + 1.0)
-    assert "tasks" in keeper.cell.ails()
+    for function in keeper.plane.database["fogfunctions"]:
+        keeper.plane._intent(function)
+    keeper.run(keeper.plane.now + 1.0)
+    assert "tasks" in keeper.plane.fault()
     assert converge(keeper, 90.0, most=5) <= 60.0
 
 
 def test_a_first_install_is_left_alone():
-    keeper = Keeper(Cell(functions=0))
+    keeper = Keeper(ControlPlane(functions=0))
     keeper.run(300.0)
     assert story(keeper) == []
 
 
-def test_a_worker_with_many_tasks_gets_all_the_time_it_needs():
+def test_a_worker_with_many_tasks_gets_the_time_to_remove_them():
     keeper = settled(functions=30)
     hit(keeper, "deleted", MASTER)
     converge(keeper, 180.0, most=4)
     assert not [action for _, action in keeper.log if action.kind == "end"]
 
 
-def test_wedged_again_and_again_it_is_forgotten_in_between():
+def test_a_member_that_hangs_again_and_again_is_repaired_each_time_without_a_longer_pause():
     keeper = settled()
     for _ in range(4):
-        keeper.cell.wedge(DISCOVERY)
-        keeper.run(keeper.cell.now + 120.0)
-        assert keeper.memory.tried == {}, "what was done has helped"
-    assert not [key for key in keeper.memory.since if key.startswith("silent")]
+        keeper.plane.hang(DISCOVERY)
+        keeper.run(keeper.plane.now + 120.0)
+        assert keeper.memory.attempts == {}, "what was done has helped"
+    assert not [timer for timer in keeper.memory.since if timer.condition is Condition.SILENT]
 
 
 @pytest.mark.parametrize("dropped", [8.0, 20.0, 60.0])
 @pytest.mark.parametrize("tasks", [1, 4])
-def test_a_hung_worker_is_told_from_one_that_needs_its_time_before_it_is_asked_to_end(dropped, tasks, monkeypatch):
+def test_a_hung_worker_is_distinguished_from_a_slow_one_before_it_is_asked_to_end(dropped, tasks, monkeypatch):
     """RabbitMQ gives its connection up before or after its heartbeats are missed; a grace that has begun cannot be shortened."""
-    monkeypatch.setattr(slow_cell, "AMQP_DEAD_S", dropped)
+    monkeypatch.setattr(detailed_model, "AMQP_DEAD_S", dropped)
     keeper = settled(functions=tasks)
-    hit(keeper, "wedged", WORKER)
-    assert converge(keeper, 60.0, most=6) <= BOUND_S["wedged"]
+    hit(keeper, "hung", WORKER)
+    assert converge(keeper, 60.0, most=6) <= BOUND_S["hung"]
 
 
 @pytest.mark.parametrize("keeps", [False, True])
-def test_what_was_dropped_as_all_workers_were_full_is_planned_when_there_is_room(keeps, monkeypatch):
+def test_tasks_dropped_by_full_workers_are_planned_when_capacity_is_free(keeps, monkeypatch):
     keeper = settled(keeps=keeps, capacity=3)
-    cell = keeper.cell
-    monkeypatch.setattr(slow_cell, "DEVICES", (*slow_cell.DEVICES, "T4"))
-    cell.appear("T4")
-    keeper.run(cell.now + 300.0)
-    assert len(cell.told) == 1, "said once"
-    assert keeper.mends == [(at, action) for at, action in keeper.mends if action.kind == "tell"], "and nothing is done"
-    cell.capacity = 4
+    plane = keeper.plane
+    monkeypatch.setattr(detailed_model, "DEVICES", (*detailed_model.DEVICES, "T4"))
+    plane.appear("T4")
+    keeper.run(plane.now + 300.0)
+    assert len(plane.told) == 1, "reported once"
+    assert keeper.repairs == [(at, action) for at, action in keeper.repairs if action.kind == "warn"], (
+        "and nothing is done"
+    )
+    plane.capacity = 4
     converge(keeper, 200.0, most=6)
 
 
 @pytest.mark.parametrize("keeps", [False, True])
 @pytest.mark.parametrize("after", [0.5, 2.0])
-def test_a_function_that_is_deleted_while_the_master_is_away_leaves_no_task(keeps, after):
-    """The designer has forgotten it, and nobody heard that."""
+def test_a_function_that_is_deleted_while_the_master_is_down_leaves_no_task(keeps, after):
+    """The designer has deleted it, and the master was not notified."""
     keeper = settled(keeps=keeps, functions=2)
-    cell = keeper.cell
+    plane = keeper.plane
     hit(keeper, "deleted", MASTER)
-    keeper.run(cell.now + after)
-    del cell.database["fogfunctions"]["f1"]
+    keeper.run(plane.now + after)
+    del plane.database["fogfunctions"]["f1"]
     converge(keeper, 120.0, most=6)
-    assert {task.split(".")[1] for task in cell.deployments.values()} == {"f0"}
+    assert {task.split(".")[1] for task in plane.deployments.values()} == {"f0"}

@@ -1,23 +1,26 @@
-"""Tasks that were dropped as all workers were full, and tasks that nobody asks for any more."""
+"""Tasks that were dropped because all workers were full, and tasks that nothing requests any more."""
 
 import dataclasses
 
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, WORKER, Memory, Pod, Snapshot
+from decide import record
 from demand import (
     FULL_S,
+    NOT_PLANNED_S,
+    NOT_REQUESTED_S,
     REST_S,
-    UNASKED_S,
-    UNFED_S,
-    UNTAKEN_S,
+    WITHOUT_INPUT_S,
     demand,
-    not_taken_up,
-    room_again,
-    too_full,
-    unfed,
-    without_task,
+    full_warning,
+    has_capacity_again,
+    is_not_planned,
+    missing_tasks,
+    remember,
+    tasks_without_input,
 )
 from expected import tasks
+from memory import Memory
+from snapshot import BROKER, DESIGNER, DISCOVERY, WORKER, Pod, Snapshot
 
 BUDGET_S = 5
 
@@ -59,172 +62,181 @@ def test_tasks_are_counted_as_the_master_makes_them(database, types, count):
     assert tasks(database, devices(*types)) == count
 
 
-def a_cell(running, room, **more):
+def a_snapshot(running, free_capacity, **more):
     names = tuple(f"fogflow-task-{n}" for n in range(running))
-    return Snapshot(designer=function(stream()), discovery=devices(*["Temp"] * 13), tasks=names, room=room, **more)
+    devices_and_function = {"designer": function(stream()), "discovery": devices(*["Temp"] * 13)}
+    return Snapshot(**devices_and_function, tasks=names, free_capacity=free_capacity, **more)
 
 
-def over(seen, memory, start, seconds):
-    """Whether there was room again at any look, and what was said, in this time."""
-    found, said = False, []
+def rounds(snapshot, memory, start, seconds):
+    """One round every two seconds: whether capacity was free again in any of them, what was reported, and the memory after that."""
+    found, reported = False, []
     for n in range(int(seconds / 2) + 1):
-        found |= room_again(seen, memory, start + 2.0 * n)
-        said += [action.why for action in demand(seen, memory, start + 2.0 * n)]
-    return found, said
+        now = start + 2.0 * n
+        memory = remember(snapshot, memory, now)
+        found |= has_capacity_again(memory, now)
+        actions = demand(snapshot, memory, now)
+        reported += [action.why for action in actions]
+        memory = record(snapshot, memory, actions, now)
+    return found, reported, memory
 
 
-def test_thirteen_devices_and_room_for_ten_are_told_once_and_planned_when_there_is_room():
-    memory = Memory()
-    assert without_task(a_cell(10, 0)) == 3
-    found, said = over(a_cell(10, 0), memory, 0.0, 60.0)
+def test_with_thirteen_devices_and_capacity_for_ten_three_tasks_are_reported_once_and_planned_when_capacity_is_free():
+    assert missing_tasks(a_snapshot(10, 0)) == 3
+    found, reported, memory = rounds(a_snapshot(10, 0), Memory(), 0.0, 60.0)
     assert not found
-    assert len(said) == 1
-    assert said[0] == too_full(memory)
-    assert said[0].startswith("3 tasks were dropped")
-    memory.mended_at = 0.0
-    found, said = over(a_cell(9, 1), memory, 62.0, REST_S)
-    assert (found, said) == (True, [])
+    assert len(reported) == 1
+    assert reported[0] == full_warning(memory)
+    assert reported[0].startswith("3 tasks were dropped")
+    found, reported, _ = rounds(a_snapshot(9, 1), dataclasses.replace(memory, restarted_at=0.0), 62.0, REST_S)
+    assert (found, reported) == (True, [])
 
 
-def test_soon_after_a_mend_there_is_no_other():
-    memory = Memory()
-    over(a_cell(10, 0), memory, 0.0, 60.0)
-    memory.mended_at = 60.0
-    assert over(a_cell(9, 1), memory, 62.0, REST_S - 10.0) == (False, [])
+def test_soon_after_an_ordered_restart_there_is_no_other_one():
+    _, _, memory = rounds(a_snapshot(10, 0), Memory(), 0.0, 60.0)
+    memory = dataclasses.replace(memory, restarted_at=60.0)
+    assert rounds(a_snapshot(9, 1), memory, 62.0, REST_S - 10.0)[:2] == (False, [])
 
 
-def test_a_burst_that_is_being_worked_off_is_no_drop():
-    memory = Memory()
-    over(a_cell(4, 0), memory, 0.0, FULL_S - 4.0)
-    over(a_cell(13, 0), memory, FULL_S, 60.0)
-    assert too_full(memory) == ""
-    assert over(a_cell(13, 5), memory, 90.0, 300.0) == (False, [])
+def test_a_burst_of_devices_does_not_count_as_dropped_tasks():
+    _, _, memory = rounds(a_snapshot(4, 0), Memory(), 0.0, FULL_S - 4.0)
+    _, _, memory = rounds(a_snapshot(13, 0), memory, FULL_S, 60.0)
+    assert full_warning(memory) == ""
+    assert rounds(a_snapshot(13, 5), memory, 90.0, 300.0)[:2] == (False, [])
 
 
-@pytest.mark.parametrize("unknown", [{"designer": None}, {"discovery": None}, {"tasks": None}, {"room": None}])
-def test_nothing_is_said_of_what_cannot_be_told(unknown):
-    memory = Memory()
-    assert over(dataclasses.replace(a_cell(10, 0), **unknown), memory, 0.0, 60.0) == (False, [])
+@pytest.mark.parametrize("unknown", [{"designer": None}, {"discovery": None}, {"tasks": None}, {"free_capacity": None}])
+def test_nothing_is_reported_when_the_number_of_tasks_is_unknown(unknown):
+    snapshot = dataclasses.replace(a_snapshot(10, 0), **unknown)
+    assert rounds(snapshot, Memory(), 0.0, 60.0)[:2] == (False, [])
 
 
-# -- what nobody asks for ------------------------------------------------------------------------------------------------
+# -- tasks that nothing requests -----------------------------------------------------------------------------------------
 
 
-def keeping(database, *, known=True, of=("f", "g")):
-    """A look at three tasks of a worker that keeps them, and a memory of when both functions were stored."""
-    memory = Memory(asked=frozenset({"f", "g"}))
-    if known:
-        memory.known[DESIGNER] = "d/0"
+def requested(database, *, known=True, of=("f", "g")):
+    """A snapshot of three tasks of a native worker, and a memory of the time when both functions were stored."""
+    memory = Memory(requested=frozenset({"f", "g"}), complete={DESIGNER: "d/0"} if known else {})
     names = {f"fogflow-task-{n}": topology for n, topology in enumerate(of)}
     pods = {DESIGNER: (Pod("d", "d/0"),)}
     return Snapshot(pods=pods, designer=database, tasks=tuple(names), topologies=names, keeps_tasks=True), memory
 
 
-def removed(seen, memory, seconds=2 * UNASKED_S):
-    found = [(now, action) for now in range(0, int(seconds), 2) for action in demand(seen, memory, float(now))]
-    return [(now, action.component, action.names) for now, action in found if action.kind == "remove"]
+def removed(snapshot, memory, seconds=2 * NOT_REQUESTED_S):
+    """When which tasks are removed, with one round every two seconds."""
+    found = []
+    for now in range(0, int(seconds), 2):
+        memory = remember(snapshot, memory, float(now))
+        actions = demand(snapshot, memory, float(now))
+        memory = record(snapshot, memory, actions, float(now))
+        found += [(now, action.component, action.names) for action in actions if action.kind == "remove"]
+    return found
 
 
-def test_tasks_of_a_function_that_was_deleted_while_the_master_was_away_are_removed():
-    seen, memory = keeping({"fogfunctions": {"f": {}}})
-    assert removed(seen, memory)[0] == (UNASKED_S, WORKER, ("fogflow-task-1",))
+def test_tasks_of_a_function_that_was_deleted_while_the_master_was_down_are_removed():
+    snapshot, memory = requested({"fogfunctions": {"f": {}}})
+    assert removed(snapshot, memory) == [(NOT_REQUESTED_S, WORKER, ("fogflow-task-1",))]
 
 
-def test_the_last_one_too():
-    assert removed(*keeping({}))[0][2] == ("fogflow-task-0", "fogflow-task-1")
+def test_tasks_of_the_last_function_are_removed_too():
+    assert removed(*requested({}))[0][2] == ("fogflow-task-0", "fogflow-task-1")
 
 
-def test_those_of_a_disabled_function_too():
-    seen, memory = keeping({"fogfunctions": {"f": {}, "g": {"status": "disabled"}}})
-    assert removed(seen, memory)[0][2] == ("fogflow-task-1",)
+def test_tasks_of_a_disabled_function_are_removed_too():
+    snapshot, memory = requested({"fogfunctions": {"f": {}, "g": {"status": "disabled"}}})
+    assert removed(snapshot, memory)[0][2] == ("fogflow-task-1",)
 
 
 def test_nothing_is_removed_for_a_database_that_may_have_been_lost():
-    assert removed(*keeping({}, known=False)) == []
-    assert removed(*keeping(None)) == []
+    assert removed(*requested({}, known=False)) == []
+    assert removed(*requested(None)) == []
 
 
 def test_nothing_is_removed_that_was_never_in_the_database():
-    """Somebody else may have asked for it."""
-    seen, memory = keeping({"fogfunctions": {"f": {}}}, of=("f", "theirs"))
-    assert removed(seen, memory) == []
+    """Another program may have requested it."""
+    snapshot, memory = requested({"fogfunctions": {"f": {}}}, of=("f", "theirs"))
+    assert removed(snapshot, memory) == []
 
 
-def test_one_that_is_asked_for_again_stays():
-    seen, memory = keeping({"fogfunctions": {"f": {}}})
-    assert removed(seen, memory, UNASKED_S) == []
-    again = dataclasses.replace(seen, designer={"fogfunctions": {"f": {}, "g": {}}})
+def test_tasks_of_a_function_that_is_stored_again_stay():
+    snapshot, memory = requested({"fogfunctions": {"f": {}}})
+    assert removed(snapshot, memory, NOT_REQUESTED_S) == []
+    again = dataclasses.replace(snapshot, designer={"fogfunctions": {"f": {}, "g": {}}})
     assert removed(again, memory) == []
 
 
-# -- what was never taken up, and what is told nothing -----------------------------------------------------------------
+# -- what the master did not plan, and tasks without input ---------------------------------------------------------------
 
 
-def taking_up(have, expected=2):
+def planning(have, expected=2, **remembered):
     subscriptions = {f"s:{n}": {"reference": "http://master.ns.svc:1060"} for n in range(have)}
     pods = {DISCOVERY: (Pod("x", "x/0"),), BROKER: (Pod("b", "b/0"),)}
-    memory = Memory(known={DISCOVERY: "x/0", BROKER: "b/0"})
+    memory = Memory(complete={DISCOVERY: "x/0", BROKER: "b/0"}, **remembered)
     return Snapshot(pods=pods, discovery=subscriptions, broker={}, tasks=(), expected=expected), memory
 
 
-def first(rule, seen, memory, seconds=400):
-    return next((now for now in range(0, seconds, 2) if rule(seen, memory, float(now))), None)
+def first(rule, snapshot, memory, seconds=400):
+    """When the rule first applies, with one round every two seconds."""
+    for now in range(0, seconds, 2):
+        memory = remember(snapshot, memory, float(now))
+        if rule(memory, float(now)) if rule is is_not_planned else rule(snapshot, memory, float(now)):
+            return now
+    return None
 
 
-def test_what_the_master_did_not_take_up_is_replayed():
-    """It was away when a function was stored, or discovery was when it wanted to subscribe."""
-    assert first(not_taken_up, *taking_up(2)) is None
-    assert first(not_taken_up, *taking_up(1)) == UNTAKEN_S
+def test_what_the_master_did_not_plan_is_replayed():
+    """It was down when a function was stored, or discovery was when the master wanted to subscribe."""
+    assert first(is_not_planned, *planning(2)) is None
+    assert first(is_not_planned, *planning(1)) == NOT_PLANNED_S
 
 
 def test_what_several_replays_did_not_bring_is_not_replayed_again():
-    seen, memory = taking_up(1)
-    memory.short = 1
-    assert first(not_taken_up, seen, memory) is None
-    assert first(not_taken_up, dataclasses.replace(seen, expected=3), memory) == UNTAKEN_S, "one more was stored"
+    snapshot, memory = planning(1, not_replayed=1)
+    assert first(is_not_planned, snapshot, memory) is None
+    one_more_stored = dataclasses.replace(snapshot, expected=3)
+    assert first(is_not_planned, one_more_stored, memory) == NOT_PLANNED_S
 
 
-def test_former_plans_do_not_stand_for_those_that_are_missing():
-    seen, memory = taking_up(2)
-    memory.replaced = frozenset({"s:0"})
-    assert first(not_taken_up, seen, memory) == UNTAKEN_S
+def test_replaced_plans_do_not_count():
+    snapshot, memory = planning(2, replaced=frozenset({"s:0"}))
+    assert first(is_not_planned, snapshot, memory) == NOT_PLANNED_S
 
 
 @pytest.mark.parametrize("unknown", [{"discovery": None}, {"expected": None}, {"expected": -1}, {"expected": 0}])
-def test_nothing_is_missing_where_it_cannot_be_told(unknown):
-    seen, memory = taking_up(0)
-    assert first(not_taken_up, dataclasses.replace(seen, **unknown), memory) is None
+def test_nothing_counts_as_missing_where_that_is_unknown(unknown):
+    snapshot, memory = planning(0)
+    assert first(is_not_planned, dataclasses.replace(snapshot, **unknown), memory) is None
 
 
-def feeding(*fed, tasks=("fogflow-task-1", "fogflow-task-2"), **more):
-    seen, memory = taking_up(2)
+def with_input(*tasks_with_input, tasks=("fogflow-task-1", "fogflow-task-2"), **more):
+    snapshot, memory = planning(2)
     held = {
         f"s:{task}": {"reference": f"http://10.0.0.1:{task}", "Subscriber": {"Correlator": "Task.f.t.1"}}
-        for task in fed
+        for task in tasks_with_input
     }
-    return dataclasses.replace(seen, broker=held, tasks=tasks, **more), memory
+    return dataclasses.replace(snapshot, broker=held, tasks=tasks, **more), memory
 
 
-def test_a_task_that_no_broker_tells_anything_is_started_anew_more_and_more_rarely():
-    seen, memory = feeding(1)
-    assert first(unfed, seen, memory) == UNFED_S + 1.0
-    memory.mended_at = 100.0
-    assert not unfed(seen, memory, 100.0 + REST_S - 1.0)
-    assert unfed(seen, memory, 100.0 + REST_S) == 1
-    unfed(feeding(1, 2)[0], memory, 300.0)
-    assert memory.fed == 0
+def test_a_task_without_input_is_started_again_more_and_more_rarely():
+    snapshot, memory = with_input(1)
+    assert first(tasks_without_input, snapshot, memory) == WITHOUT_INPUT_S + 1.0
+    memory = remember(snapshot, memory, 0.0)
+    memory = dataclasses.replace(memory, restarted_at=100.0, input_restarts=1)
+    assert not tasks_without_input(snapshot, memory, 100.0 + REST_S - 1.0)
+    assert tasks_without_input(snapshot, memory, 100.0 + REST_S) == 1
+    assert remember(with_input(1, 2)[0], memory, 300.0).input_restarts == 0
 
 
-def test_a_worker_that_keeps_its_tasks_sees_to_it_itself():
-    assert first(unfed, *feeding(1, keeps_tasks=True)) is None
+def test_a_native_worker_repairs_its_tasks_input_itself():
+    assert first(tasks_without_input, *with_input(1, keeps_tasks=True)) is None
 
 
-@pytest.mark.parametrize(("fed", "brokers", "told"), [((), 1, True), ((), 2, False), ((1,), 2, True)])
-def test_a_worker_that_uses_the_broker_of_an_edge_is_left_alone(fed, brokers, told):
-    seen, memory = feeding(*fed, brokers=brokers)
-    memory.feeds = True
-    assert (first(unfed, seen, memory) is not None) == told
+@pytest.mark.parametrize(("fed", "brokers", "found"), [((), 1, True), ((), 2, False), ((1,), 2, True)])
+def test_a_worker_that_uses_the_broker_of_an_edge_is_left_alone(fed, brokers, found):
+    snapshot, memory = with_input(*fed, brokers=brokers)
+    memory = dataclasses.replace(memory, recognizes_input=True)
+    assert (first(tasks_without_input, snapshot, memory) is not None) == found
 
 
-def test_where_no_tasks_subscription_was_ever_recognised_nobody_lacks_one():
-    assert first(unfed, *feeding()) is None
+def test_where_no_tasks_subscription_was_ever_recognized_none_is_missing():
+    assert first(tasks_without_input, *with_input()) is None

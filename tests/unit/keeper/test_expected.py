@@ -1,4 +1,4 @@
-"""What a designer's replay will make the master subscribe to, told from its database."""
+"""What a designer's replay makes the master subscribe to, calculated from its database."""
 
 import pytest
 from expected import subscriptions, topologies
@@ -41,7 +41,7 @@ def test_subscriptions_are_counted_as_the_master_makes_them(database, count):
     assert subscriptions(database) == count
 
 
-def test_what_is_asked_for_are_topologies_of_intents_and_of_enabled_functions():
+def test_topologies_of_intents_and_of_enabled_functions_are_requested():
     database = {
         "serviceintents": {"i": {"topology": "x"}},
         "fogfunctions": {"f": function(), "g": function(status="disabled", intent={"topology": "g"}), "h": {}},

@@ -274,7 +274,7 @@ def test_sigterm_ends_it_at_once(closed_port):
 
 def test_it_opens_when_the_service_leads_to_this_pod_and_leaves_the_port_to_the_program():
     port = free_port()
-    assert designers.arrive(f"127.0.0.1:{port}").startswith("others find this pod after 0.")
+    assert designers.arrive(f"127.0.0.1:{port}").startswith("the Service leads to this pod after 0.")
     socket.create_server(("127.0.0.1", port)).close()
 
 
@@ -294,10 +294,10 @@ def test_another_pod_that_hears_it_is_not_this_one():
 
         thread = threading.Thread(target=hear)
         thread.start()
-        assert not designers._comes(this, *other.getsockname())
+        assert not designers._reaches_us(this, *other.getsockname())
         thread.join()
         assert len(heard[0]) == 16
-        assert designers._comes(this, *this.getsockname())
+        assert designers._reaches_us(this, *this.getsockname())
 
 
 def test_the_users_of_edges_come_back_at_every_start(tmp_path):

@@ -1,4 +1,4 @@
-"""What the keeper asks of the members and puts back into them, against servers on loopback."""
+"""What the keeper reads of the members and restores, against servers on loopback."""
 
 import http.client
 import json
@@ -10,10 +10,11 @@ import urllib.request
 
 import ngsi
 import pytest
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, TRIO, WORKER, Memory, several
 from http_json import Refused, Server
-from observe import Members, look
+from memory import Memory
+from observe import Members, observe
 from serve import Shared, serve, verify
+from snapshot import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, ORDERED, RABBITMQ, WORKER, instances
 
 from tests.unit.keeper.stub import stub
 
@@ -151,7 +152,7 @@ def test_discovery_gets_registrations_before_subscriptions_each_under_its_own_id
     }
 
 
-def test_only_what_is_missing_is_put_back(discovery):
+def test_only_what_is_missing_is_restored(discovery):
     server = Server(discovery.url)
     held = ngsi.read_discovery(server, {})
     discovery.asked.clear()
@@ -217,9 +218,7 @@ def test_a_subscription_of_another_broker_is_never_restored(broker):
     ("answer", "count"),
     [({}, 0), ({"f1": {}}, 1), ([{}, {}], 2), ((404, None), -1), ("<html>", -1), ((500, None), -1)],
 )
-def test_functions_of_a_designer_without_a_database_are_counted_and_a_designer_that_does_not_tell_is_unknown(
-    answer, count
-):
+def test_functions_of_a_designer_without_a_database_are_counted_or_unknown(answer, count):
     with stub({"GET /fogfunction": answer}) as designer:
         assert ngsi.read_functions(Server(designer.url)) == count
 
@@ -227,7 +226,7 @@ def test_functions_of_a_designer_without_a_database_are_counted_and_a_designer_t
 @pytest.mark.parametrize(
     ("answer", "database"), [((404, None), {}), ({"a": {}, "b": []}, {}), ({"a": {"x": 1}}, {"a": {"x": 1}}), ((500, None), None)]
 )  # fmt: skip
-def test_a_designer_without_a_database_is_told_from_one_that_fails(answer, database):
+def test_a_designer_without_a_database_is_distinguished_from_one_that_fails(answer, database):
     with stub({"GET /data/meta/db.json": answer}) as designer:
         assert ngsi.read_database(Server(designer.url)) == database
 
@@ -250,29 +249,31 @@ def urls(**others):
     return dict.fromkeys((RABBITMQ, DISCOVERY, BROKER, MASTER, DESIGNER, NGINX), "http://127.0.0.1:9") | others
 
 
-def test_a_look_at_a_cell_of_which_nobody_answers():
-    seen = look(Members("001", urls()), NoKube(), Memory())
-    assert set(seen.answers.values()) == {False}
-    assert (seen.consumers, seen.worker_beat, seen.discovery, seen.broker, seen.expected) == (None,) * 5
-    assert (seen.tasks, seen.topologies) == (("fogflow-task-1",), {"fogflow-task-1": "f1"})
+def test_a_snapshot_when_no_member_answers():
+    snapshot = observe(Members("001", urls()), NoKube(), Memory())
+    assert set(snapshot.answers.values()) == {False}
+    assert (snapshot.consumers, snapshot.worker_heartbeat, snapshot.discovery, snapshot.broker, snapshot.expected) == (
+        None,
+    ) * 5
+    assert (snapshot.tasks, snapshot.topologies) == (("fogflow-task-1",), {"fogflow-task-1": "f1"})
 
 
 @pytest.mark.parametrize("key", ["Last_Heartbeat_Update", "last_heartbeat_update"])
-def test_a_look_at_a_cell_that_works(discovery, broker, key):
+def test_a_snapshot_when_everything_works(discovery, broker, key):
     master = {"GET /status": "ok", "GET /workers": {"Worker.001": {key: "2026", "workload": 3}}}
     with stub(master) as m, stub({METRICS_AT: METRICS}) as bus:
         members = Members(
             "001", urls(**{DISCOVERY: discovery.url, BROKER: broker.stub.url, MASTER: m.url, RABBITMQ: bus.url})
         )
-        seen = look(members, NoKube(), Memory())
-    assert (seen.consumers, seen.connections) == (dict.fromkeys(TRIO, 1), 2)
-    assert (seen.worker_beat, seen.workload, seen.brokers) == ("2026", 3, 1)
-    assert seen.discovery.keys() == {"r:urn:T 1/a", "s:sid1"}
-    assert seen.broker == {}
-    assert WORKER not in seen.answers
+        snapshot = observe(members, NoKube(), Memory())
+    assert (snapshot.consumers, snapshot.connections) == (dict.fromkeys(ORDERED, 1), 2)
+    assert (snapshot.worker_heartbeat, snapshot.workload, snapshot.brokers) == ("2026", 3, 1)
+    assert snapshot.discovery.keys() == {"r:urn:T 1/a", "s:sid1"}
+    assert snapshot.broker == {}
+    assert WORKER not in snapshot.answers
 
 
-def test_a_look_at_several(discovery, broker):
+def test_a_snapshot_with_several_brokers_and_workers(discovery, broker):
     other = Broker()
     other.entities = {"T2": {"entityId": {"id": "T2"}}}
     workers = {"Worker.001": {"workload": 3}, "Worker.001.1": {"Last_Heartbeat_Update": "2027", "workload": 2}}
@@ -283,14 +284,14 @@ def test_a_look_at_several(discovery, broker):
         stub(other.answers) as second,
     ):
         known = {DISCOVERY: discovery.url, BROKER: broker.stub.url, MASTER: master.url, RABBITMQ: bus.url}
-        members = Members("001", urls(**known, **{f"{BROKER}-1": second.url}), workers=several(WORKER, 3))
-        seen = look(members, NoKube(), Memory())
-    assert seen.shards == (BROKER, f"{BROKER}-1")
-    assert (seen.held(BROKER), seen.held(f"{BROKER}-1").keys()) == ({}, {"e:T2"})
-    assert seen.answers[f"{BROKER}-1"]
-    assert [seen.beat(name) for name in seen.workers] == ["listed", "2027", ""]
-    assert [seen.consumers[name] for name in seen.workers] == [1, 1, 0]
-    assert seen.workload == 5
+        members = Members("001", urls(**known, **{f"{BROKER}-1": second.url}), workers=instances(WORKER, 3))
+        snapshot = observe(members, NoKube(), Memory())
+    assert snapshot.shards == (BROKER, f"{BROKER}-1")
+    assert (snapshot.held(BROKER), snapshot.held(f"{BROKER}-1").keys()) == ({}, {"e:T2"})
+    assert snapshot.answers[f"{BROKER}-1"]
+    assert [snapshot.heartbeat(name) for name in snapshot.workers] == ["listed", "2027", ""]
+    assert [snapshot.consumers[name] for name in snapshot.workers] == [1, 1, 0]
+    assert snapshot.workload == 5
 
 
 def test_queues_of_other_names_are_watched_and_the_master_still_knows_workers_by_their_ids():
@@ -305,26 +306,26 @@ def test_queues_of_other_names_are_watched_and_the_master_still_knows_workers_by
         stub({METRICS_AT: metrics}) as bus,
     ):
         members = Members(
-            "001", urls(**{MASTER: master.url, RABBITMQ: bus.url}), workers=several(WORKER, 2), keeps_tasks=True,
+            "001", urls(**{MASTER: master.url, RABBITMQ: bus.url}), workers=instances(WORKER, 2), keeps_tasks=True,
             worker_queues=("fogflow-k8s.Worker.001", "fogflow-k8s.Worker.001.1"),
         )  # fmt: skip
-        seen = look(members, NoKube(), Memory())
-    assert [seen.consumers[name] for name in seen.workers] == [2, 1]
-    assert [seen.beat(name) for name in seen.workers] == ["listed", "2027"]
-    assert (seen.workload, seen.keeps_tasks) == (5, True)
+        snapshot = observe(members, NoKube(), Memory())
+    assert [snapshot.consumers[name] for name in snapshot.workers] == [2, 1]
+    assert [snapshot.heartbeat(name) for name in snapshot.workers] == ["listed", "2027"]
+    assert (snapshot.workload, snapshot.keeps_tasks) == (5, True)
 
 
-def test_a_master_that_lists_nobody_is_told_from_one_that_does_not_answer():
+def test_a_master_that_lists_no_worker_is_distinguished_from_one_that_does_not_answer():
     with stub({"GET /status": "ok", "GET /workers": {}}) as master:
-        seen = look(Members("001", urls(**{MASTER: master.url})), NoKube(), Memory())
-    assert seen.worker_beat == ""
+        snapshot = observe(Members("001", urls(**{MASTER: master.url})), NoKube(), Memory())
+    assert snapshot.worker_heartbeat == ""
 
 
 def test_without_metrics_consumers_are_not_checked():
     members = Members("001", {name: url for name, url in urls().items() if name != RABBITMQ})
-    seen = look(members, NoKube(), Memory())
-    assert (seen.checks_consumers, seen.consumers) == (False, None)
-    assert RABBITMQ not in seen.answers
+    snapshot = observe(members, NoKube(), Memory())
+    assert (snapshot.checks_consumers, snapshot.consumers) == (False, None)
+    assert RABBITMQ not in snapshot.answers
 
 
 # -- connections -------------------------------------------------------------------------------------------------------
@@ -393,9 +394,9 @@ def ask(url, data=None):
             return error.code, error.read().decode()
 
 
-def test_it_is_healthy_only_while_its_loop_comes_round(keeper):
+def test_it_is_healthy_only_while_its_rounds_end(keeper):
     assert ask(keeper.url + "/healthz")[0] == 200
-    keeper.beat -= 31.0
+    keeper.last_round -= 31.0
     assert ask(keeper.url + "/healthz")[0] == 503
 
 
@@ -407,14 +408,14 @@ def test_the_designers_database_is_unknown_then_empty_then_there(keeper):
     assert ask(keeper.url + "/designer/db.json") == (200, '{"f": 1}')
 
 
-def test_a_round_trip_is_proven_and_leaves_nothing(keeper, broker):
+def test_a_round_trip_is_verified_and_leaves_nothing(keeper, broker):
     status, text = ask(keeper.url + "/verify", b"")
     step = next(one for one in json.loads(text)["steps"] if one["name"] == "publish and subscribe")
     assert (status, step["ok"]) == (200, True), text
     assert (broker.entities, broker.subscriptions, keeper.notified) == ({}, {}, {})
 
 
-def test_what_is_published_at_any_broker_is_heard_at_the_first(broker):
+def test_what_is_published_at_any_broker_is_notified_by_the_first(broker):
     """The second one passes on what it is told, as brokers do."""
     second = Broker()
     second.answers["POST /ngsi10/updateContext"] = broker.update
@@ -440,7 +441,7 @@ def test_a_second_verification_has_to_wait(keeper):
         assert ask(keeper.url + "/verify", b"")[0] == 429
 
 
-def test_a_broker_that_does_not_notify_fails_the_proof_and_is_cleaned_up(keeper, broker, monkeypatch):
+def test_a_broker_that_does_not_notify_fails_the_verification_and_is_cleaned_up(keeper, broker, monkeypatch):
     monkeypatch.setattr("serve._CALLBACK_S", 0.1)
     broker.silent = True
     step = verify(keeper)["steps"][-1]

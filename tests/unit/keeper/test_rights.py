@@ -112,8 +112,8 @@ def test_the_keepers_roles_allow_what_its_code_calls_and_nothing_else(kube, api)
     """Every method of Kube that the keeper uses; a new one must be added here, and then to the Role."""
     unused = {"scale", "ask_to_remove"}  # of `leave`, and where a worker keeps its tasks
     arguments = {
-        "delete_pod": ("p", 1), "delete_task": ("fogflow-task-1",), "write_report": ({},), "store": ({},),
-        "event": ("c", "p", "r", "m"),
+        "delete_pod": ("p", 1), "delete_task": ("fogflow-task-1",), "write_report": ({},), "store_memory": ({},),
+        "publish_event": ("c", "p", "r", "m"),
     }  # fmt: skip
     public = {name for name in vars(Kube) if not name.startswith("_")} - unused
     for name in public:
@@ -207,7 +207,7 @@ def test_each_pod_of_a_set_is_a_member_of_its_own_and_only_the_one_seen_is_delet
     assert (sent["gracePeriodSeconds"], sent["preconditions"]) == (0, {"uid": "u1"})
     api.answers[f"DELETE {PODS}/cloud-broker-1"] = (409, None)
     kube.delete_pod("cloud-broker-1", 0)
-    kube.event("cloud-broker-1", "", "RestoringState", "m")
+    kube.publish_event("cloud-broker-1", "", "RestoringState", "m")
     assert api.asked[-1][1]["involvedObject"] == {
         "kind": "StatefulSet", "apiVersion": "apps/v1", "name": "cloud-broker", "namespace": "ns"
     }  # fmt: skip
@@ -226,7 +226,7 @@ def test_only_upstreams_tasks_are_tasks(kube, api):
 @pytest.mark.parametrize(
     ("note", "topology"), [('{"TopologyName": "f1"}', "f1"), ("{}", ""), ("no json", ""), ("[1]", "")]
 )  # fmt: skip
-def test_a_task_tells_its_topology_where_its_worker_noted_it(kube, api, note, topology):
+def test_a_tasks_topology_is_read_where_its_worker_noted_it(kube, api, note, topology):
     metadata = {"name": "fogflow-task-a", "annotations": {TASK: note}}
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": metadata}]}
     assert kube.tasks() == {"fogflow-task-a": topology}
@@ -239,7 +239,7 @@ def test_a_task_is_asked_to_go_by_the_note_that_its_worker_reads(kube, api):
     assert body == {"metadata": {"annotations": {DESIRED: "removed"}}}
 
 
-def test_what_is_gone_already_is_deleted_but_a_refusal_is_told(kube, api):
+def test_deleting_what_does_not_exist_is_no_error_but_a_refusal_is(kube, api):
     api.answers[f"DELETE {PODS}/p"] = (404, None)
     kube.delete_pod("p", None)
     api.answers[f"DELETE {PODS}/p"] = (403, None)
@@ -251,18 +251,18 @@ def test_what_is_gone_already_is_deleted_but_a_refusal_is_told(kube, api):
 
 def test_what_is_stored_is_loaded_again_and_a_snapshot_too_large_is_not_sent(kube, api, monkeypatch):
     memory = {"order": {"master": "a/0"}, "snapshot": {"discovery": {"r:x": {"ä": 1}}}}
-    assert kube.store(memory) == ""
+    assert kube.store_memory(memory) == ""
     api.answers["GET /api/v1/namespaces/ns/secrets/fogflow-keeper"] = api.asked[-1][1]
-    assert kube.load() == memory
+    assert kube.load_memory() == memory
     count = len(api.asked)
     monkeypatch.setattr(kube_module, "_LARGEST", 10)
-    assert "kept in memory only" in kube.store(memory)
+    assert "kept in memory only" in kube.store_memory(memory)
     assert len(api.asked) == count
 
 
 def test_an_empty_secret_is_an_empty_memory(kube, api):
     api.answers["GET /api/v1/namespaces/ns/secrets/fogflow-keeper"] = {"metadata": {}}
-    assert kube.load() == {}
+    assert kube.load_memory() == {}
 
 
 def test_the_report_is_one_key_of_the_config_map(kube, api):

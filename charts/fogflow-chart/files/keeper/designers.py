@@ -1,4 +1,7 @@
-"""What only the designer's gate does: bring back its database, and see that the master will find it."""
+"""What the designer's init container does beyond that of other components: restore its database, and wait until others reach it.
+
+Without a volume the designer loses its database with its pod. The keeper has a copy, which `fetch` gets from the keeper's HTTP server.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,17 @@ import urllib.request
 from pathlib import Path
 
 FETCH_S = 20.0
-"""For the keeper to come up, when both were lost."""
+"""Time for the keeper to start, when both were lost."""
 ARRIVE_S = 5.0
-"""Where a pod's way to itself through a Service is barred, this is what it costs."""
+"""Delay of the start in a cluster where a pod cannot reach itself through its Service."""
 _TRY_S, _PAUSE_S = 3.0, 1.0
-_HEAR_S, _AGAIN_S = 0.5, 0.05
+_ACCEPT_S, _RETRY_S = 0.5, 0.05
 
 
 def fetch(url: str, target: Path, patience_s: float = FETCH_S) -> str:
-    """Fill a file that is not there from `url`; what came of it. A file that is there is newer, and stays."""
+    """Download `url` into `target` if that file does not exist; an existing file is newer. Returns a line for the log."""
     if target.exists():
-        return f"{target} is there"
+        return f"{target} exists"
     end = time.monotonic() + patience_s
     while True:
         try:
@@ -33,27 +36,27 @@ def fetch(url: str, target: Path, patience_s: float = FETCH_S) -> str:
             target.write_bytes(content)
         except (OSError, http.client.HTTPException) as error:
             if time.monotonic() > end:
-                return f"{target} is not put back, it starts empty: {error}"
+                return f"cannot restore {target}, the designer starts empty: {error}"
             time.sleep(_PAUSE_S)
         else:
-            return f"{target} is put back: {len(content)} bytes"
+            return f"restored {target}: {len(content)} bytes"
 
 
 def arrive(address: str, patience_s: float = ARRIVE_S) -> str:
-    """Wait until a connection to the Service at `host:port` comes to this very pod; what came of it.
+    """Wait until a connection to the Service at `host:port` reaches this pod. Returns a line for the log.
 
-    The designer replays its intents as soon as it is on the bus, and the master asks for their topologies at once. The nodes
-    learn of a new pod's address a moment after it has one: an intent that comes sooner is lost.
+    The designer replays its intents as soon as it is connected to RabbitMQ, and the master fetches their topologies from the designer
+    at once. Nodes learn a new pod's address a moment after the pod has it: the master drops an intent that comes sooner.
     """
     host, _, port = address.rpartition(":")
     start = time.monotonic()
     with _listen(int(port)) as server:
-        server.settimeout(_HEAR_S)
+        server.settimeout(_ACCEPT_S)
         while (waited := time.monotonic() - start) < patience_s:
-            if _comes(server, host.strip("[]"), int(port)):
-                return f"others find this pod after {waited:.1f} s"
-            time.sleep(_AGAIN_S)
-    return f"nobody can tell whether others find this pod: it does not reach itself as {host}"
+            if _reaches_us(server, host.strip("[]"), int(port)):
+                return f"the Service leads to this pod after {waited:.1f} s"
+            time.sleep(_RETRY_S)
+    return f"unknown whether the Service leads to this pod: it does not reach itself as {host}"
 
 
 def _listen(port: int) -> socket.socket:
@@ -62,13 +65,13 @@ def _listen(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _comes(server: socket.socket, host: str, port: int) -> bool:
-    """Whether what is sent to the Service is heard here; a pod that is about to end may hear it, too."""
+def _reaches_us(server: socket.socket, host: str, port: int) -> bool:
+    """Whether what is sent to the Service arrives here; it may also arrive at a pod that is being deleted."""
     mark = secrets.token_bytes(16)
-    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=_HEAR_S) as sent:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=_ACCEPT_S) as sent:
         sent.sendall(mark)
-        heard, _ = server.accept()
-        with heard:
-            heard.settimeout(_HEAR_S)
-            return heard.recv(len(mark)) == mark
+        received, _ = server.accept()
+        with received:
+            received.settimeout(_ACCEPT_S)
+            return received.recv(len(mark)) == mark
     return False

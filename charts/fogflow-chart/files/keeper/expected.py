@@ -1,7 +1,8 @@
-"""What the designer's next start will bring, told from its database. Pure.
+"""What the designer's next replay makes the master do, calculated from the designer's database.
 
-It publishes each service intent and each enabled function once. The master fetches the topology of an intent by its name, and
-subscribes at discovery for each input stream of each of its tasks; an intent whose topology it cannot find or read it drops.
+The designer publishes each service intent and each enabled function once, when it starts. The master fetches the topology of an intent
+by its name, and subscribes at discovery for each input stream of each of its tasks; it drops an intent whose topology it cannot find
+or read.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ from typing import Any
 
 
 def subscriptions(database: Mapping[str, Any]) -> int:
-    """How many subscriptions the master will make of all that is stored."""
+    """How many subscriptions the master makes of everything that is stored."""
     return sum(_of_topology(database, name) for name in _published(database))
 
 
 def tasks(database: Mapping[str, Any], discovery: Mapping[str, Any]) -> int:
-    """How many tasks the master will have of all that is stored and registered, or fewer where that cannot be told.
+    """How many tasks the master plans for everything that is stored and registered; fewer where that is not known.
 
-    A type is an unanchored regular expression. Which of several groups an entity belongs to is in values that are not looked at.
+    FogFlow matches a type as a regular expression without anchors. Groups depend on entities' values, which the keeper does not read.
     """
     if any(_is_exclusive(intent) for intent in _intents(database)):
-        return 0  # tasks of others pause
+        return 0  # the tasks of other intents pause
     types = [str(one.get("Type") or one.get("type") or "") for key, one in discovery.items() if key.startswith("r:")]
     streams = [
         [one for one in task.get("input_streams") or [] if isinstance(one, Mapping)]
@@ -48,12 +49,12 @@ def _matches(pattern: str, of: str) -> bool:
 
 
 def topologies(database: Mapping[str, Any]) -> frozenset[str]:
-    """The names of the topologies whose tasks are asked for."""
+    """The names of the topologies whose tasks are requested."""
     return frozenset(_published(database))
 
 
 def _published(database: Mapping[str, Any]) -> Iterator[str]:
-    """The topology's name of everything that the designer publishes at its start."""
+    """The topology's name of each intent that the designer publishes when it starts."""
     for intent in _intents(database):
         yield str(intent.get("topology") or "")
 
@@ -74,12 +75,12 @@ def _is_exclusive(intent: Mapping[str, Any]) -> bool:
 def _of_topology(database: Mapping[str, Any], name: str) -> int:
     found = _tasks(database, name)
     if found is None:
-        return int(name in _each(database, "fogfunctions"))  # stored in a form that is not FogFlow's own
+        return int(name in _each(database, "fogfunctions"))  # stored in another form than FogFlow's
     return sum(len(task.get("input_streams") or []) for task in found)
 
 
 def _tasks(database: Mapping[str, Any], name: str) -> list[Mapping[str, Any]] | None:
-    """The tasks of a topology, none when the master cannot read it; None when there is no such topology."""
+    """The tasks of a topology, an empty list when the master cannot read it; None when the topology does not exist."""
     function = _each(database, "fogfunctions").get(name) or {}
     topology = _each(database, "topologies").get(name) or function.get("topology")
     if not isinstance(topology, Mapping):
@@ -90,13 +91,13 @@ def _tasks(database: Mapping[str, Any], name: str) -> list[Mapping[str, Any]] | 
 
 
 def _unreadable(operator: Mapping[str, Any]) -> bool:
-    """The master takes parameters with values of text only, and drops what has others."""
+    """The master accepts parameters with text as their value only, and drops an operator with other ones."""
     parameters = [one for one in operator.get("parameters") or [] if isinstance(one, Mapping)]
     return any(not isinstance(one.get("value", ""), str) for one in parameters)
 
 
 def _each(database: Mapping[str, Any], kind: str) -> dict[str, Mapping[str, Any]]:
-    """The stored objects of a kind by name; what is no object is none of FogFlow's."""
+    """The stored objects of a kind by name, without entries that are not objects."""
     found = database.get(kind)
     items = found.items() if isinstance(found, Mapping) else ()
     return {str(name): one for name, one in items if isinstance(one, Mapping)}

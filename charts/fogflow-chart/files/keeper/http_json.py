@@ -1,4 +1,4 @@
-"""HTTP with JSON, by the standard library: one connection kept for each server, every call bounded in time."""
+"""A client for HTTP with JSON, made of the standard library: it keeps one connection to each server, and every call has a timeout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 TIMEOUT_S = 3.0
 ERRORS = (OSError, http.client.HTTPException, ValueError)
-"""What a call may raise when the other side is not well."""
+"""What a call raises when the server is down, slow or sends something unreadable."""
 
 
 class Refused(OSError):
-    """An answer that is no success."""
+    """An answer with a status that is not a success."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status} {text}")
@@ -31,10 +31,10 @@ class Server:
         self._connection: http.client.HTTPConnection | None = None
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
-        """The parsed answer; text when it is no JSON. Raises one of ERRORS."""
+        """The answer's JSON, or its text when it is not JSON. Raises ERRORS."""
         data = None if body is None else json.dumps(body).encode()
         sent = {"Accept": "*/*", "Content-Type": "application/json", **(headers or {})}
-        for again in (True, False):
+        for may_retry in (True, False):
             fresh = self._connection is None
             connection = self._connection = self._connection or self._connect()
             try:
@@ -43,17 +43,17 @@ class Server:
                 content = answer.read()
             except ERRORS as error:
                 self.close()
-                # a kept connection may have been closed by the other side in the meantime; a late answer is no such case
-                if fresh or not again or isinstance(error, TimeoutError):
+                # the server may have closed a kept connection meanwhile, so one retry; a timeout has another reason
+                if fresh or not may_retry or isinstance(error, TimeoutError):
                     raise
                 continue
             if answer.status >= http.client.MULTIPLE_CHOICES:
                 raise Refused(answer.status, content[:200].decode(errors="replace"))
             return _parsed(content)
-        raise AssertionError  # the second time answers or raises
+        raise AssertionError  # the second attempt returns or raises
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Close the connection; the next call opens another one."""
         if self._connection:
             self._connection.close()
         self._connection = None

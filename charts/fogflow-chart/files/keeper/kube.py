@@ -1,4 +1,7 @@
-"""The few calls to the API server that the keeper makes. The chart's Roles allow exactly these; a test compares."""
+"""The calls to the API server that the keeper and the cleanup hook make. The chart's Roles allow exactly these; a test compares them.
+
+It uses the pod's service account. The client is made of the standard library, because the pod's image has nothing else.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +16,36 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from cell import TASK_PREFIX, Pod, component
 from http_json import Refused, Server
+from snapshot import TASK_PREFIX, Pod, component
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _NAME, _INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 _INDEX = "apps.kubernetes.io/pod-index"
 _TASK, _DESIRED = "fogflow-k8s.io/task", "fogflow-k8s.io/desired"
-"""Annotations of a worker that keeps its tasks: the task as the master sent it, and whether it is to be there."""
+"""Annotations of the native worker: the task as the master sent it, and whether it should exist."""
 _LARGEST = 1_000_000
 """Bytes of a Secret's data, below Kubernetes' limit of 1 MiB."""
 _NOT_FOUND, _CONFLICT = 404, 409
 
 
 def api_server() -> str:
-    """Its URL; by name where a kubelet that had just started did not know the Service yet and left the variables out."""
+    """The URL of the API server; by name where the variables are missing, as when the kubelet had just started."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
     return f"https://{f'[{host}]' if ':' in host else host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
 
 
 class Kube:
-    """The release's namespace and the one of its tasks."""
+    """A client for the release's namespace and the namespace of its tasks."""
 
     _sets: frozenset[str] = frozenset()
-    """Components that are StatefulSets, as their pods show."""
+    """Components that are StatefulSets, by the labels of their pods."""
     _uids: Mapping[str, str] = MappingProxyType({})
-    """Of the pods that were seen last, by name: in a set the next one has the same name, and is not meant."""
+    """Uids of the pods that were listed last, by name: in a StatefulSet the next pod has the same name and must not be deleted instead."""
 
     def __init__(self, namespace: str, tasks_namespace: str, release: str) -> None:
         tls = ssl.create_default_context(cafile=str(_ACCOUNT / "ca.crt"))
-        # Python 3.13 asks for extensions that the authorities of many clusters never had; clients in Go do not
+        # Python 3.13 requires certificate extensions that the authorities of many clusters lack; clients in Go do not
         tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
         self._server = Server(api_server(), tls=tls)
         self.namespace, self.tasks_namespace, self.release = namespace, tasks_namespace, release
@@ -52,7 +55,7 @@ class Kube:
         return self._server.call(method, path, body, {"Authorization": f"Bearer {token}", "Content-Type": content})
 
     def pods(self) -> dict[str, tuple[Pod, ...]]:
-        """The pods of the release by member, oldest first. Raises http_json.ERRORS."""
+        """The pods of the release, by member and oldest first. Raises http_json.ERRORS."""
         query = f"labelSelector={_INSTANCE}%3D{self.release}&resourceVersion=0"
         found: dict[str, list[Mapping[str, Any]]] = {}
         sets = set()
@@ -70,14 +73,14 @@ class Kube:
         }
 
     def delete_pod(self, name: str, grace_s: int | None) -> None:
-        """Ask a pod to end; one that is gone is fine. Raises http_json.ERRORS."""
+        """Delete a pod; one that no longer exists is no error. Raises http_json.ERRORS."""
         body: dict[str, Any] = {"gracePeriodSeconds": grace_s} if grace_s is not None else {}
         if uid := self._uids.get(name):
             body["preconditions"] = {"uid": uid}
         self._delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", body)
 
     def tasks(self) -> dict[str, str]:
-        """The names of the task Deployments, each with the topology of its task where its worker noted it. Raises http_json.ERRORS."""
+        """The names of the task Deployments, with the topology of each task where the worker noted it. Raises http_json.ERRORS."""
         items = self._call("GET", f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments?resourceVersion=0")[
             "items"
         ]
@@ -85,7 +88,7 @@ class Kube:
         return {each["name"]: _topology(each) for each in found if each["name"].startswith(TASK_PREFIX)}
 
     def ask_to_remove(self, name: str) -> None:
-        """Note at a task's Deployment that it is to go: its worker, who keeps it, removes it with all that belongs to it. Raises http_json.ERRORS."""
+        """Annotate a task's Deployment: the native worker then removes the task with all of its objects. Raises http_json.ERRORS."""
         path = f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments/{name}"
         try:
             self._call(
@@ -96,7 +99,7 @@ class Kube:
                 raise
 
     def delete_task(self, name: str, *, more: bool = False) -> None:
-        """Delete a task's Deployment and Service; `more`: its ConfigMap, too. Raises http_json.ERRORS."""
+        """Delete a task's Deployment and Service, with `more` also its ConfigMap. Raises http_json.ERRORS."""
         where = f"namespaces/{self.tasks_namespace}"
         self._delete(f"/apis/apps/v1/{where}/deployments/{name}", {"propagationPolicy": "Background"})
         self._delete(f"/api/v1/{where}/services/{name}", {})
@@ -107,32 +110,32 @@ class Kube:
         try:
             self._call("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", **body})
         except Refused as error:
-            if error.status not in {_NOT_FOUND, _CONFLICT}:  # gone, or gone and followed by another
+            if error.status not in {_NOT_FOUND, _CONFLICT}:  # it does not exist, or another one has its name
                 raise
 
     def write_report(self, report: Mapping[str, Any]) -> None:
-        """Put the report into the ConfigMap that the chart made for it. Raises http_json.ERRORS."""
+        """Write the health report into the ConfigMap that the chart creates for it. Raises http_json.ERRORS."""
         path = f"/api/v1/namespaces/{self.namespace}/configmaps/{self.release}-cell"
         data = {"data": {"cell.json": json.dumps(report, separators=(",", ":"))}}
         self._call("PATCH", path, data, "application/merge-patch+json")
 
-    def load(self) -> dict[str, Any]:
-        """What was stored by the keeper before this one; empty when nothing was. Raises http_json.ERRORS."""
+    def load_memory(self) -> dict[str, Any]:
+        """What the previous keeper stored; empty when it stored nothing. Raises http_json.ERRORS."""
         secret = self._call("GET", f"/api/v1/namespaces/{self.namespace}/secrets/{self.release}-keeper")
         packed = (secret.get("data") or {}).get("memory.json.gz")
         return dict(json.loads(gzip.decompress(base64.b64decode(packed)))) if packed else {}
 
-    def store(self, memory: Mapping[str, Any]) -> str:
-        """Store it; the reason why it could not be, or nothing. Raises http_json.ERRORS."""
+    def store_memory(self, memory: Mapping[str, Any]) -> str:
+        """Store it in the Secret; returns why it could not be stored, or an empty string. Raises http_json.ERRORS."""
         packed = base64.b64encode(gzip.compress(json.dumps(memory, separators=(",", ":")).encode(), mtime=0)).decode()
         if len(packed) > _LARGEST:
-            return f"the snapshot has {len(packed) >> 10} KiB packed, and a Secret takes {_LARGEST >> 10}: it is kept in memory only"
+            return f"the compressed state has {len(packed) >> 10} KiB, and a Secret holds {_LARGEST >> 10}: it is kept in memory only"
         path = f"/api/v1/namespaces/{self.namespace}/secrets/{self.release}-keeper"
         self._call("PATCH", path, {"data": {"memory.json.gz": packed}}, "application/merge-patch+json")
         return ""
 
-    def event(self, member: str, pod: str, reason: str, message: str) -> None:
-        """Say in the cluster's own way what was done. Raises http_json.ERRORS."""
+    def publish_event(self, member: str, pod: str, reason: str, message: str) -> None:
+        """Publish an Event about a pod, or about the workload when `pod` is empty. Raises http_json.ERRORS."""
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         name = component(member)
         kind = "StatefulSet" if name in self._sets else "Deployment"
@@ -151,13 +154,13 @@ class Kube:
         self._call("POST", f"/api/v1/namespaces/{self.namespace}/events", body)
 
     def scale(self, name: str, replicas: int, plural: str = "deployments") -> None:
-        """Set the count of a Deployment, or of another kind. For `leave` only. Raises http_json.ERRORS."""
+        """Scale a Deployment, or a workload of another kind; used by the cleanup hook only. Raises http_json.ERRORS."""
         path = f"/apis/apps/v1/namespaces/{self.namespace}/{plural}/{name}"
         self._call("PATCH", path, {"spec": {"replicas": replicas}}, "application/merge-patch+json")
 
 
 def _member(labels: Mapping[str, str]) -> str:
-    """The component; of several, with its number, but the first."""
+    """The member's name: the component, with the pod's index unless that is 0."""
     name, index = labels.get(_NAME, ""), labels.get(_INDEX, "0")
     return name if index == "0" else f"{name}-{index}"
 

@@ -13,9 +13,9 @@ import sys
 import time
 from collections.abc import Sequence
 
-from cell import WORKER, component
 from http_json import ERRORS, Refused
 from kube import Kube
+from snapshot import WORKER, component
 
 _PATIENCE_S = 50.0  # for the worker's end
 _WHOLE_S = (

@@ -1,13 +1,16 @@
-"""The state of discovery and broker: read, and restored, through their own API.
+"""Read and restore the state of discovery, brokers and designer through their own APIs (NGSI9, NGSI10).
 
-Entities are restored before subscriptions, so that no subscriber is notified of an old value. Subscriptions of the broker get new
-ids there; they are told apart by what they are about, and their ids are only what they can be ended by.
+The state is a mapping by key: `r:ID` a registration and `s:ID` a subscription of discovery, `e:ID` an entity and `s:BODY` a
+subscription of a broker.
+
+Entities are restored before subscriptions, so that no subscriber is notified of an old value. A restored
+subscription of a broker gets a new id, so its key is the body of its request; its ids serve to end it.
 
 One request restores one thing. FogFlow's broker (built as of Go 1.16) starts a goroutine for each element of an update, and all of
 them share the loop's variable: with two elements in one request it notifies about the wrong one, or its process ends.
 
-Brokers subscribe at each other for their own subscribers (IsInternal). They do so again when they are told of an entity, and
-are told of each that is registered: such a subscription is never restored, as it would be there twice.
+Brokers subscribe at each other for their own subscribers (IsInternal). They do so again when they are notified of an entity, and
+they are notified of each one that is registered: such a subscription is never restored, because it would be a duplicate.
 """
 
 from __future__ import annotations
@@ -26,15 +29,15 @@ _GONE = 404
 IDS = "subscriptionIds"
 """Under this key of a subscription as it is read here: the ids that it has at the broker."""
 _NOT_SENT = frozenset({"subscriber", "subscriptionid", IDS.lower()})
-"""Fields that the broker shows and makes up itself, or out of headers."""
+"""Fields that the broker generates, or takes from headers."""
 SHARE_S = 10.0
-"""For one restore; what is left is for the next one. The keeper's own liveness probe allows 30 s for a round."""
+"""Time for one restore; the next round continues. The keeper's liveness probe allows 30 s for a round."""
 _SILENT = 3
-"""So many requests in a row without an answer: the server is away, and the rest would only wait."""
+"""After this many requests in a row without an answer, the server is down and the others are not sent."""
 
 
 def read_discovery(server: Server, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Registrations (r:ID) and subscriptions (s:ID); what is known from before is not asked again. Raises ERRORS.
+    """Registrations (r:ID) and subscriptions (s:ID); registrations in `before` are not read again. Raises ERRORS.
 
     Never GET a subscription of discovery by its id: one such request ends its process.
     """
@@ -47,7 +50,7 @@ def read_discovery(server: Server, before: Mapping[str, Any]) -> dict[str, Any]:
         except Refused as error:
             if error.status != _GONE:
                 raise
-        if not found.get(key):  # it was deregistered meanwhile, which the original says with 200 and null
+        if not found.get(key):  # it was deregistered meanwhile: upstream answers 200 with null
             found.pop(key, None)
     for sid, subscription in (server.call("GET", "/ngsi9/subscription") or {}).items():
         found[f"s:{sid}"] = subscription
@@ -69,7 +72,9 @@ def restore_discovery(server: Server, held: Mapping[str, Any], keys: Iterable[st
     """Restore these, registrations first. Raises ERRORS."""
     wanted = sorted(keys)
     registrations = [(key, partial(_register, server, held[key])) for key in wanted if key.startswith("r:")]
-    subscriptions = [(key, partial(_available, server, key[2:], held[key])) for key in wanted if key.startswith("s:")]
+    subscriptions = [
+        (key, partial(_subscribe_availability, server, key[2:], held[key])) for key in wanted if key.startswith("s:")
+    ]
     _one_by_one([*registrations, *subscriptions])
 
 
@@ -84,17 +89,17 @@ def _register(server: Server, registration: Any) -> None:
     server.call("POST", "/ngsi9/registerContext", {"contextRegistrations": [about]})
 
 
-def _available(server: Server, sid: str, subscription: Any) -> None:
+def _subscribe_availability(server: Server, sid: str, subscription: Any) -> None:
     server.call("POST", f"/ngsi9/UpdateLDContextAvailability/{quote(sid, safe='')}", subscription)
 
 
 def read_broker(server: Server) -> dict[str, Any]:
-    """Entities (e:ID) and subscriptions (s:what they are about). Raises ERRORS."""
-    # an element that came in another form than NGSIv1's is stored without an id
+    """Entities (e:ID) and subscriptions (s:BODY). Raises ERRORS."""
+    # an element that was sent in another form than NGSIv1 is stored without an id
     found = {f"e:{_get(_get(one, 'entityId'), 'id') or ''}": one for one in server.call("GET", "/ngsi10/entity") or []}
     for sid, subscription in (server.call("GET", "/ngsi10/subscription") or {}).items():
-        if not _of_a_broker(subscription) and not str(_get(subscription, "reference")).startswith(f"{server.url}/"):
-            key = _about(subscription)
+        if not _is_of_a_broker(subscription) and not str(_get(subscription, "reference")).startswith(f"{server.url}/"):
+            key = _key(subscription)
             found[key] = {**subscription, IDS: sorted([*found.get(key, {}).get(IDS, []), sid])}
     return found
 
@@ -122,9 +127,9 @@ def unsubscribe(server: Server, sids: Iterable[str], *, availability: bool = Fal
 
 
 def _one_by_one(requests: Iterable[tuple[str, Callable[[], Any]]]) -> None:
-    """Send all, each with its own time limit; one that is refused or late does not keep the rest from being sent.
+    """Send all requests, also after one that fails.
 
-    Ends after SHARE_S, or when the server is silent. Raises what went wrong first.
+    Ends after SHARE_S, or when the server does not answer. Raises an OSError about the first failure.
     """
     end, silent = time.monotonic() + SHARE_S, 0
     failed: list[tuple[str, BaseException]] = []
@@ -146,7 +151,7 @@ def _one_by_one(requests: Iterable[tuple[str, Callable[[], Any]]]) -> None:
 
 
 def read_database(server: Server) -> dict[str, Any] | None:
-    """The designer's database, which it serves as a file; empty when all of its lists are, or it has none yet."""
+    """The designer's database, which it serves as a file; empty when nothing is stored in it, None when it cannot be read."""
     try:
         found = server.call("GET", "/data/meta/db.json")
     except Refused as error:
@@ -155,7 +160,7 @@ def read_database(server: Server) -> dict[str, Any] | None:
 
 
 def read_functions(server: Server) -> int:
-    """How many functions a designer has stored that serves no database; -1 when it does not tell."""
+    """How many functions a designer without a readable database has stored; -1 when that is unknown."""
     try:
         answer = server.call("GET", "/fogfunction")
     except Refused:
@@ -164,9 +169,9 @@ def read_functions(server: Server) -> int:
 
 
 def marks(held: Mapping[str, Any]) -> frozenset[str]:
-    """Ids that the process gave to subscriptions: two readings with one in common are of the same process.
+    """Ids that the process gave to subscriptions: two readings with a common id are of the same process.
 
-    Discovery's are keys, and we restore them as they were; what was restored was not there at the look before.
+    Discovery's ids are keys and are restored as they were, but what was restored was missing in the reading before.
     """
     found: set[str] = set()
     for key, one in held.items():
@@ -176,12 +181,12 @@ def marks(held: Mapping[str, Any]) -> frozenset[str]:
 
 
 def structure(held: Mapping[str, Any]) -> dict[str, Any]:
-    """What is worth storing outside the keeper's memory: entities of the broker are values, and change all the time."""
+    """What is stored outside the keeper's process: not the entities of a broker, whose values change all the time."""
     return {key: value for key, value in held.items() if not key.startswith("e:")}
 
 
 def answers(server: Server, path: str) -> bool:
-    """Whether a member answers at all; a refusal is an answer."""
+    """Whether a member answers, with any status."""
     try:
         server.call("GET", path)
     except Refused:
@@ -191,22 +196,22 @@ def answers(server: Server, path: str) -> bool:
     return True
 
 
-def _about(subscription: Mapping[str, Any]) -> str:
+def _key(subscription: Mapping[str, Any]) -> str:
     body = json.dumps({**_body(subscription), **_headers(subscription)}, sort_keys=True, separators=(",", ":"))
     return f"s:{body}"
 
 
 def _body(subscription: Mapping[str, Any]) -> dict[str, Any]:
-    """All that whoever subscribed has sent, whichever fields this broker knows; it leaves out what is empty."""
+    """The body of the request that made this subscription, without empty fields."""
     return {name: value for name, value in subscription.items() if value and name.lower() not in _NOT_SENT}
 
 
-def _of_a_broker(subscription: Mapping[str, Any]) -> bool:
+def _is_of_a_broker(subscription: Mapping[str, Any]) -> bool:
     return bool(_get(_get(subscription, "Subscriber"), "IsInternal"))
 
 
 def _headers(subscription: Mapping[str, Any]) -> dict[str, str]:
-    """Whose it is, in which protocol it is notified, and what is done with what does not arrive: headers of the request."""
+    """The headers of that request: the correlator, the protocol of notifications, the tenant and the reliability."""
     subscriber = _get(subscription, "Subscriber") or {}
     found = {
         "Fiware-Correlator": str(_get(subscriber, "Correlator") or ""),
@@ -218,22 +223,22 @@ def _headers(subscription: Mapping[str, Any]) -> dict[str, str]:
 
 
 def undelivered(subscription: Any) -> bool:
-    """Whether the broker keeps something that it could not deliver to this subscriber."""
+    """Whether the broker has notifications that it could not deliver to this subscriber."""
     return bool(_get(_get(subscription, "Subscriber"), "NotifyCache"))
 
 
 def correlator(subscription: Any) -> str:
-    """The id of the task that a subscription is of; empty for another's."""
+    """The id of the task that a subscription belongs to; empty when it is not a task's."""
     return str(_get(_get(subscription, "Subscriber"), "Correlator") or "")
 
 
 def _listed(value: Any) -> list[Any]:
-    """Lists as the API takes them; the originals show some as a mapping by name."""
+    """A list as the API accepts it; upstream shows some lists as a mapping by name."""
     return list(value.values()) if isinstance(value, dict) else list(value or [])
 
 
 def _get(obj: Any, name: str) -> Any:
-    """A field by its name, however its first letters are written."""
+    """A field by its name, without regard to case."""
     if not isinstance(obj, dict):
         return None
     if name in obj:

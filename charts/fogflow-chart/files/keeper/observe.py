@@ -1,4 +1,9 @@
-"""One look at the cell: asks every member what only it knows, and Kubernetes for the pods."""
+"""Take one snapshot of the control plane: Kubernetes is asked for pods and tasks, and every member for its own state.
+
+Of the members only HTTP endpoints are used that FogFlow's programs and RabbitMQ have anyway (`_HEALTH`, `_METRICS`, ngsi.py). A member
+that does not answer leaves its part of the snapshot None. Pods are read before and after the state: when they differ, the state may
+be that of either process, and is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ngsi
-from cell import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Memory, Snapshot, component, several
 from expected import subscriptions
 from gate import consumers
 from http_json import ERRORS, Refused, Server
 from kube import Kube
+from memory import Memory
+from snapshot import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Snapshot, component, instances
 
 _HEALTH = {DISCOVERY: "/ngsi9/status", BROKER: "/version", MASTER: "/status", DESIGNER: "/config.js", NGINX: "/healthz"}
 _METRICS = "/metrics/detailed?family=queue_consumer_count&family=connection_coarse_metrics"
@@ -21,51 +27,51 @@ _PER_CONNECTION = "\nrabbitmq_detailed_connection_incoming_bytes_total{"
 
 @dataclass
 class Members:
-    """Where the members are; a server is asked over one kept connection."""
+    """The members' URLs; each has one connection that is kept open."""
 
     site: str
     urls: Mapping[str, str]
-    """By member; rabbitmq's is that of its metrics, empty when it shows none."""
+    """By member; that of rabbitmq is the URL of its metrics, empty when there are none."""
     servers: dict[str, Server] = field(default_factory=dict)
     workers: tuple[str, ...] = (WORKER,)
     keeps_tasks: bool = False
-    """As Seen.keeps_tasks."""
+    """As Snapshot.keeps_tasks."""
     worker_queues: tuple[str, ...] = ()
-    """Of each worker, where they are not called like the worker."""
+    """The queue of each worker; empty where a queue is named like the worker's id."""
 
     def __post_init__(self) -> None:
         self.servers.update({name: Server(url) for name, url in self.urls.items() if url})
 
     @property
     def shards(self) -> tuple[str, ...]:
-        """The brokers of this cell, the first one first."""
-        return several(BROKER, sum(component(name) == BROKER for name in self.urls))
+        """The brokers of this release."""
+        return instances(BROKER, sum(component(name) == BROKER for name in self.urls))
 
     @property
     def ids(self) -> dict[str, str]:
-        """By which the master knows each worker: with its number, but the first one's."""
+        """The id under which the master knows each worker."""
         return {name: f"Worker.{self.site}" + f".{n}" * (n > 0) for n, name in enumerate(self.workers)}
 
     @property
     def queues(self) -> dict[str, str]:
-        """The queue of each member of the trio."""
+        """The queue of each member that consumes from RabbitMQ."""
         of_workers = dict(zip(self.workers, self.worker_queues or self.ids.values(), strict=True))
         return {MASTER: f"Master.{self.site}", **of_workers, DESIGNER: "fogflow-designer"}
 
 
-def look(members: Members, kube: Kube, memory: Memory) -> Snapshot:
-    """The cell as it is now. Raises http_json.ERRORS when the API server does not answer."""
+def observe(members: Members, kube: Kube, memory: Memory) -> Snapshot:
+    """The control plane as it is now. Raises http_json.ERRORS when the API server does not answer."""
     servers = members.servers
     before = kube.pods()
     answers = _answers(servers)
     counts = connections = None
     if RABBITMQ in servers:
         answers[RABBITMQ], counts, connections = _consumers(members)
-    beats, workload, room = _workers(members) if answers[MASTER] else (None, 0, None)
+    heartbeats, workload, free_capacity = _workers(members) if answers[MASTER] else (None, 0, None)
     discovery = brokers = expected = database = None
     try:
         if answers[DISCOVERY]:
-            discovery = ngsi.read_discovery(servers[DISCOVERY], memory.snapshot[DISCOVERY])
+            discovery = ngsi.read_discovery(servers[DISCOVERY], memory.saved[DISCOVERY])
             brokers = len(servers[DISCOVERY].call("GET", "/ngsi9/broker") or {})
     except ERRORS:
         answers[DISCOVERY] = False
@@ -75,22 +81,22 @@ def look(members: Members, kube: Kube, memory: Memory) -> Snapshot:
             database = ngsi.read_database(servers[DESIGNER])
             expected = subscriptions(database) if database else ngsi.read_functions(servers[DESIGNER])
     except ERRORS:
-        pass  # the next look will tell
+        pass  # the next round asks again
     pods, tasks = kube.pods(), kube.tasks()
     if pods.get(DISCOVERY) != before.get(DISCOVERY):
-        discovery = None  # of which process it is cannot be told
+        discovery = None  # it may be the state of either process
     held = {name: one if pods.get(name) == before.get(name) else None for name, one in held.items()}
     return Snapshot(
         pods=pods, tasks=tuple(sorted(tasks)), topologies={name: of for name, of in tasks.items() if of}, answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
-        worker_beat=None if beats is None else beats.pop(WORKER), beats=beats or {}, workers=members.workers, workload=workload, room=room,
+        worker_heartbeat=None if heartbeats is None else heartbeats.pop(WORKER), heartbeats=heartbeats or {}, workers=members.workers, workload=workload, free_capacity=free_capacity,
         keeps_tasks=members.keeps_tasks,
-        brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more=held,
+        brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more_brokers=held,
         expected=expected, designer=database,
     )  # fmt: skip
 
 
 def _answers(servers: Mapping[str, Server]) -> dict[str, bool]:
-    """Whether each answers; all are asked at once, for each that is silent takes its time."""
+    """Whether each member answers. All are asked in parallel, because each one that does not answer costs one timeout."""
     paths = {name: path for name in servers if (path := _HEALTH.get(component(name)))}
     with ThreadPoolExecutor(max(len(paths), 1)) as pool:
         return dict(zip(paths, pool.map(lambda name: ngsi.answers(servers[name], paths[name]), paths), strict=True))
@@ -100,11 +106,11 @@ def _held(broker: Server) -> dict[str, Any] | None:
     try:
         return ngsi.read_broker(broker)
     except ERRORS:
-        return None  # the next look will tell
+        return None  # the next round asks again
 
 
 def _consumers(members: Members) -> tuple[bool, dict[str, int] | None, int | None]:
-    """Whether RabbitMQ answers at all, and the consumers and connections that it counts."""
+    """Whether RabbitMQ answers, its consumers by member, and the number of its connections."""
     try:
         text = str(members.servers[RABBITMQ].call("GET", _METRICS) or "")
     except Refused:
@@ -116,20 +122,20 @@ def _consumers(members: Members) -> tuple[bool, dict[str, int] | None, int | Non
 
 
 def _workers(members: Members) -> tuple[dict[str, str] | None, int, int | None]:
-    """What changes with each heartbeat of each worker (empty when it is not listed), the tasks of all, and room for how many more."""
+    """The heartbeat of each worker (see Snapshot), the number of their tasks, and their free capacity."""
     try:
         listed = members.servers[MASTER].call("GET", "/workers") or {}
     except ERRORS:
         return None, 0, None
     profiles: dict[str, Mapping[str, Any]] = {name: listed.get(id_) or {} for name, id_ in members.ids.items()}
     loads = [(int(one.get("capacity") or 0), int(one.get("workload") or 0)) for one in profiles.values() if one]
-    room = (
+    free_capacity = (
         sum(max(0, capacity - load) for capacity, load in loads) if loads and all(each[0] for each in loads) else None
     )
-    return {name: _beat(one) for name, one in profiles.items()}, sum(load for _, load in loads), room
+    return {name: _heartbeat(one) for name, one in profiles.items()}, sum(load for _, load in loads), free_capacity
 
 
-def _beat(profile: Mapping[str, Any]) -> str:
+def _heartbeat(profile: Mapping[str, Any]) -> str:
     if not profile:
         return ""
     return str(profile.get("Last_Heartbeat_Update") or profile.get("last_heartbeat_update") or "listed")

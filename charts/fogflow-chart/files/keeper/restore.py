@@ -1,151 +1,197 @@
-"""State that goes with a process: what discovery, brokers and designer hold is learned, and put back into a new one. Pure."""
+"""State that is lost with a process: the keeper learns what discovery, brokers and designer hold, and restores it.
+
+These programs keep their state in memory. Each round the keeper reads it (ngsi.py) and keeps a copy (`Memory.saved`). A member whose
+process is new is incomplete: the keeper sends it what it lacks of the copy, over its own API, until nothing is missing or nothing
+helps any more. Then the member is complete (`Memory.complete`), and the copy follows what the member holds.
+
+A difference between copy and process can also be a deletion by a user. The same process is recognized by the ids that it gave
+(`ngsi.marks`): what it held in the last round and does not hold now was deleted.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ngsi
-from cell import DESIGNER, DISCOVERY, Action, Look, Memory, Snapshot
-from references import dead
-from signs import complete, lasted, subscribed_by
+from action import Action, ActionKey
+from memory import NOT_RESTORED, Condition, Memory, Reading, Timer
+from references import is_dead
+from snapshot import DESIGNER, DISCOVERY, Snapshot
 
 EXIT_S = 4.0
-"""Those that keep state end well within this, or are wedged and silent."""
-RESTORE_TRIES = 5
-"""So often in a row without getting any further; the rest is tried again every AGAIN_S, and never forgotten."""
-AGAIN_S = 60.0
-GONE_S, SHRUNK_S = 6.0, 20.0
-"""What is gone from a process is believed to be deleted after so long; where more than half is gone, after the longer time.
-A kubelet tells of a restart a second late, and devices that publish fill a new process before that."""
-NEVER = math.inf
-"""In place of a time: it was not deleted, it could not be restored."""
+"""A stateful process that is being deleted ends within this time, or is hung and does not answer."""
+RESTORE_ATTEMPTS = 5
+"""Number of attempts in a row without any progress; what is still missing then is tried again every RETRY_S."""
+RETRY_S = 60.0
+MISSING_S, SHRUNK_S = 6.0, 20.0
+"""How long something must be missing from a process to count as deleted; the longer time holds when more than half is missing. The
+kubelet reports a restart a second late, and devices that publish fill a new process before that."""
 
 
-def restored(seen: Snapshot, memory: Memory) -> bool:
-    """Whether discovery and every broker hold what they held before their last restart."""
-    return all(complete(seen, memory, name) for name in (DISCOVERY, *seen.shards))
+def remember(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
+    """The memory with what each member holds, and which of them are complete."""
+    memory = _remember_database(snapshot, memory, now)
+    memory = remember_member(snapshot, memory, DISCOVERY, now)
+    for name in snapshot.shards:
+        memory = remember_member(snapshot, memory, name, now, wait=not memory.is_complete(snapshot, DISCOVERY))
+    return memory
 
 
-def restore(seen: Snapshot, memory: Memory, now: float) -> list[Action]:
-    """Learn what each holds; what a new process lacks is put back."""
-    _keep_database(seen, memory, now)
-    actions = restore_one(seen, memory, DISCOVERY, now)
-    for name in seen.shards:  # a broker registers what it gets back at discovery
-        actions += restore_one(seen, memory, name, now, wait=not complete(seen, memory, DISCOVERY))
+def restore(snapshot: Snapshot, memory: Memory, now: float) -> list[Action]:
+    """Restore what discovery and the brokers lack: discovery first, because a broker registers there what it gets."""
+    actions = restore_member(snapshot, memory, DISCOVERY, now)
+    for name in snapshot.shards:
+        wait = not memory.is_complete(snapshot, DISCOVERY)
+        actions += restore_member(snapshot, memory, name, now, wait=wait)
     return actions
 
 
-def restore_one(seen: Snapshot, memory: Memory, name: str, now: float, *, wait: bool = False) -> list[Action]:
-    """Of discovery or of one broker, a cell's or an edge's. With `wait`, nothing is put back yet."""
-    pod, held = seen.pod(name), seen.held(name)
-    if pod is None or held is None or not _speaks(seen, memory, name, now):
+def restore_member(snapshot: Snapshot, memory: Memory, name: str, now: float, *, wait: bool = False) -> list[Action]:
+    """Restore what discovery or one broker (also an edge's) lacks; an incomplete one not yet, with `wait`."""
+    pod, held = snapshot.pod(name), snapshot.held(name)
+    if pod is None or held is None or not _is_current(snapshot, memory, name, now):
         return []
-    last = memory.looks.get(name, Look())
-    ended = deleted(last, held)
+    if memory.is_complete(snapshot, name):
+        if memory.lasted(now, Condition.NOT_RESTORED, name) < RETRY_S:
+            return []
+        left = _retried(snapshot, memory, name)
+        return [Action("restore", name, f"{len(left)} items could not be restored before", names=tuple(sorted(left)))]
+    missing = memory.saved[name].keys() - held.keys()
+    if wait or not missing:
+        return []
+    why = f"its process is new and lacks {len(missing)} of {len(memory.saved[name])} items"
+    return [Action("restore", name, why, names=tuple(sorted(missing)))]
+
+
+def remember_member(snapshot: Snapshot, memory: Memory, name: str, now: float, *, wait: bool = False) -> Memory:
+    """As `remember`, of discovery or one broker (also an edge's). With `wait`, an incomplete one is left for a later round."""
+    memory = _time_overlap(snapshot, memory, name, now)
+    pod, held = snapshot.pod(name), snapshot.held(name)
+    if pod is None or held is None or not _is_current(snapshot, memory, name, now):
+        return memory
+    last = memory.readings.get(name, Reading())
+    deleted = deleted_keys(last, held)
     if name == DISCOVERY:
-        _forget_entities(seen, memory, ended)
-    keep = _without(memory.snapshot[name], ended)
-    if memory.known.get(name) != pod.identity:
-        return [] if wait else _put_back(seen, memory, name, keep, last.lacked, pod.identity)
-    memory.snapshot[name], memory.gone[name] = learned(keep, held, memory.gone[name], now)
-    if name != DISCOVERY and last.marks & ngsi.marks(held):  # else it may be a new process that is not told of yet
-        memory.made[name] = subscribed_by(seen, name)
-    memory.looks[name] = look(held)
-    return _try_again(seen, memory, name, now)
+        memory = _forget_entities(snapshot, memory, deleted)
+    keep = _without(memory.saved.get(name, {}), deleted)
+    if memory.complete.get(name) != pod.identity:
+        return memory if wait else _remember_incomplete(snapshot, memory, name, keep, last.lacked)
+    saved, missing = learned(keep, held, memory.missing.get(name, {}), now)
+    made = memory.broker_subscriptions
+    if name != DISCOVERY and last.marks & ngsi.marks(
+        held
+    ):  # otherwise the process may be new, and not reported as such yet
+        made = {**made, name: snapshot.subscriptions_of(name)}
+    memory = replace(
+        memory,
+        saved={**memory.saved, name: saved},
+        missing={**memory.missing, name: missing},
+        readings={**memory.readings, name: _reading(held)},
+        broker_subscriptions=made,
+    )
+    left = _retried(snapshot, memory, name)
+    return memory.with_timer(now, Timer(Condition.NOT_RESTORED, name), holds=left)
 
 
-def _forget_entities(seen: Snapshot, memory: Memory, deregistered: frozenset[str]) -> None:
-    """Who deletes an entity has it deregistered: a broker that was lost just then must not get it back."""
+def _remember_incomplete(snapshot: Snapshot, memory: Memory, name: str, keep: Mapping[str, Any], lacked: int) -> Memory:
+    """A new process may learn more while it is restored, and may be lost again."""
+    held, key = snapshot.held(name) or {}, ActionKey("restore", name)
+    keep = _without(keep, _unwanted(snapshot, memory, name, keep))
+    missing = keep.keys() - held.keys()
+    memory = replace(
+        memory,
+        saved={**memory.saved, name: {**keep, **held}},
+        readings={**memory.readings, name: _reading(held, len(missing))},
+    )
+    if missing and len(missing) < lacked:
+        memory = memory.without_attempts(key)  # there is progress, though it may take longer than one request
+    if missing and memory.attempts.get(key, (0, 0.0))[0] < RESTORE_ATTEMPTS:
+        return memory
+    made = memory.broker_subscriptions.get(name, frozenset())  # a new process subscribes anew
+    memory = replace(
+        memory,
+        complete={**memory.complete, name: snapshot.identity(name)},
+        missing={**memory.missing, name: dict.fromkeys(missing, NOT_RESTORED)},
+        replaced=memory.replaced | made,
+        broker_subscriptions=_without(memory.broker_subscriptions, (name,)),
+    )
+    return memory.without_attempts(key).without_timer(Timer(Condition.NOT_RESTORED, name))
+
+
+def _remember_database(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
+    """Without a volume, the designer's database is lost with its pod; its init container fetches it from the keeper."""
+    memory = _time_overlap(snapshot, memory, DESIGNER, now)
+    pod = snapshot.pod(DESIGNER)
+    if pod is None or snapshot.designer is None or not _is_current(snapshot, memory, DESIGNER, now):
+        return memory
+    if not snapshot.designer and memory.complete.get(DESIGNER) != pod.identity and memory.saved[DESIGNER]:
+        return memory
+    if memory.saved[DESIGNER] == snapshot.designer and memory.complete.get(DESIGNER) == pod.identity:
+        return memory
+    return replace(
+        memory,
+        saved={**memory.saved, DESIGNER: dict(snapshot.designer)},
+        complete={**memory.complete, DESIGNER: pod.identity},
+    )
+
+
+def _forget_entities(snapshot: Snapshot, memory: Memory, deregistered: frozenset[str]) -> Memory:
+    """Deleting an entity deregisters it at discovery: a broker that was lost at that moment must not get it back."""
     entities = frozenset(f"e:{key[2:]}" for key in deregistered if key.startswith("r:"))
-    for shard in seen.shards:
-        memory.snapshot[shard] = _without(memory.snapshot[shard], entities - (seen.held(shard) or {}).keys())
+    if not entities:
+        return memory
+    saved = {
+        shard: _without(memory.saved.get(shard, {}), entities - (snapshot.held(shard) or {}).keys())
+        for shard in snapshot.shards
+    }
+    return replace(memory, saved={**memory.saved, **saved})
 
 
-def look(held: Mapping[str, Any], lacked: int = 0) -> Look:
-    """What to remember of a reading."""
-    return Look(frozenset(held), ngsi.marks(held), lacked)
-
-
-def deleted(last: Look, held: Mapping[str, Any]) -> frozenset[str]:
-    """What somebody has deleted since the last look: the same process held it then."""
+def deleted_keys(last: Reading, held: Mapping[str, Any]) -> frozenset[str]:
+    """What was deleted since the last round: the same process held it then."""
     return last.keys - held.keys() if last.marks & ngsi.marks(held) else frozenset()
 
 
 def learned(
-    snapshot: Mapping[str, Any], held: Mapping[str, Any], gone: Mapping[str, float], now: float
+    saved: Mapping[str, Any], held: Mapping[str, Any], missing: Mapping[str, float], now: float
 ) -> tuple[dict[str, Any], dict[str, float]]:
-    """What a process holds, with what it seems to have lost a moment ago; and since when it lacks that."""
-    missing = snapshot.keys() - held.keys()
-    patience = SHRUNK_S if len(missing) * 2 > len(snapshot) else GONE_S
-    since = {key: gone.get(key, now) for key in missing}
-    lately = {key: at for key, at in since.items() if now - at < patience}
-    return {**{key: snapshot[key] for key in lately}, **held}, lately
+    """The copy of what a complete process holds, with what it seems to have lost a moment ago; and since when it lacks that."""
+    absent = saved.keys() - held.keys()
+    patience_s = SHRUNK_S if len(absent) * 2 > len(saved) else MISSING_S
+    since = {key: missing.get(key, now) for key in absent}
+    lately = {key: at for key, at in since.items() if now - at < patience_s}
+    return {**{key: saved[key] for key in lately}, **held}, lately
 
 
-def _put_back(
-    seen: Snapshot, memory: Memory, name: str, keep: Mapping[str, Any], lacked: int, identity: str
-) -> list[Action]:
-    """Into a new process, until nothing is missing or nothing helps; meanwhile it may learn more, and be lost again."""
-    held = seen.held(name) or {}
-    keep = _without(keep, _unwanted(seen, memory, name, keep))
-    memory.snapshot[name] = {**keep, **held}
-    missing = keep.keys() - held.keys()
-    memory.looks[name] = look(held, len(missing))
-    if missing and len(missing) < lacked:
-        memory.tried.pop(f"restore {name}", None)  # it gets on, though it may take more than one request's time
-    if missing and memory.tried.get(f"restore {name}", (0, 0.0))[0] < RESTORE_TRIES:
-        why = f"its process is new and lacks {len(missing)} of {len(keep)}"
-        return [Action("restore", name, why, names=tuple(sorted(missing)))]
-    memory.known[name], memory.gone[name] = identity, dict.fromkeys(missing, NEVER)
-    memory.tried.pop(f"restore {name}", None)
-    memory.since.pop(f"again {name}", None)
-    memory.replaced |= memory.made.pop(name, frozenset())  # a new process subscribes anew
-    return []
+def _retried(snapshot: Snapshot, memory: Memory, name: str) -> frozenset[str]:
+    left = memory.unrestored(name)
+    return left - _unwanted(snapshot, memory, name, {key: memory.saved[name][key] for key in left})
 
 
-def _try_again(seen: Snapshot, memory: Memory, name: str, now: float) -> list[Action]:
-    """What could not be restored, once more."""
-    left = unrestored(memory, name)
-    left -= _unwanted(seen, memory, name, {key: memory.snapshot[name][key] for key in left})
-    if lasted(memory, f"again {name}", left, now) < AGAIN_S:
-        return []
-    memory.since.pop(f"again {name}")
-    memory.tried.pop(f"restore {name}", None)
-    return [Action("restore", name, f"{len(left)} could not be restored before", names=tuple(sorted(left)))]
-
-
-def unrestored(memory: Memory, name: str) -> frozenset[str]:
-    """What discovery or a broker has lost, and did not take back."""
-    return frozenset(key for key, since in memory.gone.get(name, {}).items() if since == NEVER)
-
-
-def _unwanted(seen: Snapshot, memory: Memory, name: str, snapshot: Mapping[str, Any]) -> frozenset[str]:
-    """What must not come back, as it leads nowhere."""
+def _unwanted(snapshot: Snapshot, memory: Memory, name: str, saved: Mapping[str, Any]) -> frozenset[str]:
+    """What must not be restored, because it leads nowhere."""
     if name == DISCOVERY:
-        return frozenset(snapshot.keys() & memory.replaced)
-    return frozenset(key for key, one in snapshot.items() if dead(seen, memory, key, one))
+        return frozenset(saved.keys() & memory.replaced)
+    return frozenset(key for key, one in saved.items() if is_dead(snapshot, memory, key, one))
 
 
-def _without(snapshot: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+def _reading(held: Mapping[str, Any], lacked: int = 0) -> Reading:
+    return Reading(frozenset(held), ngsi.marks(held), lacked)
+
+
+def _without(mapping: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
     drop = frozenset(keys)
-    return {key: one for key, one in snapshot.items() if key not in drop}
+    return {key: one for key, one in mapping.items() if key not in drop}
 
 
-def _speaks(seen: Snapshot, memory: Memory, name: str, now: float) -> bool:
-    """Whether what was heard is of the new pod: the one of before answers, with its own state, until it has ended."""
-    pod = seen.pod(name)
-    ending = pod is not None and pod.started and not seen.settled(name)
-    overlaps_s = lasted(memory, f"overlap {name}", ending, now)
-    return seen.settled(name) or overlaps_s >= EXIT_S
+def _time_overlap(snapshot: Snapshot, memory: Memory, name: str, now: float) -> Memory:
+    pod = snapshot.pod(name)
+    overlaps = pod is not None and pod.started and not snapshot.settled(name)
+    return memory.with_timer(now, Timer(Condition.OVERLAPPING, name), holds=overlaps)
 
 
-def _keep_database(seen: Snapshot, memory: Memory, now: float) -> None:
-    """The designer's database goes with its pod, where it has no volume; its gate fetches it from us at the next start."""
-    pod = seen.pod(DESIGNER)
-    if pod is None or seen.designer is None or not _speaks(seen, memory, DESIGNER, now):
-        return
-    if seen.designer or memory.known.get(DESIGNER) == pod.identity or not memory.snapshot[DESIGNER]:
-        memory.snapshot[DESIGNER] = dict(seen.designer)
-        memory.known[DESIGNER] = pod.identity
+def _is_current(snapshot: Snapshot, memory: Memory, name: str, now: float) -> bool:
+    """Whether the state that was read is the new pod's: until the pod before has ended, that one answers with its own state."""
+    return snapshot.settled(name) or memory.lasted(now, Condition.OVERLAPPING, name) >= EXIT_S

@@ -1,4 +1,4 @@
-"""What every keeper does between its looks: it goes round until it is told to stop, and says on its log what it did."""
+"""The loop of a keeper, in the cloud and at an edge: it runs one round after another until SIGTERM, and writes the log."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ from http_json import ERRORS
 from serve import Shared
 
 
-def told_to_end() -> threading.Event:
-    """Set when SIGTERM comes."""
+def stop_event() -> threading.Event:
+    """An event that SIGTERM sets."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     return stop
 
 
-def go_round(turn: Callable[[], float], shared: Shared, stop: threading.Event, calm_s: float) -> None:
-    """Do turns until told to end, each after the pause that the one before asks for. An API server that is away is waited for."""
+def run_rounds(run_one: Callable[[], float], shared: Shared, stop: threading.Event, pause_s: float) -> None:
+    """Run rounds until `stop` is set; each returns the pause in seconds before the next one.
+
+    When the API server does not answer, the next round comes after `pause_s`.
+    """
     while not stop.is_set():
-        pause = calm_s
+        pause = pause_s
         try:
-            pause = turn()
+            pause = run_one()
         except ERRORS as error:
-            say(f"the API server does not answer: {error}")
-        shared.beat = time.monotonic()
+            log(f"the API server does not answer: {error}")
+        shared.last_round = time.monotonic()
         stop.wait(pause)
 
 
-def stamp() -> str:
-    """The time as reports and mends have it."""
+def timestamp() -> str:
+    """The time in UTC, in the form of health reports."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def say(line: str) -> None:
-    """One line on the log, whatever is in it."""
+def log(line: str) -> None:
+    """Write one line to the log; control characters are escaped."""
     print(f"keeper: {json.dumps(line)[1:-1]}", flush=True)

@@ -1,4 +1,9 @@
-"""The keeper's own HTTP: /healthz, /metrics, POST /verify, and the callback of the broker in a verification."""
+"""The HTTP server of a keeper: /healthz, /metrics, the designer's database, and POST /verify.
+
+The kubelet probes /healthz, Prometheus reads /metrics, and the designer's init container fetches the database that the designer has
+lost. `fogflow-k8s verify` posts to /verify: that publishes an entity at a broker and waits for the notification, which the broker
+sends to this server. The server runs in threads beside the loop (rounds.py); `Shared` is what both use.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +12,38 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from cell import BROKER, DESIGNER, NGINX
 from http_json import ERRORS, Refused, Server
 from observe import Members
+from snapshot import BROKER, DESIGNER, NGINX
 
 PORT = 8095
 ALIVE_S = 30.0
-"""The loop has to come round that often, or the kubelet starts us anew."""
+"""A round must end within this time; otherwise the kubelet restarts the keeper."""
 VERIFY_EVERY_S = 2.0
+"""Least time between two verifications."""
 _NAMED = 5
-"""So many addresses in one sentence."""
+"""Number of addresses in one sentence."""
 _CALLBACK_S = 5.0
+"""Time for a notification to arrive."""
 LIVE = "subscriptions lead to tasks that exist"
-"""The name of a proof's step, a cell's or an edge's."""
+"""Name of a step of a verification, also of an edge's."""
 
 
 class Shared:
-    """What the loop and the requests share."""
+    """State that the loop and the requests share."""
 
     def __init__(self, members: Members, callback: str) -> None:
         self.members, self.callback = members, callback
-        self.beat = time.monotonic()
+        self.last_round = time.monotonic()
         self.metrics = ""
-        self.database: dict[str, Any] | None = None
-        self.state: Callable[[], dict[str, Any]] = lambda: {"state": "starting", "why": "", "components": {}}
-        self.prove: Callable[[Shared], dict[str, Any]] = verify
+        self.database: Mapping[str, Any] | None = None
+        self.report: Callable[[], dict[str, Any]] = lambda: {"state": "starting", "why": "", "components": {}}
+        self.verify: Callable[[Shared], dict[str, Any]] = verify
         self.verifying = threading.Lock()
         self.verified_at = 0.0
         self.notified: dict[str, threading.Event] = {}
@@ -46,50 +53,52 @@ def serve(shared: Shared, port: int = PORT) -> ThreadingHTTPServer:
     """Answer in the background, on every address."""
 
     class Handler(_Handler):
-        its = shared
+        pass
 
+    Handler.shared = shared
     server = _Server(("", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
 class _Server(ThreadingHTTPServer):
-    """On every address of both kinds; where IPv6 is off, of the other one."""
+    """Listens on all IPv6 and IPv4 addresses; on IPv4 only where IPv6 is disabled."""
 
     daemon_threads = True
     address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
 
     def server_bind(self) -> None:
-        """Let it take IPv4, too."""
+        """Accept IPv4 connections, too."""
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):
-    its: Shared
+    shared: Shared
     protocol_version = "HTTP/1.1"
     timeout = 10
 
     def do_GET(self) -> None:
-        """/healthz and /metrics; for the designer's gate, the database that it may have lost."""
+        """/healthz, /metrics, and the database for the designer's init container."""
         if self.path == "/healthz":
-            alive = time.monotonic() - self.its.beat < ALIVE_S
-            self._answer(200 if alive else 503, "ok\n" if alive else "the loop is stuck\n")
+            alive = time.monotonic() - self.shared.last_round < ALIVE_S
+            self._answer(200 if alive else 503, "ok\n" if alive else "no round has ended for too long\n")
         elif self.path == "/metrics":
-            self._answer(200, self.its.metrics)
+            self._answer(200, self.shared.metrics)
         elif self.path == "/designer/db.json":
-            known = self.its.database
-            self._answer(503 if known is None else 200 if known else 204, json.dumps(known or {}), "application/json")
+            database = self.shared.database
+            status = 503 if database is None else 200 if database else 204
+            self._answer(status, json.dumps(database or {}), "application/json")
         else:
             self._answer(404, "not found\n")
 
     def do_POST(self) -> None:
-        """/verify, and what the broker sends meanwhile."""
+        """/verify, and the notifications of its subscriptions."""
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), 1 << 20))
         path = self.path.rstrip("/")
         if path.endswith("/notifyContext"):
-            if event := self.its.notified.get(path.split("/")[1]):
+            if event := self.shared.notified.get(path.split("/")[1]):
                 event.set()
             self._answer(200, "{}", "application/json")
         elif path == "/verify":
@@ -98,19 +107,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, f"not found: {len(body)} bytes\n")
 
     def _verify(self) -> None:
-        its = self.its
-        if not its.verifying.acquire(blocking=False):
+        shared = self.shared
+        if not shared.verifying.acquire(blocking=False):
             self._answer(429, "another verification is running\n")
             return
         try:
-            if time.monotonic() - its.verified_at < VERIFY_EVERY_S:
+            if time.monotonic() - shared.verified_at < VERIFY_EVERY_S:
                 self._answer(429, "verified a moment ago\n")
                 return
-            answer = its.prove(its)
-            its.verified_at = time.monotonic()
+            answer = shared.verify(shared)
+            shared.verified_at = time.monotonic()
             self._answer(200, json.dumps(answer), "application/json")
         finally:
-            its.verifying.release()
+            shared.verifying.release()
 
     def _answer(self, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
         data = text.encode()
@@ -121,19 +130,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: probes come every few seconds."""
+        """Log nothing: probes come every few seconds."""
 
 
-def verify(its: Shared) -> dict[str, Any]:
-    """The proof that the cell works, step by step; every step is tried. Connections of its own: the loop has the others."""
-    servers = {name: Server(url) for name, url in its.members.urls.items() if url}
-    steps = [step("the cell, as last seen", lambda: _cell(its))]
-    steps.append(step(LIVE, lambda: gone(its)))
-    steps.append(step("front door", lambda: _page(servers[NGINX], "/index.html")))
+def verify(shared: Shared) -> dict[str, Any]:
+    """Verify that the control plane works: the result of each step. It has connections of its own, because the loop uses the others."""
+    servers = {name: Server(url) for name, url in shared.members.urls.items() if url}
+    steps = [step("last health report", lambda: _last_report(shared))]
+    steps.append(step(LIVE, lambda: dead_references(shared)))
+    steps.append(step("reverse proxy", lambda: _page(servers[NGINX], "/index.html")))
     steps.append(step("dashboard", lambda: _page(servers[DESIGNER], "/config.js")))
-    steps.append(step("publish and subscribe", lambda: round_trip(servers[BROKER], servers[BROKER], its)))
-    for name in its.members.shards[1:]:
-        across = partial(round_trip, servers[name], servers[BROKER], its)
+    steps.append(step("publish and subscribe", lambda: round_trip(servers[BROKER], servers[BROKER], shared)))
+    for name in shared.members.shards[1:]:
+        across = partial(round_trip, servers[name], servers[BROKER], shared)
         steps.append(step(f"publish at {name}, subscribe at {BROKER}", across))
     for server in servers.values():
         server.close()
@@ -141,7 +150,7 @@ def verify(its: Shared) -> dict[str, Any]:
 
 
 def step(name: str, run: Callable[[], str]) -> dict[str, Any]:
-    """One step of a proof, tried and timed."""
+    """Run one step of a verification: its name, result and duration."""
     start = time.monotonic()
     try:
         why = run()
@@ -150,14 +159,14 @@ def step(name: str, run: Callable[[], str]) -> dict[str, Any]:
     return {"name": name, "ok": not why, "why": why, "ms": round((time.monotonic() - start) * 1000, 1)}
 
 
-def _cell(its: Shared) -> str:
-    document = its.state()
+def _last_report(shared: Shared) -> str:
+    document = shared.report()
     return "" if document["state"] == "working" else f"{document['state']}: {document['why']}"
 
 
-def gone(its: Shared) -> str:
-    """Where subscriptions still lead to tasks that do not exist, by the last report."""
-    dead = (its.state().get("references") or {}).get("dead") or {}
+def dead_references(shared: Shared) -> str:
+    """Which brokers keep subscriptions of deleted tasks, by the last health report; empty when there are none."""
+    dead = (shared.report().get("references") or {}).get("dead") or {}
     return "; ".join(f"{broker} keeps those of {', '.join(found[:_NAMED])}" for broker, found in dead.items())
 
 
@@ -165,21 +174,24 @@ def _page(server: Server, path: str) -> str:
     try:
         server.call("GET", path)
     except Refused as error:
-        if error.status != 401:  # our own login in front of it
+        if error.status != 401:  # the login of the reverse proxy
             raise
     return ""
 
 
-def round_trip(publisher: Server, broker: Server, its: Shared) -> str:
-    """An entity of our own, at one broker, reaches a subscription of our own, at another or the same; both are removed again."""
+def round_trip(publisher: Server, broker: Server, shared: Shared) -> str:
+    """Publish an entity at one broker and await its notification from another (or the same) one; both are removed again.
+
+    Returns why it failed, or an empty string. Raises ERRORS.
+    """
     mark = f"fogflow-k8s-verify-{secrets.token_hex(6)}"
     entity = {"id": mark, "type": "FogflowK8sVerify"}
-    event = its.notified[mark] = threading.Event()
+    event = shared.notified[mark] = threading.Event()
     update = {"contextElements": [{"entityId": entity, "attributes": []}]}
     sid = ""
     try:
         made = broker.call(
-            "POST", "/ngsi10/subscribeContext", {"entities": [entity], "reference": f"{its.callback}/{mark}"}
+            "POST", "/ngsi10/subscribeContext", {"entities": [entity], "reference": f"{shared.callback}/{mark}"}
         )
         sid = str(((made or {}).get("subscribeResponse") or {}).get("subscriptionId") or "")
         publisher.call("POST", "/ngsi10/updateContext", {**update, "updateAction": "UPDATE"})
@@ -188,4 +200,4 @@ def round_trip(publisher: Server, broker: Server, its: Shared) -> str:
         if sid:
             broker.call("POST", "/ngsi10/unsubscribeContext", {"subscriptionId": sid})
         publisher.call("POST", "/ngsi10/updateContext", {**update, "updateAction": "DELETE"})
-        its.notified.pop(mark, None)
+        shared.notified.pop(mark, None)

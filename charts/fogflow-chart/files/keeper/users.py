@@ -1,4 +1,7 @@
-"""Who may log in to RabbitMQ: FogFlow itself, and every edge with a user of its own that may do little."""
+"""RabbitMQ's users: one for FogFlow, and one with few permissions for each edge.
+
+RabbitMQ loads them as definitions when it starts; its init container writes the file. Each edge's definitions come from a Secret.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ _OF_EDGES = ("users", "permissions", "topic_permissions", "exchanges", "queues",
 
 
 def definitions(username: str, password: str, salt: bytes, edges: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """RabbitMQ's definitions with one user on the vhost /; its password as a salted SHA-256, RabbitMQ's own format.
+    """RabbitMQ's definitions with FogFlow's user on the vhost /, whose password is a salted SHA-256 in RabbitMQ's format.
 
-    `edges` are the users of edges with what each may do: definitions, too.
+    `edges` are the definitions of the edges' users and permissions.
     """
     more = {key: _distinct([one for edge in edges for one in edge.get(key, ())]) for key in _OF_EDGES}
     digest = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
@@ -26,7 +29,7 @@ def definitions(username: str, password: str, salt: bytes, edges: Sequence[dict[
                 "name": username,
                 "password_hash": digest,
                 "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": [],  # no administrator: FogFlow only speaks AMQP
+                "tags": [],  # not an administrator: FogFlow uses AMQP only
             },
             *more["users"],
         ],
@@ -39,11 +42,11 @@ def definitions(username: str, password: str, salt: bytes, edges: Sequence[dict[
 
 
 def of_edges(folder: Path | None) -> list[dict[str, Any]]:
-    """The definitions of all edges, out of the mounted Secret; of none, when nobody made it. Raises OSError, ValueError."""
+    """The definitions of all edges in the mounted Secret; an empty list without a Secret. Raises OSError, ValueError."""
     files = sorted(folder.glob("*.json")) if folder else []
     return [json.loads(file.read_text(encoding="utf-8"))["definitions"] for file in files]
 
 
 def _distinct(objects: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each edge names the exchange that all of them use."""
+    """Without duplicates: each edge has the exchange that all of them share."""
     return list({json.dumps(one, sort_keys=True): one for one in objects}.values())

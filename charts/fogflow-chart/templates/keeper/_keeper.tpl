@@ -1,4 +1,4 @@
-{{/* Where the keeper and `leave` find everything: their files, and who is where. */}}
+{{/* The files of the keeper and of `leave`, and their common arguments. */}}
 {{- define "fogflow.keeper.files" -}}
 {{- range $path, $_ := .Files.Glob (ternary "files/{keeper,edge}/*.py" "files/keeper/*.py" (eq (include "fogflow.isEdge" .) "true")) }}
 {{ base $path }}: |
@@ -27,7 +27,7 @@
 - --member=nginx=http://{{ include "fogflow.fqdn" (list . "nginx") }}:80
 {{- end }}
 
-{{/* `leave` scales the worker down, which is a set when there are several. */}}
+{{/* `leave` scales the worker down, which is a StatefulSet with several workers. */}}
 {{- define "fogflow.keeper.setRules" -}}
 - apiGroups: [apps]
   resources: [statefulsets]
@@ -35,7 +35,7 @@
   verbs: [patch]
 {{- end }}
 
-{{/* How the keeper knows the workers: how many there are, and what becomes of tasks without them. */}}
+{{/* The keeper's arguments about the workers: their number, and whether tasks outlive them. */}}
 {{- define "fogflow.keeper.workers" -}}
 {{- if gt (int .Values.worker.replicas) 1 }}
 - --workers={{ int .Values.worker.replicas }}
@@ -46,7 +46,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What may be done to tasks of a worker that is gone. */}}
+{{/* The rights to delete the tasks of an upstream worker that was lost. */}}
 {{- define "fogflow.keeper.taskRules" -}}
 - apiGroups: [apps]
   resources: [deployments]
@@ -56,7 +56,7 @@
   verbs: [delete]
 {{- end }}
 
-{{/* The same where tasks outlive their worker: the keeper counts them, and `leave` removes all that belongs to them. */}}
+{{/* The same for the native worker: the keeper counts tasks and requests their removal, and `leave` deletes all of their objects. */}}
 {{- define "fogflow.keeper.keptTaskRules" -}}
 - apiGroups: [apps]
   resources: [deployments]

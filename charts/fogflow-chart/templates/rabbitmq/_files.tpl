@@ -6,7 +6,7 @@ rabbitmq.conf: |
   # unlike the port for AMQP it listens on IPv4 alone by itself; this is for both
   prometheus.tcp.ip = ::
   {{- end }}
-  # queues of engine fogflow-k8s last, so they are written to a log, whose usual 512 MiB would be held in memory too
+  # queues of implementation native last, so they are written to a log, whose usual 512 MiB would be held in memory too
   raft.wal_max_size_bytes = 33554432
   # of the container's limit, which the Deployment hands in: above it publishers are blocked, before the kernel kills RabbitMQ
   vm_memory_high_watermark.relative = 0.6

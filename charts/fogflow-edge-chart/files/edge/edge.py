@@ -28,8 +28,8 @@ from http_json import ERRORS, Server
 from kube import Kube
 from observe import Members
 from report import metrics
-from rounds import go_round, say, stamp, told_to_end
-from serve import LIVE, Shared, gone, round_trip, serve, step
+from rounds import log, run_rounds, stop_event, timestamp
+from serve import LIVE, Shared, dead_references, round_trip, serve, step
 
 CALM_S, REPORT_S, TIMEOUT_S = 3.0, 10.0, 5.0
 _SAID = 300
@@ -53,7 +53,7 @@ class Edge:
     def queue(self) -> str:
         """The queue of this edge's worker."""
         own = f"Worker.{self.options.site}"
-        return own if self.options.engine == "upstream" else f"fogflow-k8s.{own}"
+        return own if self.options.implementation == "upstream" else f"fogflow-k8s.{own}"
 
     def look(self) -> EdgeSeen:
         """The edge as it is now. Raises http_json.ERRORS when the API server does not answer."""
@@ -72,7 +72,7 @@ class Edge:
             held = None  # of which process it is cannot be told
         return EdgeSeen(
             pods=after, answers=answers, listed=listed, registered=registered, held=held, consumers=self.consumers(),
-            engine=self.options.engine, tasks=None if tasks is None else tuple(sorted(tasks)),
+            implementation=self.options.implementation, tasks=None if tasks is None else tuple(sorted(tasks)),
         )  # fmt: skip
 
     def consumers(self) -> int | None:
@@ -90,12 +90,12 @@ class Edge:
         if kind == "restart":
             self.kube.delete_pod(target, None)
         elif kind == "restore":
-            ngsi.restore_broker(self.broker, self.memory.snapshot, target)
+            ngsi.restore_broker(self.broker, self.memory.saved, target)
         elif kind == "unsubscribe":
             ngsi.unsubscribe(self.broker, target)
         else:
             for key in target:
-                entity = self.memory.snapshot[key]["entityId"]
+                entity = self.memory.saved[key]["entityId"]
                 about = {"entities": [entity], "providingApplication": f"{self.options.address}/ngsi10"}
                 self.discovery.call("POST", "/ngsi9/registerContext", {"contextRegistrations": [about]})
 
@@ -112,7 +112,7 @@ class Edge:
         )
         steps = [
             step("the edge's broker", lambda: _heard(own, "/version")),
-            step(LIVE, lambda: gone(its)),
+            step(LIVE, lambda: dead_references(its)),
             step("edge -> cloud: discovery", lambda: _heard(discovery, "/ngsi9/status")),
             step("edge -> cloud: broker", lambda: _heard(cloud, "/version")),
             step("edge -> cloud: message bus, as this edge's user", self._bus),
@@ -129,18 +129,18 @@ class Edge:
         """One look, its mends, and the report; seconds until the next. Raises http_json.ERRORS as `look` does."""
         seen = self.look()
         for kind, target, why in decide(seen, self.memory, time.monotonic()):
-            say(f"{kind} {str(target)[:_SAID]}: {why}")
+            log(f"{kind} {str(target)[:_SAID]}: {why}")
             try:
                 self.act(kind, target)
             except ERRORS as error:
-                say(f"failed: {error}")
+                log(f"failed: {error}")
             else:
-                self.memory.mends = [*self.memory.mends, {"what": kind, "why": why, "when": stamp()}][-REMEMBERED:]
+                self.memory.mends = [*self.memory.mends, {"what": kind, "why": why, "when": timestamp()}][-REMEMBERED:]
         document = report(seen, self.memory)
-        self.shared.state = lambda: document
+        self.shared.report = lambda: document
         self.shared.metrics = metrics(document, time.time())
         if document != self.said or time.monotonic() - self.reported_at >= REPORT_S:
-            self.kube.write_report({**document, "updated": stamp()})
+            self.kube.write_report({**document, "updated": timestamp()})
             self.said, self.reported_at = document, time.monotonic()
         return CALM_S
 
@@ -163,7 +163,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for name in ("release", "namespace", "tasks-namespace", "site", "bus", "user", "address", "cloud", "callback"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--password-file", type=Path, required=True)
-    parser.add_argument("--engine", default="upstream", help="which worker it is")
+    parser.add_argument("--implementation", default="upstream", help="which worker it is")
     parser.add_argument("--member", action="append", default=[], metavar="NAME=URL")
     return parser.parse_args(argv)
 
@@ -173,12 +173,12 @@ def main(argv: Sequence[str]) -> int:
     options = parse(argv)
     urls = dict(each.split("=", 1) for each in options.member)
     shared = Shared(Members(options.site, urls, workers=(WORKER,)), options.callback)
-    stop = told_to_end()
+    stop = stop_event()
     serve(shared)
     kube = Kube(options.namespace, options.tasks_namespace, options.release)
     edge = Edge(options, kube, shared, Server(urls[BROKER]), Server(urls["discovery"], timeout_s=TIMEOUT_S))
-    shared.prove = edge.prove
-    go_round(edge.turn, shared, stop, CALM_S)
+    shared.verify = edge.prove
+    run_rounds(edge.turn, shared, stop, CALM_S)
     return 0
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from backoff import may
-from cell import Memory, Pod, Snapshot
-from references import clean
-from report import loose_ends, references
-from restore import restore_one, unrestored
+import references
+from backoff import is_allowed
+from decide import record
+from memory import Memory
+from report import references as listed_references
+from report import state_warnings
+from restore import remember_member, restore_member
+from snapshot import Pod, Snapshot
 
 BROKER, WORKER = "edge-broker", "edge-worker"
 DEAF_S = 15.0
@@ -38,14 +41,14 @@ class EdgeSeen:
     """The broker's entities and subscriptions by key; see ngsi.py."""
     consumers: int | None = None
     """Of the worker's queue; None when the bus cannot be asked."""
-    engine: str = "upstream"
+    implementation: str = "upstream"
     tasks: tuple[str, ...] | None = None
     """Names of the task Deployments."""
 
     @property
-    def cell(self) -> Snapshot:
-        """As much of it as the rules that are the cloud's, too, need."""
-        return Snapshot(pods=self.pods, shards=(BROKER,), more={BROKER: self.held}, tasks=self.tasks)
+    def control_plane(self) -> Snapshot:
+        """What the rules that the edge shares with the cloud read."""
+        return Snapshot(pods=self.pods, shards=(BROKER,), more_brokers={BROKER: self.held}, tasks=self.tasks)
 
     def identity(self, name: str) -> str:
         """Of the one pod that runs; empty when there is none, or more than one."""
@@ -57,7 +60,7 @@ class EdgeSeen:
 class EdgeMemory:
     """What is carried from one look to the next."""
 
-    cell: Memory = field(default_factory=lambda: Memory(snapshot={BROKER: {}}, gone={BROKER: {}}))
+    broker: Memory = field(default_factory=lambda: Memory(saved={BROKER: {}}))
     """Of the broker: what the cloud's keeper remembers of each of its own."""
     worked: bool = False
     """Everything was well once."""
@@ -66,13 +69,13 @@ class EdgeMemory:
     mends: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def snapshot(self) -> dict[str, Any]:
+    def saved(self) -> Mapping[str, Any]:
         """What the broker held when it was last complete, and has learned since."""
-        return self.cell.snapshot[BROKER]
+        return self.broker.saved[BROKER]
 
 
 Mend = tuple[str, Any, str]
-"""restart (a pod's name), restore or register (keys of the snapshot), unsubscribe (ids at the broker); and why."""
+"""restart (a pod's name), restore or register (keys of what is saved), unsubscribe (ids at the broker); and why."""
 
 
 def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
@@ -82,11 +85,13 @@ def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
 
 def _broker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     """What a new process lacks is put back, and what leads nowhere is ended: by the cloud's own rules, one thing at a time."""
-    cell, known = seen.cell, memory.cell
-    wanted = [*restore_one(cell, known, BROKER, now), *clean(cell, known, now)]
+    snapshot = seen.control_plane
+    known = references.remember(snapshot, remember_member(snapshot, memory.broker, BROKER, now), now)
+    wanted = [*restore_member(snapshot, known, BROKER, now), *references.clean(snapshot, known, now)]
     if _lasted(memory, "calm", seen.held is not None and not wanted, now, CALM_S):
-        known.tried.clear()
-    first = next((one for one in wanted if may(one, known, now)), None)
+        known = replace(known, attempts={})
+    first = next((one for one in wanted if is_allowed(one, known, now)), None)
+    memory.broker = record(snapshot, known, [first] if first else [], now)
     return [(first.kind, list(first.names), first.why)] if first else []
 
 
@@ -98,15 +103,16 @@ def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     missing = sorted(key for key in seen.held if key.startswith("e:") and key[2:] not in seen.registered)
     if not _lasted(memory, "unregistered", missing, now, UNREGISTERED_S):
         return []
-    memory.cell.snapshot[BROKER] = {**memory.snapshot, **seen.held}
+    saved = {**memory.saved, **seen.held}
+    memory.broker = replace(memory.broker, saved={**memory.broker.saved, BROKER: saved})
     memory.since.pop("unregistered")
     return [("register", missing, f"the cloud's discovery does not know {len(missing)} entities of this edge")]
 
 
 def _worker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
-    """A worker that is deaf while the bus is there. Our own engine comes back to the bus by itself, with its tasks."""
+    """A worker that is deaf while the bus is there. Our own implementation comes back to the bus by itself, with its tasks."""
     identity = seen.identity(WORKER)
-    deaf = bool(identity) and seen.consumers == 0 and seen.engine == "upstream"
+    deaf = bool(identity) and seen.consumers == 0 and seen.implementation == "upstream"
     key = f"deaf {identity}"
     for other in [one for one in memory.since if one.startswith("deaf ") and one != key]:
         memory.since.pop(other)
@@ -131,7 +137,7 @@ def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
         WORKER: _state(*_of_worker(seen), {"consumers": seen.consumers}),
     }
     wrong = [f"{name}: {one['why']}" for name, one in components.items() if one["state"] != "ok"]
-    why = [*wrong, *loose_ends(memory.cell, (BROKER,))]
+    why = [*wrong, *state_warnings(memory.broker, (BROKER,))]
     memory.worked = memory.worked or not wrong
     state = "working" if not wrong else "degraded" if memory.worked else "starting"
     return {
@@ -143,13 +149,13 @@ def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
         "snapshot": {
             "age_s": 0.0,
             "registrations": 0,
-            "subscriptions": sum(key.startswith("s:") for key in memory.snapshot),
-            "entities": sum(key.startswith("e:") for key in memory.snapshot),
-            "unrestored": len(unrestored(memory.cell, BROKER)),
+            "subscriptions": sum(key.startswith("s:") for key in memory.saved),
+            "entities": sum(key.startswith("e:") for key in memory.saved),
+            "unrestored": len(memory.broker.unrestored(BROKER)),
             "stored": False,
             "note": "kept in memory only",
         },
-        "references": references(memory.cell),
+        "references": listed_references(memory.broker),
     }
 
 

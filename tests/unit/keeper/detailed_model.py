@@ -1,6 +1,6 @@
-"""A small model of the cell in simulated time: what the real programs were measured to do, and nothing better.
+"""A detailed model of the control plane in simulated time: it does what the real programs were measured to do.
 
-Every member forgets with its process, goes deaf with the bus, and looks healthy all the while. The keeper's own loop is
+Every member loses its state with its process, does not reconnect to RabbitMQ, and looks healthy meanwhile. The keeper's own loop is
 here too (what it stores, what it loses when it is restarted), so that `decide` is driven as in its pod.
 """
 
@@ -9,27 +9,25 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass, field
 
-from cell import (
+from decide import decide
+from expected import subscriptions
+from memory import Memory, from_stored, to_stored
+from ngsi import IDS
+from references import task_of
+from snapshot import (
     BROKER,
+    COMPONENTS,
     DESIGNER,
     DISCOVERY,
     MASTER,
-    MEMBERS,
     NGINX,
     RABBITMQ,
-    STATEFUL,
     WORKER,
-    Memory,
     Pod,
     Snapshot,
     component,
-    several,
+    instances,
 )
-from decide import decide
-from expected import subscriptions
-from ngsi import IDS
-from references import task_of
-from restore import NEVER, unrestored
 
 STEP = 0.25
 _settled: dict[str, bytes] = {}
@@ -57,8 +55,8 @@ class Process:
     """When it was stopped (SIGSTOP), or its node was lost."""
     epoch: int | None = None
     """The bus that it is connected to; another one it does not hear."""
-    deaf: bool = False
-    """It has given up, for ever."""
+    gave_up: bool = False
+    """It tried to reach RabbitMQ for RETRY_S after its start, and does not try again."""
     replayed: bool = False
     beat: float = -1e9
     state: dict = field(default_factory=dict)
@@ -77,7 +75,7 @@ class SimPod:
     process: Process | None = None
     restarts: int = 0
     told_at: float = -1e9
-    """When its last restart is seen by whoever asks the API server."""
+    """When the API server shows its last restart."""
     restart_at: float | None = None
     deleting: bool = False
     gone_at: float | None = None
@@ -89,7 +87,7 @@ class SimPod:
         return f"{self.uid}/{self.restarts - (now < self.told_at)}"
 
 
-class Cell:
+class ControlPlane:
     """All members and their tasks."""
 
     def __init__(
@@ -105,9 +103,9 @@ class Cell:
         workers=1,
         capacity=100,
     ):
-        self.shards, self.workers = several(BROKER, shards), several(WORKER, workers)
-        self.trio = (MASTER, *self.workers, DESIGNER)
-        self.names = (*(n for n in MEMBERS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
+        self.shards, self.workers = instances(BROKER, shards), instances(WORKER, workers)
+        self.ordered = (MASTER, *self.workers, DESIGNER)
+        self.names = (*(n for n in COMPONENTS if n not in {BROKER, WORKER}), *self.shards, *self.workers)
         self.sets = {n for members in (self.shards, self.workers) for n in members if len(members) > 1}
         self.now, self.last_id = 0.0, 0
         self.functions, self.intents, self.disabled, self.capacity = functions, intents, disabled, capacity
@@ -128,7 +126,7 @@ class Cell:
     # -- pods ------------------------------------------------------------------------------------------------------
 
     leaked = 0
-    """Connections to the bus that nobody closes."""
+    """Connections to RabbitMQ that no program closes."""
     too_early = 0
     """Intents that the master will not find the topology of."""
 
@@ -149,7 +147,7 @@ class Cell:
         return next((p for p in reversed(self.pods) if p.component == name and not p.deleting), None)
 
     def _replace(self):
-        """Make the pods that are missing: a set waits until the one before is forgotten."""
+        """Make the pods that are missing: a StatefulSet waits until the pod before is removed."""
         filled = {p.component for p in self.pods if not p.deleting or p.component in self.sets}
         for name in self.names:
             if name not in filled and self.scaled.get(name, 1):
@@ -186,7 +184,7 @@ class Cell:
             pod.deleting = True
             pod.terminates_at = self.now
         if grace == 0:
-            self.pods.remove(pod)  # forgotten, whatever it does
+            self.pods.remove(pod)  # removed by force
         elif pod.lost_at is None:
             # the kubelet of the measurements does not shorten a grace that has begun
             pod.gone_at = self.now + grace if pod.gone_at is None else pod.gone_at
@@ -203,7 +201,7 @@ class Cell:
         self.make(name)
         return old
 
-    def wedge(self, name):
+    def hang(self, name):
         pod = self.of(name)
         if pod and pod.process and pod.process.stopped is None:
             pod.process.stopped = self.now
@@ -224,7 +222,7 @@ class Cell:
         self._replace()
         self._bus()
         running = self._processes()
-        for name in (DISCOVERY, *self.shards, *self.trio):
+        for name in (DISCOVERY, *self.shards, *self.ordered):
             for process in running.get(name, ()):
                 getattr(self, "_run_" + component(name).removeprefix("cloud-"))(process, name)
 
@@ -306,13 +304,13 @@ class Cell:
 
     def _connect(self, process, *, patience=RETRY_S):
         """True the moment it begins to consume."""
-        if process.epoch is not None or process.deaf:
+        if process.epoch is not None or process.gave_up:
             return False
         if self.bus_up and self.now - process.born >= 0.5:
             process.epoch = self.epoch
             return True
         if self.now - process.born > patience:
-            process.deaf = True
+            process.gave_up = True
         return False
 
     # -- members ---------------------------------------------------------------------------------------------------
@@ -336,7 +334,7 @@ class Cell:
         joined = self._dial_again(process, name) if self.keeps else self._connect(process)
         if joined or self.now - process.beat >= 10.0:
             process.beat = self.now
-            if self.bus_up and process.epoch is not None:  # its publisher dials again, deaf or not
+            if self.bus_up and process.epoch is not None:  # its publisher reconnects, whether or not its consumer does
                 for master in self.running(MASTER):
                     if self._hears(master):
                         master.workers[name] = (self.now, len(process.tasks))
@@ -392,7 +390,7 @@ class Cell:
         if entity in plan:
             return
         plan[entity] = f"Task.{function}.{entity}"
-        free = [one for one in master.workers if self.load(one) < self.capacity]  # deaf or not
+        free = [one for one in master.workers if self.load(one) < self.capacity]  # whether or not they consume
         name = min(free, key=lambda one: (self.load(one), one), default="")
         worker = self.process(name)
         if name and self._hears(master) and worker and self._hears(worker):
@@ -406,11 +404,11 @@ class Cell:
 
     def _launch(self, worker, of, task):
         if self.keeps and (there := [one for one, known in self.deployments.items() if known == task]):
-            self.of_worker[there[0]] = of  # the same objects, whoever is told
+            self.of_worker[there[0]] = of  # the same objects, whichever worker gets the task
             return
         name = f"fogflow-task-{self.next_id()}"
         for earlier in [one for one, known in worker.tasks.items() if known == task]:
-            del worker.tasks[earlier]  # forgotten, and runs on
+            del worker.tasks[earlier]  # the worker does not know it any more, and it runs on
         self.deployments[name] = worker.tasks[name] = task
         self.of_worker[name] = of
         if broker := self.process(self.shard_of(of)):
@@ -457,7 +455,7 @@ class Cell:
         for topology in published(self.database):
             self._intent(topology)
 
-    # -- what can be seen, and done ----------------------------------------------------------------------------------
+    # -- what can be snapshot, and done ----------------------------------------------------------------------------------
 
     def answers(self, name):
         process = self.process(name)
@@ -468,7 +466,7 @@ class Cell:
         unseen = READY_S if name == DESIGNER else STEP
         return process is not None and self.now - process.born >= unseen
 
-    def look(self):
+    def observe(self):
         """What observe.look would tell, and how long that took."""
         asked = [name for name in self.names if name not in self.workers and (name != RABBITMQ or self.metrics)]
         answers = {name: self.answers(name) for name in asked}
@@ -479,18 +477,18 @@ class Cell:
             and any(p.component == n and p.process and p.process.stopped is not None for p in self.pods)
         ]
         held = {name: self.process(name).state if answers[name] else None for name in (DISCOVERY, *self.shards)}
-        beats, workload, room = {}, 0, None
+        beats, workload, free_capacity = {}, 0, None
         if answers[MASTER]:
             listed = {name: self.process(MASTER).workers.get(name, ("", 0)) for name in self.workers}
             beats, workload = {name: str(at) for name, (at, _) in listed.items()}, sum(n for _, n in listed.values())
-            room = (
+            free_capacity = (
                 sum(max(0, self.capacity - n) for at, n in listed.values() if at)
                 if any(at for at, _ in listed.values())
                 else None
             )
         counts = None
         if self.metrics and answers[RABBITMQ]:
-            counts = {name: self.consuming(name) for name in self.trio}
+            counts = {name: self.consuming(name) for name in self.ordered}
         brokers = None
         if answers[DISCOVERY]:
             brokers = sum(self.now - at < FORGOTTEN_S for at in self.process(DISCOVERY).workers.values())
@@ -501,13 +499,13 @@ class Cell:
             for name in self.names
             if any(p.component == name for p in self.pods)
         }
-        seen = Snapshot(
-            pods=pods, answers=answers, consumers=counts, connections=self.leaked, checks_consumers=self.metrics, worker_beat=beats.pop(WORKER, None),
-            beats=beats, workers=self.workers, workload=workload, room=room, topologies=self._topologies(), brokers=brokers, shards=self.shards,
-            discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more=copied(held),
+        snapshot = Snapshot(
+            pods=pods, answers=answers, consumers=counts, connections=self.leaked, checks_consumers=self.metrics, worker_heartbeat=beats.pop(WORKER, None),
+            heartbeats=beats, workers=self.workers, workload=workload, free_capacity=free_capacity, topologies=self._topologies(), brokers=brokers, shards=self.shards,
+            discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more_brokers=copied(held),
             expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
         )  # fmt: skip
-        return seen, SLOW_S * len(hung)
+        return snapshot, SLOW_S * len(hung)
 
     def _topologies(self):
         """Of which topology each task is, as a worker that keeps them notes."""
@@ -531,11 +529,11 @@ class Cell:
             for name in action.names:
                 if worker := self.process(self.of_worker[name]):  # else it finds the note when it is back
                     self._remove_task(worker, name)
-        elif action.kind == "tell":
+        elif action.kind == "warn":
             self.told.append(action.why)
         elif action.kind in {"restore", "unsubscribe"}:
             if process := self.process(action.component):
-                getattr(self, f"_{action.kind}")(process, action, memory.snapshot[action.component])
+                getattr(self, f"_{action.kind}")(process, action, memory.saved[action.component])
         else:
             raise AssertionError(action.kind)
 
@@ -544,7 +542,9 @@ class Cell:
             process.state[key] = copied(held[key])
             if IDS in process.state[key]:
                 process.state[key][IDS] = [f"id{self.next_id()}"]
-            if action.component == DISCOVERY and key.startswith("r:T"):  # whoever has subscribed meanwhile is told
+            if action.component == DISCOVERY and key.startswith(
+                "r:T"
+            ):  # programs that have subscribed meanwhile are notified
                 for sid in [one[2:] for one in process.state if one.startswith("s:")]:
                     self._available(sid, key[2:])
             if action.component == DISCOVERY and key.startswith("s:"):
@@ -558,11 +558,11 @@ class Cell:
 
     # -- the truth ---------------------------------------------------------------------------------------------------
 
-    def ails(self):  # noqa: C901 - one line for each thing that must hold
-        """What is wrong, in one line; empty when the cell works and every task runs exactly once."""
+    def fault(self):  # noqa: C901 - one line for each thing that must hold
+        """What is wrong, in one line; empty when everything works and every task runs exactly once."""
         if not self.bus_up:
             return "the bus is down"
-        for name in self.trio:
+        for name in self.ordered:
             most = 2 if self.keeps and name in self.workers else 1  # while one follows the other
             if not 1 <= self.consuming(name) <= most or not self.running(name):
                 return f"{name} does not consume"
@@ -590,7 +590,7 @@ class Cell:
         return self.nowhere()
 
     def nowhere(self):
-        """A subscription that leads to nobody any more; empty when there is none."""
+        """A subscription that leads nowhere; empty when there is none."""
         for shard in self.shards:
             for key, one in self.process(shard).state.items():
                 if key.startswith("s:") and (task := task_of(one)) and task not in self.deployments:
@@ -608,77 +608,58 @@ class Cell:
 class Keeper:
     """keeper.py's loop, in simulated time."""
 
-    def __init__(self, cell):
-        self.cell, self.memory, self.stored, self.stored_at = cell, Memory(), {}, -1e9
+    def __init__(self, plane):
+        self.plane, self.memory, self.stored, self.stored_at = plane, Memory(), {}, -1e9
         self.due, self.log, self.faults = 0.0, [], []
-        cell.fetch = self.database
+        plane.fetch = self.database
 
     @property
-    def mends(self):
+    def repairs(self):
         """What was done to members; subscriptions that were ended are no trouble to anybody."""
         return [(at, action) for at, action in self.log if action.kind != "unsubscribe"]
 
     def database(self):
         """What a designer without a volume gets back."""
-        return self.memory.snapshot[DESIGNER]
-
-    def lasting(self):
-        m = self.memory
-        snapshot = {n: {k: v for k, v in held.items() if not k.startswith("e:")} for n, held in m.snapshot.items()}
-        return copied(
-            {
-                "order": m.order,
-                "known": m.known,
-                "replaced": m.replaced,
-                "made": m.made,
-                "ran": m.ran,
-                "short": m.short,
-                "mends": m.mends,
-                "snapshot": snapshot,
-                "unrestored": {name: unrestored(m, name) & each.keys() for name, each in snapshot.items()},
-            }
-        )
+        return self.memory.saved[DESIGNER]
 
     def restart(self, *, graceful):
         if graceful:
-            self.stored = self.lasting()
-        old, self.memory = self.stored, Memory()
-        for key in ("order", "known", "replaced", "made", "ran", "short", "mends"):
-            if key in old:
-                setattr(self.memory, key, copied(old[key]))
-        for name in (*STATEFUL, *self.cell.shards):
-            self.memory.snapshot[name] = copied(old.get("snapshot", {}).get(name, {}))
-            self.memory.gone[name] = dict.fromkeys(old.get("unrestored", {}).get(name, ()), NEVER)
-        self.due = self.cell.now + 4.0
+            self.stored = to_stored(self.memory)
+        self.memory = from_stored(self.stored, self.plane.shards)
+        self.due = self.plane.now + 4.0
 
     def turn(self):
-        cell = self.cell
-        seen, cost = cell.look()
-        actions, self.memory = decide(seen, self.memory, cell.now)
+        plane = self.plane
+        snapshot, cost = plane.observe()
+        actions, self.memory = decide(snapshot, self.memory, plane.now)
         for action in actions:
             ends = (
                 action.kind in {"delete", "end", "replay"} and action.grace_s != 0
-            )  # what is forgotten has ended already
-            if action.component in seen.trio and ends and seen.checks_consumers:
-                assert seen.consumers is not None or seen.answers.get(action.component) is False, f"bus down: {action}"
-                assert seen.consumers is not None, f"{action.component} is restarted while the bus is down: {action}"
-            self.log.append((cell.now, action))
-            cell.do(action, self.memory)
-        lasting = self.lasting()
-        urgent = any(lasting[k] != self.stored.get(k) for k in ("order", "known"))
-        if lasting != self.stored and (urgent or cell.now - self.stored_at >= 30.0):
-            self.stored, self.stored_at = lasting, cell.now
-        calm = not actions and self.memory.mend is None and not cell.ails()
-        self.due = cell.now + cost + (2.0 if calm else 0.5)
+            )  # a pod that is removed by force has ended already
+            if action.component in snapshot.ordered and ends and snapshot.checks_consumers:
+                assert snapshot.consumers is not None or snapshot.answers.get(action.component) is False, (
+                    f"bus down: {action}"
+                )
+                assert snapshot.consumers is not None, (
+                    f"{action.component} is restarted while the bus is down: {action}"
+                )
+            self.log.append((plane.now, action))
+            plane.do(action, self.memory)
+        stored = to_stored(self.memory)
+        urgent = any(stored[k] != self.stored.get(k) for k in ("order", "known"))
+        if stored != self.stored and (urgent or plane.now - self.stored_at >= 30.0):
+            self.stored, self.stored_at = stored, plane.now
+        calm = not actions and self.memory.restart is None and not plane.fault()
+        self.due = plane.now + cost + (2.0 if calm else 0.5)
 
     def run(self, until, faults=()):
         """Simulate; `faults` are (when, what to do)."""
         pending = sorted(faults, key=lambda one: one[0])
-        while self.cell.now < until:
-            self.cell.step()
-            while pending and self.cell.now >= pending[0][0]:
+        while self.plane.now < until:
+            self.plane.step()
+            while pending and self.plane.now >= pending[0][0]:
                 pending.pop(0)[1]()
-            if self.cell.now >= self.due:
+            if self.plane.now >= self.due:
                 self.turn()
         return self
 
@@ -696,7 +677,7 @@ def copied(what):
 
 
 def settled(**how):
-    """A cell that works, everything in the keeper's snapshot. The way there is gone once for each kind of cell."""
+    """A cell that works, everything in the keeper's snapshot. The way there is gone once for each kind of plane."""
     name = repr(sorted(how.items()))
     if name not in _settled:
         _settled[name] = pickle.dumps(_settle(**how), pickle.HIGHEST_PROTOCOL)
@@ -704,14 +685,14 @@ def settled(**how):
 
 
 def _settle(**how):
-    cell = Cell(**how)
-    keeper = Keeper(cell)
+    plane = ControlPlane(**how)
+    keeper = Keeper(plane)
     keeper.run(30.0)
-    cell.post()
+    plane.post()
     for device in DEVICES:
-        assert cell.appear(device)
-    for name in (DISCOVERY, *cell.shards):
-        cell.process(name).state["s:app"] = {"reference": "http://app.example:9"}
+        assert plane.appear(device)
+    for name in (DISCOVERY, *plane.shards):
+        plane.process(name).state["s:app"] = {"reference": "http://app.example:9"}
     keeper.run(120.0)
     keeper.log.clear()
     return keeper

@@ -1,25 +1,13 @@
-"""A cell of a few lines that behaves like the real programs where it hurts, in simulated time.
+"""A simple model of the control plane in simulated time, with the properties of the real programs that make repairs necessary.
 
-Deaf for ever after a loss of the bus; state that goes with the process; a worker that takes its tasks along when asked and
-leaves them behind when killed, and starts a task twice when told twice; a designer that replays once, at its start, to
-whoever listens by then.
+Members do not reconnect to RabbitMQ and lose their state with their process. A worker removes its tasks when it is asked to end,
+leaves them when it is killed, and starts a task twice when the master plans it twice. A designer replays once, when it starts, to
+the master that is connected at that moment.
 """
 
-from cell import (
-    BROKER,
-    DESIGNER,
-    DISCOVERY,
-    MASTER,
-    NGINX,
-    RABBITMQ,
-    WORKER,
-    Memory,
-    Pod,
-    Snapshot,
-    component,
-    several,
-)
 from decide import decide
+from memory import Memory
+from snapshot import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Pod, Snapshot, component, instances
 
 START_S = {RABBITMQ: 6.0, DISCOVERY: 2.0, BROKER: 3.0, MASTER: 2.0, WORKER: 2.0, DESIGNER: 3.0, NGINX: 2.0}
 DEVICES = ("T1", "T2", "T3")
@@ -33,7 +21,7 @@ class Member:
         self.name, self.starts_at = name, starts_at
         self.pod = object()
         self.restarts = 0
-        self.wedged = False
+        self.hung = False
         self.bus = None  # the life of the bus that it is connected to
         self.state = set()
         self.tried = False
@@ -43,8 +31,8 @@ class Sim:
     """All members, the cluster's tasks, and the keeper's memory."""
 
     def __init__(self, *, shards=1, workers=1):
-        self.shards, self.workers = several(BROKER, shards), several(WORKER, workers)
-        self.trio = (MASTER, *self.workers, DESIGNER)
+        self.shards, self.workers = instances(BROKER, shards), instances(WORKER, workers)
+        self.ordered = (MASTER, *self.workers, DESIGNER)
         self.names = [n for n in START_S if n not in {BROKER, WORKER}] + [*self.shards, *self.workers]
         self.held = {name: {f"e:{name}", f"s:outside {name}"} for name in self.shards[1:]}
         self.held[BROKER] = {"e:T1", "s:outside"}
@@ -69,7 +57,7 @@ class Sim:
 
     def up(self, name):
         member = self.members[name]
-        return self.now >= member.starts_at and not member.wedged
+        return self.now >= member.starts_at and not member.hung
 
     def bus(self):
         return self.bus_life if self.up(RABBITMQ) else None
@@ -83,7 +71,7 @@ class Sim:
     def delete(self, name, *, grace=None):
         """The pod goes, and another comes; a worker that may end in peace takes its tasks along."""
         member = self.members[name]
-        if name in self.workers and not member.wedged and grace is None:
+        if name in self.workers and not member.hung and grace is None:
             for task in member.state:
                 self.tasks.pop(task, None)
         self.start(name, after=1.0)
@@ -94,14 +82,14 @@ class Sim:
         self.start(name)
         self.members[name].pod, self.members[name].restarts = old.pod, old.restarts + 1
 
-    def wedge(self, name):
-        self.members[name].wedged = True
+    def hang(self, name):
+        self.members[name].hung = True
 
     # -- what members do --------------------------------------------------------------------------------------------
 
     def step(self):
         self.now += STEP_S
-        for name in self.trio:
+        for name in self.ordered:
             member = self.members[name]
             ready = self.up(name) and self.bus() is not None and not member.tried
             if ready and (name not in self.workers or self.consumes(MASTER)):  # the gate
@@ -120,7 +108,7 @@ class Sim:
 
     def replay(self):
         if not (self.consumes(MASTER) and self.up(MASTER)):
-            return  # nobody listens: lost
+            return  # the master is not connected: the replay is lost
         for function in self.functions:
             self.count += 1
             self.members[DISCOVERY].state.add(f"s:{self.count}")
@@ -144,7 +132,7 @@ class Sim:
     def identity(self, member):
         return f"{self.ids.setdefault(id(member.pod), (len(self.ids), member.pod))[0]}/{member.restarts}"
 
-    def look(self):
+    def observe(self):
         pods = {
             name: (Pod(name, self.identity(member), started=self.now >= member.starts_at, ready=self.up(name)),)
             for name, member in self.members.items()
@@ -161,16 +149,16 @@ class Sim:
         return Snapshot(
             pods=pods,
             answers={name: self.up(name) for name in self.names if name not in self.workers},
-            consumers={name: int(self.consumes(name)) for name in self.trio} if self.up(RABBITMQ) else None,
-            worker_beat=beats.pop(WORKER) if self.up(MASTER) else None,
-            beats=beats,
+            consumers={name: int(self.consumes(name)) for name in self.ordered} if self.up(RABBITMQ) else None,
+            worker_heartbeat=beats.pop(WORKER) if self.up(MASTER) else None,
+            heartbeats=beats,
             workers=self.workers,
             workload=sum(len(self.members[name].state) for name in listed),
             brokers=sum(name in self.members[DISCOVERY].state for name in self.shards),
             shards=self.shards,
             discovery=discovery if self.up(DISCOVERY) else None,
             broker=held.pop(BROKER),
-            more=held,
+            more_brokers=held,
             expected=len(self.functions) if self.up(DESIGNER) else None,
             designer={"f": 1} if self.functions and self.up(DESIGNER) else ({} if self.up(DESIGNER) else None),
             tasks=tuple(sorted(self.tasks)),
@@ -178,7 +166,7 @@ class Sim:
 
     def turn(self):
         """One look of the keeper, and what it does about it."""
-        done, self.memory = decide(self.look(), self.memory, self.now)
+        done, self.memory = decide(self.observe(), self.memory, self.now)
         for action in done:
             self.actions.append((self.now, action, self.bus()))
             if action.kind in {"delete", "replay"}:
@@ -200,11 +188,11 @@ class Sim:
                 self.turn()
 
     def works(self):
-        """Every function has each task exactly once, nobody is deaf, nothing known is lost."""
+        """Every function has each task exactly once, every member is connected, nothing known is lost."""
         wanted = sorted(f"{function}/{device}" for function in self.functions for device in DEVICES)
         return (
             sorted(self.tasks.values()) == wanted
-            and all(self.consumes(name) and self.up(name) for name in self.trio)
+            and all(self.consumes(name) and self.up(name) for name in self.ordered)
             and all(self.up(name) for name in self.names)
             and {"r:T1", "r:T2"} <= self.members[DISCOVERY].state
             and all(keys <= self.members[name].state for name, keys in self.held.items())
