@@ -37,7 +37,7 @@ def programs():
     return built(ROOT / "tests/fakes", "./broker", "./discovery")
 
 
-class Cell:
+class Brokers:
     """Discovery, and brokers by number."""
 
     def __init__(self, programs, folder):
@@ -70,76 +70,76 @@ class Cell:
 
 
 @pytest.fixture
-def cell(programs, tmp_path):
-    it = Cell(programs, tmp_path)
+def brokers(programs, tmp_path):
+    it = Brokers(programs, tmp_path)
     yield it
     for n in it.processes:
         it.end(n)
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
-def call(cell, n, path, body):
-    with cell.at(n) as server:
+def call(brokers, n, path, body):
+    with brokers.at(n) as server:
         return server.call("POST", f"/ngsi10/{path}", body)
 
 
-def update(cell, n, action, element=SECOND):
-    call(cell, n, "updateContext", {"contextElements": [element], "updateAction": action})
+def update(brokers, n, action, element=SECOND):
+    call(brokers, n, "updateContext", {"contextElements": [element], "updateAction": action})
 
 
-def held(cell, n):
-    with cell.at(n) as server:
+def held(brokers, n):
+    with brokers.at(n) as server:
         return ngsi.read_broker(server)
 
 
-def subscriptions(cell, at):
+def subscriptions(brokers, at):
     """All that a broker holds, those of other brokers among them."""
-    with cell.at(at) as server:
+    with brokers.at(at) as server:
         return server.call("GET", "/ngsi10/subscription")
 
 
-def test_each_has_a_name_of_its_own_at_discovery(cell):
-    with cell.at(2) as server:
+def test_each_has_a_name_of_its_own_at_discovery(brokers):
+    with brokers.at(2) as server:
         assert server.call("GET", "/ngsi9/broker").keys() == {"Broker.001", "Broker.001.1"}
 
 
-def test_what_one_does_not_own_it_asks_the_owner_for(cell):
-    update(cell, 1, "UPDATE")
-    update(cell, 0, "UPDATE", {**SECOND, "attributes": [{"name": "t", "value": 2}]})
-    assert held(cell, 0).keys() == set()
-    assert held(cell, 1)["e:T2"]["attributes"][0]["value"] == 2
-    found = call(cell, 0, "queryContext", {"entities": [{"id": "T2"}]})["contextResponses"]
+def test_what_one_does_not_own_it_asks_the_owner_for(brokers):
+    update(brokers, 1, "UPDATE")
+    update(brokers, 0, "UPDATE", {**SECOND, "attributes": [{"name": "t", "value": 2}]})
+    assert held(brokers, 0).keys() == set()
+    assert held(brokers, 1)["e:T2"]["attributes"][0]["value"] == 2
+    found = call(brokers, 0, "queryContext", {"entities": [{"id": "T2"}]})["contextResponses"]
     assert found[0]["contextElement"]["attributes"][0]["value"] == 2
-    with cell.at(0) as server, pytest.raises(Refused, match="404"):
+    with brokers.at(0) as server, pytest.raises(Refused, match="404"):
         server.call("GET", "/ngsi10/entity/T2")
-    update(cell, 0, "DELETE")
-    assert held(cell, 1) == {}
+    update(brokers, 0, "DELETE")
+    assert held(brokers, 1) == {}
 
 
-def test_append_elsewhere_is_answered_and_lost(cell):
-    update(cell, 1, "UPDATE")
-    update(cell, 0, "APPEND", {**SECOND, "attributes": [{"name": "t", "value": 3}]})
-    assert held(cell, 1)["e:T2"]["attributes"][0]["value"] == 1
+def test_append_elsewhere_is_answered_and_lost(brokers):
+    update(brokers, 1, "UPDATE")
+    update(brokers, 0, "APPEND", {**SECOND, "attributes": [{"name": "t", "value": 3}]})
+    assert held(brokers, 1)["e:T2"]["attributes"][0]["value"] == 1
 
 
 @pytest.mark.parametrize("lost", [0, 1])
-def test_a_lost_one_gets_back_what_it_held_and_its_subscribers_hear_again(cell, lost):
+def test_a_lost_one_gets_back_what_it_held_and_its_subscribers_hear_again(brokers, lost):
     """Subscribed at the first, published at the second: either may be the one that is lost."""
     application = Stub({"POST /notifyContext": {}})
-    call(cell, 0, "subscribeContext", {"entities": [{"id": "T2"}], "reference": application.url})
-    update(cell, 1, "UPDATE")
+    call(brokers, 0, "subscribeContext", {"entities": [{"id": "T2"}], "reference": application.url})
+    update(brokers, 1, "UPDATE")
     until(lambda: application.asked, "the subscriber hears of the other broker's entity")
-    until(lambda: subscriptions(cell, 1), "the first subscribed at the second")
-    assert (len(held(cell, 0)), len(held(cell, 1))) == (1, 1), "what brokers subscribe for themselves is not held"
-    before = held(cell, lost)
-    cell.end(lost)
-    cell.start("broker", lost)
-    assert held(cell, lost) == {}
-    with cell.at(lost) as server:
+    until(lambda: subscriptions(brokers, 1), "the first subscribed at the second")
+    assert (len(held(brokers, 0)), len(held(brokers, 1))) == (1, 1), "what brokers subscribe for themselves is not held"
+    before = held(brokers, lost)
+    brokers.end(lost)
+    brokers.start("broker", lost)
+    assert held(brokers, lost) == {}
+    with brokers.at(lost) as server:
         ngsi.restore_broker(server, before, before.keys())
-    assert held(cell, lost).keys() == before.keys()
-    until(lambda: subscriptions(cell, 1), "the first is told of the entity, and subscribed again")
+    assert held(brokers, lost).keys() == before.keys()
+    until(lambda: subscriptions(brokers, 1), "the first is told of the entity, and subscribed again")
     application.asked.clear()
-    update(cell, 1, "UPDATE", {**SECOND, "attributes": [{"name": "t", "value": 4}]})
+    update(brokers, 1, "UPDATE", {**SECOND, "attributes": [{"name": "t", "value": 4}]})
     until(lambda: "4" in json.dumps([body for _, body, _ in application.asked]), "it hears again")
     application.close()

@@ -14,7 +14,7 @@ from tests.scope import only_all
 
 pytestmark = [only_all, pytest.mark.xdist_group("checkov")]  # one process runs it, once
 NAMED = ("--set", "rabbitmq.auth.existingSecret=fogflow-rabbitmq")
-PARTS = ("rabbitmq", "discovery", "broker", "master", "worker", "designer", "nginx", "keeper", "gate")
+PARTS = ("rabbitmq", "discovery", "broker", "master", "worker", "designer", "nginx", "keeper", "bootstrap")
 PINNED = ",".join(f"{part}.image.digest=sha256:{hashlib.sha256(part.encode()).hexdigest()}" for part in PARTS)
 RENDERS = {
     "default": (),
@@ -73,7 +73,7 @@ def test_digests_leave_only_what_is_in_the_nature_of_a_component(found, page):
 
 def test_checkov_sees_what_is_wrong(found, helm_template, tmp_path):
     """A workload made worse is found: few findings above mean something."""
-    assert set(found["default"]) >= {"Deployment/discovery", "Job/fogflow-leave", "Pod/reverse-proxy-test"}
+    assert set(found["default"]) >= {"Deployment/discovery", "Job/fogflow-cleanup", "Pod/reverse-proxy-test"}
     text = helm_template(*NAMED).stdout.replace("allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true")
     worse = checkov.findings(checkov.installed(ROOT / ".work/checkov"), {"worse": text}, tmp_path)["worse"]
     assert "CKV_K8S_20" in worse["Deployment/discovery"]

@@ -19,7 +19,7 @@ def script():
     folder = str(CHART / "files/keeper")
     sys.path.insert(0, folder)
     try:
-        spec = importlib.util.spec_from_file_location("cleanup_script", f"{folder}/leave.py")
+        spec = importlib.util.spec_from_file_location("cleanup_script", f"{folder}/cleanup.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     finally:
@@ -29,7 +29,7 @@ def script():
 
 @pytest.mark.parametrize("values", ["replicaCount=2", OURS, SEVERAL], ids=["default", "our worker", "several"])
 def test_the_job_ends_by_itself_when_its_pod_cannot_start_and_after_its_script_when_it_can(render, values):
-    spec = of_kind(render("--set", values), "Job")["fogflow-leave"]["spec"]
+    spec = of_kind(render("--set", values), "Job")["fogflow-cleanup"]["spec"]
     assert spec["activeDeadlineSeconds"] + 30 < HELM_S, (
         "a full quota or an absent image must not use up Helm's patience"
     )

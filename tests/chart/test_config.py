@@ -75,18 +75,18 @@ def test_a_named_secret_is_used_and_none_is_made(render):
 
 
 def test_the_worker_waits_for_the_masters_consumer_and_for_its_predecessor_to_go(render):
-    gate = of_kind(render(), "Deployment")["cloud-worker"]["spec"]["template"]["spec"]["initContainers"][0]
-    assert "--consumed=master=Master.001" in gate["args"]
-    assert "--unconsumed=previous worker=Worker.001" in gate["args"]
+    bootstrap = of_kind(render(), "Deployment")["cloud-worker"]["spec"]["template"]["spec"]["initContainers"][0]
+    assert "--consumed=master=Master.001" in bootstrap["args"]
+    assert "--unconsumed=previous worker=Worker.001" in bootstrap["args"]
 
 
 def test_an_external_rabbitmq_without_metrics_is_asked_less(render):
     arguments = "rabbitmq.external.host=mq.example.org,rabbitmq.auth.existingSecret=mine"
     manifests = render("--set", arguments)
     assert "rabbitmq" not in of_kind(manifests, "Deployment")
-    gate = of_kind(manifests, "Deployment")["cloud-worker"]["spec"]["template"]["spec"]["initContainers"][0]
-    assert "--amqp=rabbitmq=mq.example.org:5672" in gate["args"]
-    assert not [argument for argument in gate["args"] if "consumed" in argument]
+    bootstrap = of_kind(manifests, "Deployment")["cloud-worker"]["spec"]["template"]["spec"]["initContainers"][0]
+    assert "--amqp=rabbitmq=mq.example.org:5672" in bootstrap["args"]
+    assert not [argument for argument in bootstrap["args"] if "consumed" in argument]
 
 
 def test_the_master_reaches_the_designer_before_it_is_ready_and_nobody_else_does(render):

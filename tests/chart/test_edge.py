@@ -185,7 +185,7 @@ WAYS = {
     ),
     "edge-worker": (set(), {("cloud", (5672,)), ("edge-broker", (8060,)), ("", (443, 6443, 16443))}),
     "keeper": ({("edge-broker", (8095,))}, {("cloud", (5672, 8070, 8090)), ("edge-broker", (8060,)), ("", (443, 6443, 16443))}),
-    "leave": (set(), {("", (443, 6443, 16443))}),
+    "cleanup": (set(), {("", (443, 6443, 16443))}),
 }  # fmt: skip
 CIDRS = "networkPolicy.cloud.cidrs={192.0.2.0/24}"
 

@@ -36,9 +36,9 @@ def names(manifests):
 
 
 CONFIGS = {f"ConfigMap fogflow {name}-config" for name in PROGRAMS}
-ACCOUNTS = {*PROGRAMS, "fogflow-leave", "keeper", "nginx", "rabbitmq"}
+ACCOUNTS = {*PROGRAMS, "fogflow-cleanup", "keeper", "nginx", "rabbitmq"}
 ALL_PODS = {
-    "Job fogflow fogflow-leave",
+    "Job fogflow fogflow-cleanup",
     *(f"Workload fogflow {name}" for name in (*PROGRAMS, "keeper", "nginx", "rabbitmq")),
 }
 CHANGES = {
@@ -54,16 +54,16 @@ CHANGES = {
     },
     "own-worker": {
         *(f"changed: Workload fogflow {name}" for name in ("cloud-worker", "keeper")),
-        *(f"changed: Role fogflow-tasks fogflow-{name}" for name in ("worker", "keeper", "leave")),
+        *(f"changed: Role fogflow-tasks fogflow-{name}" for name in ("worker", "keeper", "cleanup")),
         *(f"gone: {kind}  fogflow-tasks.fogflow.fogflow" for kind in (POLICY, f"{POLICY}Binding")),
-        "changed: Job fogflow fogflow-leave",
+        "changed: Job fogflow fogflow-cleanup",
         "changed: ConfigMap fogflow cloud-worker-config",
         "new: ConfigMap fogflow-tasks fogflow-worker",
     },
     "several": {
         *(f"changed: Workload fogflow {name}" for name in ("cloud-broker", "cloud-worker", "keeper")),
         *(f"new: Service fogflow cloud-broker-{which}" for which in (1, 2, "members")),
-        *(f"changed: {kind} fogflow fogflow-leave" for kind in ("Job", "Role")),
+        *(f"changed: {kind} fogflow fogflow-cleanup" for kind in ("Job", "Role")),
         "changed: ConfigMap fogflow nginx-config",
         "changed: Service fogflow cloud-broker",
         "new: Service fogflow cloud-worker-members",
@@ -72,8 +72,8 @@ CHANGES = {
         *(f"gone: {each}" for each in (*CONFIGS, "ConfigMap fogflow nginx-config")),
         *(f"gone: ServiceAccount fogflow {name}" for name in ACCOUNTS),
         *(f"changed: {each}" for each in (*ALL_PODS, "Service fogflow nginx")),
-        *(f"changed: RoleBinding fogflow {name}" for name in ("fogflow-leave", "keeper")),
-        *(f"changed: RoleBinding fogflow-tasks fogflow-{name}" for name in ("keeper", "leave", "worker")),
+        *(f"changed: RoleBinding fogflow {name}" for name in ("fogflow-cleanup", "keeper")),
+        *(f"changed: RoleBinding fogflow-tasks fogflow-{name}" for name in ("keeper", "cleanup", "worker")),
         *(f"new: {kind} fogflow dgraph" for kind in ("Workload", "Service")),
         f"changed: {POLICY}  fogflow-tasks.fogflow.fogflow",
         "new: ServiceAccount fogflow fogflow-dns",
@@ -190,7 +190,7 @@ def test_every_program_reads_upstreams_file_of_the_node(render, upstream):
         for first, after in zip(before.get("initContainers", []), spec.get("initContainers", []), strict=True):
             ours = ("--config=", "--out=", "--password-file=")
             assert after["args"] == [each for each in first["args"] if not each.startswith(ours)], name
-            assert [mount["mountPath"] for mount in after["volumeMounts"]] == ["/gate"], name
+            assert [mount["mountPath"] for mount in after["volumeMounts"]] == ["/bootstrap"], name
     assert not of_kind(upstream, "ConfigMap").keys() & {f"{name}-config" for name in (*PROGRAMS, "nginx")}
 
 

@@ -25,7 +25,10 @@ def of(helm, **values):
         {"global": {"imageRegistry": "r.example:5000/all"}},
         {"nginx": {"image": {"registry": "", "repository": "nginx", "tag": "1", "digest": SHA}}},
         {"worker": {"implementation": "native"}},
-        {"worker": {"implementation": "native", "ownImage": {"tag": "7"}}, "global": {"imageRegistry": "r.example/all"}},
+        {
+            "worker": {"implementation": "native", "ownImage": {"tag": "7"}},
+            "global": {"imageRegistry": "r.example/all"},
+        },
     ],
 )
 def test_a_section_says_of_every_image_where_it_comes_from(helm, values):
@@ -36,7 +39,7 @@ def test_a_section_says_of_every_image_where_it_comes_from(helm, values):
 
 def test_hooks_and_init_containers_count(helm):
     (python,) = [use for use in of(helm).uses if use.image.path == "library/python"]
-    assert {"keeper", "leave", "reverse-proxy-test", "cloud-broker"} <= set(python.components)
+    assert {"keeper", "cleanup", "reverse-proxy-test", "cloud-broker"} <= set(python.components)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,9 @@ def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(
         for container in containers(pod)
         if any(mount["name"] == "token" for mount in container.get("volumeMounts", []))
     }
-    assert with_token == {("cloud-worker", "worker"), ("keeper", "keeper"), ("fogflow-leave", "leave")}, "no gate"
+    assert with_token == {("cloud-worker", "worker"), ("keeper", "keeper"), ("fogflow-cleanup", "cleanup")}, (
+        "no bootstrap container"
+    )
     rules = of_kind(manifests, "Role")["fogflow-worker"]["rules"]
     assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
         (["deployments"], ["create", "delete"]),
@@ -103,7 +105,7 @@ def test_only_three_have_a_token_and_the_worker_may_create_and_delete_two_kinds(
     }
 
 
-def test_long_running_containers_have_probes_that_can_kill_a_wedged_process(every_render):
+def test_long_running_containers_have_probes_that_can_kill_a_hung_process(every_render):
     for manifests in every_render.values():
         for deployment in (of_kind(manifests, "Deployment") | of_kind(manifests, "StatefulSet")).values():
             container = deployment["spec"]["template"]["spec"]["containers"][0]

@@ -44,8 +44,8 @@ def test_it_starts_serves_and_hands_over(render):
 
 
 def test_its_gate_writes_the_configuration_and_waits_for_nobody(render):
-    (gate,) = pod(render("--set", OURS))["initContainers"]
-    assert gate["args"] == [
+    (bootstrap,) = pod(render("--set", OURS))["initContainers"]
+    assert bootstrap["args"] == [
         "--config=/etc/fogflow/config.json",
         "--out=/run/fogflow/config.json",
         "--password-file=/run/rabbitmq/password",
@@ -56,10 +56,10 @@ def test_its_gate_writes_the_configuration_and_waits_for_nobody(render):
 def test_several_have_a_number_and_a_broker_each(render):
     manifests = render("--set", f"{OURS},{SEVERAL}")
     assert "cloud-worker" in of_kind(manifests, "StatefulSet")
-    (container,), (gate,) = pod(manifests)["containers"], pod(manifests)["initContainers"]
+    (container,), (bootstrap,) = pod(manifests)["containers"], pod(manifests)["initContainers"]
     assert container["args"] == ["-f", "/config.json", "-i", "$(POD_INDEX)"]
     assert [each["name"] for each in container["env"]] == ["POD_INDEX"]
-    assert [each for each in gate["args"] if each.startswith("--own=broker.host_ip=")]
+    assert [each for each in bootstrap["args"] if each.startswith("--own=broker.host_ip=")]
     keeper = of_kind(manifests, "Deployment")["keeper"]["spec"]["template"]["spec"]["containers"][0]
     assert "--worker-queues=fogflow-k8s.Worker.001,fogflow-k8s.Worker.001.1" in keeper["args"]
 
@@ -115,12 +115,12 @@ def test_the_keeper_knows_that_tasks_are_kept_and_may_only_ask_for_their_end(ren
     assert rules == [
         {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": [verb]} for verb in ("list", "patch")
     ]
-    leave = of_kind(ours, "Job")["fogflow-leave"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    leave = of_kind(ours, "Job")["fogflow-cleanup"]["spec"]["template"]["spec"]["containers"][0]["args"]
     assert "--worker-keeps-tasks" in leave
     removed = {
         resource: rule["verbs"]
         for each in ours
-        if each["kind"] == "Role" and each["metadata"]["name"] == "fogflow-leave"
+        if each["kind"] == "Role" and each["metadata"]["name"] == "fogflow-cleanup"
         if each["metadata"]["namespace"] == "fogflow-tasks"
         for rule in each["rules"]
         for resource in rule["resources"]
@@ -148,8 +148,8 @@ def test_nothing_else_depends_on_the_worker(render):
         ("NetworkPolicy", "rabbitmq"),
         ("Deployment", "keeper"),
         ("Role", "fogflow-keeper"),
-        ("Job", "fogflow-leave"),
-        ("Role", "fogflow-leave"),
+        ("Job", "fogflow-cleanup"),
+        ("Role", "fogflow-cleanup"),
         ("MutatingAdmissionPolicy", "fogflow-tasks.fogflow.fogflow"),
         ("MutatingAdmissionPolicyBinding", "fogflow-tasks.fogflow.fogflow"),
     }

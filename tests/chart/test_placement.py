@@ -36,7 +36,7 @@ def test_a_global_spread_is_over_the_release_and_a_components_own_over_its_own_p
     brokers = {**release, "app.kubernetes.io/name": "cloud-broker"}
     assert found["cloud-broker"] == [{**own, "labelSelector": {"matchLabels": brokers}}, chosen]
     assert found["nginx"][0]["topologyKey"] == "kubernetes.io/hostname", "it has its own"
-    assert found["fogflow-leave"] is None, "an uninstall waits for no balance"
+    assert found["fogflow-cleanup"] is None, "an uninstall waits for no balance"
 
 
 def test_placement_of_all_and_of_one_component(render):

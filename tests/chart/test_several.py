@@ -80,19 +80,19 @@ def test_a_pod_of_several_differs_from_the_only_one_in_its_identity_alone(render
 def test_the_keeper_and_the_cleanup_know_of_several(render):
     one, several = render(), render("--set", SEVERAL)
     added = {}
-    for kind, name in (("Deployment", "keeper"), ("Job", "fogflow-leave")):
+    for kind, name in (("Deployment", "keeper"), ("Job", "fogflow-cleanup")):
         before, after = (
             of_kind(each, kind)[name]["spec"]["template"]["spec"]["containers"][0]["args"] for each in (one, several)
         )
         assert not set(before) - set(after)
         added[name] = set(after) - set(before)
     members = {f"--member={n}=http://{n}.fogflow.svc.cluster.local:8070" for n in ("cloud-broker-1", "cloud-broker-2")}
-    assert added == {"keeper": {*members, "--workers=2"}, "fogflow-leave": {"--worker=statefulsets"}}
+    assert added == {"keeper": {*members, "--workers=2"}, "fogflow-cleanup": {"--worker=statefulsets"}}
     rights = next(
         each["rules"]
         for each in several
         if (each["kind"], each["metadata"]["name"], each["metadata"].get("namespace"))
-        == ("Role", "fogflow-leave", "fogflow")
+        == ("Role", "fogflow-cleanup", "fogflow")
     )
     scaled = {(kind, name) for rule in rights for kind in rule["resources"] for name in rule.get("resourceNames", [])}
     assert scaled == {("deployments", "keeper"), ("deployments", "cloud-worker"), ("statefulsets", "cloud-worker")}

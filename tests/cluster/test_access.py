@@ -40,7 +40,7 @@ def test_unreachable(site, verb):
 
 def test_credentials_that_expired(site):
     site.run("deploy", "--external-ip", "192.0.2.10", env=kubeconfig(site, user={"token": "expired"}), code=11)
-    assert "does not accept our credentials" in site.stderr
+    assert "does not accept the credentials" in site.stderr
 
 
 @pytest.mark.long

@@ -95,8 +95,8 @@ def test_every_shape_is_recognised_and_fogflow_placed_on_it(cluster, number, nod
         says,
     )
     assert chosen["clusterTopology"]["workerNodes"] == len(workers)
-    assert f"==> preset {preset} (shape {number}: {says}): nginx has {proxies} replica" in cluster.stderr
-    assert "other parts stay one each" in cluster.stderr
+    assert f"==> preset {preset} (topology {number}: {says}): nginx has {proxies} replica" in cluster.stderr
+    assert "other components have one instance each" in cluster.stderr
     where = cluster.where("nginx")
     assert len(where) == proxies
     assert len(set(where)) == min(proxies, len(workers)), "spread over the nodes"
@@ -120,7 +120,7 @@ def test_zones_are_spread_over_where_they_are_labelled(cluster):
 def test_a_preset_can_be_asked_for_and_leaves_what_the_user_set(cluster):
     cluster.shape(1, tainted=False)
     result = cluster.deploy("--preset", "ha", "--set", "replicaCount=2", "--dry-run=client")
-    assert (result["preset"]["name"], result["preset"]["reason"]) == ("ha", "asked for with --preset")
+    assert (result["preset"]["name"], result["preset"]["reason"]) == ("ha", "requested with --preset")
     assert "nginx has 2 replicas" in cluster.stderr
     cluster.run("deploy", "--preset", "huge", code=2)
     assert "single-node, small, ha" in cluster.stderr
@@ -138,7 +138,7 @@ def test_an_upgrade_keeps_the_preset_when_nodes_come_and_go(cluster):
     assert (changed["result"], len(cluster.where("nginx"))) == ("upgraded", 1)
     kept = cluster.deploy()
     assert kept["result"] == "unchanged"
-    assert kept["preset"]["reason"] == "as installed; --preset small would fit the nodes of today"
+    assert kept["preset"]["reason"] == "as installed; --preset small would fit the current nodes"
 
 
 def test_a_selector_that_no_node_has(cluster):
@@ -185,7 +185,7 @@ def test_a_request_that_no_node_can_fill(cluster):
     assert cause["summary"] == "rabbitmq fits on no node; it needs 64 CPU and 192Mi memory"
     assert "sandbox-worker: 4 CPU free, 64 needed" in cause["evidence"]
     [cause] = cluster.refused(
-        "--set", "gate.resources.requests.memory=9Gi", "--set", "gate.resources.limits.memory=9Gi"
+        "--set", "bootstrap.resources.requests.memory=9Gi", "--set", "bootstrap.resources.limits.memory=9Gi"
     )
     assert "5Gi memory" in cause["summary"], "an init container counts, too: five components have that one"
     assert "sandbox-worker2: 8Gi memory free, 9Gi needed" in cause["evidence"]
@@ -237,7 +237,7 @@ def test_a_volume_on_a_node_that_is_gone(cluster):
         assert cause["component"] == "designer"
         assert (
             cause["evidence"][0]
-            == "claim mine: its volume is on kubernetes.io/hostname In gone, and no such node is there any more"
+            == "claim mine: its volume is on kubernetes.io/hostname In gone, and no node of the cluster matches"
         )
         assert "sandbox-worker: cannot reach the volume of claim mine" in cause["evidence"]
         assert cluster.helm("list", "-o", "json") == "[]\n"

@@ -147,7 +147,7 @@ def test_each_hand_is_named_with_its_field_and_what_becomes_of_it(site):
     assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be restored" in shown
     assert re.search(r"terminationGracePeriodSeconds: 77 \(was \d+\), changed by kubectl-edit: will be restored", shown)
     assert "+ Service/designer  was deleted: will be restored" in shown
-    assert "metadata.labels.team: city (new), changed by kubectl-label: deploy leaves it" in shown
+    assert "metadata.labels.team: city (new), changed by kubectl-label: deploy does not change it" in shown
     assert "hunter22" not in shown + json.dumps(found)
     assert "data[nginx.conf], changed by kubectl-edit: will be restored" in shown
     assert any(line.split() == ["+", "worker_connections", "77;"] for line in shown.splitlines()), "by its lines"

@@ -268,7 +268,7 @@ def test_up_twice_down_twice_and_the_kubeconfig_is_as_before(box):
     assert box.kubectl("config", "current-context").strip() == "fogflow-sandbox"
     first = box.pids()
     box.run("up", "--nodes", "1")
-    assert "up already" in box.stderr
+    assert "already running" in box.stderr
     assert box.pids() == first
     assert box.run("kubeconfig").strip() == str(box.state / "sandboxes" / "default" / "kubeconfig")
     box.run("down")
@@ -310,7 +310,7 @@ def test_when_everything_was_killed_down_cleans_and_up_starts_anew(box):
         os.kill(pid, signal.SIGKILL)
     until(lambda: box.status()["state"] == "stopped", "all dead")
     box.run("up", "--nodes", "1")
-    assert "clearing away" in box.stderr
+    assert "removing what is left" in box.stderr
     assert box.status()["state"] == "running"
     for pid in box.pids().values():
         os.kill(pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ FAULTS = [
           {"discovery": {"image": {"tag": "9.9.9", "pullPolicy": "Never"}}}),
     Fault("a container uses too much memory", "FK-5002", "rabbitmq",
           {"rabbitmq": {"resources": {"requests": {"memory": "20Mi"}, "limits": {"memory": "24Mi"}}}}),
-    Fault("the image of every gate does not exist", "FK-4001", "rabbitmq", {"gate": {"image": {"tag": "9.9.9"}}}),
+    Fault("the image of every bootstrap container does not exist", "FK-4001", "rabbitmq", {"bootstrap": {"image": {"tag": "9.9.9"}}}),
     Fault("no volume for a claim", "FK-3006", "designer", before=_class_without_volumes, timeout="45s", hopeless=False,
           values={"designer": {"persistence": {"enabled": True, "storageClass": "empty"}}}),
     Fault("an upgrade to an image that does not exist", "FK-4001", "master", {"master": {"image": {"tag": "9.9.9"}}},

@@ -102,7 +102,7 @@ FAULTS = [
     Fault("an upgrade to a container that crashes", "FK-5001", "cloud-broker", annotated("broker", "crash", exit_code=3),
           installed=True, exit=20),
     Fault("a container uses too much memory", "FK-5002", "discovery", annotated("discovery", "oom")),
-    Fault("an init container crashes", "FK-5006", "rabbitmq", annotated("rabbitmq", "crash", container="gate")),
+    Fault("an init container crashes", "FK-5006", "rabbitmq", annotated("rabbitmq", "crash", container="bootstrap")),
     Fault("an init container does not end", "FK-5005", "rabbitmq", annotated("rabbitmq", "init-stuck"), timeout="15s", hopeless=False,
           exit=30),
     Fault("the container's program does not exist", "FK-5007", "discovery",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 COMPONENTS = frozenset({
     "rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph",
-    "keeper", "leave", "reverse-proxy-test",
+    "keeper", "cleanup", "reverse-proxy-test",
 })  # fmt: skip
 OURS = COMPONENTS | {"task"}
 FREE = frozenset({"stranger", "elsewhere", "double", "watcher", "dns", "apiserver", "edge", "subscriber", "outside"})
@@ -72,11 +72,11 @@ def within(opened):
         ("designer", at.notified): {"cloud-broker"},
         # the bus
         ("rabbitmq", 5672): {"master", "cloud-worker", "designer"},
-        # consumers per queue: the worker's gate waits for the master's, the keeper watches all
+        # consumers per queue: the worker's bootstrap container waits for the master's, the keeper watches all
         ("rabbitmq", 15692): {"cloud-worker", "keeper"},
         # the keeper's look, and `helm test`
         ("nginx", 8080): {"keeper", "reverse-proxy-test"},
-        # the broker answers the keeper's round trip; the designer's gate fetches what the keeper kept
+        # the broker answers the keeper's round trip; the designer's bootstrap container fetches what the keeper kept
         ("keeper", 8095): {"cloud-broker", "designer"},
     }
     if opened.ours:  # it asks no metrics, and the master for nothing
@@ -87,7 +87,7 @@ def within(opened):
         del table["rabbitmq", 5672], table["rabbitmq", 15692]
         if (
             not opened.bus[1] and not opened.ours
-        ):  # nobody tells of queues: the worker's gate waits for the master itself
+        ):  # nobody tells of queues: the worker's bootstrap container waits for the master itself
             table["master", at.master] |= {"cloud-worker"}
     return table
 
@@ -123,7 +123,7 @@ def leaves(opened, source, destination, port, protocol):
         return True  # they notify whatever address they were given
     if protocol != "TCP":
         return False
-    if source in {"cloud-worker", "keeper", "leave"} and port in {443, 6443, 16443}:
+    if source in {"cloud-worker", "keeper", "cleanup"} and port in {443, 6443, 16443}:
         return destination == "apiserver" or not opened.apiserver
     if opened.bus and port == opened.bus[0]:
         return source in {"master", "cloud-worker", "designer"}

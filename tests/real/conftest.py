@@ -17,8 +17,7 @@ from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.sandbox.network import Network
 from tests import api, waiting
 from tests.durations import budget_of
-from tests.real import cell as cells
-from tests.real import images
+from tests.real import deployed, images
 
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
 NAME = "real"
@@ -151,9 +150,9 @@ def released(box, namespace, *options):
     box.kubectl("create", "namespace", namespace)
     box.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
     box.tool("deploy", "-n", namespace, *options)
-    subscriber = cells.Subscriber(box.net.host)
+    subscriber = deployed.Subscriber(box.net.host)
     try:
-        it = cells.Cell(box, namespace, subscriber)
+        it = deployed.FogFlow(box, namespace, subscriber)
         it.populate()
         it.recover()
         yield it

@@ -64,9 +64,9 @@ not part of any test. After every row each task ran once, and no subscription le
 
 ## Recovery, in seconds, after one pod of a workload was lost
 
-*deleted*: the pod, by the API. *killed*: every process of the container, by SIGKILL. *wedged*: every process, by SIGSTOP.
+*deleted*: the pod, by the API. *killed*: every process of the container, by SIGKILL. *hung*: every process, by SIGSTOP.
 
-| workload | deleted | killed | wedged |
+| workload | deleted | killed | hung |
 |---|---|---|---|
 """
 WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
@@ -116,7 +116,7 @@ def page():
         newest[(each["table"], *each["row"][:-1])] = str(each["row"][-1])
     rows = [
         f"| {name} | "
-        + " | ".join(str(newest.get(("recovery", name, how), "")) for how in ("deleted", "killed", "wedged"))
+        + " | ".join(str(newest.get(("recovery", name, how), "")) for how in ("deleted", "killed", "hung"))
         + " |"
         for name in WORKLOADS
     ]

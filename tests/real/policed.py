@@ -15,12 +15,12 @@ import pytest
 from tests.policies.design import UNUSED
 from tests.policies.enforce import Guard
 from tests.policies.judge import Judge, Peer
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import released, until
 
 PORTS = (53, 443, 6443, 1030, 1060, 5672, 8010, 8070, 8080, 8090, 8095, 10250, 15692)
 SAMPLE_S, PATIENT_S = 1.5, 6.0
-RAW = cells.raw  # from this machine's network
+RAW = deployed.raw  # from this machine's network
 _CONNECT = """
 import errno, json, select, socket, sys, time
 targets, seconds = json.load(sys.stdin)
@@ -57,7 +57,7 @@ with urllib.request.urlopen(request, timeout=float(seconds)) as answer:
 
 def inside(pod, script, *words, stdin=""):
     """Run Python in a pod's network, with this machine's files."""
-    found = cells.processes(pod)
+    found = deployed.processes(pod)
     if not found:
         raise OSError(f"{pod['metadata']['name']} does not run")
     argv = ["nsenter", "-t", str(found[0]), "-n", sys.executable, "-I", "-S", "-c", script, *map(str, words)]
@@ -91,8 +91,8 @@ class Scene:
         self.host = guard.outside[0]
 
     def raw(self, url, method="GET", data=None, timeout=5, headers=None):
-        """As cell.raw, from the keeper's network: it may ask every member, and this machine may not."""
-        keeper = self.cell.pods("keeper")[0]
+        """As FogFlow.raw, from the keeper's network: it may ask every member, and this machine may not."""
+        keeper = self.fogflow.pods("keeper")[0]
         words = (method, url, timeout, json.dumps(headers or {}))
         return inside(keeper, _FETCH, *words, stdin=(data or b"").decode())
 
@@ -136,11 +136,11 @@ def stranger(namespace, node):
 
 
 def placed(scene):
-    """A Cell that the scene knows, whose subscriber's port is in the tables before anybody notifies it."""
+    """A FogFlow that the scene knows, whose subscriber's port is in the tables before anybody notifies it."""
 
-    class Placed(cells.Cell):
+    class Placed(deployed.FogFlow):
         def populate(self):
-            scene.cell = self
+            scene.fogflow = self
             scene.guard.ports = (*scene.guard.ports, self.subscriber.server.server_address[1])
             scene.guard.again()
             super().populate()
@@ -179,8 +179,8 @@ def policed(box, namespace, *options, ports=PORTS):
     try:
         with pytest.MonkeyPatch.context() as patch, Guard(box, judge, outside, ports) as guard:
             it = Scene(box, namespace, guard)
-            patch.setattr(cells, "raw", it.raw)
-            patch.setattr(cells, "Cell", placed(it))
+            patch.setattr(deployed, "raw", it.raw)
+            patch.setattr(deployed, "FogFlow", placed(it))
             with released(box, namespace, *words), strangers(it):
                 yield it
     finally:

@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import time
 
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import until
 
 TENANT = "soak"
@@ -16,7 +16,7 @@ TWICE_S = 1.5
 """For a second notification of the same update: whoever is subscribed twice is notified twice at the same time."""
 
 
-class Other(cells.Subscriber):
+class Other(deployed.Subscriber):
     """A subscriber of another protocol than NGSIv1; keeps what does not follow it."""
 
     protocol, headers, path = "", {}, ""
@@ -25,10 +25,10 @@ class Other(cells.Subscriber):
         self.strange = []
         super().__init__(address)
 
-    def subscribe(self, cell):
+    def subscribe(self, fogflow):
         body = {"entities": [{"type": "Temperature", "isPattern": True, "id": ".*"}], "reference": self.url}
         headers = {"Destination": self.protocol, **self.headers}
-        cells.call("POST", cell.url("nginx", 80, "/ngsi10/subscribeContext"), body, headers=headers)
+        deployed.call("POST", fogflow.url("nginx", 80, "/ngsi10/subscribeContext"), body, headers=headers)
 
     def read(self, path, headers, body):
         """The values of the attribute `t` in one notification."""
@@ -56,7 +56,7 @@ class Version2(Other):
 
     def entities(self, body):
         assert set(body) == {"subscriptionId", "data"}, set(body)
-        assert all(entity["id"] in cells.DEVICES for entity in body["data"]), body
+        assert all(entity["id"] in deployed.DEVICES for entity in body["data"]), body
         return body["data"]
 
 
@@ -65,22 +65,22 @@ class LinkedData(Other):
 
     def entities(self, body):
         assert isinstance(body, list), type(body)
-        assert all(entity["id"].removeprefix("urn:") in cells.DEVICES for entity in body), body
+        assert all(entity["id"].removeprefix("urn:") in deployed.DEVICES for entity in body), body
         assert all(entity["t"]["type"] == "Property" for entity in body if "t" in entity), body
         return body
 
 
 class Audience:
-    """All subscribers of one soak: that of the cell, which speaks NGSIv1, and one of each other protocol."""
+    """All subscribers of one soak: that of FogFlow, which speaks NGSIv1, and one of each other protocol."""
 
-    def __init__(self, cell):
-        address = cell.subscriber.server.server_address[0]
-        self.cell, self.others = cell, [Version2(address), LinkedData(address)]
+    def __init__(self, fogflow):
+        address = fogflow.subscriber.server.server_address[0]
+        self.fogflow, self.others = fogflow, [Version2(address), LinkedData(address)]
         self.numbers = itertools.count(1)
 
     def __enter__(self):
         for one in self.others:
-            one.subscribe(self.cell)
+            one.subscribe(self.fogflow)
         return self
 
     def __exit__(self, *_):
@@ -89,10 +89,10 @@ class Audience:
 
     def hear(self, story):
         """Each hears a new value of each device once, in its protocol. FogFlow must have settled: a restore tells again."""
-        values = {device: next(self.numbers) for device in cells.DEVICES}
+        values = {device: next(self.numbers) for device in deployed.DEVICES}
         for device, value in values.items():
-            self.cell.update(device, value)
-        everyone = {"NGSIv1": self.cell.subscriber, **{one.protocol: one for one in self.others}}
+            self.fogflow.update(device, value)
+        everyone = {"NGSIv1": self.fogflow.subscriber, **{one.protocol: one for one in self.others}}
 
         def heard():
             return {name: {d: one.values.count(v) for d, v in values.items()} for name, one in everyone.items()}

@@ -10,15 +10,15 @@ import json
 import time
 from collections import Counter
 
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import until
 
 STORED_S = 15.0
 """The keeper stores what it knows every 10 s."""
-MORE = {**cells.FUNCTION, "name": "f2", "input": "Humidity", "output": "Damp"}
+MORE = {**deployed.FUNCTION, "name": "f2", "input": "Humidity", "output": "Damp"}
 _PATH = f"/fogfunction/{MORE['name']}"
 SERVICE, INTENT_ID = "pressing", "ServiceIntent.soak"
-_IMAGE, _, _TAG = cells.FUNCTION["image"].rpartition(":")
+_IMAGE, _, _TAG = deployed.FUNCTION["image"].rpartition(":")
 OPERATOR = {
     "name": "press", "description": "", "parameters": [],
     "dockerimages": [
@@ -43,10 +43,10 @@ ERRORS = (OSError, ValueError, http.client.HTTPException)
 
 
 class Users:
-    """Users of one cell: what they want to be there, beside the cell's own function and devices."""
+    """Users of one FogFlow: what they want to be there, beside FogFlow's own function and devices."""
 
-    def __init__(self, cell, chance):
-        self.cell, self.chance = cell, chance
+    def __init__(self, fogflow, chance):
+        self.fogflow, self.chance = fogflow, chance
         self.function, self.intends, self.plugged = "", False, True  # function: enabled, disabled, or not there
         self.stored_at = float("-inf")
 
@@ -114,11 +114,11 @@ class Users:
         )
 
     def publish(self):
-        """As devices do all the time; the cell's own devices do it while the cell is asked what ails it."""
+        """As devices do all the time; FogFlow's own devices do it while FogFlow is asked what is wrong."""
         devices = {FOR_INTENT: "Pressure", **({DEVICE: "Humidity"} if self.plugged else {})}
         for device, kind in devices.items():
             with contextlib.suppress(*ERRORS):
-                self.cell.update(device, time.monotonic_ns(), kind)
+                self.fogflow.update(device, time.monotonic_ns(), kind)
 
     # -- what must be there ----------------------------------------------------------------------------------------------
 
@@ -130,16 +130,16 @@ class Users:
     def expected(self):
         """How many tasks of each topology must run."""
         function = self.function == "enabled" and self.plugged
-        own = {cells.FUNCTION["name"]: len(cells.DEVICES)}
+        own = {deployed.FUNCTION["name"]: len(deployed.DEVICES)}
         return +Counter({**own, MORE["name"]: int(function), SERVICE: int(self.intends)})
 
     def more(self):
-        """How many tasks more than the cell's own must run; 2 at most."""
-        return self.expected().total() - len(cells.DEVICES)
+        """How many tasks more than FogFlow's own must run; 2 at most."""
+        return self.expected().total() - len(deployed.DEVICES)
 
     def amiss(self):
         """Which tasks run otherwise than they must, in one line; empty when each runs once."""
-        tasks = self.cell.tasks("")
+        tasks = self.fogflow.tasks("")
         if tasks is None:
             return "a task is on its way in or out"
         found = Counter(task.split(".")[1] for task in tasks)
@@ -154,22 +154,22 @@ class Users:
 
     def _ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        cells.raw(self.cell.url("nginx", 80, path), method, data)
+        deployed.raw(self.fogflow.url("nginx", 80, path), method, data)
 
     def _has_function(self):
-        function = cells.call("GET", self.cell.url("nginx", 80, "/fogfunction")).get(MORE["name"])
+        function = deployed.call("GET", self.fogflow.url("nginx", 80, "/fogfunction")).get(MORE["name"])
         return self.function == ("" if function is None else function.get("status", "enabled"))
 
     def _has_intent(self):
-        return self.intends == (INTENT_ID in cells.call("GET", self.cell.url("nginx", 80, "/intent")))
+        return self.intends == (INTENT_ID in deployed.call("GET", self.fogflow.url("nginx", 80, "/intent")))
 
     def _known(self):
         """Ids of the entities that broker and discovery know."""
         everything = {"entities": [{"id": ".*", "isPattern": True}]}
-        url = self.cell.url("discovery", 8090, "/ngsi9/discoverContextAvailability")
-        registered = cells.call("POST", url, everything).get("contextRegistrationResponses") or []
+        url = self.fogflow.url("discovery", 8090, "/ngsi9/discoverContextAvailability")
+        registered = deployed.call("POST", url, everything).get("contextRegistrationResponses") or []
         found = {e["id"] for one in registered for e in one["contextRegistration"]["entities"]}
-        return found | {e["entityId"]["id"] for e in self.cell.entities()}
+        return found | {e["entityId"]["id"] for e in self.fogflow.entities()}
 
     def _until(self, what, holds, ask):
         """Ask until it holds; not once more when the first request got through and its answer did not come."""

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import Box, released
 from tests.scope import only_all
 
@@ -37,18 +37,18 @@ def six(home):
 @only_all
 def test_with_ipv6_only(six):
     """Deployed, verified, opened from outside; a lost broker is put back; nobody has an address of IPv4."""
-    with released(six, "six", "--external-ip", six.net.node(1), *OURS) as cell:
-        pods = cell.get("pods")["items"]
+    with released(six, "six", "--external-ip", six.net.node(1), *OURS) as fogflow:
+        pods = fogflow.get("pods")["items"]
         addresses = {a["ip"] for pod in pods for a in pod["status"]["podIPs"]}
-        addresses |= {s["spec"]["clusterIP"] for s in cell.get("services")["items"]}
+        addresses |= {s["spec"]["clusterIP"] for s in fogflow.get("services")["items"]}
         assert addresses
         assert not [one for one in addresses if ":" not in one]
         six.tool("verify", "-n", "six")
         shown = six.tool("status", "-n", "six")
         assert f"http://[{six.net.node(1)}]" in shown
-        assert "html" in cells.raw(f"http://[{six.net.node(1)}]/index.html").lower()
-        cells.hit(cell.pods("cloud-broker")[0], signal.SIGKILL)
-        cell.recover()
+        assert "html" in deployed.raw(f"http://[{six.net.node(1)}]/index.html").lower()
+        deployed.hit(fogflow.pods("cloud-broker")[0], signal.SIGKILL)
+        fogflow.recover()
 
 
 @only_all
@@ -72,12 +72,12 @@ def test_where_programs_find_no_ipv6(box, engine):
         folder.mkdir(exist_ok=True)
         (folder / PROFILE).write_text(json.dumps(_SECCOMP))
     namespace = f"four-{len(engine)}"
-    with released(box, namespace, "--external-ip", box.net.node(1), *engine) as cell:
-        kinds = {item["metadata"]["name"]: item["kind"] for item in cell.get("deployments,statefulsets")["items"]}
+    with released(box, namespace, "--external-ip", box.net.node(1), *engine) as fogflow:
+        kinds = {item["metadata"]["name"]: item["kind"] for item in fogflow.get("deployments,statefulsets")["items"]}
         for name, kind in kinds.items():
             _forbid(box, namespace, kind, name)
         for name, kind in kinds.items():
             box.kubectl("-n", namespace, "rollout", "status", f"{kind}/{name}", "--timeout=120s")
-        cell.recover()
+        fogflow.recover()
         box.tool("verify", "-n", namespace)
-        assert "html" in cells.raw(f"http://{box.net.node(1)}/index.html").lower()
+        assert "html" in deployed.raw(f"http://{box.net.node(1)}/index.html").lower()

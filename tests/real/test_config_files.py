@@ -6,7 +6,7 @@ import pytest
 
 from tests.config_files import REAL
 from tests.documents import parse
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import released
 from tests.scope import only_all
 
@@ -19,7 +19,7 @@ def test_it_works_with_the_settings_of_a_real_installation(box, name, tmp_path):
     settings, _ = REAL[name]
     (tmp_path / "config.json").write_text(json.dumps(settings))
     namespace = f"config-{sorted(REAL).index(name)}"
-    with released(box, namespace, "--config", tmp_path / "config.json") as cell:
+    with released(box, namespace, "--config", tmp_path / "config.json") as fogflow:
         assert parse(box.tool("status", "-n", namespace, "-o", "json"))["state"] == "working"
         box.tool("verify", "-n", namespace)
-        assert "html" in cells.raw(cell.url("nginx", 80, "/index.html")).lower()
+        assert "html" in deployed.raw(fogflow.url("nginx", 80, "/index.html")).lower()

@@ -17,8 +17,7 @@ import pytest
 from fogflow_k8s.adapters.fogflow.amqp import AmqpError, LoginRefused, Session
 from fogflow_k8s.model.edge.token import decode, mark_of
 from tests.documents import parse
-from tests.real import cell as cells
-from tests.real import images
+from tests.real import deployed, images
 from tests.real.conftest import Box, until
 from tests.real.figures import record_in_all
 from tests.scope import only_all
@@ -80,11 +79,11 @@ class Pair:
     def seen(self):
         """Whether discovery and master at the cloud list the edge; asked without our tool."""
         try:
-            brokers = cells.call("GET", self.cell.url("discovery", 8090, "/ngsi9/broker"))
-            workers = cells.call("GET", self.cell.url("master", 8010, "/workers"))
+            brokers = deployed.call("GET", self.fogflow.url("discovery", 8090, "/ngsi9/broker"))
+            workers = deployed.call("GET", self.fogflow.url("master", 8010, "/workers"))
         except (OSError, ValueError):
             return False
-        consumes = self.cell.consumers().get(self.queue, 0) == 1
+        consumes = self.fogflow.consumers().get(self.queue, 0) == 1
         return f"Broker.{SITE}" in brokers and f"Worker.{SITE}" in workers and consumes
 
     def back(self, what, start):
@@ -109,7 +108,7 @@ class Pair:
     def task_pods(self, box):
         """The uids of those that are ready and stay."""
         pods = box.get("pods", "-n", f"{NAMESPACE}-tasks")["items"]
-        return {p["metadata"]["uid"] for p in pods if cells.is_ready(p) and "deletionTimestamp" not in p["metadata"]}
+        return {p["metadata"]["uid"] for p in pods if deployed.is_ready(p) and "deletionTimestamp" not in p["metadata"]}
 
     @contextlib.contextmanager
     def cut(self, seconds):
@@ -128,8 +127,8 @@ class Pair:
 def pair(boxes):
     it = Pair(*boxes)
     it.cloud.tool("deploy", *it.options)
-    it.subscriber = cells.Subscriber(f"10.89.{it.cloud.state['network']}.1")
-    it.cell = cells.Cell(it.cloud, NAMESPACE, it.subscriber)
+    it.subscriber = deployed.Subscriber(f"10.89.{it.cloud.state['network']}.1")
+    it.fogflow = deployed.FogFlow(it.cloud, NAMESPACE, it.subscriber)
     yield it
     it.subscriber.close()
 
@@ -179,27 +178,27 @@ def test_the_same_token_again_elsewhere_and_here(pair):
 
 @only_all
 def test_tasks_run_at_the_edge_and_their_results_are_seen_in_the_cloud(pair):
-    cells.call("POST", pair.cell.url("nginx", 80, "/fogfunction"), cells.FUNCTION)
+    deployed.call("POST", pair.fogflow.url("nginx", 80, "/fogfunction"), deployed.FUNCTION)
     body = {"entities": [{"type": "Count", "isPattern": True, "id": ".*"}], "reference": pair.subscriber.url}
-    cells.call("POST", pair.cell.url("nginx", 80, "/ngsi10/subscribeContext"), body)
-    for device in cells.DEVICES:
-        pair.cell.update(device, 1)
+    deployed.call("POST", pair.fogflow.url("nginx", 80, "/ngsi10/subscribeContext"), body)
+    for device in deployed.DEVICES:
+        pair.fogflow.update(device, 1)
         time.sleep(2)
     # the master takes any worker with room: all of them may be at the edge, not all at the cloud, which has room for one
-    until(lambda: pair.tasks(pair.cloud) + pair.tasks(pair.edge) == len(cells.DEVICES), "every task runs")
+    until(lambda: pair.tasks(pair.cloud) + pair.tasks(pair.edge) == len(deployed.DEVICES), "every task runs")
     assert pair.tasks(pair.edge) > 0
-    for device in cells.DEVICES:
-        pair.cell.update(device, 2)
+    for device in deployed.DEVICES:
+        pair.fogflow.update(device, 2)
 
     def counted():
         """Every task's output, read at the cloud's broker: it asks the edge's for what that holds."""
-        answer = cells.call(
+        answer = deployed.call(
             "POST",
-            pair.cell.url("cloud-broker", 8070, "/ngsi10/queryContext"),
+            pair.fogflow.url("cloud-broker", 8070, "/ngsi10/queryContext"),
             {"entities": [{"type": "Count", "isPattern": True, "id": ".*"}]},
         )
         return len({r["contextElement"]["entityId"]["id"] for r in answer.get("contextResponses") or []}) == len(
-            cells.DEVICES
+            deployed.DEVICES
         )
 
     until(counted, "all results at the cloud, those of the edge among them")
@@ -232,7 +231,7 @@ def test_an_edge_without_power(pair):
 
 @only_all
 def test_a_cloud_that_restarts(pair):
-    """Its RabbitMQ knows the edge's user again: the gate gives it back out of the Secret."""
+    """Its RabbitMQ knows the edge's user again: the bootstrap container gives it back out of the Secret."""
     node = pair.cloud.get("nodes")["items"][0]["metadata"]["name"]
     pair.cloud.sandbox("node stop", node)
     time.sleep(5)
@@ -285,10 +284,10 @@ def test_tasks_of_our_own_worker_outlive_a_cut(pair):
     pair.queue = f"fogflow-k8s.Worker.{SITE}"
     pasted(pair.edge, pair.token().replace("join -", "join - --set worker.implementation=native"))
     until(pair.seen, "the cloud lists the edge")
-    other = {**cells.FUNCTION, "name": "f2", "input": "Humidity", "output": "Damp"}
-    cells.call("POST", pair.cell.url("nginx", 80, "/fogfunction"), other)
+    other = {**deployed.FUNCTION, "name": "f2", "input": "Humidity", "output": "Damp"}
+    deployed.call("POST", pair.fogflow.url("nginx", 80, "/fogfunction"), other)
     for device in ("H1", "H2", "H3"):
-        pair.cell.update(device, 1, "Humidity")
+        pair.fogflow.update(device, 1, "Humidity")
     until(lambda: pair.tasks(pair.edge) > 0, "a task runs at the edge")
     time.sleep(10)  # those that came with it
     before = pair.task_pods(pair.edge)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.documents import parse
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import released, until, volumes
 from tests.real.figures import record_in_all
 from tests.real.load import Load
@@ -61,19 +61,21 @@ def test_an_upgrade_from_the_first_chart_loses_no_request(box):
 def test_uninstalled_by_hand_it_leaves_no_orphan_and_installed_again_it_has_its_data(box):
     options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
     words = [word for each in options for word in ("--set", each)]
-    with volumes(box, "sandbox-worker"), released(box, "kept", *words) as cell:
-        tasks, password = cell.tasks(), secret(box)
+    with volumes(box, "sandbox-worker"), released(box, "kept", *words) as fogflow:
+        tasks, password = fogflow.tasks(), secret(box)
         box.helm("uninstall", "fogflow", "-n", "kept", "--wait")
         until(lambda: not box.get("pods", "-n", "kept-tasks")["items"], "the task pods end")
-        cell.assert_no_orphan()
+        fogflow.assert_no_orphan()
         assert secret(box) == password
         box.tool("deploy", "-n", "kept", *words)
-        again = cells.Cell(box, "kept", cell.subscriber)
-        assert "f1" in str(cells.call("GET", again.url("nginx", 80, "/fogfunction"))), "the designer has its functions"
-        for device in cells.DEVICES:  # as devices do all the time; discovery is new, too
+        again = deployed.FogFlow(box, "kept", fogflow.subscriber)
+        assert "f1" in str(deployed.call("GET", again.url("nginx", 80, "/fogfunction"))), (
+            "the designer has its functions"
+        )
+        for device in deployed.DEVICES:  # as devices do all the time; discovery is new, too
             again.update(device, 1)
         until(lambda: again.tasks() == tasks, "the same tasks run again")
-        cell.address = again.address
+        fogflow.address = again.address
 
 
 def secret(box):

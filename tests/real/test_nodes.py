@@ -5,8 +5,8 @@ import time
 import pytest
 
 from tests.documents import parse
-from tests.real.cell import is_ready
 from tests.real.conftest import Box, released, until, volumes
+from tests.real.deployed import is_ready
 from tests.real.figures import record_in_all
 from tests.scope import only_all
 
@@ -18,7 +18,7 @@ NODE, OTHER = "sandbox-worker2", "sandbox-worker"  # this machine's way to Servi
 
 
 @pytest.fixture
-def cell(box):
+def fogflow(box):
     """Everything is on one node, tasks and keeper included: nothing worse can be lost."""
     box.kubectl("cordon", OTHER)
     try:
@@ -33,32 +33,32 @@ def up(box):
     return is_ready(box.get("node", NODE))
 
 
-def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, cell):
-    until(lambda: cell.report().get("state") == "working", "the keeper is content")
+def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, fogflow):
+    until(lambda: fogflow.report().get("state") == "working", "the keeper is content")
     time.sleep(STORED_S)
-    tasks = cell.tasks()
-    assert {pod["spec"]["nodeName"] for pod in cell.get("pods")["items"]} == {NODE}
+    tasks = fogflow.tasks()
+    assert {pod["spec"]["nodeName"] for pod in fogflow.get("pods")["items"]} == {NODE}
     box.sandbox("node stop", NODE)
     start = time.monotonic()
     try:
         until(lambda: not up(box), "it is seen lost")
         detected = time.monotonic() - start
-        until(lambda: any(pod["spec"].get("nodeName") == OTHER for pod in cell.pods("rabbitmq")), "a new pod")
+        until(lambda: any(pod["spec"].get("nodeName") == OTHER for pod in fogflow.pods("rabbitmq")), "a new pod")
         moved = time.monotonic() - start
-        took = time.monotonic() - start + cell.recover()
+        took = time.monotonic() - start + fogflow.recover()
         record_in_all("node", "lost with every component: seen as lost after, s", detected)
         record_in_all("node", "new pods after, s (tolerationSeconds 5)", moved)
         record_in_all("node", "FogFlow works elsewhere after, s", took, bar=45)
-        assert cell.tasks() == tasks
+        assert fogflow.tasks() == tasks
     finally:
         box.sandbox("node start", NODE)
     until(lambda: up(box), "it is back")
-    until(lambda: not [p for p in cell.get("pods")["items"] if "deletionTimestamp" in p["metadata"]], "old pods go")
-    cell.recover(settle=12.0)
-    assert {name: len(ids) for name, ids in cell.identities().items()} == {
-        name: 2 if name == "nginx" else 1 for name in cell.identities()
+    until(lambda: not [p for p in fogflow.get("pods")["items"] if "deletionTimestamp" in p["metadata"]], "old pods go")
+    fogflow.recover(settle=12.0)
+    assert {name: len(ids) for name, ids in fogflow.identities().items()} == {
+        name: 2 if name == "nginx" else 1 for name in fogflow.identities()
     }
-    assert cell.tasks() == tasks
+    assert fogflow.tasks() == tasks
 
 
 def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box):
@@ -90,16 +90,16 @@ def test_a_control_plane_of_three_may_be_lost_under_a_deploy(home):
     own.up("--nodes", "5", "--control-planes", "3")
     try:
         own.load()
-        with released(own, "ha") as cell:
+        with released(own, "ha") as fogflow:
             own.sandbox("node stop", "sandbox-control-plane2")
             own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=one")
             for _ in range(5):
                 own.tool("status", "-n", "ha")
-            cell.recover()
+            fogflow.recover()
             own.sandbox("node start", "sandbox-control-plane2")
             own.sandbox("node stop", "sandbox-control-plane")  # the load balancer may lead to this one
             own.tool("deploy", "-n", "ha", "--set", "podAnnotations.lost=two")
             own.tool("status", "-n", "ha")
-            cell.recover()
+            fogflow.recover()
     finally:
         own.sandbox("down")

@@ -63,7 +63,7 @@ def test_every_pair_connects_or_not_as_the_judge_says(scene):
 def test_a_service_takes_whom_its_pods_take(scene):
     """kube-proxy has put a pod's address in before the table looks."""
     by_port = {}
-    for service in scene.cell.get("services")["items"]:
+    for service in scene.fogflow.get("services")["items"]:
         pods = [pod for pod in scene.guard.pods if pod.role == service["spec"]["selector"]["app.kubernetes.io/name"]]
         for port in service["spec"]["ports"]:
             number = next(n for name, n, _ in pods[0].ports if name == port["targetPort"])
@@ -84,17 +84,17 @@ def test_a_service_takes_whom_its_pods_take(scene):
 
 def test_fogflow_works(scene):
     """Values from outside through three tasks and out again; what the tool proves; the reverse proxy from this machine."""
-    assert scene.cell.ails() == ""
+    assert scene.fogflow.ails() == ""
     scene.box.tool("verify", "-n", NAMESPACE)
     assert "html" in RAW(f"http://{scene.guard.outside[2].address}/index.html").lower()
     with pytest.raises(OSError, match="timed out"):
-        RAW(scene.cell.url("designer", 8080, "/config.js"), timeout=SAMPLE_S)
+        RAW(scene.fogflow.url("designer", 8080, "/config.js"), timeout=SAMPLE_S)
 
 
 def test_a_changed_policy_changes_what_connects(scene):
     """The same reverse proxy, with no way in and with one: the tables follow the policies."""
     door = next((pod.address, 8080) for pod in scene.guard.pods if pod.role == "nginx")
-    ingress = scene.cell.get("networkpolicy", "nginx")["spec"]["ingress"]
+    ingress = scene.fogflow.get("networkpolicy", "nginx")["spec"]["ingress"]
     for operation, passes in (({"op": "remove"}, set()), ({"op": "add", "value": ingress}, {door})):
         patch = json.dumps([operation | {"path": "/spec/ingress"}])
         scene.box.kubectl("-n", NAMESPACE, "patch", "networkpolicy", "nginx", "--type=json", "-p", patch)
@@ -106,4 +106,4 @@ def test_everything_starts_anew_and_works(scene):
     before = {pod.key for pod in scene.guard.pods if pod.namespace == NAMESPACE and pod.role != "stranger"}
     scene.box.kubectl("-n", NAMESPACE, "delete", "pod", "-l", "app.kubernetes.io/part-of=fogflow", "--wait=false")
     until(lambda: not before & {pod.key for pod in scene.guard.pods}, "the old pods have gone")
-    scene.cell.recover()
+    scene.fogflow.recover()

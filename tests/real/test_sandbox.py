@@ -12,8 +12,8 @@ import pytest
 
 from fogflow_k8s.sandbox.network import Network
 from tests.documents import parse
-from tests.real.cell import is_ready
 from tests.real.conftest import NAME, Box, starting, until
+from tests.real.deployed import is_ready
 from tests.real.figures import record_in_all
 from tests.scope import ALL, only_all
 
@@ -29,11 +29,11 @@ def traces(state):
     mounts = [
         line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/sandboxes/{state['name']}/" in line
     ]
-    rules = [line for line in firewall().splitlines() if any(each in line for each in (net.link, *net.all()))]
+    rules = [line for line in firewall().splitlines() if any(each in line for each in (net.link, *net.subnets()))]
     inside = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdecimal() and group in _groups_of(entry)]
     found = {
         "cgroups": [str(path) for way in ("*/", "") for path in Path("/sys/fs/cgroup").glob(f"{way}{group}")],
-        "links": links & {net.link}, "routes": routes & set(net.all()), "mounts": mounts, "firewall": rules, "processes": inside,
+        "links": links & {net.link}, "routes": routes & set(net.subnets()), "mounts": mounts, "firewall": rules, "processes": inside,
     }  # fmt: skip
     return {kind: some for kind, some in found.items() if some}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.documents import parse
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import released, until
 from tests.real.soak_status import Sample, StatusWatch, wrong_s
 from tests.real.soak_subscribers import Audience
@@ -35,25 +35,25 @@ UPGRADES = ("replicaCount=3", "config.worker.capacity=99", "podAnnotations.soak=
 """Harmless values: one that touches nginx alone, one for all that read config.json, one that restarts everything."""
 SOON_S, WRONG_S = 60.0, 10.0
 """For what is left behind to go; and how long `working` may be said of a FogFlow that does not work."""
-LOOKED_S = WRONG_S + cells.SNAPSHOT_S
+LOOKED_S = WRONG_S + deployed.SNAPSHOT_S
 """How long `status` may be wrong: so long after the keeper's next look."""
 GROWTH, GROWTH_MIB = 1.5, 64
 """How much more memory than at first a component may have."""
 
 
-class SoakCell(cells.Cell):
-    """What users add does not ail the cell: its own function is looked at."""
+class SoakFogFlow(deployed.FogFlow):
+    """What users add does not count as a fault: its own function is looked at."""
 
-    def tasks(self, function=cells.FUNCTION["name"]):
+    def tasks(self, function=deployed.FUNCTION["name"]):
         return super().tasks(function)
 
 
 class Soak:
     """One release, one seed. It begins with the most that users make, and then without it: more than that must never be."""
 
-    def __init__(self, cell, seed, options, audience, status):
-        self.cell, self.chance, self.done, self.options = cell, random.Random(seed), [], options
-        self.audience, self.status, self.users = audience, status, Users(cell, self.chance)
+    def __init__(self, fogflow, seed, options, audience, status):
+        self.fogflow, self.chance, self.done, self.options = fogflow, random.Random(seed), [], options
+        self.audience, self.status, self.users = audience, status, Users(fogflow, self.chance)
         self.users.prepare()
         self.users.store()
         self.users.intend()
@@ -65,7 +65,7 @@ class Soak:
     def settled(self):
         """What there is when FogFlow has taken up all that users did."""
         self.run()
-        self.cell.settle()
+        self.fogflow.settle()
         until(lambda: self.nowhere() == [], "no subscription leads nowhere", SOON_S)
         return self.counts()
 
@@ -83,21 +83,21 @@ class Soak:
 
     def counts(self):
         """What must not grow."""
-        cell = self.cell
+        fogflow = self.fogflow
         at = "/metrics/detailed?family=connection_coarse_metrics"
-        text = cells.raw(cell.url("rabbitmq", 15692, at))
-        at_discovery = cells.call("GET", cell.url("discovery", 8090, "/ngsi9/subscription"))
+        text = deployed.raw(fogflow.url("rabbitmq", 15692, at))
+        at_discovery = deployed.call("GET", fogflow.url("discovery", 8090, "/ngsi9/subscription"))
         return {
-            "subscriptions": len(cells.call("GET", cell.url("cloud-broker", 8070, "/ngsi10/subscription"))),
+            "subscriptions": len(deployed.call("GET", fogflow.url("cloud-broker", 8070, "/ngsi10/subscription"))),
             # a plan that is withdrawn leaves the master's there until the next replay
             "subscriptions at discovery": sum("//master." not in json.dumps(one) for one in at_discovery.values()),
             "registrations": len(re.findall('"id"', self.registered())),
             "connections": len(re.findall(r"^rabbitmq_detailed_connection_incoming_bytes_total", text, re.MULTILINE)),
-            "objects": len(cell.box.get("all", "-n", f"{cell.namespace}-tasks")["items"]),
+            "objects": len(fogflow.box.get("all", "-n", f"{fogflow.namespace}-tasks")["items"]),
             "objects of the release": len(
-                cell.get("deployments,statefulsets,services,configmaps,serviceaccounts")["items"]
+                fogflow.get("deployments,statefulsets,services,configmaps,serviceaccounts")["items"]
             ),
-            **{f"MiB of {name}": mib for name in WORKLOADS if (mib := memory_mib(cell.pods(name)))},
+            **{f"MiB of {name}": mib for name in WORKLOADS if (mib := memory_mib(fogflow.pods(name)))},
         }
 
     def allowed(self, what):
@@ -112,14 +112,14 @@ class Soak:
     def registered(self):
         everything = {"entities": [{"id": ".*", "isPattern": True}]}
         return json.dumps(
-            cells.call("POST", self.cell.url("discovery", 8090, "/ngsi9/discoverContextAvailability"), everything)
+            deployed.call("POST", self.fogflow.url("discovery", 8090, "/ngsi9/discoverContextAvailability"), everything)
         )
 
     def nowhere(self):
         """Subscriptions of tasks that do not exist."""
-        tasks = self.cell.box.get("deployments", "-n", f"{self.cell.namespace}-tasks")["items"]
+        tasks = self.fogflow.box.get("deployments", "-n", f"{self.fogflow.namespace}-tasks")["items"]
         names = {one["metadata"]["name"].removeprefix("fogflow-task-") for one in tasks}
-        held = cells.call("GET", self.cell.url("cloud-broker", 8070, "/ngsi10/subscription")).values()
+        held = deployed.call("GET", self.fogflow.url("cloud-broker", 8070, "/ngsi10/subscription")).values()
         references = [one["reference"] for one in held if "Task." in json.dumps(one)]
         return [one for one in references if not any(re.search(rf"\b{name}\b", one) for name in names)]
 
@@ -128,15 +128,15 @@ class Soak:
     def lose(self, spare=()):
         """One workload, in one way; those in `spare` are not lost."""
         name = self.chance.choice([one for one in WORKLOADS if one not in spare])
-        how = self.chance.choice(["deleted", "killed", "wedged"])
-        pods = self.cell.pods(name)
-        if not pods or not cells.processes(pods[0]):
+        how = self.chance.choice(["deleted", "killed", "hung"])
+        pods = self.fogflow.pods(name)
+        if not pods or not deployed.processes(pods[0]):
             return f"{name} is away"
         if how == "deleted":
             pod = pods[0]["metadata"]["name"]
-            self.cell.box.kubectl("-n", self.cell.namespace, "delete", "pod", pod, "--wait=false")
+            self.fogflow.box.kubectl("-n", self.fogflow.namespace, "delete", "pod", pod, "--wait=false")
         else:
-            cells.hit(pods[0], signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+            deployed.hit(pods[0], signal.SIGKILL if how == "killed" else signal.SIGSTOP)
         return f"{name} {how}"
 
     def use(self):
@@ -152,21 +152,21 @@ class Soak:
 
     def restart(self):
         names = self.chance.choice([(), *((name,) for name in WORKLOADS)])
-        self.cell.box.tool("restart", *names, "-n", self.cell.namespace, "--yes")
+        self.fogflow.box.tool("restart", *names, "-n", self.fogflow.namespace, "--yes")
         return f"restart {' '.join(names) or 'all'}"
 
     def upgrade(self):
         value = self.chance.choice(UPGRADES)
-        self.cell.box.tool("deploy", "-n", self.cell.namespace, *self.options, "--set", value, "--yes")
+        self.fogflow.box.tool("deploy", "-n", self.fogflow.namespace, *self.options, "--set", value, "--yes")
         return f"upgrade with {value}"
 
     def rollback(self):
         """To the revision before; when there is none, an upgrade."""
-        told = parse(self.cell.box.tool("status", "-n", self.cell.namespace, "-o", "json", code=None))
+        told = parse(self.fogflow.box.tool("status", "-n", self.fogflow.namespace, "-o", "json", code=None))
         revision = told["release"]["revision"]
         if revision == 1:
             return self.upgrade()
-        self.cell.box.tool("rollback", revision - 1, "-n", self.cell.namespace, "--yes")
+        self.fogflow.box.tool("rollback", revision - 1, "-n", self.fogflow.namespace, "--yes")
         return f"rollback from {revision} to {revision - 1}"
 
     def note(self, what):
@@ -187,7 +187,7 @@ class Soak:
         story = self.done[-5:]
         self.watch(story)
         self.run()
-        self.cell.settle()
+        self.fogflow.settle()
         since = time.monotonic()
         until(lambda: self.status.agrees(since, LOOKED_S), f"status says working after {story}", SOON_S)
         assert self.users.lost() == "", f"after {story}"
@@ -209,16 +209,16 @@ class Soak:
         """Until it works for some time; what the keeper and `status` say must agree within seconds."""
         start = well = time.monotonic()
         wrong = None
-        while time.monotonic() - well < cells.SETTLE_S:
+        while time.monotonic() - well < deployed.SETTLE_S:
             self.users.publish()
             asked = time.monotonic()
-            ails = self.cell.ails()
+            ails = self.fogflow.ails()
             now = time.monotonic()
             self.status.note(asked, not ails)
-            wrong = (wrong or now) if ails and self.cell.report().get("state") == "working" else None
-            assert wrong is None or now - wrong < WRONG_S + cells.SETTLE_S, f"it says working, and {ails}: {story}"
+            wrong = (wrong or now) if ails and self.fogflow.report().get("state") == "working" else None
+            assert wrong is None or now - wrong < WRONG_S + deployed.SETTLE_S, f"it says working, and {ails}: {story}"
             assert self.status.wrong_s() < LOOKED_S, f"status says working, and {ails}: {story}"
-            assert now - start < 300, f"{ails} after {story}\n{json.dumps(self.cell.report())[:2000]}"
+            assert now - start < 300, f"{ails} after {story}\n{json.dumps(self.fogflow.report())[:2000]}"
             well = now if ails else well
             time.sleep(0.3)
 
@@ -226,7 +226,7 @@ class Soak:
 def memory_mib(pods):
     """Of all processes of these pods, as far as they can be read."""
     pages = 0
-    for pid in (pid for pod in pods for pid in cells.processes(pod)):
+    for pid in (pid for pod in pods for pid in deployed.processes(pod)):
         with contextlib.suppress(OSError):
             pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
@@ -260,9 +260,9 @@ def test_status_is_wrong_for_as_long_as_samples_show(said, true, expected):
 def test_soak(box, engine, seed):
     options = ("--set", "tolerationSeconds=5", *ENGINES[engine])
     with released(box, f"soak-{engine}-{seed}", *options) as it:
-        cell = SoakCell(box, it.namespace, it.subscriber)
-        with Audience(cell) as audience, StatusWatch(box, cell.namespace) as status:
-            soak = Soak(cell, f"{engine} {seed}", options, audience, status)
+        fogflow = SoakFogFlow(box, it.namespace, it.subscriber)
+        with Audience(fogflow) as audience, StatusWatch(box, fogflow.namespace) as status:
+            soak = Soak(fogflow, f"{engine} {seed}", options, audience, status)
             end = time.monotonic() + SECONDS
             while time.monotonic() < end:
                 soak.step()

@@ -6,7 +6,7 @@ import time
 
 from kubernetes import client, config, watch
 
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.conftest import until
 from tests.real.figures import record_in_all
 from tests.scope import only_all
@@ -46,11 +46,11 @@ class Readiness(threading.Thread):
 def works(box):
     """Whether all three consume, the worker is at the master, and the broker at discovery."""
     try:
-        cell = cells.Cell(box, NAMESPACE, None)
+        fogflow = deployed.FogFlow(box, NAMESPACE, None)
         return (
-            all(cell.consumers().get(queue) == 1 for queue in cell.queues)
-            and "Worker.001" in cells.call("GET", cell.url("master", 8010, "/workers"))
-            and bool(cells.call("GET", cell.url("discovery", 8090, "/ngsi9/broker")))
+            all(fogflow.consumers().get(queue) == 1 for queue in fogflow.queues)
+            and "Worker.001" in deployed.call("GET", fogflow.url("master", 8010, "/workers"))
+            and bool(deployed.call("GET", fogflow.url("discovery", 8090, "/ngsi9/broker")))
         )
     except (OSError, LookupError, ValueError):
         return False

@@ -69,7 +69,7 @@ def scene(box):
 
 
 def _egress(scene, name):
-    rules = scene.cell.get("networkpolicy", name)["spec"]["egress"]
+    rules = scene.fogflow.get("networkpolicy", name)["spec"]["egress"]
     return {port["port"] for rule in rules for port in rule.get("ports", ())}
 
 
@@ -84,14 +84,14 @@ def test_pods_reach_both_ports_and_who_may_not_does_not(scene):
     host = (box := scene.box).net.host
     servers = [p["status"]["podIP"] for p in box.get("-n", "kube-system", "pods", "-l", "k8s-app=kube-dns")["items"]]
     wanted = {(host, API), *((address, DNS) for address in servers)}
-    assert reached(scene.cell.pods("keeper")[0], sorted(wanted)) == wanted
-    assert reached(scene.cell.pods("designer")[0], sorted(wanted)) == wanted - {(host, API)}
+    assert reached(scene.fogflow.pods("keeper")[0], sorted(wanted)) == wanted
+    assert reached(scene.fogflow.pods("designer")[0], sorted(wanted)) == wanted - {(host, API)}
 
 
 def test_fogflow_works_and_starts_anew(scene):
-    assert scene.cell.ails() == ""
+    assert scene.fogflow.ails() == ""
     scene.box.tool("verify", "-n", scene.namespace)
     before = {pod.key for pod in scene.guard.pods if pod.namespace == scene.namespace and pod.role != "stranger"}
     scene.box.kubectl("-n", scene.namespace, "delete", "pod", "-l", "app.kubernetes.io/part-of=fogflow", "--wait=false")
     until(lambda: not before & {pod.key for pod in scene.guard.pods}, "the old pods have gone")
-    scene.cell.recover()
+    scene.fogflow.recover()

@@ -56,7 +56,7 @@ def test_the_edges_chart_in_the_wheel_holds_files_and_no_links(tool):
     for name in (
         "templates/worker/deployment.yaml",
         "templates/keeper/role.yaml",
-        "files/keeper/gate.py",
+        "files/keeper/bootstrap.py",
         "files/edge/amqp.py",
     ):
         assert (chart / name).read_bytes() == (ROOT / "charts/fogflow-edge-chart" / name).read_bytes()

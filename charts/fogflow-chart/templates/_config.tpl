@@ -19,7 +19,7 @@
 {{ dict "host_ip" (include "fogflow.fqdn" (list . "cloud-broker")) "http_port" (int .Values.config.broker.http_port) | toJson }}
 {{- end }}
 
-{{/* The gate adds the password. */}}
+{{/* The bootstrap container adds the password. */}}
 {{- define "fogflow.config.rabbitmqClient" -}}
 {{ dict "host_ip" (include "fogflow.rabbitmq.host" .) "port" (include "fogflow.rabbitmq.port" . | int) "username" .Values.rabbitmq.auth.username | toJson }}
 {{- end }}

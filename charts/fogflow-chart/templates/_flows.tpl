@@ -19,10 +19,10 @@
 - {from: discovery, to: master, ports: [{{ $agent }}]}
 - {from: designer, to: master, ports: [{{ $master }}]}
 - {from: keeper, to: master, ports: [{{ $master }}]}
-{{- $ours := include "fogflow.worker.keepsTasks" . }} {{- /* its gate waits for nobody: it finds the bus, and finds it again, by itself */}}
+{{- $ours := include "fogflow.worker.keepsTasks" . }} {{- /* its bootstrap container waits for nobody: it finds the bus, and finds it again, by itself */}}
 {{- if $ours }}
 - {from: monitoring, to: cloud-worker, ports: [8011]}
-{{- else if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's gate asks RabbitMQ for the master's consumer */}}
+{{- else if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's bootstrap container asks RabbitMQ for the master's consumer */}}
 - {from: cloud-worker, to: master, ports: [{{ $master }}]}
 {{- end }}
 - {from: nginx, to: designer, ports: [{{ $designer }}]}
@@ -45,7 +45,7 @@
 - {from: designer, to: keeper, ports: [8095]}
 - {from: monitoring, to: keeper, ports: [8095]}
 - {from: keeper, to: apiserver}
-- {from: leave, to: apiserver}
+- {from: cleanup, to: apiserver}
 - {from: cloud-worker, to: apiserver}
 - {from: cloud-broker, to: tasks}
 - {from: cloud-broker, to: edges}

@@ -162,7 +162,7 @@ tolerations:
   {{- with concat ($g.tolerations | default list) ($v.tolerations | default list) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- if ne .name "leave" }} {{- /* an uninstall must not wait for a place that keeps the balance */}}
+{{- if ne .name "cleanup" }} {{- /* an uninstall must not wait for a place that keeps the balance */}}
 {{- with include "fogflow.spread" . | fromYamlArray }}
 topologySpreadConstraints:
   {{- toYaml . | nindent 2 }}
@@ -213,13 +213,13 @@ livenessProbe:
   terminationGracePeriodSeconds: 1 # a wedged process ignores SIGTERM
 {{- end }}
 
-{{/* The gate: writes config.json (with the password) into memory, then waits for `.needs` (a list of arguments). */}}
-{{- define "fogflow.gate" -}}
-{{- $g := .root.Values.gate -}}
-- name: gate
+{{/* The bootstrap container: writes config.json (with the password) into memory, then waits for `.needs` (a list of arguments). */}}
+{{- define "fogflow.bootstrap" -}}
+{{- $g := .root.Values.bootstrap -}}
+- name: bootstrap
   image: {{ include "fogflow.image" (dict "root" .root "image" $g.image) }}
   imagePullPolicy: {{ $g.image.pullPolicy }}
-  command: [python3, -u, /gate/gate.py]
+  command: [python3, -u, /bootstrap/bootstrap.py]
   args:
     {{- if not .root.Values.configJson.hostPath.path }}
     - --config=/etc/fogflow/config.json
@@ -252,7 +252,7 @@ livenessProbe:
   resources:
     {{- toYaml $g.resources | nindent 4 }}
   volumeMounts:
-    - {name: gate, mountPath: /gate, readOnly: true}
+    - {name: bootstrap, mountPath: /bootstrap, readOnly: true}
     {{- if not .root.Values.configJson.hostPath.path }}
     - {name: config, mountPath: /etc/fogflow, readOnly: true}
     - {name: filled, mountPath: /run/fogflow}
@@ -265,9 +265,9 @@ livenessProbe:
     {{- end }}
 {{- end }}
 
-{{- define "fogflow.gateVolumes" -}}
-- name: gate
-  configMap: {name: fogflow-gate}
+{{- define "fogflow.bootstrapVolumes" -}}
+- name: bootstrap
+  configMap: {name: fogflow-bootstrap}
 {{- if .root.Values.configJson.hostPath.path }}
 - name: config
   hostPath: {path: {{ .root.Values.configJson.hostPath.path | quote }}, type: File}
@@ -286,12 +286,12 @@ livenessProbe:
 {{- define "fogflow.passwordVolume" -}}
 secret:
   secretName: {{ include "fogflow.rabbitmq.secret" . }}
-  defaultMode: 0444 # only the gate mounts it, and its uid is a value
+  defaultMode: 0444 # only the bootstrap container mounts it, and its uid is a value
   items:
     - {key: password, path: password}
 {{- end }}
 
-{{/* The API server's token, for the one container that calls it: automounting would give it to the gate too. 3607 s is what
+{{/* The API server's token, for the one container that calls it: automounting would give it to the bootstrap container too. 3607 s is what
      Kubernetes asks for when it mounts one; of this length alone it suffers clients that never read the file again. */}}
 {{- define "fogflow.tokenMount" -}}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
@@ -311,7 +311,7 @@ secret:
             - {path: namespace, fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
 
-{{/* Where the program reads its configuration: what the gate wrote, or upstream's file of the node. */}}
+{{/* Where the program reads its configuration: what the bootstrap container wrote, or upstream's file of the node. */}}
 {{- define "fogflow.configMount" -}}
 {{- if .root.Values.configJson.hostPath.path -}}
 - {name: config, mountPath: {{ .path }}, readOnly: true}

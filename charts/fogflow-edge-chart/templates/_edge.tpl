@@ -25,7 +25,7 @@ hostAliases:
 - {from: tasks, to: cloud-broker, ports: [{{ $broker }}]}
 - {from: monitoring, to: keeper, ports: [8095]}
 - {from: keeper, to: apiserver}
-- {from: leave, to: apiserver}
+- {from: cleanup, to: apiserver}
 - {from: cloud-worker, to: apiserver}
 - {from: cloud-broker, to: tasks}
 - {from: cloud-broker, to: subscribers}

@@ -8,13 +8,13 @@ OPTIONS = ("--set", "tolerationSeconds=5")
 
 
 @pytest.fixture(scope="package")
-def cell(box):
+def fogflow(box):
     with released(box, "shared", *OPTIONS) as it:
         yield it
 
 
 @pytest.fixture
-def calm(cell):
+def calm(fogflow):
     """The release, working, with everything in the keeper's snapshot, whatever the test before has done to it."""
-    cell.settle()
-    return cell
+    fogflow.settle()
+    return fogflow

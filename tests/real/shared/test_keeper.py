@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from tests.real import cell as cells
+from tests.real import deployed
 from tests.real.figures import record_in_all
 from tests.scope import only_all
 
@@ -18,7 +18,7 @@ def used_s(pids):
 
 
 def test_the_keeper_needs_little_memory(calm):
-    pids = cells.processes(calm.pods("keeper")[0])
+    pids = deployed.processes(calm.pods("keeper")[0])
     held = [line.split() for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
     mebi = sum(int(line[1]) for line in held if line[0] == "VmRSS:") / 1024
     record_in_all("keeper", "memory, MiB", mebi)
@@ -27,7 +27,7 @@ def test_the_keeper_needs_little_memory(calm):
 
 @only_all
 def test_the_keeper_needs_little_cpu(calm):
-    pids = cells.processes(calm.pods("keeper")[0])
+    pids = deployed.processes(calm.pods("keeper")[0])
     start, before = time.monotonic(), used_s(pids)
     time.sleep(30)
     milli = 1000 * (used_s(pids) - before) / (time.monotonic() - start)

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from tests.documents import parse
-from tests.real.cell import is_ready
 from tests.real.conftest import TOOL, until
+from tests.real.deployed import is_ready
 from tests.real.figures import record_in_all
 from tests.real.load import Load
 from tests.real.shared.conftest import OPTIONS
@@ -21,24 +21,24 @@ DEALT = 5_000 if ALL else 2_500
 KEEPS = {True: "keep-alive", False: "no keep-alive"}
 
 
-def rollout(cell):
-    cell.box.kubectl("-n", cell.namespace, "rollout", "restart", "deployment/nginx")
-    cell.box.kubectl("-n", cell.namespace, "rollout", "status", "deployment/nginx", "--timeout=90s")
+def rollout(fogflow):
+    fogflow.box.kubectl("-n", fogflow.namespace, "rollout", "restart", "deployment/nginx")
+    fogflow.box.kubectl("-n", fogflow.namespace, "rollout", "status", "deployment/nginx", "--timeout=90s")
 
 
-def delete_one(cell):
-    cell.box.kubectl("-n", cell.namespace, "delete", "pod", cell.pods("nginx")[0]["metadata"]["name"])
-    until(lambda: sum(is_ready(pod) for pod in cell.pods("nginx")) == 2, "nginx is whole again")
+def delete_one(fogflow):
+    fogflow.box.kubectl("-n", fogflow.namespace, "delete", "pod", fogflow.pods("nginx")[0]["metadata"]["name"])
+    until(lambda: sum(is_ready(pod) for pod in fogflow.pods("nginx")) == 2, "nginx is whole again")
 
 
 @pytest.mark.parametrize(
     ("what", "keep_alive"),
     sampled([(w, k) for w in (rollout, delete_one) for k in KEEPS], gate=[(rollout, False), (delete_one, True)]),
 )
-def test_no_request_fails(cell, what, keep_alive):
-    with Load(cell.address["nginx"], keep_alive=keep_alive) as load:
+def test_no_request_fails(fogflow, what, keep_alive):
+    with Load(fogflow.address["nginx"], keep_alive=keep_alive) as load:
         load.until(1_000)
-        what(cell)
+        what(fogflow)
         load.until(ENOUGH)
     name = f"{what.__name__.replace('_', ' ')}, {KEEPS[keep_alive]}"
     record_in_all("load", name, "failed", len(load.failed))
@@ -47,13 +47,13 @@ def test_no_request_fails(cell, what, keep_alive):
 
 
 @pytest.mark.parametrize("keep_alive", [pytest.param(True, marks=only_all), False])
-def test_replicas_share_the_load(cell, keep_alive):
+def test_replicas_share_the_load(fogflow, keep_alive):
     mark = f"/ngsi9/status?{'kept' if keep_alive else 'new'}{time.monotonic_ns()}"
-    with Load(cell.address["nginx"], path=mark, clients=20, rate=250.0, keep_alive=keep_alive) as load:
+    with Load(fogflow.address["nginx"], path=mark, clients=20, rate=250.0, keep_alive=keep_alive) as load:
         load.until(DEALT)
     shares = [
-        cell.box.kubectl("-n", cell.namespace, "logs", pod["metadata"]["name"], "-c", "nginx").count(mark)
-        for pod in cell.pods("nginx")
+        fogflow.box.kubectl("-n", fogflow.namespace, "logs", pod["metadata"]["name"], "-c", "nginx").count(mark)
+        for pod in fogflow.pods("nginx")
     ]
     assert sum(shares) >= DEALT
     mean = sum(shares) / len(shares)
@@ -63,11 +63,13 @@ def test_replicas_share_the_load(cell, keep_alive):
     assert worst <= (0.6 if keep_alive else 0.2), shares
 
 
-def deploy(cell, *options):
+def deploy(fogflow, *options):
     """`deploy` and its lines, each with the seconds since its start."""
-    argv = [*TOOL, "deploy", "-n", cell.namespace, *OPTIONS, *options]
+    argv = [*TOOL, "deploy", "-n", fogflow.namespace, *OPTIONS, *options]
     start, lines = time.monotonic(), []
-    with subprocess.Popen(argv, env=cell.box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tool:
+    with subprocess.Popen(
+        argv, env=fogflow.box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as tool:
         reader = threading.Thread(target=lambda: lines.extend((time.monotonic() - start, line) for line in tool.stdout))
         reader.start()
         tool.wait(300)
@@ -75,8 +77,8 @@ def deploy(cell, *options):
     return tool.returncode, lines
 
 
-def revisions(cell):
-    return len(parse(cell.box.tool("history", "-n", cell.namespace, "-o", "json"))["revisions"])
+def revisions(fogflow):
+    return len(parse(fogflow.box.tool("history", "-n", fogflow.namespace, "-o", "json"))["revisions"])
 
 
 def named_after(lines):
@@ -84,11 +86,11 @@ def named_after(lines):
     return next((at for at, line in lines if re.search(r"FK-50\d\d.*(crash|exit)", line)), None)
 
 
-def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell):
-    before = revisions(cell)
-    with Load(cell.address["nginx"], keep_alive=False) as load:
+def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(fogflow):
+    before = revisions(fogflow)
+    with Load(fogflow.address["nginx"], keep_alive=False) as load:
         load.until(500)
-        code, lines = deploy(cell, "--set", "nginx.image.tag=crash")
+        code, lines = deploy(fogflow, "--set", "nginx.image.tag=crash")
         load.until(ENOUGH)
     text = "".join(line for _, line in lines)
     named = named_after(lines)
@@ -97,21 +99,21 @@ def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(cell)
     record_in_all("rollout", "a crashing image of nginx is named after, s", named, bar=15)
     record_in_all("rollout", "and taken back after, s", lines[-1][0])
     load.assert_none_lost()
-    assert revisions(cell) == before + 2, "it was tried, and taken back"
-    assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml"), (
+    assert revisions(fogflow) == before + 2, "it was tried, and taken back"
+    assert "crash" not in fogflow.box.kubectl("-n", fogflow.namespace, "get", "deployment", "nginx", "-o", "yaml"), (
         "and taken back"
     )
-    cell.recover()
+    fogflow.recover()
 
 
-def test_and_taken_back_by_hand(cell):
-    with Load(cell.address["nginx"], keep_alive=False) as load:
-        code, lines = deploy(cell, "--set", "nginx.image.tag=crash", "--no-rollback-on-failure")
+def test_and_taken_back_by_hand(fogflow):
+    with Load(fogflow.address["nginx"], keep_alive=False) as load:
+        code, lines = deploy(fogflow, "--set", "nginx.image.tag=crash", "--no-rollback-on-failure")
         assert code != 0
         assert named_after(lines) is not None, lines
-        assert "crash" in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
-        cell.box.tool("rollback", "-n", cell.namespace, "--yes")
+        assert "crash" in fogflow.box.kubectl("-n", fogflow.namespace, "get", "deployment", "nginx", "-o", "yaml")
+        fogflow.box.tool("rollback", "-n", fogflow.namespace, "--yes")
         load.until(ENOUGH)
     load.assert_none_lost()
-    assert "crash" not in cell.box.kubectl("-n", cell.namespace, "get", "deployment", "nginx", "-o", "yaml")
-    cell.recover()
+    assert "crash" not in fogflow.box.kubectl("-n", fogflow.namespace, "get", "deployment", "nginx", "-o", "yaml")
+    fogflow.recover()

@@ -18,8 +18,8 @@ _TELLS = b"\x1cauthentication_failure_closet\x01"  # a client that can be told, 
 CLIENT = b"\x0ccapabilitiesF" + struct.pack("!I", len(_TELLS)) + _TELLS
 
 
-def password(cell):
-    return base64.b64decode(cell.get("secret", SECRET)["data"]["password"]).decode()
+def password(fogflow):
+    return base64.b64decode(fogflow.get("secret", SECRET)["data"]["password"]).decode()
 
 
 def lets_in(host, secret):

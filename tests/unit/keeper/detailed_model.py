@@ -677,7 +677,7 @@ def copied(what):
 
 
 def settled(**how):
-    """A cell that works, everything in the keeper's snapshot. The way there is gone once for each kind of plane."""
+    """A FogFlow that works, everything in the keeper's snapshot. The way there is gone once for each kind of plane."""
     name = repr(sorted(how.items()))
     if name not in _settled:
         _settled[name] = pickle.dumps(_settle(**how), pickle.HIGHEST_PROTOCOL)

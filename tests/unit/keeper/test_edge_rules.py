@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import edge
 import pytest
-from edge_rules import BROKER, CALM_S, WORKER, EdgeMemory, EdgeSeen, decide, report
+from edge_rules import BROKER, CALM_S, WORKER, EdgeMemory, EdgeSnapshot, decide, report
 from http_json import Server
 from ngsi import IDS
 from references import NOT_REMOVED_S, UNREACHABLE_S
@@ -35,7 +35,7 @@ def seen(**other):
         "held": HELD,
         "consumers": 1,
     }
-    return EdgeSeen(**{**well, **other})
+    return EdgeSnapshot(**{**well, **other})
 
 
 def task(*sids, reference=GONE):
@@ -211,7 +211,7 @@ def test_what_was_published_while_the_cloud_was_down_is_registered():
         (seen(listed=None), BROKER, "cut off"),
         (seen(listed=False), BROKER, "unregistered"),
         (seen(consumers=None), WORKER, "cut off"),
-        (seen(consumers=0), WORKER, "deaf"),
+        (seen(consumers=0), WORKER, "disconnected"),
     ],
 )
 def test_the_report_names_what_is_wrong(look, member, state):
@@ -266,7 +266,7 @@ def test_it_lists_the_tasks_and_ends_subscriptions_of_deleted_ones_at_its_broker
     it.turn()
     ended = [body for key, body, _ in broker.asked if key == "POST /ngsi10/unsubscribeContext"]
     assert ended == [{"subscriptionId": "id7"}]
-    assert it.memory.mends[-1]["why"] == "1 subscriptions of deleted tasks"
+    assert it.memory.repairs[-1]["why"] == "1 subscriptions of deleted tasks"
 
 
 def test_without_a_right_to_list_tasks_none_counts_as_deleted(program):

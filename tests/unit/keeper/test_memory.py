@@ -18,7 +18,7 @@ STORED_BY_THE_VERSION_BEFORE = {
     "ran": ["fogflow-task-1"],
     "short": 1,
     "unrestored": {"discovery": [], "cloud-broker": ["s:app"]},
-    "mends": [{"what": "restore discovery", "why": "lacks 3 of 3", "when": "2026-01-01T00:00:00Z"}],
+    "recoveries": [{"what": "restore discovery", "why": "lacks 3 of 3", "when": "2026-01-01T00:00:00Z"}],
     "snapshot": {"discovery": {"r:T1": {"ID": "T1"}}, "cloud-broker": {"s:app": {}}, "designer": {"fogfunctions": {}}},
 }
 

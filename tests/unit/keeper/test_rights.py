@@ -1,4 +1,4 @@
-"""What the keeper and `leave` ask of the API server, and that the chart allows exactly that."""
+"""What the keeper and the cleanup hook ask of the API server, and that the chart allows exactly that."""
 
 import json
 import re
@@ -110,7 +110,7 @@ def generalized(calls, named):
 
 def test_the_keepers_roles_allow_what_its_code_calls_and_nothing_else(kube, api):
     """Every method of Kube that the keeper uses; a new one must be added here, and then to the Role."""
-    unused = {"scale", "ask_to_remove"}  # of `leave`, and where a worker keeps its tasks
+    unused = {"scale", "ask_to_remove"}  # of the cleanup hook, and where a worker keeps its tasks
     arguments = {
         "delete_pod": ("p", 1), "delete_task": ("fogflow-task-1",), "write_report": ({},), "store_memory": ({},),
         "publish_event": ("c", "p", "r", "m"),
@@ -131,9 +131,9 @@ def test_where_tasks_outlive_their_worker_the_keeper_may_only_count_them_and_ask
 
 def test_there_leave_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
-    leave_module.leave(kube, 0.0, kept=True)
+    leave_module.clean_up(kube, 0.0, kept=True)
     in_tasks = {each for each in asked(api) if each[0] == "ns-tasks"}
-    assert generalized(in_tasks, set()) == allowed(task_rules("leave.keptTaskRules"), "ns-tasks")
+    assert generalized(in_tasks, set()) == allowed(task_rules("cleanup.keptTaskRules"), "ns-tasks")
     assert [key.split("/")[-2:] for key in api.calls if key.startswith("DELETE")] == [
         [kind, "fogflow-task-1"] for kind in ("deployments", "services", "configmaps")
     ]
@@ -141,7 +141,7 @@ def test_there_leave_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
 
 def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
-    leave_module.leave(kube, 0.0)
+    leave_module.clean_up(kube, 0.0)
     granted = allowed(rules("leave/rights.yaml", 1), "ns") | allowed(task_rules(), "ns-tasks")
     assert generalized(asked(api) - {("ns", "apps", "deployments", "*", "patch")}, {"deployments"}) == {
         (n, g, r, name if (n, r) != ("ns-tasks", "deployments") else each, verb)
@@ -151,7 +151,7 @@ def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
 
 
 def test_leave_may_scale_the_set_that_several_workers_are(kube, api):
-    leave_module.leave(kube, 0.0, worker="statefulsets")
+    leave_module.clean_up(kube, 0.0, worker="statefulsets")
     more = (
         (TEMPLATES / "keeper/_keeper.tpl")
         .read_text()
@@ -268,8 +268,8 @@ def test_an_empty_secret_is_an_empty_memory(kube, api):
 def test_the_report_is_one_key_of_the_config_map(kube, api):
     kube.write_report({"v": 1})
     key, body, headers = api.asked[-1]
-    assert key == "PATCH /api/v1/namespaces/ns/configmaps/fogflow-cell"
-    assert json.loads(body["data"]["cell.json"]) == {"v": 1}
+    assert key == "PATCH /api/v1/namespaces/ns/configmaps/fogflow-health"
+    assert json.loads(body["data"]["health.json"]) == {"v": 1}
     assert headers["Content-Type"] == "application/merge-patch+json"
 
 
@@ -278,7 +278,7 @@ def test_the_report_is_one_key_of_the_config_map(kube, api):
 
 def test_leave_stops_the_keeper_first_then_the_worker_then_reaps(kube, api):
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
-    leave_module.leave(kube)
+    leave_module.clean_up(kube)
     assert [key.split("?")[0] for key in api.calls] == [
         f"PATCH {DEPLOYMENTS.format('ns')}/keeper",
         f"PATCH {DEPLOYMENTS.format('ns')}/cloud-worker",
@@ -301,14 +301,14 @@ def test_a_worker_that_does_not_end_keeps_nobody_waiting(kube, api, capsys):
     }
     api.answers[f"GET {PODS}"] = {"items": [worker]}
     start = time.monotonic()
-    leave_module.leave(kube, 0.1)
+    leave_module.clean_up(kube, 0.1)
     assert time.monotonic() - start < 3.0
     assert "does not end" in capsys.readouterr().out
 
 
 def test_every_one_of_several_workers_is_waited_for(kube, api, capsys):
     api.answers[f"GET {PODS}"] = {"items": [numbered(1, "cloud-worker")]}
-    leave_module.leave(kube, 0.1, worker="statefulsets")
+    leave_module.clean_up(kube, 0.1, worker="statefulsets")
     assert "does not end" in capsys.readouterr().out
 
 

@@ -207,7 +207,7 @@ def test_every_member_is_in_the_report_with_its_own_signals():
     sim.members[SECOND].bus = None
     told = health_report(sim.observe(), sim.memory, stored="", checked_age_s=0.0)["components"]
     assert {name for name, each in told.items() if each["state"] != "ok"} == {SHARD, SECOND}
-    assert told[SECOND]["state"] == "deaf"
+    assert told[SECOND]["state"] == "disconnected"
 
 
 def test_a_broker_that_discovery_does_not_list_is_reported():

@@ -115,8 +115,8 @@ class Kube:
 
     def write_report(self, report: Mapping[str, Any]) -> None:
         """Write the health report into the ConfigMap that the chart creates for it. Raises http_json.ERRORS."""
-        path = f"/api/v1/namespaces/{self.namespace}/configmaps/{self.release}-cell"
-        data = {"data": {"cell.json": json.dumps(report, separators=(",", ":"))}}
+        path = f"/api/v1/namespaces/{self.namespace}/configmaps/{self.release}-health"
+        data = {"data": {"health.json": json.dumps(report, separators=(",", ":"))}}
         self._call("PATCH", path, data, "application/merge-patch+json")
 
     def load_memory(self) -> dict[str, Any]:

@@ -263,7 +263,7 @@ def to_stored(memory: Memory) -> dict[str, Any]:
         "ran": sorted(memory.known_tasks),
         "short": memory.not_replayed,
         "unrestored": {name: sorted(memory.unrestored(name) & each.keys()) for name, each in held.items()},
-        "mends": list(memory.recoveries),
+        "recoveries": list(memory.recoveries),
         "snapshot": held,
     }
 
@@ -284,6 +284,6 @@ def from_stored(stored: Mapping[str, Any], members: Iterable[str]) -> Memory:
         known_tasks=frozenset(stored.get("ran") or ()),
         not_replayed=int(stored.get("short") or 0),
         missing={name: dict.fromkeys(unrestored.get(name) or (), NOT_RESTORED) for name in names},
-        recoveries=tuple(stored.get("mends") or ()),
+        recoveries=tuple(stored.get("recoveries") or ()),
         saved={name: dict(held.get(name) or {}) for name in names},
     )

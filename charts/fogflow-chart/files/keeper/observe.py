@@ -14,7 +14,7 @@ from typing import Any
 
 import ngsi
 from expected import subscriptions
-from gate import consumers
+from bootstrap import consumers
 from http_json import ERRORS, Refused, Server
 from kube import Kube
 from memory import Memory

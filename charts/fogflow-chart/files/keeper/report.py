@@ -16,7 +16,7 @@ from snapshot import BROKER, COMPONENTS, DESIGNER, DISCOVERY, MASTER, NGINX, RAB
 
 _NAMED, _LISTED = 3, 50
 """Number of addresses in one sentence, and of one broker in the report."""
-_STATES = ("working", "starting", "mending", "degraded")
+_STATES = ("working", "starting", "repairing", "degraded")
 
 
 def health_report(snapshot: Snapshot, memory: Memory, *, stored: str, checked_age_s: float) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def health_report(snapshot: Snapshot, memory: Memory, *, stored: str, checked_ag
     components = {name: _component(snapshot, memory, name) for one in COMPONENTS for name in of.get(one, (one,))}
     wrong = [name for name, each in components.items() if each["state"] not in {"ok", "unchecked"}]
     if memory.restart:
-        state, why = "mending", memory.restart.why
+        state, why = "repairing", memory.restart.why
     elif not wrong:
         state, why = "working", "; ".join(warnings(snapshot, memory))
     elif not memory.order:
@@ -41,7 +41,7 @@ def health_report(snapshot: Snapshot, memory: Memory, *, stored: str, checked_ag
         "state": state,
         "why": why,
         "components": components,
-        "mends": list(memory.recoveries[-10:]),
+        "repairs": list(memory.recoveries[-10:]),
         "snapshot": {
             "age_s": round(checked_age_s, 1),
             "registrations": sum(key.startswith("r:") for key in held[DISCOVERY]),
@@ -119,7 +119,7 @@ def _state(snapshot: Snapshot, memory: Memory, name: str) -> tuple[str, str]:
     if name in snapshot.ordered and not snapshot.bus_up:
         return "unchecked", "RabbitMQ does not answer"
     if name in snapshot.ordered and not snapshot.consumes(name):
-        return "deaf", "its queue has no consumer"
+        return "disconnected", "its queue has no consumer"
     if name in snapshot.workers and not snapshot.heartbeat(name) and snapshot.answers.get(MASTER):
         return "unseen", "the master does not list it"
     if name in snapshot.shards and snapshot.brokers is not None and snapshot.brokers < len(snapshot.shards):
@@ -143,10 +143,10 @@ def _unlisted(snapshot: Snapshot) -> str:
 def metrics(document: Mapping[str, Any], updated: float) -> str:
     """The report as Prometheus text."""
     lines = [
-        "# HELP fogflow_cell_state 1 for the state that the control plane is in.",
-        "# TYPE fogflow_cell_state gauge",
+        "# HELP fogflow_control_plane_state 1 for the state that the control plane is in.",
+        "# TYPE fogflow_control_plane_state gauge",
     ]
-    lines += [f'fogflow_cell_state{{state="{state}"}} {int(document["state"] == state)}' for state in _STATES]
+    lines += [f'fogflow_control_plane_state{{state="{state}"}} {int(document["state"] == state)}' for state in _STATES]
     lines += ["# HELP fogflow_component_ok 1 when the component works.", "# TYPE fogflow_component_ok gauge"]
     lines += [
         f'fogflow_component_ok{{component="{name}"}} {int(each["state"] == "ok")}'

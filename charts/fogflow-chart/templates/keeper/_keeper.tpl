@@ -1,4 +1,4 @@
-{{/* The files of the keeper and of `leave`, and their common arguments. */}}
+{{/* The files of the keeper and of the cleanup hook, and their common arguments. */}}
 {{- define "fogflow.keeper.files" -}}
 {{- range $path, $_ := .Files.Glob (ternary "files/{keeper,edge}/*.py" "files/keeper/*.py" (eq (include "fogflow.isEdge" .) "true")) }}
 {{ base $path }}: |
@@ -27,7 +27,7 @@
 - --member=nginx=http://{{ include "fogflow.fqdn" (list . "nginx") }}:80
 {{- end }}
 
-{{/* `leave` scales the worker down, which is a StatefulSet with several workers. */}}
+{{/* the cleanup hook scales the worker down, which is a StatefulSet with several workers. */}}
 {{- define "fogflow.keeper.setRules" -}}
 - apiGroups: [apps]
   resources: [statefulsets]
@@ -56,7 +56,7 @@
   verbs: [delete]
 {{- end }}
 
-{{/* The same for the native worker: the keeper counts tasks and requests their removal, and `leave` deletes all of their objects. */}}
+{{/* The same for the native worker: the keeper counts tasks and requests their removal, and the cleanup hook deletes all of their objects. */}}
 {{- define "fogflow.keeper.keptTaskRules" -}}
 - apiGroups: [apps]
   resources: [deployments]
@@ -68,7 +68,7 @@
 {{- end }}
 {{- end }}
 
-{{- define "fogflow.leave.keptTaskRules" -}}
+{{- define "fogflow.cleanup.keptTaskRules" -}}
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, delete]

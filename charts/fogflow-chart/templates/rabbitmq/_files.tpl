@@ -10,7 +10,7 @@ rabbitmq.conf: |
   raft.wal_max_size_bytes = 33554432
   # of the container's limit, which the Deployment hands in: above it publishers are blocked, before the kernel kills RabbitMQ
   vm_memory_high_watermark.relative = 0.6
-  # the gate writes the one user there (hash only) at every start, so that a changed password takes effect on kept data too;
+  # the bootstrap container writes the one user there (hash only) at every start, so that a changed password takes effect on kept data too;
   # with definitions at boot RabbitMQ makes no guest
   load_definitions = /run/fogflow/definitions.json
   log.console = true

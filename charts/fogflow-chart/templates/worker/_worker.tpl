@@ -1,5 +1,5 @@
-{{/* What the gate does before upstream's worker starts. It gives up on its bus for ever, and doubles the tasks of one that is still
-     there. Ours dials again by itself and agrees with its like who acts: its gate only writes the configuration. */}}
+{{/* What the bootstrap container does before upstream's worker starts. It gives up on its bus for ever, and doubles the tasks of one that is still
+     there. Ours dials again by itself and agrees with its like who acts: its bootstrap container only writes the configuration. */}}
 {{- define "fogflow.worker.needs" -}}
 {{- $needs := list -}}
 {{- if not (include "fogflow.worker.keepsTasks" .) -}}

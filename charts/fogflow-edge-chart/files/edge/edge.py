@@ -1,11 +1,11 @@
-"""The edge's keeper: looks at the edge every few seconds, mends what the programs never mend themselves, and reports.
+"""The edge's keeper: observes the edge every few seconds, repairs what its programs do not repair themselves, and reports.
 
     python3 -u edge.py --release NAME --namespace NS --tasks-namespace NS --site ID --member NAME=URL ... --bus HOST:PORT ...
 
-Three losses need somebody. A worker of upstream's that lost its bus stays deaf for ever: it is restarted, and only when the
-cloud is there again, as a restart costs its tasks and without a bus brings nothing. A broker that restarted has forgotten its
-entities and subscriptions: they are put back, and those of tasks that are gone are ended, as at the cloud. And what devices published while the cloud was away was never registered at the
-cloud's discovery, which nobody would try again: it is registered.
+It repairs three losses. An upstream worker that lost RabbitMQ does not reconnect: the keeper restarts it, but only when RabbitMQ
+answers again, because a restart ends the worker's tasks. A broker that restarted has lost its entities and subscriptions: the
+keeper restores them, and ends the subscriptions of deleted tasks. Entities that devices published while the cloud was away are
+not registered at the cloud's discovery, and the broker does not try again: the keeper registers them.
 
 Standard library only: it runs in a stock Python image, mounted from a ConfigMap.
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 import ngsi
 from amqp import Session
-from edge_rules import BROKER, REMEMBERED, WORKER, EdgeMemory, EdgeSeen, decide, report
+from edge_rules import BROKER, REMEMBERED, WORKER, EdgeMemory, EdgeSnapshot, decide, report
 from http_json import ERRORS, Server
 from kube import Kube
 from observe import Members
@@ -33,7 +33,7 @@ from serve import LIVE, Shared, dead_references, round_trip, serve, step
 
 CALM_S, REPORT_S, TIMEOUT_S = 3.0, 10.0, 5.0
 _SAID = 300
-"""So much of what is restored in one line of the log: a broker may have lost thousands."""
+"""Number of characters of a list in one line of the log: a broker may have lost thousands of items."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Edge:
         own = f"Worker.{self.options.site}"
         return own if self.options.implementation == "upstream" else f"fogflow-k8s.{own}"
 
-    def look(self) -> EdgeSeen:
+    def look(self) -> EdgeSnapshot:
         """The edge as it is now. Raises http_json.ERRORS when the API server does not answer."""
         pods = self.kube.pods()
         held = registered = None
@@ -70,7 +70,7 @@ class Edge:
         after = self.kube.pods()
         if after.get(BROKER) != pods.get(BROKER):
             held = None  # of which process it is cannot be told
-        return EdgeSeen(
+        return EdgeSnapshot(
             pods=after, answers=answers, listed=listed, registered=registered, held=held, consumers=self.consumers(),
             implementation=self.options.implementation, tasks=None if tasks is None else tuple(sorted(tasks)),
         )  # fmt: skip
@@ -86,7 +86,7 @@ class Edge:
             return None
 
     def act(self, kind: str, target: Any) -> None:
-        """One mend. Raises http_json.ERRORS."""
+        """Carry out one action. Raises http_json.ERRORS."""
         if kind == "restart":
             self.kube.delete_pod(target, None)
         elif kind == "restore":
@@ -126,7 +126,7 @@ class Edge:
         return "it does not answer, or refuses the login" if self.consumers() is None else ""
 
     def turn(self) -> float:
-        """One look, its mends, and the report; seconds until the next. Raises http_json.ERRORS as `look` does."""
+        """One round: observe, act, report; the seconds until the next. Raises http_json.ERRORS."""
         seen = self.look()
         for kind, target, why in decide(seen, self.memory, time.monotonic()):
             log(f"{kind} {str(target)[:_SAID]}: {why}")
@@ -135,7 +135,9 @@ class Edge:
             except ERRORS as error:
                 log(f"failed: {error}")
             else:
-                self.memory.mends = [*self.memory.mends, {"what": kind, "why": why, "when": timestamp()}][-REMEMBERED:]
+                self.memory.repairs = [*self.memory.repairs, {"what": kind, "why": why, "when": timestamp()}][
+                    -REMEMBERED:
+                ]
         document = report(seen, self.memory)
         self.shared.report = lambda: document
         self.shared.metrics = metrics(document, time.time())
@@ -159,7 +161,7 @@ def _asked(call: Any) -> Any:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line of the chart's template."""
-    parser = argparse.ArgumentParser(prog="edge", description="Watches an edge of FogFlow and mends it.")
+    parser = argparse.ArgumentParser(prog="edge", description="Observes an edge of FogFlow and repairs it.")
     for name in ("release", "namespace", "tasks-namespace", "site", "bus", "user", "address", "cloud", "callback"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--password-file", type=Path, required=True)

@@ -1,4 +1,8 @@
-"""What the edge's keeper does about what it sees. Pure."""
+"""One round of the edge's keeper without its input and output: what to do about a snapshot of the edge. Pure.
+
+An edge has a broker and a worker; discovery and RabbitMQ are at its cloud. The broker's state is restored by the rules of the
+cloud's keeper (restore.py, references.py). The rules here are those that only an edge needs: entities that discovery does not know
+after the link to the cloud was down, and an upstream worker that does not reconnect to RabbitMQ. See edge.py for the input."""
 
 from __future__ import annotations
 
@@ -16,19 +20,19 @@ from restore import remember_member, restore_member
 from snapshot import Pod, Snapshot
 
 BROKER, WORKER = "edge-broker", "edge-worker"
-DEAF_S = 15.0
-"""More than a worker takes to come to the bus after its start."""
+DISCONNECTED_S = 15.0
+"""Longer than a worker takes to connect to RabbitMQ after its start."""
 UNREGISTERED_S = 10.0
-"""A registration that is on its way is not lost."""
+"""Longer than a registration takes to arrive."""
 CALM_S = 20.0
-"""So long without anything to do at the broker, and its next loss is a new one."""
+"""After this long without anything to do at the broker, its next loss is a new one."""
 REMEMBERED = 20
-"""Mends that are kept for the report."""
+"""Number of repairs that are kept for the report."""
 
 
 @dataclass(frozen=True)
-class EdgeSeen:
-    """One look at the edge. None means: could not be asked."""
+class EdgeSnapshot:
+    """The state of the edge at one moment. None means that it could not be read."""
 
     pods: Mapping[str, tuple[Pod, ...]] = field(default_factory=dict)
     answers: bool = False
@@ -40,7 +44,7 @@ class EdgeSeen:
     held: Mapping[str, Any] | None = None
     """The broker's entities and subscriptions by key; see ngsi.py."""
     consumers: int | None = None
-    """Of the worker's queue; None when the bus cannot be asked."""
+    """Number of consumers of the worker's queue; None when RabbitMQ cannot be asked."""
     implementation: str = "upstream"
     tasks: tuple[str, ...] | None = None
     """Names of the task Deployments."""
@@ -51,22 +55,22 @@ class EdgeSeen:
         return Snapshot(pods=self.pods, shards=(BROKER,), more_brokers={BROKER: self.held}, tasks=self.tasks)
 
     def identity(self, name: str) -> str:
-        """Of the one pod that runs; empty when there is none, or more than one."""
+        """The identity of the one pod that runs; empty when no pod or several run."""
         alive = [pod for pod in self.pods.get(name, ()) if not pod.deleting]
         return alive[0].identity if len(alive) == 1 and alive[0].started else ""
 
 
 @dataclass
 class EdgeMemory:
-    """What is carried from one look to the next."""
+    """What the edge's keeper remembers from one round to the next."""
 
     broker: Memory = field(default_factory=lambda: Memory(saved={BROKER: {}}))
     """Of the broker: what the cloud's keeper remembers of each of its own."""
     worked: bool = False
-    """Everything was well once."""
+    """Whether broker and worker have worked at the same time."""
     since: dict[str, float] = field(default_factory=dict)
-    """Since when a condition has held; by the pod that it is about, too."""
-    mends: list[dict[str, Any]] = field(default_factory=list)
+    """When each condition began to hold, by the condition and the pod that it is about."""
+    repairs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def saved(self) -> Mapping[str, Any]:
@@ -74,17 +78,17 @@ class EdgeMemory:
         return self.broker.saved[BROKER]
 
 
-Mend = tuple[str, Any, str]
+EdgeAction = tuple[str, Any, str]
 """restart (a pod's name), restore or register (keys of what is saved), unsubscribe (ids at the broker); and why."""
 
 
-def decide(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
-    """What to do now. `memory` is brought up to date."""
+def decide(seen: EdgeSnapshot, memory: EdgeMemory, now: float) -> list[EdgeAction]:
+    """The actions of this round; updates `memory`."""
     return [*_broker(seen, memory, now), *_unregistered(seen, memory, now), *_worker(seen, memory, now)]
 
 
-def _broker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
-    """What a new process lacks is put back, and what leads nowhere is ended: by the cloud's own rules, one thing at a time."""
+def _broker(seen: EdgeSnapshot, memory: EdgeMemory, now: float) -> list[EdgeAction]:
+    """Restore what a new broker lacks, and end subscriptions that lead nowhere, by the rules of the cloud's keeper; one action a round."""
     snapshot = seen.control_plane
     known = references.remember(snapshot, remember_member(snapshot, memory.broker, BROKER, now), now)
     wanted = [*restore_member(snapshot, known, BROKER, now), *references.clean(snapshot, known, now)]
@@ -95,8 +99,8 @@ def _broker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     return [(first.kind, list(first.names), first.why)] if first else []
 
 
-def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
-    """Entities of our own that the cloud's discovery does not know: it was away when they came, or has lost them."""
+def _unregistered(seen: EdgeSnapshot, memory: EdgeMemory, now: float) -> list[EdgeAction]:
+    """Register the edge's entities that the cloud's discovery does not know, because it was down or has lost them."""
     if seen.registered is None or seen.held is None:
         memory.since.pop("unregistered", None)
         return []
@@ -109,18 +113,18 @@ def _unregistered(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
     return [("register", missing, f"the cloud's discovery does not know {len(missing)} entities of this edge")]
 
 
-def _worker(seen: EdgeSeen, memory: EdgeMemory, now: float) -> list[Mend]:
-    """A worker that is deaf while the bus is there. Our own implementation comes back to the bus by itself, with its tasks."""
+def _worker(seen: EdgeSnapshot, memory: EdgeMemory, now: float) -> list[EdgeAction]:
+    """Restart an upstream worker that is disconnected from RabbitMQ. The native worker reconnects by itself and keeps its tasks."""
     identity = seen.identity(WORKER)
-    deaf = bool(identity) and seen.consumers == 0 and seen.implementation == "upstream"
-    key = f"deaf {identity}"
-    for other in [one for one in memory.since if one.startswith("deaf ") and one != key]:
+    disconnected = bool(identity) and seen.consumers == 0 and seen.implementation == "upstream"
+    key = f"disconnected {identity}"
+    for other in [one for one in memory.since if one.startswith("disconnected ") and one != key]:
         memory.since.pop(other)
-    if not _lasted(memory, key, deaf, now, DEAF_S):
+    if not _lasted(memory, key, disconnected, now, DISCONNECTED_S):
         return []
     memory.since.pop(key)
     alive = [pod for pod in seen.pods.get(WORKER, ()) if not pod.deleting]
-    return [("restart", alive[0].name, "the bus is there, and the worker does not listen")]
+    return [("restart", alive[0].name, "RabbitMQ answers, and the worker is disconnected from it")]
 
 
 def _lasted(memory: EdgeMemory, key: str, condition: object, now: float, seconds: float) -> bool:
@@ -130,7 +134,7 @@ def _lasted(memory: EdgeMemory, key: str, condition: object, now: float, seconds
     return now - memory.since.setdefault(key, now) >= seconds
 
 
-def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
+def report(seen: EdgeSnapshot, memory: EdgeMemory) -> dict[str, Any]:
     """The edge's state in one document, in the form of the cloud's; no secret is in it."""
     components = {
         BROKER: _state(*_of_broker(seen), {"answers": seen.answers, "registered": seen.listed}),
@@ -145,7 +149,7 @@ def report(seen: EdgeSeen, memory: EdgeMemory) -> dict[str, Any]:
         "state": state,
         "why": "; ".join(why),
         "components": components,
-        "mends": memory.mends[-10:],
+        "repairs": memory.repairs[-10:],
         "snapshot": {
             "age_s": 0.0,
             "registrations": 0,
@@ -163,7 +167,7 @@ def _state(state: str, why: str, signals: Mapping[str, Any]) -> dict[str, Any]:
     return {"state": state, "why": why, "signals": dict(signals)}
 
 
-def _of_broker(seen: EdgeSeen) -> tuple[str, str]:
+def _of_broker(seen: EdgeSnapshot) -> tuple[str, str]:
     if not seen.answers:
         return "down", "it does not answer"
     if seen.listed is None:
@@ -171,7 +175,7 @@ def _of_broker(seen: EdgeSeen) -> tuple[str, str]:
     return ("ok", "") if seen.listed else ("unregistered", "the cloud's discovery does not list it")
 
 
-def _of_worker(seen: EdgeSeen) -> tuple[str, str]:
+def _of_worker(seen: EdgeSnapshot) -> tuple[str, str]:
     if seen.consumers is None:
         return "cut off", "the cloud's RabbitMQ does not answer"
-    return ("ok", "") if seen.consumers else ("deaf", "nobody consumes from its queue")
+    return ("ok", "") if seen.consumers else ("disconnected", "its queue has no consumer")

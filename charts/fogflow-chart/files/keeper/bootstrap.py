@@ -1,4 +1,4 @@
-"""The gate: an init container that writes a component's configuration and waits for what the component needs.
+"""The bootstrap container: an init container that writes a component's configuration and waits for what the component needs.
 
 FogFlow's programs read one config.json, cannot take the password from anywhere else, and give up on their bus about
 eleven seconds after their start, for ever and without a word. So: merge the password from the mounted Secret into the
@@ -136,7 +136,7 @@ def queue_says(url: str, queue: str, *, wanted: bool) -> str:
     except (OSError, http.client.HTTPException) as error:
         return _reason(error)
     if wanted:
-        return "" if count else f"nobody consumes from {queue}"
+        return "" if count else f"{queue} has no consumer"
     return f"{queue} still has {count} consumer(s)" if count else ""
 
 
@@ -189,7 +189,9 @@ def prepare(options: argparse.Namespace) -> None:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line of the chart's templates."""
-    parser = argparse.ArgumentParser(prog="gate", description="Writes the configuration, then waits for the needs.")
+    parser = argparse.ArgumentParser(
+        prog="bootstrap", description="Writes the configuration, then waits for the needs."
+    )
     parser.add_argument("--config", type=Path, help="configuration without password")
     parser.add_argument("--out", type=Path, help="where the component reads it")
     parser.add_argument("--index", type=int, default=0, help="which of several of its kind this is, from 0")
@@ -241,7 +243,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _say(line: str) -> None:
-    print(f"gate: {line}", flush=True)
+    print(f"bootstrap: {line}", flush=True)
 
 
 def _pair(text: str) -> tuple[str, str]:

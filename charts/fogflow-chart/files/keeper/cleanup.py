@@ -19,11 +19,11 @@ from snapshot import WORKER, component
 
 _PATIENCE_S = 50.0  # for the worker's end
 _WHOLE_S = (
-    75.0  # for everything; the deadline of the Job (templates/leave/job.yaml) leaves time for the start of its pod
+    75.0  # for everything; the deadline of the Job (templates/cleanup/job.yaml) leaves time for the start of its pod
 )
 
 
-def leave(
+def clean_up(
     kube: Kube,
     patience_s: float = _PATIENCE_S,
     worker: str = "deployments",
@@ -42,29 +42,29 @@ def leave(
         try:
             kube.scale(each, 0, plural)
         except Refused as error:  # gone already, by hand: the tasks are not
-            print(f"leave: {each} cannot be stopped: {error}", flush=True)
+            print(f"cleanup: {each} cannot be stopped: {error}", flush=True)
     while any(component(pod) == name for pod in kube.pods()):
         if time.monotonic() > end:
-            print("leave: the worker does not end; removing its tasks without it", flush=True)
+            print("cleanup: the worker does not end; removing its tasks without it", flush=True)
             break
         time.sleep(0.5)
     tasks = list(kube.tasks())
     removed = 0
     for task in tasks:
         if time.monotonic() - begun > whole_s:
-            print("leave: no time is left", flush=True)
+            print("cleanup: no time is left", flush=True)
             break
         try:
             kube.delete_task(task, more=kept)
             removed += 1
         except ERRORS as error:
-            print(f"leave: task {task}: {error}", flush=True)
-    print(f"leave: {len(tasks)} tasks were left; {removed} of them are removed", flush=True)
+            print(f"cleanup: task {task}: {error}", flush=True)
+    print(f"cleanup: {len(tasks)} tasks were left; {removed} of them are removed", flush=True)
 
 
 def main(argv: Sequence[str]) -> int:
     """Always 0: a release must be removable."""
-    parser = argparse.ArgumentParser(prog="leave")
+    parser = argparse.ArgumentParser(prog="cleanup")
     for name in ("release", "namespace", "tasks-namespace"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--worker", default="deployments", choices=("deployments", "statefulsets"), help="what it is")
@@ -75,9 +75,9 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     kube = Kube(options.namespace, options.tasks_namespace, options.release)
     try:
-        leave(kube, worker=options.worker, name=options.name, kept=options.worker_keeps_tasks)
+        clean_up(kube, worker=options.worker, name=options.name, kept=options.worker_keeps_tasks)
     except ERRORS as error:
-        print(f"leave: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
+        print(f"cleanup: {error}: tasks may be left in namespace {options.tasks_namespace}", flush=True)
     return 0
 
 

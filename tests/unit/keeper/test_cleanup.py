@@ -1,6 +1,6 @@
 """The cleanup before an uninstall: it removes what it can, and ends in time whatever the API server does."""
 
-import leave as leave_module
+import cleanup
 import pytest
 from http_json import Refused
 
@@ -9,7 +9,7 @@ WORKER = "cloud-worker"
 
 
 class Cluster:
-    """As much of Kube as leave calls; `slow_s` passes on the clock with every deletion."""
+    """As much of Kube as the hook calls; `slow_s` passes on the clock with every deletion."""
 
     def __init__(self, tasks=(), refused=(), slow_s=0.0):
         self.left, self.refused, self.slow_s, self.now = list(tasks), set(refused), slow_s, 1000.0
@@ -35,44 +35,44 @@ class Cluster:
 
 
 @pytest.fixture
-def leave(monkeypatch):
-    """Let leave run on a cluster, with the cluster's clock."""
+def clean_up(monkeypatch):
+    """Let the hook run on a cluster, with the cluster's clock."""
 
     def run(cluster, **more):
         def sleep(seconds):
             cluster.now += seconds
 
-        monkeypatch.setattr(leave_module.time, "monotonic", lambda: cluster.now)
-        monkeypatch.setattr(leave_module.time, "sleep", sleep)
-        leave_module.leave(cluster, **more)
+        monkeypatch.setattr(cleanup.time, "monotonic", lambda: cluster.now)
+        monkeypatch.setattr(cleanup.time, "sleep", sleep)
+        cleanup.clean_up(cluster, **more)
         return cluster
 
     return run
 
 
-def test_everything_stops_and_every_task_goes(leave):
-    cluster = leave(Cluster(["a", "b"]))
+def test_everything_stops_and_every_task_goes(clean_up):
+    cluster = clean_up(Cluster(["a", "b"]))
     assert (cluster.left, [name for _, name, _ in cluster.scaled]) == ([], ["keeper", WORKER])
 
 
 @pytest.mark.parametrize("gone", [["keeper"], [WORKER], ["keeper", WORKER]])
-def test_a_workload_that_was_deleted_by_hand_keeps_no_task_alive(leave, gone, capsys):
-    assert leave(Cluster(["a"], refused=gone)).left == []
+def test_a_workload_that_was_deleted_by_hand_keeps_no_task_alive(clean_up, gone, capsys):
+    assert clean_up(Cluster(["a"], refused=gone)).left == []
     assert f"{gone[0]} cannot be stopped: 404" in capsys.readouterr().out
 
 
-def test_one_task_that_cannot_be_removed_does_not_keep_the_others(leave, capsys):
-    assert leave(Cluster(["a", "b", "c"], refused=["b"])).left == ["b"]
+def test_one_task_that_cannot_be_removed_does_not_keep_the_others(clean_up, capsys):
+    assert clean_up(Cluster(["a", "b", "c"], refused=["b"])).left == ["b"]
     assert "3 tasks were left; 2 of them are removed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("running", [[], [WORKER]], ids=["no worker", "a worker that does not end"])
-def test_it_ends_in_time_however_slow_the_api_server_is(leave, capsys, running):
+def test_it_ends_in_time_however_slow_the_api_server_is(clean_up, capsys, running):
     cluster = Cluster([f"t{n}" for n in range(1000)], slow_s=2.9)
     cluster.running = running
-    leave(cluster)
+    clean_up(cluster)
     assert 0 < len(cluster.left) < 1000
-    assert cluster.now - 1000.0 < leave_module._WHOLE_S + 3.0
+    assert cluster.now - 1000.0 < cleanup._WHOLE_S + 3.0
     assert "no time is left" in capsys.readouterr().out
 
 
@@ -80,6 +80,6 @@ def test_an_api_server_that_does_not_answer_is_no_failure(monkeypatch, capsys):
     def away(*_, **__):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(leave_module, "Kube", lambda *_: type("Away", (), {"scale": away})())
-    assert leave_module.main(["--release=r", "--namespace=n", "--tasks-namespace=n-tasks"]) == 0
+    monkeypatch.setattr(cleanup, "Kube", lambda *_: type("Away", (), {"scale": away})())
+    assert cleanup.main(["--release=r", "--namespace=n", "--tasks-namespace=n-tasks"]) == 0
     assert "tasks may be left in namespace n-tasks" in capsys.readouterr().out

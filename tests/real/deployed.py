@@ -1,4 +1,4 @@
-"""The cell seen from outside: what a user of FogFlow would notice, asked without the keeper's help.
+"""FogFlow seen from outside: what a user of FogFlow would notice, asked without the keeper's help.
 
 This machine has routes to pods and Services of a sandbox, so the tests ask the members directly.
 """
@@ -31,7 +31,7 @@ OURS = "fogflow-k8s/worker"
 """In the name of the image of our own worker."""
 
 
-class Cell:
+class FogFlow:
     """A release with one function, three devices, three tasks, and a subscriber outside the cluster."""
 
     def __init__(self, box, namespace, subscriber):
@@ -127,8 +127,8 @@ class Cell:
         return call("GET", self.url("cloud-broker", 8070, "/ngsi10/entity"))
 
     def report(self):
-        maps = self.get("configmap", "fogflow-cell")
-        return json.loads(maps.get("data", {}).get("cell.json", "{}"))
+        maps = self.get("configmap", "fogflow-health")
+        return json.loads(maps.get("data", {}).get("health.json", "{}"))
 
     def pods(self, name):
         found = self.get("pods", "-l", f"app.kubernetes.io/name={name}")["items"]
@@ -154,7 +154,7 @@ class Cell:
         assert names == []
 
     def recover(self, seconds=300, settle=SETTLE_S):
-        """Seconds until the cell works, and goes on working: a mend that is still to come would interrupt it again.
+        """Seconds until FogFlow works, and goes on working: a repair that is still to come would interrupt it again.
 
         `seconds` is a hang guard. A failure tells what still ails.
         """
