@@ -1,20 +1,20 @@
-"""The errors a user can meet: one class per *reaction of the user*, each with its exit code.
+"""The errors that a user can get: one class for each reaction of the user, with its exit code.
 
     FogflowError
     ├── UsageError          2   the command line itself: correct it
     ├── ConfigError         2   config.json, values.yaml, --set: correct the file
-    ├── PreflightFailed    10   something that had to be there is not: provide it
+    ├── PreflightFailed    10   a precondition is not met: provide what is missing
     │   ├── ToolMissing        a program on this machine: install it
-    │   ├── EdgeRefused        an edge's token, or its way to the cloud and back: `id` says which
-    │   └── Refused            we will not do it without a word of yours (prompt, other cluster)
-    ├── ClusterError       11   the API server: reach it, or get the rights
-    │   └── Forbidden          these rights are missing: give the Role to an administrator
-    ├── OperationFailed    20.. the release: read the cause; the code says where it was left
+    │   ├── EdgeRefused        an edge's token, or a connection between edge and cloud: `id` says which
+    │   └── Refused            it needs your explicit consent (a prompt, another cluster than last time)
+    ├── ClusterError       11   the API server: reach it, or get the permissions
+    │   └── Forbidden          permissions are missing: give the Role to an administrator
+    ├── OperationFailed    20.. the release: read the cause; the code says in which state the release is
     ├── NotInstalled       41   there is no release: deploy it
-    ├── Busy               50   somebody else is at it: wait
+    ├── Busy               50   another operation is running: wait
     └── Interrupted       130   you stopped it
 
-Library exceptions stop at the adapter that met them (`raise ... from`). Every error carries a hint: the next thing to do.
+An adapter turns the exceptions of its library into these (`raise ... from`). Every error has a hint: the next step.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ EXIT_CODES: dict[int, str] = {
 
 
 class FogflowError(Exception):
-    """A failure that is told to the user as `message` and `hint`; `exit_code` is the process's."""
+    """A failure that the user sees as `message` and `hint`; `exit_code` is the exit code of the process."""
 
     exit_code = 1
-    id = ""  # in the catalogue, when there is more to say: `fogflow-k8s explain ID`
+    id = ""  # of the catalogue's entry, if it has one: `fogflow-k8s explain ID`
 
     def __init__(self, message: str, *, hint: str = "", exit_code: int | None = None) -> None:
         super().__init__(message)
@@ -53,19 +53,19 @@ class FogflowError(Exception):
 
 
 class UsageError(FogflowError):
-    """The command line contradicts itself or names something that cannot be."""
+    """The command line contradicts itself or contains an impossible value."""
 
     exit_code = 2
 
 
 class ConfigError(FogflowError):
-    """A settings file or `--set` is not acceptable; the message lists every problem, not only the first."""
+    """A settings file or `--set` is invalid; the message lists every problem, not only the first."""
 
     exit_code = 2
 
 
 class PreflightFailed(FogflowError):
-    """Nothing was changed: a thing that the operation needs is absent."""
+    """A precondition of the operation is not met; nothing was changed."""
 
     exit_code = 10
 
@@ -75,11 +75,11 @@ class ToolMissing(PreflightFailed):
 
 
 class Refused(PreflightFailed):
-    """We could, but will not without an explicit word: a prompt answered no, another cluster than last time."""
+    """The operation needs explicit consent: a prompt was answered with no, or the cluster is not that of the last operation."""
 
 
 class EdgeRefused(PreflightFailed):
-    """An edge cannot join, or its way to the cloud and back is not open; `id` says which of the ways to fail it is."""
+    """An edge cannot join, or edge and cloud cannot reach each other; `id` is the catalogue's id of the reason."""
 
     def __init__(self, id_: str, message: str, *, hint: str = "", exit_code: int | None = None) -> None:
         super().__init__(message, hint=hint, exit_code=exit_code)
@@ -87,7 +87,7 @@ class EdgeRefused(PreflightFailed):
 
 
 class ClusterError(FogflowError):
-    """The API server cannot be reached, does not know us, or forbids it."""
+    """The API server cannot be reached, does not accept the credentials, or forbids the request."""
 
     exit_code = 11
 
@@ -97,12 +97,12 @@ class ClusterError(FogflowError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may succeed in a while: nothing was answered, or that the server cannot do it now."""
+        """Whether the same request may succeed later: there was no answer, or the server was too busy or failed."""
         return self.status in (0, 408, 429) or self.status >= 500
 
 
 class Forbidden(ClusterError):
-    """Rights are missing. `manifest` is what an administrator applies to give them, as YAML."""
+    """Permissions are missing. `manifest` is the YAML that an administrator applies to grant them."""
 
     def __init__(self, message: str, *, hint: str, manifest: str) -> None:
         super().__init__(message, hint=hint, status=403)
@@ -110,7 +110,7 @@ class Forbidden(ClusterError):
 
 
 class OperationFailed(FogflowError):
-    """Helm or the rollout failed; the exit code (20, 21, 22, 30) says how the release was left."""
+    """Helm or the rollout failed; the exit code (20, 21, 22, 30) says in which state the release is."""
 
     exit_code = 21
 
@@ -128,6 +128,6 @@ class Busy(FogflowError):
 
 
 class Interrupted(FogflowError):
-    """The user pressed Ctrl-C; the message says in what state things were left."""
+    """The user pressed Ctrl-C; the message says in which state the release is."""
 
     exit_code = 130

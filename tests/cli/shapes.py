@@ -19,13 +19,13 @@ from fogflow_k8s.model.diagnosis.readiness import Verdict
 from fogflow_k8s.model.diff.fields import Change, Field, changes
 from fogflow_k8s.model.diff.owners import Owner
 from fogflow_k8s.model.diff.three_way import Difference, Drift
-from fogflow_k8s.model.placement.topology import Shape
+from fogflow_k8s.model.placement.topology import Topology
 from fogflow_k8s.model.redaction.bundle_index import Member, Part
 from fogflow_k8s.model.release.history import Repair, Revision
 from fogflow_k8s.model.settings.presets import Preset
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
-SHAPE = Shape(3, 1, 2, 2, 0, "one control-plane node and 2 worker nodes")
+TOPOLOGY = Topology(3, 1, 2, 2, 0, "one control-plane node and 2 worker nodes")
 CREATED = "2026-03-04T11:53:00Z"
 SECONDS = {"total": 12.34, "helm": 1.5, "wait": 9.96}
 IMAGES = {
@@ -164,7 +164,7 @@ DIFFERENCES: dict[str, Difference] = {
     "new-password": replace(NONE, rotates=("rabbitmq", "master", "cloud-worker", "designer")),
     "not-installed": replace(NONE, revision=0, changes=(Change("add", "Deployment/master"),)),
 }
-STUCK = findings.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
+STUCK = findings.interrupted_operation(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
 KEPT = findings.Finding(
     cause("FK-7008", "release", "persistentvolumeclaim/data", "claim data (1Gi, 3 days old) is kept", namespace="city", name="data")
 )  # fmt: skip
@@ -182,7 +182,7 @@ OUTCOMES: dict[str, Outcome] = {
         0,
         report(revision=revision(1)),
         seconds=SECONDS,
-        preset=Preset("small", "shape 3: one control-plane node and 2 worker nodes", SHAPE),
+        preset=Preset("small", "topology 3: one control-plane node and 2 worker nodes", TOPOLOGY),
     ),
     "installed-without-address": Outcome("installed", 0, report(revision=revision(1), urls=()), seconds=SECONDS),
     "unchanged": Outcome("unchanged", 0, report(), seconds=SECONDS, says="the release is as asked for, and ready"),

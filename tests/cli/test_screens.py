@@ -16,7 +16,7 @@ from fogflow_k8s.console.diff import changes_screen, diff_screen
 from fogflow_k8s.console.diff_document import diff_document
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model.diagnosis.assessment import Assessment, Snapshot
-from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.diff.fields import Change
 from fogflow_k8s.model.redaction import bundle_index
 from tests.cli.shapes import BUNDLE, DIAGNOSES, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, ready, report
@@ -182,14 +182,14 @@ def test_the_password_is_looked_for_in_the_releases_own_secret():
 
 
 @pytest.mark.parametrize(
-    ("cell", "code"),
+    ("health", "code"),
     [
         (None, 0),  # no keeper, or simulated nodes
-        (Cell(why="the keeper has not reported yet"), 0),
-        (Cell("working", "the keeper has not looked at these pods yet", 5.0), 30),
-        (Cell("working", "the keeper's last report is 40 s old", 40.0), 40),
+        (HealthReport(why="the keeper has not reported yet"), 0),
+        (HealthReport("working", "the keeper has not checked these pods yet", 5.0), 30),
+        (HealthReport("working", "the keeper's last report is 40 s old", 40.0), 40),
     ],
 )
-def test_what_a_keeper_should_have_verified_and_has_not_is_no_success(cell, code):
-    told = report(replace(REPORTS["unverified"].assessment, seen=Snapshot(cell=cell)))
+def test_what_a_keeper_should_have_verified_and_has_not_is_no_success(health, code):
+    told = report(replace(REPORTS["unverified"].assessment, seen=Snapshot(health=health)))
     assert (told.state, exit_code(told)) == ("unverified", code)

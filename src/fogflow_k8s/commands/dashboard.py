@@ -61,7 +61,7 @@ def keep(kubectl: Kubectl, port: int, begun: Callable[[int], None]) -> None:
                 else:
                     begun(forward.port)
                 local = forward.port  # kept: a page in the browser goes on with it
-                lost = forward.broken(_PATH, sys.stderr.write)
+                lost = forward.wait_until_lost(_PATH, sys.stderr.write)
         except ForwardFailed as error:
             lost = error
         losses = 1 if time.monotonic() - since >= LASTING_S else losses + 1

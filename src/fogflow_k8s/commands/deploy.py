@@ -9,7 +9,7 @@ import typer
 
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import Timeout, EventsOutput, Yes, existing, seconds, session
+from fogflow_k8s.commands.session import EventsOutput, Timeout, Yes, existing, seconds, session
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.release.request import DryRun

@@ -1,4 +1,4 @@
-"""`edge token create`, `list` and `remove` at the cloud; `edge join`, `check` and `leave` at the edge."""
+"""`edge token create`, `list` and `remove` at the cloud; `edge join`, `check` and the cleanup hook at the edge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ import typer
 
 from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import Output, Session, Timeout, EventsOutput, Yes, among, print_json, seconds, session
+from fogflow_k8s.commands.session import (
+    EventsOutput,
+    Output,
+    Session,
+    Timeout,
+    Yes,
+    among,
+    print_json,
+    seconds,
+    session,
+)
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.edge.join import Connectivity, Joined

@@ -8,7 +8,7 @@ import typer
 
 from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import Timeout, EventsOutput, Yes, seconds, session
+from fogflow_k8s.commands.session import EventsOutput, Timeout, Yes, seconds, session
 
 
 def rollback(

@@ -148,8 +148,8 @@ class Session:
         """Let Helm read the release while the rest of the program loads; what is not asked for ends with the verb."""
         with suppress(ToolMissing, UsageError, ClusterError):  # said later, after what is wrong with the settings
             helm = self._helm()
-            helm.begin()
-            ctx.call_on_close(helm.abandon)
+            helm.prefetch()
+            ctx.call_on_close(helm.discard_prefetched)
 
     def _helm(self, namespace: str = "", *, needed: bool = True) -> Helm:
         from fogflow_k8s.adapters.helm.client import Helm, Target

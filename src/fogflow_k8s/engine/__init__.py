@@ -1,1 +1,4 @@
-"""How we wait and how we check: functions over functions, no party of their own."""
+"""The loops that actions share: waiting for a condition, running checks, and reporting progress.
+
+They know nothing about Kubernetes or FogFlow. The caller passes functions that observe, decide or show.
+"""

@@ -1,4 +1,9 @@
-"""Checks as data: a sentence that is true when it passes, a probe, and how bad it is when it does not."""
+"""Checks as data: what `check`, `images check` and the start of `deploy` run and show.
+
+A check has a description, a sentence that is true when the check passes, and a probe, a function that finds out. The probe
+returns an outcome; `run` turns the outcomes into results in the order of the checks. An outcome without an answer, for example
+because the user may not read an object, is skipped and never counts as a failure.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +16,22 @@ State = Literal["ok", "skipped", "warning", "failed"]
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What a probe found: fine, not fine, or (None) not to be known; with the fact (a version, a reason) and the mend."""
+    """What a probe found. `ok`: True = passed, False = failed, None = the probe cannot tell.
+
+    `detail` is what was found (a version, a reason), `remedy` a command or an instruction for the user.
+    """
 
     ok: bool | None
-    fact: str = ""
-    mend: str = ""
+    detail: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check. `warning`: its failure stops nothing."""
+    """One check. With `warning`, a failure does not stop the operation."""
 
     id: str
-    says: str
+    description: str
     probe: Callable[[], CheckOutcome]
     warning: bool = False
     category: str = ""
@@ -31,21 +39,21 @@ class Check:
 
 @dataclass(frozen=True)
 class Result:
-    """A check and what came of it."""
+    """A check and its outcome; `state` also tells whether a failure is only a warning."""
 
     check: Check
     state: State
-    fact: str
-    mend: str
+    detail: str
+    remedy: str
 
 
 def run(checks: Sequence[Check], observe: Callable[[Result], None] = lambda _: None) -> list[Result]:
-    """The result of every check, in order; each is shown to `observe` as it comes."""
+    """Run every check in order and return the results; `observe` gets each one as soon as it is known."""
     results = []
     for check in checks:
         found = check.probe()
         state = _state(check, found)
-        result = Result(check, state, found.fact, found.mend)
+        result = Result(check, state, found.detail, found.remedy)
         observe(result)
         results.append(result)
     return results

@@ -1,4 +1,8 @@
-"""What an action says while it works; console shows it, tests collect it."""
+"""How an action reports its progress.
+
+An action gets a Reporter and calls it while it works. The console has one for each output format (live, plain, JSON lines);
+tests use one that collects the calls.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +21,20 @@ class Reporter(Protocol):
         """A new stage begins: one short sentence."""
 
     def log(self, text: str) -> None:
-        """A fact worth a line, inside the current stage."""
+        """A detail of the current stage, on a line of its own."""
 
     def warn(self, text: str) -> None:
-        """Something the user should know, that stops nothing."""
+        """Something that the user should know and that does not stop the action."""
 
     def progress(self, text: str, done: int, total: int) -> None:
         """A countable stage is at `done` of about `total`; replaced by the next such call."""
 
     def verdicts(self, now: Mapping[str, Verdict], causes: Sequence[Cause] = ()) -> None:
-        """The state of every component as of now; called at each look, changed or not."""
+        """The current state of every component; called after each observation, changed or not."""
 
 
 class Silent:
-    """A Reporter that says nothing."""
+    """A Reporter that shows nothing."""
 
     def step(self, text: str) -> None: ...
     def log(self, text: str) -> None: ...

@@ -1,4 +1,8 @@
-"""The only waiting loop. Everything that waits in this program waits here."""
+"""The waiting loop: observe, test a condition, sleep, until the condition holds or the time is over.
+
+Everything in the CLI that waits uses it, so that a deadline, a changed deadline and Ctrl-C work the same everywhere. Tests pass
+a clock of their own and never sleep.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Time as the loop sees it; tests bring their own, so no test sleeps."""
+    """The time that the loop uses; tests replace it."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Seconds of a monotonic clock."""
 
     def sleep(self, seconds: float) -> None:
-        """Let that many seconds pass."""
+        """Return after that many seconds."""
 
 
 class SystemClock:
@@ -35,7 +39,7 @@ class WaitTimeout(Exception):
     """The deadline passed; `last` is the newest observation, or None when there was none."""
 
     def __init__(self, what: str, seconds: float, last: object = None) -> None:
-        super().__init__(f"{what}: not within {seconds:g} s")
+        super().__init__(f"{what}: timed out after {seconds:g} s")
         self.last = last
 
 
@@ -49,11 +53,11 @@ def wait_for(
     on_tick: Callable[[T], None] = lambda _: None,
     clock: Clock | None = None,
 ) -> T:
-    """The first observation for which `done` is true.
+    """Call `observe` every `every_s` seconds and return the first observation for which `done` is true.
 
-    `timeout_s` counts from the call; a function of the last observation may move the deadline (a slow pull does not
-    eat it). `on_tick` sees every observation. Errors of `observe` are the caller's: it knows which are transient.
-    Raises WaitTimeout, carrying the last observation.
+    `timeout_s` counts from the call. It may be a function of the last observation, so that a slow image pull can extend it.
+    `on_tick` gets every observation. Errors of `observe` pass through: only the caller knows which of them are transient.
+    Raises WaitTimeout with the last observation.
     """
     clock = clock or SystemClock()
     start = clock.now()

@@ -1,7 +1,7 @@
-"""Kubernetes objects are plain dictionaries, as the API server's JSON has them; this is how their common parts are read.
+"""Access to the common parts of Kubernetes objects, which are plain dictionaries as in the API server's JSON.
 
-Typed classes would cost most of a second at every start, and refuse the fields of newer servers. A part that is absent, or null,
-reads as empty.
+Typed classes would add most of a second to every start and reject fields of newer servers. A part that is absent or null is
+returned as an empty dictionary.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def annotations_of(obj: Obj) -> dict[str, str]:
 
 
 def spec_of(obj: Obj) -> dict[str, Any]:
-    """Its spec: what is wanted."""
+    """Its spec: the desired state."""
     return obj.get("spec") or {}
 
 
 def status_of(obj: Obj) -> dict[str, Any]:
-    """Its status: what was observed."""
+    """Its status: the observed state."""
     return obj.get("status") or {}

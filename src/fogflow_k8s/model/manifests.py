@@ -1,4 +1,8 @@
-"""What rendered manifests say: which workloads they make, and which objects they need but do not bring along. Pure."""
+"""Rendered manifests: the workloads that they contain, and the objects that these need and the manifests do not contain.
+
+Input is the YAML that Helm renders or keeps in a release. An object that a pod refers to (a Secret, a claim, a class) is a
+Reference; the caller asks the cluster whether it exists.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from fogflow_k8s.model.kubernetes import Obj, annotations_of, metadata_of, spec_
 
 COMPONENT = "app.kubernetes.io/component"
 
-# kind -> (API group/version, plural, namespaced) of everything that our chart may contain
+# kind -> (API group/version, plural, namespaced) of every kind that the charts may contain
 RESOURCES: dict[str, tuple[str, str, bool]] = {
     "ConfigMap": ("v1", "configmaps", True),
     "Secret": ("v1", "secrets", True),
@@ -45,13 +49,13 @@ RESOURCES: dict[str, tuple[str, str, bool]] = {
     "HTTPRoute": ("gateway.networking.k8s.io/v1", "httproutes", True),
 }
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
-_KEEPS_TASKS = "fogflow-k8s.io/keeps-tasks"  # on the worker of engine fogflow-k8s, by the chart
-_ROOT_CA = "kube-root-ca.crt"  # Kubernetes puts it into every namespace, a moment after the namespace is there
+_KEEPS_TASKS = "fogflow-k8s.io/keeps-tasks"  # the chart sets it on the native worker
+_ROOT_CA = "kube-root-ca.crt"  # Kubernetes creates it in every namespace, shortly after the namespace
 
 
 @dataclass(frozen=True, order=True)
 class Reference:
-    """An object (or one key in it) that a pod cannot start without. `by` is the component that wants it."""
+    """An object (or one key in it) that a pod cannot start without. `by` is the component that refers to it."""
 
     kind: str
     name: str
@@ -60,12 +64,12 @@ class Reference:
 
 
 def split(text: str) -> list[dict[str, Any]]:
-    """The objects of a multi-document YAML text, hooks left out: Helm does not keep those in a release's manifest."""
+    """The objects of a multi-document YAML text without Helm's hooks, as in a release's manifest."""
     return [obj for obj in every(text) if not hook_of(obj)]
 
 
 def every(text: str) -> list[dict[str, Any]]:
-    """The objects of a multi-document YAML text, hooks among them."""
+    """The objects of a multi-document YAML text, including Helm's hooks."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -73,29 +77,29 @@ def every(text: str) -> list[dict[str, Any]]:
 
 
 def hook_of(obj: Obj) -> str:
-    """When Helm makes the object, if that is not with the release: pre-delete, test, ...; else ""."""
+    """The events at which Helm creates the object (pre-delete, test, ...); "" for an object that is not a hook."""
     return str(annotations_of(obj).get("helm.sh/hook") or "")
 
 
 def key_of(obj: Obj) -> tuple[str, str, str]:
-    """(kind, namespace, name): what makes an object the same object in two manifests."""
+    """(kind, namespace, name), which identify an object across two manifests."""
     metadata = metadata_of(obj)
     return str(obj.get("kind")), str(metadata.get("namespace") or ""), str(metadata.get("name"))
 
 
 def component_of(obj: Obj) -> str:
-    """The component an object belongs to by its label, else its name."""
+    """The component of an object, from its label; without the label, the object's name."""
     metadata = metadata_of(obj)
     return str((metadata.get("labels") or {}).get(COMPONENT) or metadata.get("name") or "")
 
 
 def workloads(objects: Iterable[Obj]) -> list[Obj]:
-    """Those of the objects that run pods."""
+    """The objects that create pods."""
     return [o for o in objects if o.get("kind") in WORKLOADS]
 
 
 def keeps_tasks(worker: Obj) -> bool:
-    """Whether a worker's tasks live on without it, so that nobody has to be restarted after it, nor it after others."""
+    """Whether a worker's tasks continue without it, so that its restart requires no restart of other components, nor theirs of it."""
     return annotations_of(worker).get(_KEEPS_TASKS) == "true"
 
 
@@ -113,7 +117,7 @@ def pod_spec(workload: Obj) -> Obj:
 
 
 def missing_references(objects: Sequence[Obj]) -> list[Reference]:
-    """What the workloads need and the manifests themselves do not bring; whether it exists, the cluster must say."""
+    """The objects that the workloads refer to and the manifests do not contain; only the cluster can tell whether they exist."""
     brought = {(str(o.get("kind")), str(metadata_of(o).get("name"))): o for o in objects}
     wanted = {r for o in workloads(objects) for r in _wanted_by(o)}
     claims = [o for o in objects if o.get("kind") == "PersistentVolumeClaim"]
@@ -134,7 +138,7 @@ def missing_references(objects: Sequence[Obj]) -> list[Reference]:
 
 
 def lacks_key(reference: Reference, obj: Obj) -> bool:
-    """True when the object exists but lacks the key that the reference wants."""
+    """Whether the object lacks the key that the reference names."""
     if not reference.key:
         return False
     return not any(reference.key in (obj.get(part) or {}) for part in ("data", "stringData", "binaryData"))

@@ -1,4 +1,7 @@
-"""What Kubernetes and Helm allow as the name of a namespace and of a release, said before either of them is asked. Pure."""
+"""The names of releases and namespaces: what Helm and Kubernetes allow, checked before the cluster is contacted.
+
+Tasks run in a namespace of their own, by default the release's namespace with the suffix -tasks.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model import manifests
 
-RELEASE_MAX = 53  # https://helm.sh/docs/chart_template_guide: names of objects are made from it, and have 63
+RELEASE_MAX = 53  # https://helm.sh/docs/chart_template_guide: object names, at most 63 characters, are built from it
 NAMESPACE_MAX = 63  # a DNS label
 TASKS_SUFFIX = "-tasks"
 _TASKS_FLAG = "--tasks-namespace="  # of the keeper
@@ -20,7 +23,7 @@ _FORM = "lower-case letters, digits and -, beginning and ending with a letter or
 
 
 def require(release: str, namespace: str) -> None:
-    """Raises UsageError for a release or namespace that can have no such name."""
+    """Raises UsageError when Helm or Kubernetes does not allow the name of the release or namespace."""
     if not _RELEASE.fullmatch(release) or len(release) > RELEASE_MAX:
         raise UsageError(
             f"--release {release!r}: {_reason(release, RELEASE_MAX, _FORM.replace(' and -', ', - and .'))}",
@@ -34,7 +37,7 @@ def require(release: str, namespace: str) -> None:
 
 
 def require_tasks(namespace: str, values: Mapping[str, Any]) -> None:
-    """Raises UsageError when the namespace's name leaves too little for that of its tasks, and the values name no other."""
+    """Raises UsageError when the namespace's name is too long for the suffix -tasks and the values name no tasks namespace."""
     most = NAMESPACE_MAX - len(TASKS_SUFFIX)
     worker = (values.get("config") or {}).get("worker") or {}
     if len(namespace) > most and not worker.get("app_namespace"):
@@ -46,11 +49,11 @@ def require_tasks(namespace: str, values: Mapping[str, Any]) -> None:
 
 
 def tasks_namespace(objects: Iterable[Mapping[str, Any]], namespace: str) -> str:
-    """The namespace that the manifests of a release in `namespace` give to FogFlow's tasks.
+    """The namespace of FogFlow's tasks, from the manifests of a release in `namespace`.
 
-    The chart writes its answer (template fogflow.tasksNamespace, value config.worker.app_namespace) into the worker's
-    config.json, and into the keeper's arguments; with configJson.hostPath only there. Where neither is among the
-    objects it is the chart's default, NAMESPACE-tasks.
+    The chart writes it (template fogflow.tasksNamespace, value config.worker.app_namespace) into the worker's config.json
+    and into the keeper's arguments; with configJson.hostPath only into the latter. Without either it is the chart's default,
+    NAMESPACE-tasks.
     """
     known = list(objects)
     return next(_told_to_worker(known), "") or next(_told_to_keeper(known), "") or f"{namespace}{TASKS_SUFFIX}"

@@ -1,4 +1,8 @@
-"""Amounts of CPU, memory and other resources: read, added up for a pod as the scheduler does it, and said to people. Pure."""
+"""Amounts of CPU, memory and other resources: parse them, add them up for a pod, and format them for people.
+
+A quantity is Kubernetes' notation for an amount (`50m`, `64Mi`). Amounts are exact fractions of cores, bytes or counts. A pod's
+sum follows the scheduler's rules for init containers, sidecars and overhead.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +33,17 @@ def quantity(value: object) -> Fraction:
     return _read(str(value).strip())
 
 
-@lru_cache(maxsize=4096)  # ten thousand pods ask for a handful of different amounts
+@lru_cache(maxsize=4096)  # many pods share a few different amounts
 def _read(value: str) -> Fraction:
     match = _QUANTITY.fullmatch(value)
     if not match:
-        raise ValueError(f"{value!r} is no quantity")
+        raise ValueError(f"{value!r} is not a quantity")
     number, exponent, suffix = match.groups()
     return Fraction(number.rstrip(".") + (exponent or "")) * _SUFFIXES[suffix or ""]
 
 
 def amounts(resources: Mapping[str, object] | None) -> Amounts:
-    """Every resource of a list like `allocatable` or `requests`."""
+    """The amounts in a Kubernetes resource list like `allocatable` or `requests`."""
     return {name: quantity(value) for name, value in (resources or {}).items()}
 
 
@@ -49,10 +53,11 @@ def plus(*parts: Amounts) -> Amounts:
 
 
 def requests_of(spec: Obj) -> Amounts:
-    """What the scheduler sets aside for a pod of this specification, its own slot included (resource `pods`).
+    """The amounts that the scheduler reserves for a pod of this specification, including one pod slot (resource `pods`).
 
-    The containers together, or the most greedy init container where that is more (they run one after the other); a
-    sidecar among the init containers counts with all that come after it. A limit without a request is a request.
+    They are the sum of the containers, or the largest init container if that is more, because init containers run one after
+    the other. A sidecar among the init containers counts together with all containers after it. A limit without a request
+    counts as a request.
     """
     running = plus(*(_of_container(c) for c in spec.get("containers") or []))
     sidecars: Amounts = {}
@@ -63,21 +68,21 @@ def requests_of(spec: Obj) -> Amounts:
         if init.get("restartPolicy") == "Always":
             sidecars = plus(sidecars, mine)
     needed = _most([plus(running, sidecars), *peaks])
-    needed |= _of_container(spec)  # the pod's own figures, where it has some, replace its containers'
+    needed |= _of_container(spec)  # resources of the pod itself replace those of its containers
     return plus(needed, amounts(spec.get("overhead")), {"pods": Fraction(1)})
 
 
 def lacking(free: Amounts, needed: Amounts) -> tuple[str, ...]:
-    """The resources of which `free` has less than needed, the best known first."""
+    """The resources of which `free` has less than needed; CPU, memory and pod slots first."""
     short = [name for name, amount in needed.items() if amount > free.get(name, Fraction())]
     known = ("cpu", "memory", "pods")
     return tuple(sorted(short, key=lambda name: (known.index(name) if name in known else len(known), name)))
 
 
-def said(name: str, amount: Fraction, *, up: bool = True) -> str:
-    """An amount as people write it: 120m CPU, 2 CPU, 192Mi memory, 1 nvidia.com/gpu.
+def format_amount(name: str, amount: Fraction, *, up: bool = True) -> str:
+    """An amount for people: 120m CPU, 2 CPU, 192Mi memory, 1 nvidia.com/gpu.
 
-    What is needed is rounded up and what is free (`up=False`) down, so that the two never look equal.
+    A needed amount is rounded up and a free one (`up=False`) down, so that two different amounts never look equal.
     """
     amount = amount if up else max(amount, Fraction())
     if name == "cpu":
@@ -89,9 +94,9 @@ def said(name: str, amount: Fraction, *, up: bool = True) -> str:
     return f"{_whole(amount, up=up)} {name}"
 
 
-def said_all(needed: Amounts) -> str:
-    """What a pod needs, in one phrase; its slot is no need worth a word."""
-    parts = [said(n, needed[n]) for n in sorted(needed) if needed[n] and n != "pods"]
+def format_amounts(needed: Amounts) -> str:
+    """The amounts that a pod needs, in one phrase, without the pod slot."""
+    parts = [format_amount(n, needed[n]) for n in sorted(needed) if needed[n] and n != "pods"]
     return " and ".join(parts) or "no CPU or memory"
 
 

@@ -1,4 +1,4 @@
-"""The key that a person probably meant."""
+"""Suggestions for misspelled words: the known key, id or name that is closest to what the user typed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
-    """The hint for a word that is none of `known`: what was probably meant, else `otherwise`."""
+    """The hint for a word that `known` does not contain: the closest known word, else `otherwise`."""
     close = nearest(word, known)
     return f"did you mean {close}?" if close else otherwise
 

@@ -1,8 +1,8 @@
-"""Addresses as URLs spell them."""
+"""Host names and IP addresses in the form that URLs need."""
 
 from __future__ import annotations
 
 
 def in_url(host: str) -> str:
-    """A host name or an address as it stands before a port: an address of IPv6 in brackets."""
+    """The host as it is written before a port: an IPv6 address gets brackets."""
     return f"[{host}]" if ":" in host else host

@@ -11,6 +11,6 @@ from fogflow_k8s.engine.checks import Check, CheckOutcome, run
 )  # fmt: skip
 def test_states(ok, warning, state):
     seen = []
-    [result] = run([Check("x", "says", lambda: CheckOutcome(ok, "fact", "mend"), warning)], seen.append)
-    assert (result.state, result.fact, result.mend) == (state, "fact", "mend")
+    [result] = run([Check("x", "it is well", lambda: CheckOutcome(ok, "detail", "remedy"), warning)], seen.append)
+    assert (result.state, result.detail, result.remedy) == (state, "detail", "remedy")
     assert seen == [result]

@@ -1,4 +1,4 @@
-"""The only loop, with a clock of our own."""
+"""The waiting loop, with a simulated clock."""
 
 import pytest
 
@@ -17,7 +17,7 @@ class Clock:
         self.time += seconds
 
 
-def test_the_first_observation_that_will_do_is_returned():
+def test_the_first_observation_that_satisfies_the_condition_is_returned():
     seen = iter(range(10))
     ticks = []
     assert wait_for("x", lambda: next(seen), lambda n: n == 3, timeout_s=60, on_tick=ticks.append, clock=Clock()) == 3

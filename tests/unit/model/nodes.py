@@ -1,4 +1,4 @@
-"""Nodes and pods made by hand, small: what the rules about shape, placement and capacity are tried on."""
+"""Small nodes and pods for the tests of topology, placement and capacity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task Deployments as our worker and as upstream's makes them, and their pods."""
+"""Task Deployments as the native and the upstream worker create them, and their pods."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def ours(
     image="r.example/count:1",
     topology="f1",
 ):
-    """As our worker writes it down."""
+    """A task Deployment of the native worker."""
     key = hashlib.sha256(id_.encode()).hexdigest()[:16]
     task = {
         "ID": id_, "TopologyName": topology, "TaskName": "count", "ServiceIntentID": "ServiceIntent.1", "OperatorName": "count",
@@ -41,7 +41,7 @@ def ours(
 
 
 def upstreams(port=40001, admin=ADMIN, *, ready=True):
-    """As upstream's worker leaves it: no annotation, a label that is a name, the identity in the container's environment."""
+    """A task Deployment of the upstream worker: no annotation, a label that is a name, the identity in the environment."""
     labels = {"app": f"fogflow-task-{port}"}
     env = [{"name": "myport", "value": str(port)}, {"name": "adminCfg", "value": json.dumps(admin)}]
     return deployment(f"fogflow-task-{port}", {}, labels, "fogflow/count:1", env=env, ready=ready)

@@ -1,4 +1,4 @@
-"""Manifests: which objects the workloads need and nobody brings."""
+"""Manifests: the objects that workloads refer to and the manifests do not contain."""
 
 from fogflow_k8s.model.manifests import Reference, lacks_key, missing_references, split
 
@@ -41,7 +41,7 @@ spec: {storageClassName: fast}
 """
 
 
-def test_everything_a_workload_names_is_found_and_what_the_manifests_bring_is_not():
+def test_references_are_found_unless_the_manifests_contain_the_object():
     found = {(r.kind, r.name, r.key) for r in missing_references(split(TEXT))}
     assert found == {
         ("Secret", "pull", ""), ("PriorityClass", "high", ""), ("ConfigMap", "mine", "nope"), ("Secret", "s", "password"),

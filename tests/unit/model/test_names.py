@@ -1,4 +1,4 @@
-"""Names of releases and namespaces that Helm or Kubernetes would refuse are refused with the reason, before either is asked."""
+"""Names of releases and namespaces: those that Helm or Kubernetes does not allow are refused with the reason."""
 
 import pytest
 

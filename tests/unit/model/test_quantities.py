@@ -1,4 +1,4 @@
-"""Quantities, and what a pod asks for."""
+"""Quantities, and the amounts that a pod requests."""
 
 from fractions import Fraction
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.quantities import lacking, quantity, requests_of, said, said_all
+from fogflow_k8s.model.quantities import format_amount, format_amounts, lacking, quantity, requests_of
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ def test_quantities(text, value):
 
 
 @pytest.mark.parametrize("text", ["", "Mi", "1 Gi", "1KI", "ten"])
-def test_what_is_no_quantity(text):
-    with pytest.raises(ValueError, match="no quantity"):
+def test_invalid_quantities(text):
+    with pytest.raises(ValueError, match="is not a quantity"):
         quantity(text)
 
 
@@ -41,13 +41,13 @@ def container(cpu, **more):
         ({"containers": [{}]}, "0"),
     ],
 )  # fmt: skip
-def test_what_a_pod_asks_for(spec, cpu):
+def test_the_requests_of_a_pod(spec, cpu):
     asked = requests_of(spec)
     assert asked.get("cpu", 0) == quantity(cpu)
     assert asked["pods"] == 1
 
 
-def test_what_is_lacking_and_how_it_is_said():
+def test_missing_resources_and_their_format():
     free = {"cpu": quantity("120m"), "memory": quantity("1Gi"), "pods": quantity("1")}
     needed = {
         "cpu": quantity("200m"),
@@ -56,14 +56,14 @@ def test_what_is_lacking_and_how_it_is_said():
         "example.org/gpu": quantity("1"),
     }
     assert lacking(free, needed) == ("cpu", "example.org/gpu")
-    assert said_all(needed) == "200m CPU and 1 example.org/gpu and 192Mi memory"
-    assert (said("cpu", quantity("64")), said("memory", quantity("2Gi"))) == ("64 CPU", "2Gi memory")
-    assert said("cpu", quantity("-1"), up=False) == "0m CPU"
-    assert said_all({"pods": quantity("1")}) == "no CPU or memory"
+    assert format_amounts(needed) == "200m CPU and 1 example.org/gpu and 192Mi memory"
+    assert (format_amount("cpu", quantity("64")), format_amount("memory", quantity("2Gi"))) == ("64 CPU", "2Gi memory")
+    assert format_amount("cpu", quantity("-1"), up=False) == "0m CPU"
+    assert format_amounts({"pods": quantity("1")}) == "no CPU or memory"
 
 
 @given(st.integers(0, 10**12), st.integers(1, 10**9))
-def test_what_is_free_never_looks_like_enough(free, more):
-    """120m free and 120m needed would be no explanation."""
+def test_a_free_amount_that_is_too_small_never_looks_sufficient(free, more):
+    """120m free and 120m needed would explain nothing."""
     small, large = Fraction(free, 10**9), Fraction(free + more, 10**9)
-    assert said("cpu", small, up=False) != said("cpu", large) or small == large
+    assert format_amount("cpu", small, up=False) != format_amount("cpu", large) or small == large

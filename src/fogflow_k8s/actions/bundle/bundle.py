@@ -72,7 +72,7 @@ def make(op: Operation, request: Request) -> Bundle:
     start = op.clock.now()
     when = request.when
     root = name_of(op.release, when)
-    with Archive(request.path, root, limit=request.max_bytes - SMALLEST // 2, when=when) as archive:
+    with Archive(request.path, root, limit=request.max_bytes - SMALLEST // 2, mtime=when) as archive:
         knows = _known(op, min(10.0, request.timeout_s / 2))
         wanted = _wanted(
             request,
@@ -95,8 +95,8 @@ def make(op: Operation, request: Request) -> Bundle:
         }
         facts = knows.redactor.object(facts)
         index = json.dumps(bundle_index.index(facts, parts), indent=1, ensure_ascii=False) + "\n"
-        archive.add("index.json", index.encode(), anyway=True)
-        archive.add("index.md", bundle_index.page(facts, parts).encode(), anyway=True)
+        archive.add("index.json", index.encode(), ignore_limit=True)
+        archive.add("index.md", bundle_index.page(facts, parts).encode(), ignore_limit=True)
     return Bundle(request.path, archive.size, op.clock.now() - start, tuple(parts), _warnings(parts))
 
 

@@ -130,7 +130,7 @@ def _without_images(node: Mapping[str, Any]) -> dict[str, Any]:
 def _release(op: Operation, output: CollectorOutput) -> None:
     for kind, name, file in (
         ("ConfigMap", op.own_name, "record"),
-        ("ConfigMap", health_report.name_of(op.release), "cell"),
+        ("ConfigMap", health_report.name_of(op.release), "health"),
         ("Lease", op.own_name, "lease"),
     ):
         with _tolerate_refusal(output, f"{kind} {name}"):
@@ -158,7 +158,7 @@ def _text_of(op: Operation, child: Child, output: CollectorOutput) -> str:
     if done is None:
         child.kill()
         raise Full("helm gave no answer in time")
-    return op.helm.check(done).stdout
+    return op.helm.require_success(done).stdout
 
 
 def _versions(op: Operation, output: CollectorOutput) -> None:

@@ -109,7 +109,7 @@ def _run(op: Operation, checks: Sequence[Check], without: Collection[str]) -> li
 
     def told(result: Result) -> None:
         done.append(result)
-        op.report.progress(result.check.says, len(done), len(kept))
+        op.report.progress(result.check.description, len(done), len(kept))
 
     return run(kept, told)
 

@@ -57,13 +57,13 @@ def mend(op: Operation, agree: Callable[[Finding], bool], *, timeout_s: float) -
         found = next((f for f in now.findings if f.fix == fix), None)
         if found is None or now.busy or not agree(found):
             continue
-        op.report.step(f"{found.cause.id} {found.cause.object}: {found.does}")
+        op.report.step(f"{found.cause.id} {found.cause.object}: {found.action}")
         try:
             _STEPS[fix](op, timeout_s)
         except FogflowError as error:
             op.report.warn(op.mask(f"that did not work: {error.message}"))
         now = look(op)
-    return _diagnosis(op, now, diagnosis_findings.remaining(first.findings, now.findings))
+    return _diagnosis(op, now, diagnosis_findings.with_fixed(first.findings, now.findings))
 
 
 def _diagnosis(op: Operation, last: Look, findings: list[Finding]) -> Diagnosis:

@@ -76,7 +76,9 @@ def _terminating(op: Operation) -> Iterator[Finding]:
         if namespace and namespace["metadata"].get("deletionTimestamp"):
             kinds = [kind for kind, (_, _, namespaced) in manifests.RESOURCES.items() if namespaced]
             objects = [o for kind in kinds for o in _listed(op, kind, name)]
-            if found := diagnosis_findings.terminating(namespace, diagnosis_findings.holding(objects)):
+            if found := diagnosis_findings.terminating_namespace(
+                namespace, diagnosis_findings.finalizer_holders(objects)
+            ):
                 yield found
 
 
@@ -95,15 +97,15 @@ def _stuck(op: Operation, installed: status.Installed | None) -> Iterator[Findin
         what = f"{hold.holder} has been at work on release {op.release} since {hold.acquired}: {hold.command}"
         yield Finding(cause("FK-7005", "release", f"release/{op.release}", what, namespace=op.namespace))
     elif installed and (plan := repair(installed.history)):
-        yield diagnosis_findings.stuck(plan, op.release, op.namespace)
+        yield diagnosis_findings.interrupted_operation(plan, op.release, op.namespace)
 
 
 def _rollout(op: Operation, installed: status.Installed) -> Iterator[Finding]:
     seen = track.glance(op, installed.expected)
-    yield from (diagnosis_findings.of_cause(c, seen.cell) for c in seen.causes if c.kind != "blocked")
-    for stray in health_report.astray(seen.cell, op.namespace):
-        yield Finding(replace(stray, evidence=tuple(map(op.mask, stray.evidence))))
-    if found := diagnosis_findings.silent(seen.cell, seen.seen.pods, op.cluster.clock(), op.namespace):
+    yield from (diagnosis_findings.from_cause(c, seen.health) for c in seen.causes if c.kind != "blocked")
+    for each in health_report.subscription_causes(seen.health, op.namespace):
+        yield Finding(replace(each, evidence=tuple(map(op.mask, each.evidence))))
+    if found := diagnosis_findings.silent_keeper(seen.health, seen.seen.pods, op.cluster.clock(), op.namespace):
         yield found
     if not any(manifests.component_of(o) == "keeper" for o in installed.expected):
         yield Finding(cause("FK-7012", "keeper", "deployment/keeper", status.WHY_UNVERIFIED, namespace=op.namespace))
@@ -144,7 +146,7 @@ def task_objects(op: Operation) -> list[dict[str, Any]]:
     worker = next(filter(None, (op.cluster.get(kind, name, op.namespace) for kind, name in workers)), None)
     pods = op.cluster.list("Pod", op.namespace, f"{manifests.COMPONENT} in ({','.join(WORKERS)})")
     binding = op.cluster.get("RoleBinding", "fogflow-worker", op.tasks_namespace)
-    if not diagnosis_findings.worker_is_gone(worker, pods) or not diagnosis_findings.works_for(binding, op.namespace):
+    if not diagnosis_findings.worker_is_gone(worker, pods) or not diagnosis_findings.is_used_by(binding, op.namespace):
         return []
     kinds = ("Deployment", "Service", "ConfigMap")  # upstream's worker makes the first two only
     objects = [o for kind in kinds for o in op.cluster.list(kind, op.tasks_namespace)]
@@ -152,7 +154,7 @@ def task_objects(op: Operation) -> list[dict[str, Any]]:
 
 
 def _orphans(op: Operation) -> Iterator[Finding]:
-    if found := diagnosis_findings.orphans(task_objects(op), op.tasks_namespace, op.namespace):
+    if found := diagnosis_findings.orphaned_tasks(task_objects(op), op.tasks_namespace, op.namespace):
         yield found
 
 
@@ -160,4 +162,6 @@ def _volumes(op: Operation, installed: status.Installed | None) -> Iterator[Find
     claims = op.cluster.list("PersistentVolumeClaim", op.namespace, _CLAIMS)
     if claims:
         pods = op.cluster.list("Pod", op.namespace)
-        yield from diagnosis_findings.unused(claims, pods, installed.objects if installed else (), op.cluster.clock())
+        yield from diagnosis_findings.unused_claims(
+            claims, pods, installed.objects if installed else (), op.cluster.clock()
+        )

@@ -1,6 +1,6 @@
 """Edges, seen from their cloud: tokens, users at RabbitMQ, and who has joined.
 
-The users live in two places: in RabbitMQ, and (hashes only) in Secret `fogflow-edges`, out of which RabbitMQ's gate gives them
+The users live in two places: in RabbitMQ, and (hashes only) in Secret `fogflow-edges`, out of which RabbitMQ's bootstrap container gives them
 back at every start, as RabbitMQ keeps nothing. One Secret for all, with a key for each site: a pod can mount no more.
 """
 

@@ -44,7 +44,7 @@ def build(name: str, base: str, platform: str, runner: Runner, report: Reporter)
     with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
         app = Path(folder)
         worker.make(app, platform, runner, report)
-        context = build_context.packed(app, f"{_ROOT}/app", {_RECIPE: asset(_RECIPE).read_bytes()})
+        context = build_context.pack(app, f"{_ROOT}/app", {_RECIPE: asset(_RECIPE).read_bytes()})
     report.step(f"building {name} on {base}")
     id_, digests = engine.build(context, name, platform, {"BASE": base})
     return Built(name, id_, platform, base, digests[-1], len(context))

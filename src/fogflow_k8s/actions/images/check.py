@@ -10,8 +10,8 @@ from typing import Any
 
 from fogflow_k8s.actions.images.listing import ImageUses, Registries
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.adapters.registry.client import Headroom
-from fogflow_k8s.adapters.registry.credentials import Logins, of_secret
+from fogflow_k8s.adapters.registry.client import PullQuota
+from fogflow_k8s.adapters.registry.credentials import Logins, pull_secret_logins
 from fogflow_k8s.adapters.registry.errors import LoginNeeded
 from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, PreflightFailed
@@ -50,7 +50,7 @@ class RegistryAnswer:
     digest: str = ""
     platforms: tuple[str, ...] = ()
     login: str = ""
-    headroom: Headroom | None = None
+    pull_quota: PullQuota | None = None
     failure: PreflightFailed | None = None
 
 
@@ -114,7 +114,7 @@ def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
         try:
             if found is None:
                 raise ValueError("it does not exist")  # noqa: TRY301 - one way to say what is wrong with it
-            logins[name] = of_secret(found)
+            logins[name] = pull_secret_logins(found)
         except ValueError as error:
             wrong[name] = f"{error} in namespace {op.namespace}" if found is None else str(error)
     return Secrets(logins, wrong, tuple(unseen), op.namespace)
@@ -129,14 +129,14 @@ def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> Reg
             if logins and not logins.of(image.host):
                 continue
             registry = registries.at(image.host, logins)
-            head = registry.head(image)
-            if head.headroom and not head.headroom.remaining:
+            head = registry.head_manifest(image)
+            if head.pull_quota and not head.pull_quota.remaining:
                 return RegistryAnswer(
-                    head.digest, (), logins.where if logins else "", head.headroom
+                    head.digest, (), logins.where if logins else "", head.pull_quota
                 )  # a look would cost a pull
             manifest = registry.manifest(image.repository, image.version)
             platforms = registry.platforms(image.repository, manifest)
-            return RegistryAnswer(manifest.digest, platforms, logins.where if logins else "", head.headroom)
+            return RegistryAnswer(manifest.digest, platforms, logins.where if logins else "", head.pull_quota)
         except LoginNeeded as error:
             failure = error
         except PreflightFailed as error:
@@ -151,7 +151,7 @@ def _image_check(use: Use, seen: RegistryAnswer, wanted_by: Mapping[str, Sequenc
 def _image_found(seen: RegistryAnswer, wanted_by: Mapping[str, Sequence[str]]) -> CheckOutcome:
     if seen.failure:
         return CheckOutcome(False, seen.failure.message, seen.failure.hint)
-    if seen.headroom and not seen.headroom.remaining:
+    if seen.pull_quota and not seen.pull_quota.remaining:
         return CheckOutcome(
             None, f"{seen.digest[:19]} is there; for which platforms was not asked: it costs a pull, and none is left"
         )
@@ -191,7 +191,7 @@ def _login_checks(
 
 
 def _hub_check(uses: Sequence[Use], seen: Mapping[str, RegistryAnswer]) -> Iterator[Check]:
-    rooms = [room for use in uses if use.image.host == HUB and (room := seen[str(use.image)].headroom)]
+    rooms = [room for use in uses if use.image.host == HUB and (room := seen[str(use.image)].pull_quota)]
     if rooms:
         least = min(rooms, key=lambda room: room.remaining)
         found = CheckOutcome(

@@ -19,7 +19,7 @@ from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
-from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.release.history import PENDING, Revision, revisions
 
 State = Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
@@ -50,7 +50,7 @@ class Report:
         """Why FogFlow itself was not looked at."""
         if self.simulated:
             return WHY_SIMULATED
-        return self.assessment.cell.why if self.assessment.cell else WHY_UNVERIFIED
+        return self.assessment.health.why if self.assessment.health else WHY_UNVERIFIED
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def stored(op: Operation) -> Installed | None:
     kind = storage.kind_of(os.environ)
     if kind is None:
         return installed(op)
-    found = storage.read(op.cluster, op.release, op.namespace, kind)
+    found = storage.read_release(op.cluster, op.release, op.namespace, kind)
     if found is None:
         return None
     known = record.load(op)
@@ -228,18 +228,18 @@ def state_of(revision: Revision | None, assessment: Assessment) -> State:
     if assessment.hopeless or (revision.status == "failed" and not assessment.ready):
         return "failed"
     if assessment.ready:
-        return "progressing" if revision.status in PENDING else _state_of_cell(assessment.cell)
+        return "progressing" if revision.status in PENDING else _state_of_health(assessment.health)
     if revision.status in PENDING or not any(c.kind == "transient" for c in assessment.causes):
         return "progressing"
     return "degraded"
 
 
-def _state_of_cell(cell: Cell | None) -> State:
-    if cell is None or not cell.checked:
+def _state_of_health(health: HealthReport | None) -> State:
+    if health is None or not health.checked:
         return "unverified"
-    if cell.works:
+    if health.works:
         return "working"
-    return "progressing" if cell.state == "starting" else "degraded"
+    return "progressing" if health.state == "starting" else "degraded"
 
 
 def bus_secret(objects: Sequence[Mapping[str, Any]]) -> str:

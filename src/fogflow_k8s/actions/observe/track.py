@@ -12,7 +12,7 @@ from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.diagnosis import health_report
 from fogflow_k8s.model.diagnosis.assessment import Assessment, Snapshot, assess
-from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.diagnosis.pod_status import condition, node_of
 from fogflow_k8s.model.diagnosis.pods import may_be_lost
 from fogflow_k8s.model.diagnosis.scheduling import is_unscheduled
@@ -37,7 +37,7 @@ class Tracked:
 
 
 def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Snapshot:
-    """Everything of the release as the API server shows it now; `margin_s` as in cell.read. Raises ClusterError."""
+    """Everything of the release as the API server shows it now; `margin_s` as in health_report.read. Raises ClusterError."""
     kinds = {str(o["kind"]) for o in expected} | {"Deployment"}
     owned = [o for kind in sorted(kinds) for o in op.cluster.list(kind, op.namespace, op.selector)]
     sets = op.cluster.list("ReplicaSet", op.namespace, op.selector)
@@ -45,7 +45,7 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: floa
     calm = all(condition(p, "Ready") == "True" for p in pods)
     events = [] if calm and pods else op.cluster.list("Event", op.namespace)
     nodes = _nodes(op, pods)
-    return Snapshot(owned, sets, pods, events, nodes, _cell(op, expected, pods, margin_s), op.namespace)
+    return Snapshot(owned, sets, pods, events, nodes, _health(op, expected, pods, margin_s), op.namespace)
 
 
 def glance(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Assessment:
@@ -136,7 +136,7 @@ class _Looks:
         """Whether there is nothing more to wait for."""
         if result is None:
             return False
-        silent = self.ready_since is not None and result.cell is not None and not result.cell.checked
+        silent = self.ready_since is not None and result.health is not None and not result.health.checked
         if result.works or (silent and self._for(self.ready_since) >= KEEPER_S):
             return True
         return self._for(self.hopeless_since) >= SETTLE_S
@@ -167,9 +167,9 @@ def _masked(op: Operation, found: Assessment) -> Assessment:
     return replace(found, components=tuple(rows), causes=tuple(causes))
 
 
-def _cell(
+def _health(
     op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]], margin_s: float
-) -> Cell | None:
+) -> HealthReport | None:
     """What the keeper found out; None when the release has none, or runs on simulated nodes."""
     if not any(component_of(o) == "keeper" for o in expected) or op.simulated:
         return None
@@ -178,7 +178,7 @@ def _cell(
         return health_report.read(found, pods, op.cluster.clock(), margin_s=margin_s)
     except ClusterError as error:
         if error.status == 403:
-            return Cell(why="ConfigMaps of the namespace may not be read: whether FogFlow works is not known")
+            return HealthReport(why="ConfigMaps of the namespace may not be read: whether FogFlow works is not known")
         raise
 
 

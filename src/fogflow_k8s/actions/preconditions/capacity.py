@@ -9,7 +9,7 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.kubernetes import Obj, labels_of, metadata_of, spec_of
-from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of
+from fogflow_k8s.model.placement.packing import BoundClaim, Pod, pack, rooms_of
 from fogflow_k8s.model.placement.unschedulable import unschedulable_causes
 
 _ALIVE = "status.phase!=Succeeded,status.phase!=Failed"
@@ -64,13 +64,13 @@ def _pods(op: Operation, objects: Iterable[Obj]) -> list[Pod]:
     return found
 
 
-def _volumes(op: Operation, spec: Obj) -> tuple[Bound, ...]:
+def _volumes(op: Operation, spec: Obj) -> tuple[BoundClaim, ...]:
     """The claims of a pod that have a volume already which not every node can reach."""
     found = []
     for volume in spec.get("volumes") or []:
         claim = str((volume.get("persistentVolumeClaim") or {}).get("claimName") or "")
         if claim and (where := _where(op, claim)):
-            found.append(Bound(claim, where))
+            found.append(BoundClaim(claim, where))
     return tuple(found)
 
 

@@ -181,4 +181,4 @@ def _grouped(objects: Sequence[Taken]) -> str:
     by_maker: dict[Maker, list[str]] = {}
     for each in objects:
         by_maker.setdefault(each.maker, []).append(makers.reference(each.live))
-    return "; ".join(f"{', '.join(names)} (made by {maker.says})" for maker, names in by_maker.items())
+    return "; ".join(f"{', '.join(names)} (made by {maker.description})" for maker, names in by_maker.items())

@@ -35,7 +35,7 @@ def require(op: Operation) -> list[Result]:
     results = run([check for check in prerequisites(op) if not check.warning])
     for result in results:
         if result.state == "failed":
-            raise PreflightFailed(result.fact, hint=result.mend)
+            raise PreflightFailed(result.detail, hint=result.remedy)
     return results
 
 
@@ -43,12 +43,12 @@ def advise(op: Operation) -> None:
     """Say which of the other prerequisites are not met. They take a second, so they are looked at while Helm works."""
     for result in run([check for check in prerequisites(op) if check.warning]):
         if result.state == "warning":
-            op.report.log(f"note: {result.fact} (not needed to deploy; mend: {result.mend})")
+            op.report.log(f"note: {result.detail} (not needed to deploy; remedy: {result.remedy})")
 
 
 def _docker() -> CheckOutcome:
-    engine = docker_engine.engine()
-    return CheckOutcome(engine.usable, engine.fact, engine.mend)
+    engine = docker_engine.engine_status()
+    return CheckOutcome(engine.usable, engine.detail, engine.remedy)
 
 
 def _kubectl(op: Operation) -> CheckOutcome:
@@ -56,7 +56,7 @@ def _kubectl(op: Operation) -> CheckOutcome:
     mend = "https://kubernetes.io/docs/tasks/tools"
     if not version:
         return CheckOutcome(False, "no kubectl on PATH that says its version", mend)
-    if not kubectl.fits(version, op.cluster.version):
+    if not kubectl.is_within_skew(version, op.cluster.version):
         return CheckOutcome(
             False,
             f"kubectl {version} is more than one minor version away from the cluster's {op.cluster.version}",

@@ -32,7 +32,7 @@ def begin(op: Operation) -> Probe | None:
     else:
         uid = _uid_in(op)
         name, found = f"ConfigMap {_ANYWHERE} of namespace {op.namespace}", ("ConfigMap", op.namespace, _ANYWHERE)
-    return Probe(name, uid, op.helm.start_identity(asset("templates/identity"), *found)) if uid else None
+    return Probe(name, uid, op.helm.start_uid_lookup(asset("templates/identity"), *found)) if uid else None
 
 
 def require_one_cluster(op: Operation, probe: Probe | None) -> None:
@@ -42,7 +42,7 @@ def require_one_cluster(op: Operation, probe: Probe | None) -> None:
             "whether helm means the same cluster is not proved: no object may be read that tells clusters apart"
         )
         return
-    seen = op.helm.read_identity(probe.child)
+    seen = op.helm.read_uid(probe.child)
     if seen != probe.uid:
         says = f"has it as {seen}" if seen else "does not have it"
         raise Refused(

@@ -26,9 +26,9 @@ def require_same_cluster(
         raise Refused(
             f"context {op.cluster.context} is cluster {uid or 'of unknown identity'}, not {expect}", hint="choose the right --context, or drop --expect-cluster"
         )  # fmt: skip
-    known = known_clusters.load().get(_key(op, config), {})
+    known = known_clusters.load_known().get(_key(op, config), {})
     last, context = known.get("context", ""), op.cluster.context
-    both = last != context and known_clusters.sandboxes(last, context)
+    both = last != context and known_clusters.are_sandboxes(last, context)
     if uid and known.get("uid") not in (None, uid) and not allow_other and not both:
         raise Refused(
             f"this was last deployed to cluster {known['uid']} (context {last}); context {context} is {uid}",
@@ -64,7 +64,7 @@ def require_no_loss(found: Sequence[Loss], *, force: bool) -> None:
     """Raises Refused when the upgrade would lose something that nobody said may be lost."""
     if found and not force:
         raise Refused(
-            "; ".join(loss.says for loss in found),
+            "; ".join(loss.description for loss in found),
             hint=f"nothing was changed. To do it all the same: --force. Else: {'; '.join(loss.advice for loss in found)}",
         )
 
@@ -73,26 +73,26 @@ def remember(op: Operation, *, config: Path | None) -> None:
     """Note that this configuration lives on this cluster from now on; where that cannot be written, say so and go on."""
     if not op.cluster.uid:
         return
-    known = known_clusters.load()
+    known = known_clusters.load_known()
     known[_key(op, config)] = {"uid": op.cluster.uid, "context": op.cluster.context, "server": op.cluster.server}
     _save(op, known)
 
 
 def forget(op: Operation) -> None:
     """Forget every configuration of this release on this cluster: it was uninstalled."""
-    known = known_clusters.load()
+    known = known_clusters.load_known()
     ours = f"|{op.namespace}|{op.release}"
     kept = {k: v for k, v in known.items() if not (k.endswith(ours) and v.get("uid") == op.cluster.uid)}
     if kept != known:
         _save(op, kept)
 
 
-def _save(op: Operation, known: known_clusters.Known) -> None:
+def _save(op: Operation, known: known_clusters.KnownClusters) -> None:
     try:
-        known_clusters.save(known)
+        known_clusters.save_known(known)
     except OSError as error:
         op.report.warn(
-            f"{known_clusters.where()} cannot be written ({error.strerror}): a deploy to another cluster by mistake will not"
+            f"{known_clusters.file_path()} cannot be written ({error.strerror}): a deploy to another cluster by mistake will not"
             " be noticed; set FOGFLOW_K8S_STATE to a folder of yours"
         )
 

@@ -165,7 +165,7 @@ def _unchanged(work: Deployment) -> list[Drift] | None:
         work.op.report.warn(f"not checked whether it was changed since the last deploy: {name} (no right to patch it)")
     found = [each for each in seen.drift if each.effect != "left"]
     for each in found:
-        work.op.report.warn(work.op.mask(f"changed since the last deploy, {each.says}: {each}"))
+        work.op.report.warn(work.op.mask(f"changed since the last deploy, {each.description}: {each}"))
     return found
 
 
@@ -267,9 +267,9 @@ def _proof(work: Deployment, seen: Assessment) -> str:
     """Whether the logins with a changed password are proved; "" when it was not changed."""
     if not work.rotation.changed:
         return ""
-    if seen.cell and seen.cell.works:
+    if seen.health and seen.health.works:
         return PROVED
-    why = status.WHY_SIMULATED if work.op.simulated else seen.cell.why if seen.cell else status.WHY_UNVERIFIED
+    why = status.WHY_SIMULATED if work.op.simulated else seen.health.why if seen.health else status.WHY_UNVERIFIED
     return f"{NOT_PROVED}: {why}"
 
 

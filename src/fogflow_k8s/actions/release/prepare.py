@@ -19,11 +19,11 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests, names
 from fogflow_k8s.model.diff.fields import changes
 from fogflow_k8s.model.kubernetes import annotations_of, labels_of, spec_of
-from fogflow_k8s.model.placement.topology import shape_of
+from fogflow_k8s.model.placement.topology import topology_of
 from fogflow_k8s.model.release.breaking_changes import Loss, losses
 from fogflow_k8s.model.release.history import PENDING, UNINSTALLING
 from fogflow_k8s.model.settings.base import merge
-from fogflow_k8s.model.settings.presets import Preset, choose, preset_in, said, values_of
+from fogflow_k8s.model.settings.presets import Preset, choose, describe, preset_in, values_of
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def rendered(
     Helm refuses a dry run of a release that a dead operation left pending: `helm template` renders it then.
     """
     if server and not (installed and installed.newest.status in (*PENDING, UNINSTALLING)):
-        return manifests.every(op.helm.read_rehearsal(op.helm.start_rehearsal(request.chart, values)))
+        return manifests.every(op.helm.read_dry_run(op.helm.start_dry_run(request.chart, values)))
     child = op.helm.start_template(
         request.chart, values, upgrade=installed is not None, kube_version=op.cluster.version
     )
@@ -143,8 +143,8 @@ def _belongs_to_another(op: Operation, obj: Mapping[str, Any]) -> bool:
 def _preset(op: Operation, request: Request, installed: Installed | None) -> Preset:
     """The preset for this cluster, unless the user chose one or the release has one."""
     tolerations = (request.values.get("global") or {}).get("tolerations") or ()
-    shape = None if op.nodes is None else shape_of(op.nodes, tolerations)
-    return choose(shape, asked=request.preset, installed=preset_in(installed.objects) if installed else None)
+    topology = None if op.nodes is None else topology_of(op.nodes, tolerations)
+    return choose(topology, asked=request.preset, installed=preset_in(installed.objects) if installed else None)
 
 
 def _decide_persistence(op: Operation, installed: Installed | None, values: dict[str, Any]) -> None:
@@ -184,7 +184,7 @@ def introduce(op: Operation, prepared: Prepared) -> None:
             for o in prepared.expected
             if o["kind"] == "StatefulSet"
         }
-        op.report.step(said(prepared.preset, _replicas(prepared), several))
+        op.report.step(describe(prepared.preset, _replicas(prepared), several))
 
 
 def warn(op: Operation, prepared: Prepared) -> None:

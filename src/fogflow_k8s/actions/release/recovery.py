@@ -16,7 +16,7 @@ from fogflow_k8s.actions.release import rollout
 from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
 from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.adapters.helm.errors import HelmConflict, HookFailed, ObjectRefused
-from fogflow_k8s.adapters.helm.words import Hook
+from fogflow_k8s.adapters.helm.messages import Hook
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy, ClusterError, FogflowError, Interrupted, OperationFailed
 from fogflow_k8s.model import manifests
@@ -94,7 +94,7 @@ def failed(work: Deployment, lease: Held, seen: Assessment, causes: tuple[Cause,
     objects = manifests.split(op.helm.manifest(good.number))
     lost = losses(work.prepared.objects, objects)
     if any(not loss.replaced for loss in lost) and not request.force:
-        what = "; ".join(loss.says for loss in lost)
+        what = "; ".join(loss.description for loss in lost)
         says = f"left in place: going back would lose something ({what}); to do it: fogflow-k8s rollback --force"
         return _end(work, "left-failed", 21, seen, failure, says=says)
     return _take_back(work, lease, good, objects, failure)

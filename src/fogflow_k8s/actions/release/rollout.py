@@ -70,7 +70,7 @@ def run_helm(
         done = child.stop()
         if lease:
             lease.check()
-    return op.helm.check(done)
+    return op.helm.require_success(done)
 
 
 def _ended(child: Child, lease: Held | None) -> Completed | None:

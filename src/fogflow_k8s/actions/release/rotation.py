@@ -1,6 +1,6 @@
 """A changed RabbitMQ password: noticed, put into force by restarts in order, and proved by the logins.
 
-RabbitMQ and those who log in read the password when they start (the chart's gate). So a Secret that was changed since, by
+RabbitMQ and those who log in read the password when they start (the chart's bootstrap container). So a Secret that was changed since, by
 `kubectl edit`, a secrets operator or a deploy with another password, changes nothing until they are restarted: RabbitMQ
 first. Which password is in force, the record's mark knows (model/release/password_mark.py).
 """

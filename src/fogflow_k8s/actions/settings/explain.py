@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import Any
 
-from fogflow_k8s.adapters.settings.documents import KeyPath, dotted
+from fogflow_k8s.adapters.settings.documents import KeyPath, dotted_path
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.redaction.redactor import Redactor
 from fogflow_k8s.model.settings.base import schema_of
@@ -35,8 +35,8 @@ def explain(key: str, values: Values, origin: str) -> list[str]:
         _at(Values().model_dump(mode="json", by_alias=True), path),
     )
     lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
-    if dotted(path) != key:
-        lines.append(f"  key      {dotted(path)} in values.yaml")
+    if dotted_path(path) != key:
+        lines.append(f"  key      {dotted_path(path)} in values.yaml")
     lines.append(f"  allowed  {_allowed(target, schema)}")
     if known := REPLACED.get(own[1:]):
         listed = ", ".join(json.dumps(each) for each in known.values)
@@ -86,9 +86,9 @@ def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
         if below is None:
             known = _properties(node, schema)
             close = nearest(str(part), known)
-            where = dotted(path[:depth]) or "the top level"
+            where = dotted_path(path[:depth]) or "the top level"
             hint = (
-                f"did you mean {dotted((*path[:depth], close))}?" if close else f"keys here: {', '.join(sorted(known))}"
+                f"did you mean {dotted_path((*path[:depth], close))}?" if close else f"keys here: {', '.join(sorted(known))}"
             )
             raise UsageError(f"{key}: there is no key {part} at {where}", hint=hint)
         node = below

@@ -1,1 +1,7 @@
-"""From what was observed to the one cause: the catalogue, the rules, and the words of other programs."""
+"""Diagnosis: from observed Kubernetes objects to the cause of a failure.
+
+`catalogue` lists every cause with its id and advice. `assessment` combines the rules: `readiness` judges single objects, `pods`,
+`containers` and `scheduling` find causes, `root_cause` puts the component to blame first, and `health_report` adds what the
+keeper observed inside FogFlow. `admission_words` and `kubelet_words` interpret messages of other programs. `findings` has the
+additional problems that `doctor` looks for.
+"""

@@ -1,9 +1,9 @@
-"""Why the API server refuses a request: its own words in, the cause out. Pure.
+"""Why the API server refuses a request, from its message.
 
-A refusal has one of four reasons. Authorization (RBAC) does not give the user the verb; the namespace is being deleted;
-an admission plugin (quota, LimitRange, Pod Security, a policy) forbids the object; an admission webhook denies the
-object or does not answer. All but the webhooks' begin with the object: `services "nginx" is forbidden: ...`. The
-patterns are anchored there, because a policy or a webhook writes what it likes after that.
+There are four reasons: authorization (RBAC) does not permit the verb; the namespace is being deleted; an admission plugin (quota,
+LimitRange, Pod Security, a policy) forbids the object; an admission webhook denies the object or does not answer. All messages
+except those of webhooks begin with the object: `services "nginx" is forbidden: ...`. The patterns match there, because the rest
+of the message is free text of the policy or webhook.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _RIGHT = re.compile(
 _ENDING = re.compile(r"unable to create new content in namespace (\S+) because it is being terminated")
 _UNANSWERED = re.compile(r'(?:Internal error occurred: )?failed calling (?:admission )?webhook (?P<name>"[^"]*")')
 _DENIED = re.compile(r'admission webhook "[^"]*" denied the request')
-# What admission plugins say after `is forbidden: `; a plugin with several complaints puts them into brackets.
+# What admission plugins write after `is forbidden: `; a plugin with several reasons puts them into brackets.
 _PLUGINS = tuple(
     (re.compile(rf"\[?(?:{pattern})"), id_, what)
     for pattern, id_, what in (
@@ -36,10 +36,10 @@ _REFUSED = "admission refuses {}"
 
 @dataclass(frozen=True)
 class Refusal:
-    """An object that admission does not let in.
+    """An object that admission refuses.
 
     `id` is in the catalogue of causes, `what` a phrase with `{}` for the object, `object` its resource and name as the
-    API server writes them (`services "nginx"`; "" when the words name none), `words` all that the API server says.
+    API server writes them (`services "nginx"`; "" when the message has none), `words` the whole message.
     """
 
     id: str
@@ -48,12 +48,12 @@ class Refusal:
     words: str
 
     def about(self, name: str) -> str:
-        """The phrase about an object of that name."""
+        """The phrase with the object's name."""
         return self.what.replace("{}", name)
 
 
 def refusal(words: str) -> Refusal | None:
-    """The refusal that the words of an API server report; None when admission has no part in it."""
+    """The refusal by admission that the API server's message reports; None for every other message."""
     if found := _UNANSWERED.match(words):
         return Refusal("FK-3014", "the admission webhook " + found["name"] + ", which has to allow {}, does not answer", "", words)  # fmt: skip
     if _DENIED.match(words):
@@ -67,20 +67,20 @@ def refusal(words: str) -> Refusal | None:
 
 
 def lacks_right(words: str) -> bool:
-    """Whether the words say that the user has no right to do it."""
+    """Whether the message says that the user has no permission."""
     head = _FORBIDDEN.match(words)
     return bool(head and _RIGHT.match(words, head.end()))
 
 
 def ending_namespace(words: str) -> str:
-    """The namespace that takes no new objects because it is being deleted; "" when the words say nothing of one."""
+    """The namespace that accepts no new objects because it is being deleted; "" for every other message."""
     head = _FORBIDDEN.match(words)
     found = _ENDING.match(words, head.end()) if head else None
     return found[1] if found else ""
 
 
 def from_first(words: str) -> str:
-    """The words from the first refusal on, where another program writes its own words before it; "" when there is none."""
+    """The message from its first refusal on, without what another program wrote before it; "" without a refusal."""
     starts = re.finditer(r"(?:^|: |\n|\* )(?=\S)", words)
-    said = (words[start.end() :] for start in starts)
-    return next((text for text in said if refusal(text) or lacks_right(text) or ending_namespace(text)), "")
+    rests = (words[start.end() :] for start in starts)
+    return next((text for text in rests if refusal(text) or lacks_right(text) or ending_namespace(text)), "")

@@ -1,6 +1,7 @@
-"""The state of a whole release from what the API server shows: components, causes, and whether images are on their way.
+"""The state of a whole release: its components, the causes of failures, and the components whose images are being pulled.
 
-Pure. The workloads that *should* exist come from the release's manifests, so one that somebody deleted is seen missing.
+Input is a snapshot of the release's objects and events, and the list of workloads that should exist, which comes from the
+release's manifests; so a deleted workload is noticed. `assess` compares the two and applies the rules of this package.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fogflow_k8s.model.components import NAMES
-from fogflow_k8s.model.diagnosis import health_report as cell_rules
+from fogflow_k8s.model.diagnosis import health_report
 from fogflow_k8s.model.diagnosis import pods as pod_rules
 from fogflow_k8s.model.diagnosis import root_cause as rules
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
-from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.diagnosis.readiness import Verdict, judge
 from fogflow_k8s.model.kubernetes import Obj, annotations_of, labels_of, spec_of, status_of
 from fogflow_k8s.model.manifests import component_of, pod_spec
@@ -24,14 +25,14 @@ PULLING = "pulling its image"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One look at the namespace: everything that belongs to the release, and the namespace's events."""
+    """The objects of the release and the events of its namespace at one moment."""
 
     workloads: Sequence[Obj] = ()
     replicasets: Sequence[Obj] = ()
     pods: Sequence[Obj] = ()
     events: Sequence[Obj] = ()
-    nodes: Sequence[Obj] = ()  # only looked at when a pod finds no node, or its node may be lost
-    cell: Cell | None = None  # None: there is no keeper, or no container that it could look at
+    nodes: Sequence[Obj] = ()  # only listed when a pod is not scheduled or its node may be lost
+    health: HealthReport | None = None  # None: there is no keeper, or the nodes run no containers
     namespace: str = ""
 
 
@@ -47,12 +48,12 @@ class Component:
     created: str = ""
     nodes: tuple[str, ...] = ()
     cause: str = ""
-    phase: str = ""  # what it is at, for people; "" when the verdict's reason says it
+    phase: str = ""  # its current step in words; "" when the verdict's reason describes it
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What one look amounts to."""
+    """The result for one snapshot."""
 
     components: tuple[Component, ...]
     causes: tuple[Cause, ...] = ()
@@ -65,26 +66,26 @@ class Assessment:
         return bool(self.components) and all(c.verdict.state == "ready" for c in self.components)
 
     @property
-    def cell(self) -> Cell | None:
-        """What the keeper says; None when there is none to ask."""
-        return self.seen.cell
+    def health(self) -> HealthReport | None:
+        """The keeper's report; None without a keeper."""
+        return self.seen.health
 
     @property
     def works(self) -> bool:
-        """True when every component is ready and, where there is a keeper, FogFlow itself is seen to work."""
-        return self.ready and (self.cell is None or self.cell.works)
+        """True when every component is ready and the keeper, if there is one, reports that FogFlow works."""
+        return self.ready and (self.health is None or self.health.works)
 
     @property
     def hopeless(self) -> bool:
         """True when waiting cannot help: a permanent cause, or a workload that failed for good.
 
-        A controller gives a rollout up though its image is still being pulled: that is waited for.
+        A rollout that its controller gave up while an image is still being pulled counts as waiting.
         """
         failed = any(c.verdict.state == "failed" for c in self.components) and not self.pulling
         return failed or any(c.kind == "permanent" for c in self.causes)
 
     def verdicts(self) -> dict[str, Verdict]:
-        """Component name -> verdict, with the phase as reason where it says more."""
+        """Component name -> verdict, with the phase as the reason where there is one."""
         return {
             c.name: Verdict(
                 c.verdict.state, c.phase or c.verdict.reason, c.verdict.desired, c.verdict.ready, c.verdict.updated
@@ -94,7 +95,7 @@ class Assessment:
 
 
 def assess(expected: Sequence[Obj], seen: Snapshot, *, final: bool = False) -> Assessment:
-    """The release's state. A component that failed and says nothing gets a cause that says so; with `final`, one that waits."""
+    """The release's state. A component that failed without a known cause gets FK-5011; with `final`, a waiting one, too."""
     live = {(str(o["kind"]), str(o["metadata"]["name"])): o for o in seen.workloads}
     rows: list[Component] = []
     found: list[Cause] = []
@@ -108,8 +109,10 @@ def assess(expected: Sequence[Obj], seen: Snapshot, *, final: bool = False) -> A
             causes = _causes(owner, mine, seen, row.name)
             silent = verdict.state == "failed" or (final and row.phase != PULLING)
             found.extend(causes or ([_silent(row, owner, mine)] if silent else []))
-    if seen.cell and all(row.verdict.state == "ready" for row in rows):  # else the pods say more
-        found.extend(cell_rules.causes(seen.cell, seen.namespace))
+    if seen.health and all(
+        row.verdict.state == "ready" for row in rows
+    ):  # otherwise the causes of the pods are more specific
+        found.extend(health_report.causes(seen.health, seen.namespace))
     ordered = rules.root_first(found, [r.name for r in rows if r.verdict.state != "ready"])
     first = {c.component: c for c in reversed(ordered)}
     pulling = tuple(sorted({r.name for r in rows if r.phase == PULLING}))
@@ -117,7 +120,7 @@ def assess(expected: Sequence[Obj], seen: Snapshot, *, final: bool = False) -> A
 
 
 def newest_pods(owner: Obj, seen: Snapshot) -> list[Obj]:
-    """The pods of a workload's newest version; superseded ones, and evicted ones that were replaced, are left out."""
+    """The pods of a workload's newest version, without superseded ones and without evicted ones that were replaced."""
     uid = owner["metadata"].get("uid")
     if owner["kind"] == "Deployment":
         revision = _revision(owner)
@@ -141,7 +144,7 @@ def _causes(owner: Obj, pods: Sequence[Obj], seen: Snapshot, component: str) -> 
     )
     for pod in pods:
         found.extend(pod_rules.pod_causes(pod, seen.events, component, seen.nodes))
-    if not found:  # nothing new is wrong: perhaps the old does not make room
+    if not found:  # the new pods have no cause: perhaps an old pod does not end
         uids = {uid, *(s["metadata"]["uid"] for s in made)}
         old = [p for p in seen.pods if any(_owned_by(p, each) for each in uids)]
         found = [c for p in old if (c := pod_rules.held_back(p, component, seen.nodes))]
@@ -196,7 +199,7 @@ def _running_init(pod: Obj) -> str:
 
 
 def _with_cause(row: Component, first: Cause | None) -> Component:
-    """The row with its first cause; one that waits for others says for whom, instead of which container it is in."""
+    """The row with its first cause; a blocked component's phase names the components that it waits for."""
     if first is None:
         return row
     waits = first.kind == "blocked" and row.phase != PULLING

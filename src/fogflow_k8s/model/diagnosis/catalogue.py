@@ -190,7 +190,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("FK-7014", "permanent", "objects with the names of the release's objects already exist and belong to others",
               ("fogflow-k8s check -n {namespace}", "use another namespace (-n NAME), or take them over: fogflow-k8s deploy ... --take-ownership")),
         Entry("FK-7015", "permanent", "the upstream worker cannot build the URLs of its tasks from IPv6 addresses",
-              ("kubectl -n default get service kubernetes", "fogflow-k8s deploy ... --set worker.engine=fogflow-k8s")),
+              ("kubectl -n default get service kubernetes", "fogflow-k8s deploy ... --set worker.implementation=native")),
         Entry("FK-7013", "transient", "the API server stopped answering while the release was being changed",
               ("kubectl get --raw /readyz", "fogflow-k8s status -n {namespace}", "then run the same command again")),
     )

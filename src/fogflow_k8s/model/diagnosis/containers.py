@@ -1,4 +1,8 @@
-"""Why a container is not ready: its state, its probes and the kubelet's words in, causes out. Pure."""
+"""Why a container is not ready, from its status, its probes and the kubelet's messages.
+
+The cases: the image cannot be pulled, the kubelet cannot create or start the container, it crashes, it runs and fails a probe, or
+an init container has not finished.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,9 @@ from fogflow_k8s.model.diagnosis.pod_status import container_spec, pod_cause
 from fogflow_k8s.model.diagnosis.probes import Probe, probe_of
 from fogflow_k8s.model.kubernetes import Obj
 
-CRASH_BUDGET = 1  # restarts before a crash is called hopeless: the first crash may be a race at start, a second is none
+CRASH_BUDGET = (
+    1  # restarts before a crash counts as permanent: the first crash may be a race at the start, the second is not
+)
 _PULL_REASONS = (
     "ErrImagePull",
     "ImagePullBackOff",
@@ -28,7 +34,7 @@ _LACKS_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<noun>Secret|Conf
 
 
 def container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component: str, *, init: bool) -> list[Cause]:
-    """What keeps this container from being ready; `events` are those about the pod, oldest first."""
+    """The causes why this container is not ready; `events` are those about the pod, oldest first."""
     state = container.get("state") or {}
     waiting = state.get("waiting") or {}
     reason, words = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
@@ -37,9 +43,9 @@ def container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component:
     if reason in _CONFIG_REASONS:
         return [config_cause(pod, component, words or reason, container=str(container.get("name")))]
     ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated") or {}
-    for why, said in ((reason, words), (str(ended.get("reason") or ""), str(ended.get("message") or ""))):
+    for why, text in ((reason, words), (str(ended.get("reason") or ""), str(ended.get("message") or ""))):
         if why in _START_REASONS:
-            return [_start_cause(pod, container, said or why, component)]
+            return [_start_cause(pod, container, text or why, component)]
     restarts = int(container.get("restartCount") or 0)
     again = restarts or reason == "CrashLoopBackOff"
     if ended and again and not container.get("ready"):
@@ -50,7 +56,7 @@ def container_causes(pod: Obj, container: Obj, events: Sequence[Obj], component:
 
 
 def config_cause(pod: Obj, component: str, words: str, *, container: str = "", id_: str = "FK-1206") -> Cause:
-    """What the kubelet misses to make a container or mount a volume; `id_` when its words name neither object nor key."""
+    """The object or key that the kubelet needs to create a container or mount a volume; `id_` when its message names neither."""
     if found := _LACKS_KEY.search(words):
         noun, name, key = found["noun"].lower(), found["name"], found["key"]
         what = f"{noun} {name} has no key {key}"
@@ -77,12 +83,12 @@ def _pull_cause(pod: Obj, container: Obj, reason: str, words: str, events: Seque
         return pod_cause("FK-4005", pod, component, what, container=name, evidence=(words,) if words else ())
     if reason == "InvalidImageName":
         return pod_cause("FK-4006", pod, component, f"image name {image} is not valid", container=name, evidence=(words,))  # fmt: skip
-    # ImagePullBackOff hides the registry's words; the kubelet's Failed event keeps them.
+    # ImagePullBackOff does not contain the registry's answer; the kubelet's Failed event does.
     failed = [message(e) for e in events if e.get("reason") == "Failed" and image in message(e)]
-    said = [words, *reversed(failed)]
-    told = [(kubelet_words.pull(line, image), line) for line in said]
-    trouble, line = next((each for each in told if each[0] != kubelet_words.UNKNOWN), told[-1])
-    what = f"image {image} {trouble.says}"
+    lines = [words, *reversed(failed)]
+    pulls = [(kubelet_words.pull(line, image), line) for line in lines]
+    trouble, line = next((each for each in pulls if each[0] != kubelet_words.UNKNOWN), pulls[-1])
+    what = f"image {image} {trouble.description}"
     return pod_cause(trouble.id, pod, component, what, container=name, evidence=(line,))
 
 
@@ -121,7 +127,7 @@ def _running_causes(pod: Obj, container: Obj, events: Sequence[Obj], component: 
     name = str(container.get("name"))
     if init:
         if container.get("started") and container.get("ready"):
-            return []  # a native sidecar that does its work
+            return []  # a native sidecar that works
         return [pod_cause("FK-5005", pod, component, f"init container {name} has not finished yet", container=name)]
     words = message(last(events, "Unhealthy"))
     if not words or container.get("ready"):

@@ -1,4 +1,7 @@
-"""Events: what Kubernetes' parts say about an object. Old words about a namesake are not about it. Pure."""
+"""Kubernetes events: messages of the kubelet, the scheduler and the controllers about an object.
+
+An event names its object by kind, name and uid; one about a deleted object with the same name is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
 
 def about(obj: Obj, events: Sequence[Obj]) -> list[Obj]:
-    """The events about this very object, oldest first; the order of the input does not matter."""
+    """The events about this object, oldest first; the order of the input does not matter."""
     return sorted((e for e in events if _is_about(e, obj)), key=_order)
 
 
@@ -18,19 +21,19 @@ def last(events: Sequence[Obj], *reasons: str) -> Obj | None:
 
 
 def message(event: Obj | None) -> str:
-    """Its words; "" for none."""
+    """The event's message; "" for None."""
     return str((event or {}).get("message") or "")
 
 
 def _is_about(event: Obj, obj: Obj) -> bool:
-    told, metadata = event.get("involvedObject") or {}, metadata_of(obj)
-    same_kind = not (told.get("kind") and obj.get("kind")) or told["kind"] == obj["kind"]
-    same_life = not (told.get("uid") and metadata.get("uid")) or told["uid"] == metadata["uid"]
-    return bool(told.get("name") == metadata.get("name") and same_kind and same_life)
+    target, metadata = event.get("involvedObject") or {}, metadata_of(obj)
+    same_kind = not (target.get("kind") and obj.get("kind")) or target["kind"] == obj["kind"]
+    same_life = not (target.get("uid") and metadata.get("uid")) or target["uid"] == metadata["uid"]
+    return bool(target.get("name") == metadata.get("name") and same_kind and same_life)
 
 
 def _order(event: Obj) -> tuple[str, str, str]:
-    """By time; of one time, by the words, so that the order is the same whoever lists them."""
+    """By time, then by reason and message, so that the order does not depend on the API server's list."""
     when = (
         (event.get("series") or {}).get("lastObservedTime")
         or event.get("lastTimestamp")

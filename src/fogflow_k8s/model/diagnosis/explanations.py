@@ -44,8 +44,8 @@ WHY: dict[str, str] = {
     "FK-5002": "The container's processes together used more memory than `resources.limits.memory`, and the kernel killed one of them. RabbitMQ needs 512Mi; FogFlow's own components are small.",
     "FK-5003": "A pod receives traffic only when its readiness probe passes. The summary says what the probe requests; the evidence, what it received.",
     "FK-5004": "The kubelet restarts a container whose liveness probe fails, or whose startup probe has failed for all the time it allows. This looks like a crash, but is not one.",
-    "FK-5005": "Init containers run one after another before the main containers. The init container `gate` waits for what the component needs: its log names what it waits for.",
-    "FK-5006": "As FK-5001, but for a container that runs before the component itself. The init container `gate` exits when its configuration cannot be written.",
+    "FK-5005": "Init containers run one after another before the main containers. The init container `bootstrap` waits for what the component needs: its log names what it waits for.",
+    "FK-5006": "As FK-5001, but for a container that runs before the component itself. The init container `bootstrap` exits when its configuration cannot be written.",
     "FK-5007": "The image is present, but the program that the container is to run does not exist in it, or may not be executed.",
     "FK-5008": "The node ran short of memory or disk and evicted pods, starting with those whose use exceeds their requests most. The controller creates a new pod.",
     "FK-5009": "The node's kubelet has not reported for 40 s. Kubernetes keeps the pods of a lost node for `tolerationSeconds` (60 in this chart), in case the node comes back.",
@@ -86,7 +86,7 @@ WHY: dict[str, str] = {
     "FK-7003": "A user or a tool ran `kubectl rollout pause` on the workload, and the rollout was not resumed.",
     "FK-7004": "Helm records what it is about to do before it does it. If the process is killed in between, the release stays pending (or uninstalling), and Helm refuses every upgrade. A rollback to the last revision that worked makes the release usable again and keeps its whole history. `deploy` does the same.",
     "FK-7005": "Each operation holds the release's Lease and renews it every 3 s. While it does, no other operation changes the release. An operation that has not renewed the Lease for 15 s is considered dead, and another one may take over.",
-    "FK-7006": "The upstream worker removes its tasks when it ends; the tasks of the native worker (`worker.engine: fogflow-k8s`) are removed with its release. A worker that was killed together with its release, or that lost its RBAC permissions first, could not remove them; nor could the hook of `helm uninstall`, when its pod did not start and `--no-hooks` skipped it. Without a worker, nothing ends these tasks: they continue to use the nodes and to publish.",
+    "FK-7006": "The upstream worker removes its tasks when it ends; the tasks of the native worker (`worker.implementation: native`) are removed with its release. A worker that was killed together with its release, or that lost its RBAC permissions first, could not remove them; nor could the hook of `helm uninstall`, when its pod did not start and `--no-hooks` skipped it. Without a worker, nothing ends these tasks: they continue to use the nodes and to publish.",
     "FK-7007": "Kubernetes removes a namespace when the last object in it is gone. The evidence contains the conditions of the namespace, and the objects that finalizers hold. A finalizer means that a controller must clean up first, so this tool does not remove any.",
     "FK-7008": "A volume claim is kept after its release so that the data is not lost. This claim belongs to no workload any more; a release that is deployed here again with persistence may use it again.",
     "FK-7009": "RabbitMQ and the components that log in to it read the password when they start. A component that happens to restart now would be refused.",
@@ -95,7 +95,7 @@ WHY: dict[str, str] = {
     "FK-7012": "The values contain `keeper.enabled: false`. Ready pods do not prove that FogFlow works; after a restart of RabbitMQ, its components stay disconnected until they are restarted in order.",
     "FK-7013": "Requests were no longer answered while Helm was running or while the command waited for the result. The change was rolled back when the API server answered again; if the server did not answer in time, run `fogflow-k8s rollback` once it does.",
     "FK-7014": "Another tool created them: kubectl, Argo CD, Flux, another Helm release, or the upstream chart. Helm would fail halfway, or upgrade objects that do not belong to this chart. `--take-ownership` takes them over, except where Kubernetes never allows a change, such as the selector of a Deployment; a tool that continues to apply its own version would take over the objects again.",
-    "FK-7015": "Brokers call a task at its Service's address. The upstream worker writes `http://ADDRESS:PORT` without the brackets that an IPv6 address needs, so no broker can call the task. The native worker (`worker.engine: fogflow-k8s`) uses the names of its tasks' Services instead. In a cluster with both address families, the first family of the Service `kubernetes` counts.",
+    "FK-7015": "Brokers call a task at its Service's address. The upstream worker writes `http://ADDRESS:PORT` without the brackets that an IPv6 address needs, so no broker can call the task. The native worker (`worker.implementation: native`) uses the names of its tasks' Services instead. In a cluster with both address families, the first family of the Service `kubernetes` counts.",
 }
 
 

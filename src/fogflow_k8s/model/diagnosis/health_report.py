@@ -1,8 +1,10 @@
-"""The cell: what the keeper found out about FogFlow itself, beside what Kubernetes says of its pods. Pure.
+"""The keeper's health report: whether FogFlow itself works, which the state of its pods does not show.
 
-Pods lie: in every dead state that FogFlow has, all of them were ready, with no restart. The keeper asks the members
-(consumers per queue, workers at the master, brokers at discovery, the state they hold) and writes what it found into the
-ConfigMap `<release>-cell`, every ten seconds and at every change.
+FogFlow's programs can stop working while all pods stay ready. The keeper therefore asks the components themselves: the consumers
+of each queue, the workers that the master knows, the brokers that discovery knows, the data that they hold. It writes the result
+into the ConfigMap `<release>-health` every ten seconds and after every change. This module reads that ConfigMap, decides whether
+the report is recent enough to count, and turns it into causes. A member is one instance in the report, for example
+cloud-broker-1.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from typing import Any
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.kubernetes import Obj, metadata_of, status_of
 
-STALE_S = 30.0  # three reports missed: the keeper itself does not work
-FUTURE_S = 5.0  # by so much the clocks of several API servers may differ
-FILE = "cell.json"
+STALE_S = 30.0  # three reports are missing: the keeper itself does not work
+FUTURE_S = 5.0  # tolerated difference between the clocks of several API servers
+FILE = "health.json"
 _CAUSES = {
     "rabbitmq": "FK-6002",
     "master": "FK-6003",
@@ -33,92 +35,96 @@ _NO_KEEPER = "FK-6008"
 
 @dataclass(frozen=True)
 class Member:
-    """One component, as the keeper sees it."""
+    """One instance of a component, as the keeper reports it."""
 
     name: str
     state: str
-    """ok, or in the keeper's words what is wrong: down, deaf, wedged, empty, restoring, restarting, starting ..."""
+    """ok, or one of the keeper's words for a problem or a repair, such as down, empty, restoring, starting."""
     why: str = ""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One report of the keeper, or the reason why there is none that can be believed."""
+class HealthReport:
+    """One report of the keeper, or the reason why no report counts."""
 
     state: str = ""
-    """working, starting, mending or degraded; empty when nothing is known."""
+    """The keeper's word for FogFlow as a whole, such as working, starting or degraded; "" when there is no report."""
     why: str = ""
     age_s: float | None = None
     members: tuple[Member, ...] = ()
-    mends: tuple[Mapping[str, Any], ...] = ()
+    repairs: tuple[Mapping[str, Any], ...] = ()
     dead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of a fresh report: by broker, addresses of tasks that do not exist, of which it keeps subscriptions though the keeper tries to end them."""
+    """By broker, addresses of tasks that no longer exist and whose subscriptions the keeper could not remove. Only of a recent report."""
     unreachable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Of a fresh report: by broker, subscribers that it has not reached for minutes."""
+    """By broker, subscribers that it has not reached for minutes. Only of a recent report."""
     checked: bool = False
-    """Whether the report is fresh, and younger than the pods."""
+    """Whether the report is recent and newer than the pods."""
 
     @property
     def stale(self) -> bool:
-        """Whether the reports have stopped."""
+        """Whether the keeper has stopped reporting."""
         return self.age_s is not None and self.age_s > STALE_S
 
     @property
     def overdue(self) -> bool:
-        """Whether there is a report, and it is no proof: it is stale, or older than the pods."""
+        """Whether there is a report that does not count: it is stale or older than the pods."""
         return self.age_s is not None and not self.checked
 
     @property
     def works(self) -> bool:
-        """Whether FogFlow itself is known to work."""
+        """Whether a report that counts says that FogFlow works."""
         return self.checked and self.state == "working"
 
 
 def name_of(release: str) -> str:
-    """The ConfigMap with the report."""
-    return f"{release}-cell"
+    """The name of the ConfigMap with the report."""
+    return f"{release}-health"
 
 
-def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s: float = 0.0) -> Cell:
-    """What a report is worth at `now`, by the API server's clock, given the pods that it is about.
+def read(config_map: Obj | None, pods: Sequence[Obj], now: datetime, *, margin_s: float = 0.0) -> HealthReport:
+    """The report in a ConfigMap, and whether it counts at `now` for these pods.
 
-    When it was written is told by the API server, too (managedFields), and so is when a pod became ready: the clocks of
-    this machine and of the nodes may all be wrong.
+    `now`, the time of the report and the times at which pods became ready all come from the API server's clock
+    (managedFields), because the clocks of this machine and of the nodes can be wrong.
 
-    A report from before the last pod became ready is about other pods: no proof of these. `margin_s` is for who has just
-    replaced pods: so long after their readiness the keeper may still tell of what it saw before.
+    A report from before the last pod became ready describes earlier pods and does not count. A caller that has just
+    replaced pods sets `margin_s`, the seconds after their readiness in which the keeper may still report older observations.
     """
     if config_map is None:
-        return Cell(why="the keeper has not reported yet")
+        return HealthReport(why="the keeper has not reported yet")
     try:
-        told = json.loads((config_map.get("data") or {})[FILE])
-        updated = written(config_map, "f:data", f"f:{FILE}") or datetime.fromisoformat(told["updated"])
-        state, why = str(told["state"]), str(told.get("why") or "")
+        report = json.loads((config_map.get("data") or {})[FILE])
+        updated = written(config_map, "f:data", f"f:{FILE}") or datetime.fromisoformat(report["updated"])
+        state, why = str(report["state"]), str(report.get("why") or "")
         members = tuple(
             Member(str(name), str(each.get("state")), str(each.get("why") or ""))
-            for name, each in sorted((told.get("components") or {}).items())
+            for name, each in sorted((report.get("components") or {}).items())
         )
-        mends = tuple(told.get("mends") or ())
+        repairs = tuple(report.get("repairs") or ())
         age = (now - updated).total_seconds()
-        dead, away = (_addresses(told, name) for name in ("dead", "unreachable"))
+        dead, away = (_addresses(report, name) for name in ("dead", "unreachable"))
     except (KeyError, TypeError, ValueError, AttributeError):
-        return Cell(why="the keeper has not reported yet")
+        return HealthReport(why="the keeper has not reported yet")
     if age > STALE_S:
-        return Cell(state, f"the keeper's last report is {age:.0f} s old", age, members, mends)
+        return HealthReport(state, f"the keeper's last report is {age:.0f} s old", age, members, repairs)
     if age < -FUTURE_S:
-        return Cell(state, f"the keeper's last report is dated {-age:.0f} s in the future", age, members, mends)
+        return HealthReport(
+            state, f"the keeper's last report is dated {-age:.0f} s in the future", age, members, repairs
+        )
     if updated < _youngest(pods) + timedelta(seconds=margin_s):
-        return Cell(state, "the keeper has not looked at these pods yet", age, members, mends)
-    return Cell(state, why, age, members, mends, dead, away, checked=True)
+        return HealthReport(state, "the keeper has not checked these pods yet", age, members, repairs)
+    return HealthReport(state, why, age, members, repairs, dead, away, checked=True)
 
 
-def causes(cell: Cell, namespace: str) -> list[Cause]:
-    """What keeps the cell from working, by member; one cause about the keeper when its reports have stopped."""
-    if not cell.checked:
-        return [cause(_NO_KEEPER, "keeper", "deployment/keeper", cell.why, namespace=namespace)] if cell.stale else []
-    if cell.works:
+def causes(health: HealthReport, namespace: str) -> list[Cause]:
+    """A cause for each member that does not work; a single cause about the keeper when it has stopped reporting."""
+    if not health.checked:
+        return (
+            [cause(_NO_KEEPER, "keeper", "deployment/keeper", health.why, namespace=namespace)] if health.stale else []
+        )
+    if health.works:
         return []
-    sets = {_component(member.name) for member in cell.members if _component(member.name) != member.name}
+    sets = {_component(member.name) for member in health.members if _component(member.name) != member.name}
     return [
         cause(
             _CAUSES.get(component, _OTHER),
@@ -127,40 +133,40 @@ def causes(cell: Cell, namespace: str) -> list[Cause]:
             f"{member.name}: {member.why or member.state}",
             namespace=namespace,
         )
-        for member in cell.members
+        for member in health.members
         if member.state not in {"ok", "unchecked", "disabled"}
         for component in (_component(member.name),)
     ]
 
 
-def astray(cell: Cell | None, namespace: str) -> list[Cause]:
-    """Subscriptions that make a broker wait in vain. FogFlow works all the same: `doctor` alone tells them."""
-    if cell is None:
+def subscription_causes(health: HealthReport | None, namespace: str) -> list[Cause]:
+    """Causes for subscriptions whose subscribers a broker cannot reach. FogFlow works nevertheless, so only `doctor` shows them."""
+    if health is None:
         return []
     found = (
-        ("FK-6014", cell.dead, "{} keeps subscriptions of tasks that do not exist"),
-        ("FK-6015", cell.unreachable, "{} has not reached subscribers for minutes"),
+        ("FK-6014", health.dead, "{} keeps subscriptions of tasks that do not exist"),
+        ("FK-6015", health.unreachable, "{} has not reached subscribers for minutes"),
     )
     return [
-        cause(id_, _component(broker), f"broker/{broker}", says.format(broker), evidence=addresses, namespace=namespace)
-        for id_, brokers, says in found
+        cause(id_, _component(broker), f"broker/{broker}", what.format(broker), evidence=addresses, namespace=namespace)
+        for id_, brokers, what in found
         for broker, addresses in brokers.items()
     ]
 
 
-def _addresses(told: Mapping[str, Any], name: str) -> dict[str, tuple[str, ...]]:
-    """By broker; keepers of before told none."""
-    brokers = (told.get("references") or {}).get(name) or {}
+def _addresses(report: Mapping[str, Any], name: str) -> dict[str, tuple[str, ...]]:
+    """The addresses by broker; reports of older keepers have none."""
+    brokers = (report.get("references") or {}).get(name) or {}
     return {str(broker): tuple(map(str, addresses)) for broker, addresses in sorted(brokers.items())}
 
 
 def _component(member: str) -> str:
-    """Of several, the second is called cloud-broker-1: a row of the table is all of them."""
+    """The component of an instance: cloud-broker for cloud-broker-1."""
     return member.rstrip("0123456789").removesuffix("-")
 
 
 def _youngest(pods: Sequence[Obj]) -> datetime:
-    """When the last of the pods became ready; the beginning of time when none says."""
+    """When the last of the pods became ready; 1970 when no pod has that condition."""
     times = [
         written(pod, "f:status", "f:conditions") or datetime.fromisoformat(str(condition["lastTransitionTime"]))
         for pod in pods
@@ -171,7 +177,7 @@ def _youngest(pods: Sequence[Obj]) -> datetime:
 
 
 def written(obj: Obj, *path: str) -> datetime | None:
-    """When something below that path was changed last, by the API server's clock; None where it does not say."""
+    """When anything below that path last changed, by the API server's clock; None when managedFields has no such entry."""
     times = []
     for entry in metadata_of(obj).get("managedFields") or []:
         fields: Any = entry.get("fieldsV1") or {}

@@ -1,8 +1,9 @@
-"""What a kubelet and its container runtime say when an image cannot be pulled: of which sort the trouble is. Pure.
+"""Why an image cannot be pulled, from the messages of the kubelet and its container runtime.
 
-Their words are Go errors in a chain, `what was done: what went wrong: ...`, with URLs, digests, sizes and addresses in
-between. So a number says nothing by itself, and words count only where the chain has them: the network first (a pull that
-was cut off says nothing of the image), then what the registry answered. What matches nothing is shown as it is.
+A message is a chain of Go errors, `what was done: what went wrong: ...`, with URLs, digests, sizes and addresses in between. A
+number alone therefore means nothing, and words count only at the start or end of a link of the chain. Network errors are tested
+before the registry's answers, because an interrupted pull tells nothing about the image. A message that matches no pattern is
+shown unchanged.
 """
 
 from __future__ import annotations
@@ -16,24 +17,24 @@ Sort = Literal["transient", "credentials", "absent", "platform", "tls", "unknown
 
 @dataclass(frozen=True)
 class Trouble:
-    """Why a pull failed: its sort, the catalogue's id for it, and the end of a sentence about the image."""
+    """Why a pull failed: its sort, its id in the catalogue, and the predicate of a sentence about the image."""
 
     sort: Sort
     id: str
-    says: str
+    description: str
 
 
 UNKNOWN = Trouble("unknown", "FK-4009", "cannot be pulled")
 _RATE = Trouble("transient", "FK-4003", "is rate-limited by its registry")
 _NETWORK = Trouble("transient", "FK-4009", "cannot be pulled: its registry cannot be reached, or fails")
-_CREDENTIALS = Trouble("credentials", "FK-4002", "is not handed out: credentials are missing or wrong")
+_CREDENTIALS = Trouble("credentials", "FK-4002", "cannot be pulled: credentials are missing or wrong")
 _ABSENT = Trouble("absent", "FK-4001", "does not exist")
 _PLATFORM = Trouble("platform", "FK-4004", "is for another platform")
 _TLS = Trouble("tls", "FK-4010", "cannot be pulled: the node does not accept the certificate of its registry")
 
-# names in these would be read as words of the registry: an image may be called reg/denied/app:429
+# quoted names and URLs are replaced, because an image may be called reg/denied/app:429
 _NAMES = re.compile(r'"[^"]*"|\bhttps?://\S*')
-_AFTER = r"(?:^|: |\n|\] )"  # the beginning of a link of the chain
+_AFTER = r"(?:^|: |\n|\] )"  # the start of a link of the chain
 _END = r"(?=$|[:;,.)\]\n]| \(| - )"
 _WORDS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
     (trouble, re.compile("|".join(patterns), re.MULTILINE))
@@ -64,6 +65,6 @@ _WORDS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
 
 
 def pull(words: str, image: str = "") -> Trouble:
-    """The trouble that the words about a pull of `image` tell of; UNKNOWN when they fit nothing."""
-    said = _NAMES.sub("NAME", words.replace(image, "IMAGE") if image else words)
-    return next((trouble for trouble, pattern in _WORDS if pattern.search(said)), UNKNOWN)
+    """Why the pull of `image` failed, from the message; UNKNOWN when no pattern matches."""
+    text = _NAMES.sub("NAME", words.replace(image, "IMAGE") if image else words)
+    return next((trouble for trouble, pattern in _WORDS if pattern.search(text)), UNKNOWN)

@@ -1,4 +1,4 @@
-"""What every rule about pods asks of one. Pure, on plain dicts in which anything may be missing."""
+"""Parts of a pod's status that several rules read. Every part of the object may be missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 
 
 def condition(obj: Obj, kind: str) -> str:
-    """The status (True, False, Unknown) of a pod's or node's condition; "" when it does not have it."""
+    """The status (True, False, Unknown) of a condition of a pod or node; "" without that condition."""
     conditions = status_of(obj).get("conditions") or []
     return next((str(c.get("status")) for c in conditions if c.get("type") == kind), "")
 
@@ -30,13 +30,13 @@ def statuses(pod: Obj) -> list[tuple[bool, Obj]]:
 
 
 def has_started(pod: Obj) -> bool:
-    """Whether any of its containers ever ran: its volumes and its network were there then."""
+    """Whether any of its containers ever ran, so that volumes and network were set up."""
     states = [{**(c.get("lastState") or {}), **(c.get("state") or {})} for _, c in statuses(pod)]
     return any("running" in s or "terminated" in s for s in states)
 
 
 def container_spec(pod: Obj, name: str) -> Obj:
-    """What the pod asks for in the container of that name; empty when it has none."""
+    """The specification of the container of that name; empty when the pod has none."""
     spec = spec_of(pod)
     every = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     return next((c for c in every if c.get("name") == name), {})
@@ -53,7 +53,7 @@ def pod_cause(
     kind: Kind | None = None,
     **names: str,
 ) -> Cause:
-    """The catalogue's entry as found on this pod, `what` in words after the component's name."""
+    """The catalogue's entry `id_` for this pod; `what` follows the component's name in the summary."""
     metadata = pod["metadata"]
     names = {"namespace": str(metadata.get("namespace", "")), "pod": str(metadata["name"]), **names}
     if node := node_of(pod):

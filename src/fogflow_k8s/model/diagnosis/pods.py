@@ -1,6 +1,7 @@
-"""Why a pod is not ready: its state and events in, causes out. Pure; any order of input gives the same answer.
+"""Why a pod is not ready, from its status, its events and its node.
 
-Old and superseded pods must be left out by the caller: only what belongs to the newest version can be to blame.
+The caller passes only pods of a workload's newest version, because superseded pods cannot be the cause. The result does not
+depend on the order of the input.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from fogflow_k8s.model.kubernetes import Obj, metadata_of, status_of
 
 
 def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj] = ()) -> list[Cause]:
-    """Everything that keeps this pod from being ready; nothing when it is ready or being deleted.
+    """The causes why this pod is not ready; empty when it is ready or being deleted.
 
-    `nodes`, where we may see them, tell a taint from a selector that matches nothing, and a pod whose node is away.
+    `nodes`, if the user may list them, distinguish a taint from a selector without a match and reveal a lost node.
     """
     status, metadata = status_of(pod), metadata_of(pod)
     if metadata.get("deletionTimestamp") or status.get("phase") == "Succeeded" or condition(pod, "Ready") == "True":
@@ -37,25 +38,25 @@ def pod_causes(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[
 
 
 def held_back(pod: Obj, component: str, nodes: Sequence[Obj] = ()) -> Cause | None:
-    """Why an old pod that was told to end does not, and keeps its successor waiting; None while it has its time."""
+    """Why an old pod that is being deleted does not end and so delays its successor; None when nothing holds it."""
     metadata = metadata_of(pod)
     if not metadata.get("deletionTimestamp"):
         return None
     if finalizers := metadata.get("finalizers"):
-        what = f"its old pod may not end: finalizer {', '.join(map(str, finalizers))}"
+        what = f"its old pod cannot end: finalizer {', '.join(map(str, finalizers))}"
         return pod_cause("FK-5012", pod, component, what)
     return _lost(pod, component, nodes)
 
 
 def may_be_lost(pod: Obj) -> bool:
-    """Whether only its node can tell what became of the pod: it is to end, or is not ready though all its containers are."""
+    """Whether the pod's node may be lost: the pod is being deleted, or is not ready although all its containers are."""
     alone = [c for init, c in statuses(pod) if not init]
     contradicts = condition(pod, "Ready") == "False" and bool(alone) and all(c.get("ready") for c in alone)
     return bool(metadata_of(pod).get("deletionTimestamp")) or contradicts
 
 
 def is_pulling(pod: Obj, events: Sequence[Obj]) -> bool:
-    """True while a container image of this pod is on its way: last word of the kubelet is Pulling."""
+    """Whether the kubelet is pulling an image of this pod: its last event is Pulling."""
     waiting = any(
         ((c.get("state") or {}).get("waiting") or {}).get("reason") in ("ContainerCreating", "PodInitializing") for _, c in statuses(pod)
     )  # fmt: skip
@@ -75,7 +76,7 @@ def _lost(pod: Obj, component: str, nodes: Sequence[Obj]) -> Cause | None:
 
 
 def _ended_by_kubelet(pod: Obj, component: str) -> Cause | None:
-    """Evicted, or not even let in: for want of CPU, because of a topology, at the node's shutdown."""
+    """The cause when the kubelet evicted the pod or refused it: too little CPU, topology, shutdown of the node."""
     status = status_of(pod)
     reason, words = str(status.get("reason") or ""), str(status.get("message") or "")
     if reason == "Evicted":
@@ -86,7 +87,7 @@ def _ended_by_kubelet(pod: Obj, component: str) -> Cause | None:
 
 
 def _before_any_container(pod: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
-    """What happens between the scheduler and the first container: volumes and the pod's network."""
+    """Causes before the first container starts: volumes and the pod's network."""
     event = last(events, "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "SuccessfulAttachVolume")
     if event is None or event.get("reason") == "SuccessfulAttachVolume":
         return []

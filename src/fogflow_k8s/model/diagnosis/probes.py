@@ -1,4 +1,4 @@
-"""A container's probes: what is asked, and for how long a failure means nothing. Pure."""
+"""The probes of a container: what the kubelet requests, and for how long after the start a failure has no consequence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fogflow_k8s.model.kubernetes import Obj
 
 @dataclass(frozen=True)
 class Probe:
-    """One probe of a container. `spec` is as Kubernetes has it, empty when the container has no such probe."""
+    """One probe of a container. `spec` is that of the pod, empty when the container has no such probe."""
 
     kind: str  # startup, liveness or readiness
     spec: Obj
@@ -21,7 +21,7 @@ class Probe:
 
     @property
     def grace_s(self) -> int:
-        """Seconds after the container's start in which it may fail without consequence (the API's defaults: 0, 10, 3)."""
+        """Seconds after the container's start in which a failure has no consequence (with the API's defaults 0, 10, 3)."""
         numbers = (self.spec.get(key) for key in ("initialDelaySeconds", "periodSeconds", "failureThreshold"))
         delay, period, failures = (int(n or default) for n, default in zip(numbers, (0, 10, 3), strict=True))
         return delay + period * failures

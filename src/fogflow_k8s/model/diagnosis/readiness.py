@@ -1,7 +1,7 @@
-"""Is it ready, and if not, why: one small pure function per kind, from an object already fetched (a plain dict).
+"""Readiness: whether an object is ready, and if not, why. One function for each kind.
 
-Rules: the controller must have seen the newest generation, every replica must be of the newest template and available,
-and no old replica may be left. Source: the kinds' own status fields (`kubectl rollout status` reads the same).
+A workload is ready when its controller has seen the newest generation, every replica has the newest template and is available,
+and no old replica is left. The functions read the status fields that `kubectl rollout status` reads.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ State = Literal["ready", "waiting", "failed"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What readiness says of one object; `reason` is a phrase for people, empty when ready."""
+    """The readiness of one object; `reason` is a phrase for people, "" when it is ready. The numbers count replicas."""
 
     state: State
     reason: str = ""
@@ -33,9 +33,9 @@ def judge(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_deployment(obj: Mapping[str, Any]) -> Verdict:
-    """Generation seen, all replicas of the new template, all available, none of the old left.
+    """Ready when the generation was seen, all replicas have the new template and are available, and no old one is left.
 
-    Failed when it is not, and the controller has given the rollout up (ProgressDeadlineExceeded, of this generation).
+    Failed when it is not ready and the controller gave up the rollout of this generation (ProgressDeadlineExceeded).
     """
     spec, status = spec_of(obj), status_of(obj)
     desired = int(spec.get("replicas", 1))
@@ -64,7 +64,10 @@ def _given_up(status: Mapping[str, Any]) -> bool:
 
 
 def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
-    """Generation seen, every replica ready and of the update revision (unless updates are manual or partitioned), none too many."""
+    """Ready when the generation was seen and exactly the desired replicas are ready and of the update revision.
+
+    With manual (OnDelete) or partitioned updates, replicas of the older revision are accepted.
+    """
     spec, status = spec_of(obj), status_of(obj)
     desired = int(spec.get("replicas", 1))
     updated, ready = int(status.get("updatedReplicas") or 0), int(status.get("readyReplicas") or 0)
@@ -83,7 +86,7 @@ def judge_statefulset(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_daemonset(obj: Mapping[str, Any]) -> Verdict:
-    """Generation seen, one updated and available pod on each node that should have one."""
+    """Ready when the generation was seen and each node that needs a pod has an updated and available one."""
     status = status_of(obj)
     desired = int(status.get("desiredNumberScheduled") or 0)
     updated, ready = int(status.get("updatedNumberScheduled") or 0), int(status.get("numberAvailable") or 0)
@@ -96,7 +99,7 @@ def judge_daemonset(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_job(obj: Mapping[str, Any]) -> Verdict:
-    """Complete is ready; Failed is failed for good."""
+    """Complete is ready; Failed is failed, because a Job does not try again after its limit."""
     for condition in status_of(obj).get("conditions") or []:
         if condition.get("status") == "True" and condition.get("type") == "Complete":
             return Verdict("ready", "", 1, 1, 1)
@@ -106,7 +109,7 @@ def judge_job(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_pod(obj: Mapping[str, Any]) -> Verdict:
-    """Succeeded or Ready is ready; Failed is failed; all else waits."""
+    """Succeeded or Ready is ready, Failed is failed, every other state is waiting."""
     status = status_of(obj)
     if status.get("phase") == "Succeeded":
         return Verdict("ready", "", 1, 1, 1)
@@ -119,9 +122,9 @@ def judge_pod(obj: Mapping[str, Any]) -> Verdict:
 
 
 def judge_claim(obj: Mapping[str, Any]) -> Verdict:
-    """A lost claim has failed. A pending one is no obstacle by itself: it may be bound by its first consumer."""
+    """A lost claim is failed. A pending one is ready, because some classes bind a claim only for its first pod."""
     if status_of(obj).get("phase") == "Lost":
-        return Verdict("failed", "its volume is gone")
+        return Verdict("failed", "its volume no longer exists")
     return Verdict("ready")
 
 

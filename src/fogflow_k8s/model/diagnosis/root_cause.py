@@ -1,4 +1,9 @@
-"""Whose fault it is: causes in, the causes as a user should read them out. Pure; any order of input gives the same answer."""
+"""Root causes: which component is to blame, and which ones only wait for it.
+
+Input are the causes found for single pods and workloads. FogFlow's programs crash or fail their probes when a program that they
+connect to is missing, so such a cause counts only if everything that the component needs is ready; otherwise the component is
+reported as blocked (FK-6001). The result does not depend on the order of the input.
+"""
 
 from __future__ import annotations
 
@@ -14,29 +19,29 @@ _MAY_BE_DEPENDENT = ("FK-5001", "FK-5003", "FK-5004", "FK-5005", "FK-5006", "FK-
 
 
 def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Cause]:
-    """Why a workload's controller does not make its pods: it is paused, or the API server does not let it."""
+    """Why a workload's controller does not create its pods: the rollout is paused, or the API server refuses the pods."""
     name = f"{str(owner.get('kind')).lower()}/{owner['metadata']['name']}"
     spec, status = spec_of(owner), status_of(owner)
     namespace = str(owner["metadata"].get("namespace", ""))
     if spec.get("paused"):
         what = f"{component}: its rollout is paused, so nothing new is rolled out"
         return [cause("FK-7003", component, name, what, namespace=namespace)]
-    told = [
+    messages = [
         str(c.get("message"))
         for c in status.get("conditions") or []
         if c.get("type") == "ReplicaFailure" and c.get("status") == "True"
     ]
-    if not told and int(status.get("replicas") or 0) < int(spec.get("replicas", 1)):
-        told = [message(last(about(owner, events), "FailedCreate"))]
-    for words in filter(None, told):
+    if not messages and int(status.get("replicas") or 0) < int(spec.get("replicas", 1)):
+        messages = [message(last(about(owner, events), "FailedCreate"))]
+    for words in filter(None, messages):
         return [_not_made(words, component, name, namespace)]
     return []
 
 
 def _not_made(words: str, component: str, name: str, namespace: str) -> Cause:
-    """Why a controller could not make a pod, by what it was told; permanent only where admission is known to refuse the pod."""
+    """The cause from the API server's message to the controller; permanent only when admission refuses the pod."""
     found = admission_words.refusal(admission_words.from_first(words))
-    what = found.about("the pod") if found else "its pod cannot be made yet"
+    what = found.about("the pod") if found else "its pod cannot be created yet"
     return cause(
         found.id if found else "FK-3011", component, name, f"{component}: {what}", evidence=(words,),
         kind=None if found else "transient", namespace=namespace, plural="priorityclasses",
@@ -44,11 +49,11 @@ def _not_made(words: str, component: str, name: str, namespace: str) -> Cause:
 
 
 def root_first(causes: Iterable[Cause], not_ready: Iterable[str]) -> list[Cause]:
-    """The causes as a user should read them: what is to blame first, then those who wait for it.
+    """The causes in the order in which a user should read them: the components to blame, then those that wait for them.
 
-    A part that crashes, fails its probe or sits in its init container while something it needs is not ready is not to
-    blame: FogFlow's parts do that when what they dial is absent. It waits, and so does every part that is not ready and
-    shows no cause of its own. The roots named are those with a cause of their own, if there are any.
+    A component that crashes, fails its probe or stays in its init container while a component that it needs is not ready is
+    blocked by that one. So is every component that is not ready and has no cause of its own. The summary of a blocked
+    component names the components with a cause of their own, if there are any.
     """
     found = sorted(set(causes), key=_order)
     down = set(not_ready) | {c.component for c in found}

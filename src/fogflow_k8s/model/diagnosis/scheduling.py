@@ -1,4 +1,8 @@
-"""Why a pod has no node, from the scheduler's and the autoscaler's own words. Pure."""
+"""Why a pod has no node.
+
+The reason is in the messages of the scheduler (condition PodScheduled) and of the cluster autoscaler (events). The scheduler's
+message counts the nodes for each reason; this module picks the reason that was closest to a fit.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,9 @@ from fogflow_k8s.model.diagnosis.events import about, last, message
 from fogflow_k8s.model.diagnosis.pod_status import condition, is_away, pod_cause
 from fogflow_k8s.model.kubernetes import Obj, labels_of, spec_of, status_of
 
-# The scheduler's own phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). A node is counted once, under the
-# first filter that refuses it; the filters are name, taint, affinity, ports, resources, volumes. The later a filter, the
-# closer that node came, so the later ones come first here.
+# The scheduler's phrases ("0/3 nodes are available: 1 Insufficient cpu, 2 ... taint"). It counts a node once, under the first
+# filter that rejects it: name, taint, affinity, ports, resources, volumes. A node that a later filter rejects was closer to a
+# fit, so the phrases of later filters come first here.
 _PHRASES = (
     (r"Insufficient cpu", "FK-3001", "no node has enough free CPU"),
     (r"Insufficient memory", "FK-3002", "no node has enough free memory"),
@@ -27,14 +31,14 @@ _NOT_COMING = "NotTriggerScaleUp"
 
 
 def unschedulable(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj]) -> Cause:
-    """The cause behind PodScheduled=False. `nodes`, where we may see them, tell a taint from a selector that matches nothing."""
+    """The cause of PodScheduled=False. `nodes`, if the user may list them, distinguish a taint from a selector without a match."""
     words = next(
         (str(c.get("message") or "") for c in status_of(pod).get("conditions") or [] if c.get("type") == "PodScheduled"), ""
     )  # fmt: skip
     autoscaler = last(about(pod, events), *_COMING, _NOT_COMING)
-    said = tuple(filter(None, (words, message(autoscaler))))
+    messages = tuple(filter(None, (words, message(autoscaler))))
     if autoscaler and autoscaler.get("reason") in _COMING:
-        return pod_cause("FK-3008", pod, component, "a node is being added for it", evidence=said)
+        return pod_cause("FK-3008", pod, component, "a node is being added for it", evidence=messages)
     selector = spec_of(pod).get("nodeSelector") or {}
     selected = [n for n in nodes if selector.items() <= labels_of(n).items()]
     for pattern, id_, what in _PHRASES:
@@ -42,15 +46,18 @@ def unschedulable(pod: Obj, events: Sequence[Obj], component: str, nodes: Sequen
             continue  # the tainted nodes do not match the selector, either
         if re.search(pattern, words):
             if id_ == "FK-3006":
-                return _without_volume(pod, events, component, nodes, what, said)
-            return pod_cause(id_, pod, component, what, evidence=said)
-    return pod_cause("FK-3009", pod, component, "the scheduler finds no node for it", evidence=said)
+                return _without_volume(pod, events, component, nodes, what, messages)
+            return pod_cause(id_, pod, component, what, evidence=messages)
+    return pod_cause("FK-3009", pod, component, "the scheduler finds no node for it", evidence=messages)
 
 
 def _without_volume(
-    pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj], what: str, said: tuple[str, ...]
+    pod: Obj, events: Sequence[Obj], component: str, nodes: Sequence[Obj], what: str, messages: tuple[str, ...]
 ) -> Cause:
-    """Which claims it is about and what was said of them; and which nodes are away: a volume of a lost node comes back with it, or never."""
+    """The cause for a volume that no node can reach, with its claims, their events, and the nodes that are not ready.
+
+    A volume on the disk of a node is available only while that node is.
+    """
     volumes = spec_of(pod).get("volumes") or []
     claims = [str(v["persistentVolumeClaim"].get("claimName")) for v in volumes if v.get("persistentVolumeClaim")]
     away = [str(n["metadata"]["name"]) for n in nodes if is_away(n)]
@@ -59,10 +66,10 @@ def _without_volume(
     for name in claims:
         claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": name}}
         if word := message(last(about(claim, events), "ProvisioningFailed", "FailedBinding", "ExternalProvisioning")):
-            said = (*said, f"claim {name}: {word}")
-    return pod_cause("FK-3006", pod, component, what, evidence=said)
+            messages = (*messages, f"claim {name}: {word}")
+    return pod_cause("FK-3006", pod, component, what, evidence=messages)
 
 
 def is_unscheduled(pod: Obj) -> bool:
-    """Whether the scheduler has looked at the pod and found no node."""
+    """Whether the scheduler found no node for the pod."""
     return condition(pod, "PodScheduled") == "False"

@@ -1,1 +1,1 @@
-"""What would change, field by field, and who changed what by hand."""
+"""Differences between objects: what a deploy would change, field by field, and what was changed by hand since the last one."""

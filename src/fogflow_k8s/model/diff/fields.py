@@ -1,4 +1,8 @@
-"""What differs between two objects or two sets of manifests. Pure, on plain dicts; secret values never come out."""
+"""The differences between two objects or two sets of manifests, field by field.
+
+A path leads to a field: names, and items for elements of lists. Values are masked where they are secret before they leave this
+module.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,11 @@ from fogflow_k8s.model.manifests import key_of
 from fogflow_k8s.model.redaction.redactor import MASK, masked, redact
 
 _SERVER_METADATA = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
-# what identifies an element of a list, first that fits (the keys of Kubernetes' own list maps)
+# the key that identifies the elements of a list; the first one that all have (Kubernetes uses the same)
 _KEYS = ("name", "mountPath", "containerPort", "port", "topologyKey", "ip")
 LONGEST = 60  # characters of a value on a line
 _CONTEXT = 2  # lines around a changed one
-# what follows from another change, or says nothing about how things run: counted, not listed
+# changes that follow from others or have no effect on the pods: counted, not listed
 _NOISE = {
     ("labels", "helm.sh/chart"): "chart label",
     ("labels", "app.kubernetes.io/version"): "version label",
@@ -28,7 +32,7 @@ _NOISE = {
 
 @dataclass(frozen=True)
 class Item:
-    """A step of a path into a list: the element whose `key` is `value`; without a key, the one at that place."""
+    """A step of a path into a list: the element whose `key` is `value`; without a key, the element at that position."""
 
     key: str
     value: Any
@@ -38,7 +42,7 @@ Path = tuple[str | Item, ...]
 
 
 class _Absent:
-    """The value of a field that is not there. Kubernetes reads null as the same."""
+    """The type of ABSENT, the value of a field that does not exist. Kubernetes treats null in the same way."""
 
     def __repr__(self) -> str:
         return "(absent)"
@@ -49,12 +53,12 @@ ABSENT = _Absent()
 
 @dataclass(frozen=True)
 class Field:
-    """Two values of one field, fit to be shown: masked where they are secret. None means absent."""
+    """Two values of one field, masked where they are secret. None means absent."""
 
     path: str = ""
     old: Any = None
     new: Any = None
-    noise: str = ""  # what it is called when it is only counted
+    noise: str = ""  # the name under which the change is only counted
     lines: tuple[str, ...] = ()  # of a text of several lines: what differs, as a unified diff
 
     def __str__(self) -> str:
@@ -63,7 +67,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Change:
-    """One difference: an object that comes or goes, or a field of one that stays."""
+    """One difference: an object that is added or removed, or a changed field of an object."""
 
     verb: Literal["add", "remove", "change"]
     object: str  # Kind/name
@@ -77,7 +81,7 @@ class Change:
 
 
 def changes(old: Sequence[Obj], new: Sequence[Obj]) -> list[Change]:
-    """What turns one set of manifests into the other: objects added and removed, fields changed."""
+    """The changes from one set of manifests to the other: objects added and removed, fields changed."""
     before, after = {key_of(o): o for o in old}, {key_of(o): o for o in new}
     found: list[Change] = []
     for key in sorted(before.keys() | after.keys()):
@@ -92,7 +96,7 @@ def changes(old: Sequence[Obj], new: Sequence[Obj]) -> list[Change]:
 
 
 def object_changes(old: Obj, new: Obj) -> list[Change]:
-    """The fields in which two states of one object differ; what only a server writes is left out."""
+    """The fields in which two states of one object differ, without those that only the API server sets."""
     kind, namespace, name = key_of(new)
     return [
         Change("change", f"{kind}/{name}", namespace, field_of(kind, path, was, now))
@@ -101,7 +105,7 @@ def object_changes(old: Obj, new: Obj) -> list[Change]:
 
 
 def differences(old: Obj, new: Obj) -> Iterator[tuple[Path, Any, Any]]:
-    """Path, old and new value of every field that differs, unmasked; ABSENT where there is none."""
+    """Path, old and new value of every field that differs, unmasked; ABSENT where the field does not exist."""
     return _walk(_own(old), _own(new), ())
 
 
@@ -122,7 +126,7 @@ def value_at(obj: Any, path: Path) -> Any:
 
 
 def text_of(path: Path) -> str:
-    """A path as people write it: spec.containers[nginx].image, data[nginx.conf]."""
+    """A path for people: spec.containers[nginx].image, data[nginx.conf]."""
     text = ""
     for step in path:
         if isinstance(step, Item):
@@ -141,7 +145,7 @@ def short(value: Any, limit: int = LONGEST) -> str:
 
 
 def _side_by_side(old: Any, new: Any) -> tuple[str, str]:
-    """Both values, from a little before they begin to differ when they are long."""
+    """Both values on one line; long ones start shortly before their first difference."""
     texts = [_on_one_line(old), _on_one_line(new)]
     same = next((i for i, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
     if max(map(len, texts)) > LONGEST and same > LONGEST // 2:
@@ -156,7 +160,7 @@ def _on_one_line(value: Any) -> str:
 
 
 def _own(obj: Obj) -> Obj:
-    """The object without what only a server writes."""
+    """The object without the fields that only the API server sets."""
     metadata = {k: v for k, v in metadata_of(obj).items() if k not in _SERVER_METADATA}
     return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": metadata}
 
@@ -173,7 +177,7 @@ def _walk(old: Any, new: Any, path: Path) -> Iterator[tuple[Path, Any, Any]]:
 
 
 def _walk_lists(old: list[Any], new: list[Any], path: Path) -> Iterator[tuple[Path, Any, Any]]:
-    """Containers, env, volumes: by their key and not by place; rules, which have none, by place."""
+    """Compare elements with a key (containers, env, volumes) by that key, others (rules) by position."""
     key = next((k for k in _KEYS if _identifies(k, old) and _identifies(k, new)), "")
     sides = [{e[key]: e for e in side} if key else dict(enumerate(side)) for side in (old, new)]
     for each in dict.fromkeys([*sides[0], *sides[1]]):
@@ -186,7 +190,7 @@ def _identifies(key: str, elements: list[Any]) -> bool:
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Equal in type, too: 1, "1" and true are three values for Kubernetes."""
+    """Whether the values and their types are equal: 1, "1" and true are three different values for Kubernetes."""
     if isinstance(old, list) and isinstance(new, list):
         return [(type(e), e) for e in old] == [(type(e), e) for e in new]
     return type(old) is type(new) and bool(old == new)
@@ -207,7 +211,7 @@ def _noise(names: tuple[str, ...]) -> str:
 
 
 def _lines(kind: str, names: tuple[str, ...], old: Any, new: Any) -> tuple[str, ...]:
-    """What differs in a text of several lines, or a list too long for one; compared as it is, shown redacted."""
+    """The unified diff of a text of several lines, or of a list too long for one line; compared unmasked, shown masked."""
     texts = [_as_text(side) for side in (old, new)]
     if None in texts or not any(text and "\n" in text for text in texts):
         return ()
@@ -231,12 +235,12 @@ def _lines(kind: str, names: tuple[str, ...], old: Any, new: Any) -> tuple[str, 
 
 
 def _as_text(value: Any) -> str | None:
-    """A text, a list of texts as its lines, nothing as no text; None for what is not one."""
+    """A text as it is, a list of texts as lines, ABSENT as ""; None for every other value."""
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return "\n".join(value)
     return "" if value is ABSENT else value if isinstance(value, str) else None
 
 
 def folded(fields: Sequence[Field]) -> dict[str, int]:
-    """How many of the fields are only counted, by what they are."""
+    """The numbers of fields that are only counted, by name."""
     return dict(sorted(Counter(f.noise for f in fields if f.noise).items()))

@@ -1,8 +1,8 @@
-"""Which tool made a live object, and whether it belongs to a Helm release. Pure.
+"""The maker of a live object: the tool that created it, and whether it belongs to a Helm release.
 
-Helm marks an object of a release by a label and two annotations (its pkg/action/validate.go), and refuses to install over
-an object without them. Argo CD and Flux mark theirs by labels and annotations, too; for every other tool the field
-manager in `metadata.managedFields` says its name.
+Helm marks the objects of a release with a label and two annotations (its pkg/action/validate.go), and does not install over an
+object without them. Argo CD and Flux use labels and annotations of their own. For other tools, the field manager in
+`metadata.managedFields` is the name.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ NAME, NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _ARGO, _ARGO_LABEL = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/instance"
 _FLUX = "kustomize.toolkit.fluxcd.io/"
-# ours are labelled so; upstream's chart of the same name labels nothing
+# the label helm.sh/chart of this project's charts; upstream's chart of the same name sets no labels
 _CHARTS = ("fogflow-chart-", "fogflow-edge-chart-")
 
 
 @dataclass(frozen=True, order=True)
 class Maker:
-    """A tool that made an object, and the command that removes what it made; "" when each object is to be deleted."""
+    """A tool that created an object, and the command that removes everything it created; "" = delete each object."""
 
-    says: str
+    description: str
     removal: str = ""
 
 
 def belongs_to(live: Obj, release: str, namespace: str) -> bool:
-    """Whether Helm takes the live object for one of this release: the same test as Helm's own."""
+    """Whether Helm considers the live object as part of this release; the same test as Helm's."""
     labels, marks = labels_of(live), annotations_of(live)
     return (labels.get(_MANAGED_BY), marks.get(NAME), marks.get(NAMESPACE)) == ("Helm", release, namespace)
 
 
 def is_ours(objects: Iterable[Obj]) -> bool:
-    """Whether the manifests of a release come from one of our charts; upstream's chart has the same name and other labels."""
+    """Whether the manifests come from a chart of this project; upstream's chart has the same name, but other labels."""
     return any(
         labels_of(o).get("app.kubernetes.io/part-of") == "fogflow"
         and str(labels_of(o).get("helm.sh/chart")).startswith(_CHARTS)
@@ -44,7 +44,7 @@ def is_ours(objects: Iterable[Obj]) -> bool:
 
 
 def maker_of(live: Obj) -> Maker:
-    """The tool that made a live object."""
+    """The tool that created a live object."""
     labels, marks = labels_of(live), annotations_of(live)
     managers = [str(e.get("manager")) for e in metadata_of(live).get("managedFields") or []]
     if name := marks.get(NAME):
@@ -81,5 +81,5 @@ def reference(obj: Obj) -> str:
 
 
 def _argo(labels: Mapping[str, str], managers: Sequence[str]) -> str:
-    """The application, when Argo CD applied the object: its oldest tracking is by a label that others use, too."""
+    """The Argo CD application of the object, or "". Argo CD's oldest tracking label is used by other tools, too."""
     return labels.get("app.kubernetes.io/instance", "") if any(m.startswith("argocd") for m in managers) else ""

@@ -1,7 +1,8 @@
-"""Who set a field of a live object: what `metadata.managedFields` says. Pure.
+"""Field owners: which tool set a field of a live object, from `metadata.managedFields`.
 
-Its format (`f:` a field, `k:` an element of a list by its keys, `v:` one by its value, `.` the thing itself) is described
-with FieldsV1 in the reference of the Kubernetes API.
+The API server lists there, for each field manager (helm, kubectl-edit, ...), the fields that it set. The format (`f:` a field,
+`k:` an element of a list by its keys, `v:` one by its value, `.` the element itself) is described with FieldsV1 in the reference
+of the Kubernetes API.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Any
 from fogflow_k8s.model.diff.fields import ABSENT, Item, Path, value_at
 from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
-HELM = "helm"  # whatever its binary is called: it sets the name itself
-# what Kubernetes itself and we ourselves write: no one's hand
+HELM = "helm"  # the field manager that Helm sets itself, whatever the name of its binary
+# fields that these set are not changes by hand
 _MACHINES = ("kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager", "fogflow-k8s")
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A field manager, and the subresource through which it wrote (`scale`)."""
+    """A field manager, and the subresource that it used (`scale`); empty when the owner is unknown."""
 
     manager: str = ""
     subresource: str = ""
@@ -30,12 +31,12 @@ class Owner:
         return f"{self.manager} ({self.subresource})" if self.subresource else self.manager
 
 
-NOBODY = Owner()
+NO_OWNER = Owner()
 
 
 def owner_of(live: Obj, path: Path) -> Owner:
-    """Whoever but Helm set a field, or the nearest part of it that has an owner; the last one, when they are several."""
-    best, depth = NOBODY, 0
+    """The owner, other than Helm, of a field or of the nearest part with an owner; of several the last, NO_OWNER without one."""
+    best, depth = NO_OWNER, 0
     for entry in _entries(live):
         found = _depth(entry.get("fieldsV1") or {}, live, path)
         if found and found >= depth:
@@ -44,7 +45,7 @@ def owner_of(live: Obj, path: Path) -> Owner:
 
 
 def additions(live: Obj, *known: Obj | None) -> Iterator[tuple[Path, Any, Owner]]:
-    """What somebody else put into the object, and none of the manifests `known` mentions: an apply leaves it there."""
+    """The fields that others added to the object and that none of the manifests `known` contains; an apply keeps them."""
     for entry in _entries(live):
         owner = _owner(entry)
         if owner.manager.startswith(_MACHINES):
@@ -55,7 +56,7 @@ def additions(live: Obj, *known: Obj | None) -> Iterator[tuple[Path, Any, Owner]
 
 
 def _entries(live: Obj) -> list[Obj]:
-    """Those of others than Helm, oldest first. Status is no one's wish."""
+    """The entries of managers other than Helm, oldest first, without those about the status."""
     entries: Sequence[Obj] = metadata_of(live).get("managedFields") or []
     others = [e for e in entries if e.get("manager") != HELM and e.get("subresource") != "status"]
     return sorted(others, key=lambda e: str(e.get("time") or ""))
@@ -66,19 +67,19 @@ def _owner(entry: Obj) -> Owner:
 
 
 def _depth(fields: Any, live: Any, path: Path) -> int:
-    """How many steps of the path the entry owns; 0 unless it owns the field, a part of it, or it is the field's end."""
+    """How many steps of the path the entry owns: all, or the steps to an ancestor that it owns as a whole; else 0."""
     for n, step in enumerate(path, start=1):
         name = f"f:{step}" if isinstance(step, str) else _element_key(fields, live, step)
         if not isinstance(fields, Mapping) or name not in fields:
             return 0
         live, fields = value_at(live, (step,)), fields[name]
-        if fields == {}:  # owned as one: a list without keys, or a value
+        if fields == {}:  # owned as a whole: a value, or a list without keys
             return n
     return len(path)
 
 
 def _element_key(fields: Any, live: Any, item: Item) -> str:
-    """The `k:` or `v:` of a list's element."""
+    """The `k:` or `v:` key of a list's element; "" without one."""
     element = value_at(live, (item,))
     return next((k for k in fields if _is_key_of(k, element)), "")
 
@@ -91,7 +92,7 @@ def _is_key_of(key: str, element: Any) -> bool:
 
 
 def _leaves(fields: Obj, live: Any, path: Path) -> Iterator[Path]:
-    """The fields that an entry owns; an element of a list that it brought is one."""
+    """The paths of the fields that an entry owns; a list element that it added is a single path."""
     here = value_at(live, path)
     for name, below in fields.items():
         kind, _, text = name.partition(":")
@@ -109,7 +110,7 @@ def _leaves(fields: Obj, live: Any, path: Path) -> Iterator[Path]:
 
 
 def _item(name: str, elements: Any) -> Item | None:
-    """The element that a `k:` or `v:` means; by its place, when its key alone does not say which."""
+    """The element that a `k:` or `v:` key identifies; by its position when its key has several parts."""
     if not isinstance(elements, list):
         return None
     place = next((i for i, e in enumerate(elements) if _is_key_of(name, e)), None)

@@ -1,1 +1,1 @@
-"""Edge nodes: the token that joins them, and which sites there are."""
+"""Edge nodes: the token that joins an edge to its cloud, and the list of a cloud's edges."""

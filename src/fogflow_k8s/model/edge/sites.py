@@ -1,4 +1,8 @@
-"""The edges of a cloud: what is on record about each, what is seen of it, and the way in that the release gives them. Pure."""
+"""The edges of a cloud: the record of each one's token, its current state, and the Services through which edges connect.
+
+A site is the id of an edge. The cloud stores a record for each token; discovery, master and RabbitMQ know which edges are
+connected. `rows` joins the two for `edge list`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ SERVICES = {"rabbitmq": "rabbitmq-edge", "discovery": "discovery-edge", "broker"
 
 @dataclass(frozen=True)
 class Record:
-    """What the cloud has noted about an edge's token. Times are seconds since 1970."""
+    """The cloud's record of an edge's token. Times are seconds since 1970."""
 
     site: str
     id: str
@@ -27,18 +31,18 @@ class Record:
     definitions: Mapping[str, Any]
 
     def text(self) -> str:
-        """As it is stored; RabbitMQ's gate reads `definitions` out of it."""
+        """The stored form; the bootstrap container of RabbitMQ reads `definitions` from it."""
         kept = {"v": 1, "id": self.id, "issued": self.issued, "expires": self.expires, "joined": self.joined}
         return json.dumps({**kept, "definitions": self.definitions}, separators=(",", ":"), sort_keys=True)
 
     def state(self, now: float) -> State:
-        """joined, or open until it expires."""
+        """The state of the token: joined, open (it can still be used) or expired."""
         return "joined" if self.joined else "open" if now <= self.expires else "expired"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """One row of the list. None means: could not be asked."""
+    """One row of the list. None = the program that knows it did not answer."""
 
     site: str
     state: State
@@ -46,22 +50,22 @@ class Edge:
     broker: bool | None = None
     worker: bool | None = None
     url: str = ""
-    """Of its broker, as it told discovery."""
+    """URL of its broker, as registered at discovery."""
     seen: str = ""
-    """When the master or discovery last heard of it, in their words."""
+    """The time of the last heartbeat, as the master or discovery writes it."""
     tasks: int = 0
 
 
 @dataclass(frozen=True)
 class Live:
-    """What discovery, master and RabbitMQ know at the moment; None: could not be asked."""
+    """What discovery, master and RabbitMQ know at the moment; None = no answer."""
 
     brokers: Mapping[str, Any] | None
     workers: Mapping[str, Any] | None
     queues: Mapping[str, int] | None
 
     def has(self, site: str, marks: Iterable[str] = ()) -> bool:
-        """Whether anything of the site is seen, or one of the marks that a join leaves."""
+        """Whether the site has a broker, a worker, or one of the mark queues that a join creates."""
         return (
             f"Broker.{site}" in (self.brokers or {})
             or f"Worker.{site}" in (self.workers or {})
@@ -70,7 +74,7 @@ class Live:
 
 
 def parse(site: str, text: str) -> Record | None:
-    """A stored record; None when it is of somebody else's making."""
+    """The record in a stored text; None when the text has another format."""
     try:
         data = json.loads(text)
         return Record(
@@ -86,7 +90,7 @@ def parse(site: str, text: str) -> Record | None:
 
 
 def rows(records: Sequence[Record], live: Live, cloud_site: str, now: float) -> tuple[Edge, ...]:
-    """A row for each edge on record, and for each that joined without us."""
+    """A row for each edge with a record, and for each connected edge without one."""
     known = {record.site: record for record in records}
     others = {name.partition(".")[2] for name in (*(live.brokers or {}), *(live.workers or {}))}
     strangers = {site for site in others if site and site.split(".")[0] != cloud_site and site not in known}
@@ -109,7 +113,7 @@ def _row(site: str, record: Record | None, live: Live, now: float) -> Edge:
 
 
 def config_of(objects: Iterable[Obj], component: str) -> dict[str, Any]:
-    """The config.json that a release gives a component; empty when it has none."""
+    """The config.json of a component in the release's manifests; empty without one."""
     for obj in objects:
         if manifests.key_of(obj)[::2] == ("ConfigMap", f"{component}-config"):
             return dict(json.loads((obj.get("data") or {}).get("config.json") or "{}"))
@@ -117,13 +121,13 @@ def config_of(objects: Iterable[Obj], component: str) -> dict[str, Any]:
 
 
 def services(objects: Iterable[Obj]) -> dict[str, Obj]:
-    """The Services that let edges in, by what they lead to."""
+    """The Services to which edges connect, by the component behind them."""
     by_name = {manifests.key_of(o)[2]: o for o in objects if o.get("kind") == "Service"}
     return {what: by_name[name] for what, name in SERVICES.items() if name in by_name}
 
 
 def cidrs(objects: Iterable[Obj]) -> tuple[str, ...]:
-    """Whom the policies let in to RabbitMQ from outside."""
+    """The address ranges that the NetworkPolicies admit to RabbitMQ."""
     found: list[str] = []
     for obj in objects:
         if manifests.key_of(obj)[::2] == ("NetworkPolicy", "rabbitmq"):
@@ -133,7 +137,7 @@ def cidrs(objects: Iterable[Obj]) -> tuple[str, ...]:
 
 
 def uncovered(wanted: Iterable[str], allowed: Iterable[str]) -> list[str]:
-    """Those of the wanted ranges that lie in none of the allowed ones. Raises ValueError for what is no range."""
+    """The wanted ranges that no allowed range contains. Raises ValueError for a text that is not a range."""
     open_to = [ipaddress.ip_network(each, strict=False) for each in allowed]
     return [
         each for each in wanted if not any(_within(ipaddress.ip_network(each, strict=False), net) for net in open_to)

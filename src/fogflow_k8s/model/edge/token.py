@@ -1,8 +1,8 @@
-"""The token with which an edge joins: everything that it must know of its cloud, in one line. Pure.
+"""The edge token: one line with everything that an edge needs to join its cloud.
 
-`fke1.` (a version), the content as base64url of compact JSON, and a checksum over both: 16 hexadecimal digits of SHA-256. A
-character that was changed, lost or added is noticed before anything is asked of anybody. The checksum proves no origin: what
-protects the cloud is the password in the token, which only RabbitMQ can judge.
+It consists of `fke1.` (a version), the content as base64url of compact JSON, and a checksum over both: 16 hexadecimal digits of
+SHA-256. The checksum detects a changed, lost or added character before anything is contacted. It does not prove the origin: the
+cloud is protected by the password in the token, which RabbitMQ checks.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _EXCHANGE: dict[str, list[dict[str, Any]]] = {
         }
     ],
 }
-"""RabbitMQ 4.3 has rights on routing keys only with an exchange, and they go with it (4.3.6 does not even boot from definitions
-with such rights and no exchange). So the exchange, which FogFlow's programs declare as auto-delete, is there from the beginning,
-and a queue that hears nothing keeps it."""
+"""RabbitMQ 4.3 deletes topic permissions together with their exchange, and 4.3.6 does not start from definitions with topic
+permissions and no exchange. FogFlow's programs declare the exchange as auto-delete, so the definitions contain it, and a queue
+that receives no message keeps it."""
 _SITE = re.compile(r"[A-Za-z0-9]{1,32}")
 
 
 class BadToken(ValueError):
-    """A text that is no token; `kind` is truncated, mistyped or version."""
+    """A text that is not a token; `kind` is truncated, mistyped or version."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class BadToken(ValueError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One port of the cloud, as edges reach it."""
+    """Host and port at which edges reach a program of the cloud."""
 
     host: str
     port: int
@@ -71,7 +71,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Token:
-    """What an edge knows of its cloud. Times are seconds since 1970, by the cloud's clock."""
+    """The content of a token. Times are seconds since 1970, by the cloud's clock."""
 
     id: str
     site: str
@@ -79,13 +79,13 @@ class Token:
     discovery: Endpoint
     broker: Endpoint
     broker_name: str
-    """Under which the cloud's discovery tells of the cloud's broker."""
+    """Name of the cloud's broker at discovery."""
     user: str
     password: str = field(repr=False)
     issued: int = 0
     expires: int = 0
     cloud_site: str = ""
-    """The cloud's own site id, by which its master's queue is called."""
+    """Site id of the cloud, which is part of the name of its master's queue."""
 
 
 def encode(token: Token) -> str:
@@ -96,7 +96,7 @@ def encode(token: Token) -> str:
 
 
 def decode(text: str) -> Token:
-    """The token in a text; spaces and line ends, which terminals put in, do not count. Raises BadToken."""
+    """The token in a text; spaces and line breaks, which terminals insert, are ignored. Raises BadToken."""
     line = "".join(text.split())
     head, _, checksum = line.rpartition(".")
     prefix, _, content = head.partition(".")
@@ -105,13 +105,13 @@ def decode(text: str) -> Token:
     if not content or len(checksum) < _DIGITS:
         raise BadToken("truncated", "its end is missing")
     if checksum != _checksum(head):
-        raise BadToken("mistyped", "its checksum does not fit")
+        raise BadToken("mistyped", "its checksum does not match")
     if prefix != f"{PREFIX}{VERSION}":
         raise BadToken("version", f"it is of version {prefix.removeprefix(PREFIX)}, and this program knows {VERSION}")
     try:
         return _token(json.loads(base64.urlsafe_b64decode(content + "=" * (-len(content) % 4))))
-    except (ValueError, KeyError, TypeError) as error:  # somebody made it by hand
-        raise BadToken("mistyped", f"its content is no edge's: {type(error).__name__}") from error
+    except (ValueError, KeyError, TypeError) as error:  # not created by this program
+        raise BadToken("mistyped", f"its content is not that of an edge token: {type(error).__name__}") from error
 
 
 def user_of(site: str) -> str:
@@ -120,21 +120,21 @@ def user_of(site: str) -> str:
 
 
 def queues_of(site: str) -> tuple[str, str]:
-    """The queues that an edge's worker may have: upstream's, and that of our own worker."""
+    """The queues that an edge's worker may use: of the upstream worker, and of the native worker."""
     return f"Worker.{site}", f"fogflow-k8s.Worker.{site}"
 
 
 def mark_of(site: str, token_id: str) -> str:
-    """A queue that nobody uses: it says that the token was."""
+    """The name of a queue without messages; its existence means that the token was used."""
     return f"fogflow-k8s.edge.{site}.{token_id}"
 
 
 def definitions(site: str, password: str, salt: bytes) -> dict[str, Any]:
-    """RabbitMQ's definitions of an edge's user: the password as a salted hash, and rights for this edge's queues alone.
+    """RabbitMQ's definitions of an edge's user: the password as a salted hash, and permissions for this edge's queues only.
 
     What RabbitMQ checks: https://www.rabbitmq.com/docs/access-control#authorisation. Publishing and binding on the exchange
-    `fogflow` is narrowed further by the routing key: reports to the master, and messages to this edge's worker. The default
-    exchange is there for dead letters of our own worker's queue, which RabbitMQ asks the declaring user for.
+    `fogflow` is limited further by routing key: reports to the master, and messages to this edge's worker. The permission for
+    the default exchange is for dead letters of the native worker's queue; RabbitMQ requires it of the user who declares the queue.
     """
     user, own = user_of(site), rf"(fogflow-k8s\.)?Worker\.{site}(\.[0-9]+)?"
     mine = rf"{own}|fogflow-k8s\.edge\.{site}\.[0-9a-f]+"
@@ -155,9 +155,9 @@ def definitions(site: str, password: str, salt: bytes) -> dict[str, Any]:
 
 
 def checked_site(site: str, cloud_site: str) -> str:
-    """The site id. Raises ValueError when it is none, or the cloud's own."""
+    """Return the site id. Raises ValueError when it is invalid or that of the cloud."""
     if not _SITE.fullmatch(site):
-        raise ValueError(f"{site!r} is no site id: 1 to 32 letters and digits")
+        raise ValueError(f"{site!r} is not a site id: 1 to 32 letters and digits")
     if site == cloud_site:
         raise ValueError(f"{site} is the cloud's own site id: an edge needs another one")
     return site

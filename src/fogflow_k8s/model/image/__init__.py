@@ -1,1 +1,1 @@
-"""Names of images, and archives of them."""
+"""Container images: their names and manifests, and the modules that the worker's image needs."""

@@ -1,4 +1,7 @@
-"""Which modules of our own a module needs when it runs, by its source. Pure; nothing is imported."""
+"""The modules that a Python module imports, directly and indirectly, found in the source text.
+
+`images build` uses it to copy only the modules that the native worker needs. Nothing is imported.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from collections.abc import Iterator, Mapping
 def needed(sources: Mapping[str, str], start: str) -> list[str]:
     """The names of all modules that `start` and its submodules need, packages above them too, sorted.
 
-    `sources` has the text of every module by its name; a package is there under its own name (its __init__). What is not in
-    it is somebody else's, and left out. Raises SyntaxError when one of them is no Python.
+    `sources` has the text of every module by name; a package has its own name (the text of its __init__). Modules that are not
+    in `sources` are left out. Raises SyntaxError when a text is not Python.
     """
     found: set[str] = set()
     waiting = [name for name in sources if name == start or name.startswith(f"{start}.")]
@@ -25,7 +28,7 @@ def needed(sources: Mapping[str, str], start: str) -> list[str]:
 
 
 def imported(source: str) -> list[str]:
-    """Every name that an import may mean: for `from a.b import c` that is a.b, and a.b.c in case it is a module."""
+    """Every name that an import can refer to: for `from a.b import c` a.b, and a.b.c in case c is a module."""
     return sorted({name for node in _running(ast.parse(source)) for name in _names(node)})
 
 
@@ -38,7 +41,7 @@ def _names(node: ast.AST) -> Iterator[str]:
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those that only a type checker reads."""
+    """Every node except those that only a type checker reads."""
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             continue

@@ -1,6 +1,7 @@
-"""What an image's name says, which pods use it, and what a registry's manifest says. Pure.
+"""Image names, the pods that use an image, and the manifests of registries.
 
-Sources: the reference grammar of distribution/reference, and the OCI image and distribution specifications 1.1.
+A name is [registry/]path[:tag][@digest]. A manifest describes an image for one platform; an index lists the manifests of several
+platforms. Sources: the grammar of distribution/reference, and the OCI image and distribution specifications 1.1.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MANIFEST_TYPES = (*_INDEXES, *_MANIFESTS)
 
 @dataclass(frozen=True, order=True)
 class Image:
-    """An image's name, as it was written: [registry/]path[:tag][@digest]."""
+    """An image's name as written: [registry/]path[:tag][@digest]."""
 
     registry: str
     path: str
@@ -53,24 +54,24 @@ class Image:
 
     @property
     def host(self) -> str:
-        """The registry that is asked."""
+        """The registry that the image is pulled from."""
         return HUB if self.registry in {"", "index.docker.io"} else self.registry
 
     @property
     def repository(self) -> str:
-        """The path that this registry is asked for; docker.io calls its own images library/NAME."""
+        """The path at the registry; docker.io has its own images at library/NAME."""
         return f"library/{self.path}" if self.host == HUB and "/" not in self.path else self.path
 
     @property
     def version(self) -> str:
-        """What of the repository is wanted, as a registry takes it: the digest wins over the tag."""
+        """The reference within the repository: the digest, else the tag, else latest."""
         return self.digest or self.tag or "latest"
 
 
 def parse(text: str) -> Image:
-    """The name taken apart. Raises ValueError when it is none.
+    """The parts of a name. Raises ValueError for an invalid name.
 
-    As for Docker, the first word is a registry only if it could not be a folder: it has a dot or a port, or is localhost.
+    As in Docker, the first component is a registry only if it has a dot or a port, or is localhost.
     """
     found = _NAME.match(text)
     if not found:
@@ -89,19 +90,19 @@ def split_place(text: str) -> tuple[str, str]:
         raise ValueError(f"{text!r} is not REGISTRY[/PREFIX]")
     if registry != "localhost" and not re.search(r"[.:]", registry):
         raise ValueError(
-            f"{text!r} names no registry: its first word needs a dot or a port, like registry.example:5000"
+            f"{text!r} names no registry: its first component needs a dot or a port, like registry.example:5000"
         )
     return registry, prefix
 
 
 @dataclass(frozen=True)
 class Use:
-    """An image, and the pods of the release that run it."""
+    """An image and the pods of the release that run it."""
 
     image: Image
     components: tuple[str, ...]
     pods: tuple[Obj, ...]  # their specifications
-    platforms: tuple[str, ...]  # as the pods ask for them; "any" when they leave it to the scheduler
+    platforms: tuple[str, ...]  # that the node selectors of the pods require; "any" without such a selector
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ class Use:
 
 
 def uses(objects: Iterable[Obj]) -> list[Use]:
-    """Every image of the rendered objects (hooks and init containers too), by name. Raises ValueError."""
+    """Every image in the rendered objects, including hooks and init containers, by name. Raises ValueError."""
     found: dict[str, list[tuple[str, Obj]]] = {}
     for obj in objects:
         if obj.get("kind") not in (*manifests.WORKLOADS, "Pod"):
@@ -131,20 +132,20 @@ def uses(objects: Iterable[Obj]) -> list[Use]:
 
 
 def platform_of(labels: Mapping[str, str]) -> str:
-    """The platform that labels of a node (or a node selector) name; "any" when they name no architecture."""
+    """The platform in the labels of a node or in a node selector; "any" without an architecture."""
     architecture = labels.get("kubernetes.io/arch", "")
     return f"{labels.get('kubernetes.io/os', 'linux')}/{architecture}" if architecture else ANY_PLATFORM
 
 
 def checked_platform(text: str) -> str:
-    """The platform, when it is written like linux/amd64 or linux/arm/v7. Raises ValueError."""
+    """Return the platform. Raises ValueError unless it has the form linux/amd64 or linux/arm/v7."""
     if not _PLATFORM.match(text):
         raise ValueError(f"{text!r} is not a platform: write it like linux/amd64 or linux/arm/v7")
     return text
 
 
 def fits(offered: str, wanted: str) -> bool:
-    """Whether an image of this platform runs where that one is wanted; a variant that one side leaves out is any."""
+    """Whether an image for the platform `offered` runs on `wanted`; a missing variant matches every variant."""
     have, want = offered.split("/"), wanted.split("/")
     return have[:2] == want[:2] and (len(have) < 3 or len(want) < 3 or have[2] == want[2])
 
@@ -160,18 +161,18 @@ def is_index(media_type: str) -> bool:
 
 
 def children(index: Obj, platforms: Sequence[str] = ()) -> list[Obj]:
-    """The entries of an index; with `platforms` only those for one of them (attestations are for none)."""
+    """The entries of an index; with `platforms` only those for one of them. Attestations are for no platform."""
     entries = list(index.get("manifests") or [])
-    return [e for e in entries if not platforms or any(fits(said_platform(e.get("platform")), p) for p in platforms)]
+    return [e for e in entries if not platforms or any(fits(format_platform(e.get("platform")), p) for p in platforms)]
 
 
 def offered(index: Obj) -> tuple[str, ...]:
     """The platforms of an index."""
-    said = (said_platform(entry.get("platform")) for entry in index.get("manifests") or [])
-    return tuple(sorted({platform for platform in said if not platform.startswith("unknown")}))
+    platforms = (format_platform(entry.get("platform")) for entry in index.get("manifests") or [])
+    return tuple(sorted({platform for platform in platforms if not platform.startswith("unknown")}))
 
 
-def said_platform(platform: Obj | None) -> str:
+def format_platform(platform: Obj | None) -> str:
     """os/architecture[/variant] of an index's entry or an image's configuration."""
     given = platform or {}
     parts = (given.get("os") or "unknown", given.get("architecture") or "unknown", given.get("variant"))
@@ -179,6 +180,6 @@ def said_platform(platform: Obj | None) -> str:
 
 
 def blobs(manifest: Obj) -> list[Obj]:
-    """The descriptors of what a manifest needs, each once; layers that lie elsewhere by their own word are left there."""
+    """The descriptors of a manifest's configuration and layers, each once, without layers that have URLs of their own."""
     found = [manifest.get("config") or {}, *(manifest.get("layers") or [])]
     return list({str(b["digest"]): b for b in found if b.get("digest") and not b.get("urls")}.values())

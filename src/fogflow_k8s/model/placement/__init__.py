@@ -1,1 +1,1 @@
-"""On which nodes pods find room, what quotas leave, and what a cluster's shape says."""
+"""Placement: the cluster's topology, whether the pods of a release fit on its nodes and into its quotas, and the API server's address."""

@@ -1,4 +1,4 @@
-"""Where the API server is, as a network policy has to say it. Pure."""
+"""The addresses of the API server and the ports of the cluster's DNS, for NetworkPolicies, which know only addresses and ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DNS = 53
 
 @dataclass(frozen=True)
 class ApiServerAccess:
-    """The addresses and ports that lead to the API server; no addresses when they cannot be told for good."""
+    """Addresses and ports of the API server. Without addresses, `why_open` says why they are not known or not permanent."""
 
     cidrs: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
@@ -22,10 +22,11 @@ class ApiServerAccess:
 
 
 def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj]) -> ApiServerAccess:
-    """From Service `kubernetes`, its EndpointSlices, and the nodes.
+    """The access to the API server, from Service `kubernetes`, its EndpointSlices, and the nodes.
 
-    Policies are judged before or after a Service's address was replaced, by network; so both ends are named. Only where the
-    control planes are nodes: then those that are down for an hour are named, too, while a provider's come and go.
+    Network plugins apply a policy before or after the Service's address is replaced by that of an endpoint, so both are
+    included. Addresses are permanent only if the control planes are nodes of the cluster; all of them are then included, even
+    those that are not ready.
     """
     planes = [n for n in nodes if is_control_plane(n)]
     slices = list(slices)
@@ -44,13 +45,13 @@ def way_to_api_server(service: Obj, slices: Iterable[Obj], nodes: Sequence[Obj])
 
 
 def dns_ports(services: Iterable[Obj], slices: Iterable[Obj]) -> tuple[int, ...]:
-    """The ports at which name servers are reached: of their Services and, behind them, of their pods. Metrics are none."""
+    """The ports of the cluster's DNS: those of the Services and of the pods behind them, without metrics ports."""
     found = {p for s in services for p in _ports(spec_of(s).get("ports") or [], names=True)}
     return tuple(sorted(found | {p for s in slices for p in _ports(s.get("ports") or [], names=True)}))
 
 
 def _ports(ports: Iterable[Obj], *, names: bool = False) -> set[int]:
-    """Their numbers; with `names` only of those that are called after DNS, or are its own."""
+    """The port numbers; with `names` only ports with dns in their name, and port 53."""
     return {
         int(p["port"]) for p in ports
         if p.get("port") and (not names or "dns" in str(p.get("name") or "") or int(p["port"]) == _DNS)

@@ -1,6 +1,6 @@
-"""Who may run where: one pod specification, one node, and the first thing that keeps them apart. Pure.
+"""Whether a pod may run on a node, apart from free resources, and if not, why.
 
-The rules are the scheduler's (taints, node selector, required node affinity); what it merely prefers is left out.
+The rules are those of the scheduler: readiness, cordons, taints, node selector, required node affinity. Preferences are ignored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fogflow_k8s.model.kubernetes import Obj, labels_of, metadata_of, spec_of
 
 CORDONED = "node.kubernetes.io/unschedulable"
 _HARD = ("NoSchedule", "NoExecute")
-# Kubernetes sets these by itself on a node in trouble, and takes them away: they say nothing about what a node is for.
+# Kubernetes sets and removes taints with this prefix for the state of a node; they do not reserve it for other pods.
 PASSING = "node.kubernetes.io/"
 
 
@@ -28,19 +28,19 @@ def taints(node: Obj) -> list[Obj]:
 
 
 def tolerated(taint: Obj, tolerations: Sequence[Obj]) -> bool:
-    """True when one of the tolerations is for this taint."""
+    """Whether one of the tolerations matches this taint."""
     return any(_tolerates(each, taint) for each in tolerations)
 
 
 def takes_pods(node: Obj) -> str:
-    """Why the node takes no new pod at all now ("" when it does): not ready, or cordoned."""
+    """Why the node accepts no new pod: not ready, or cordoned; "" when it accepts pods."""
     if condition(node, "Ready") != "True":
         return "not ready"
     return "cordoned" if spec_of(node).get("unschedulable") else ""
 
 
 def why_not(spec: Obj, node: Obj) -> str:
-    """The first thing that keeps a pod of this specification off the node, whatever room there is; "" when nothing does."""
+    """The first reason why a pod of this specification may not run on the node, apart from free resources; "" when it may."""
     tolerations = spec.get("tolerations") or []
     state = takes_pods(node)
     if state == "cordoned" and tolerated({"key": CORDONED, "effect": "NoSchedule"}, tolerations):
@@ -49,7 +49,7 @@ def why_not(spec: Obj, node: Obj) -> str:
         return state
     for taint in taints(node):
         if not tolerated(taint, tolerations) and taint.get("key") != CORDONED:
-            return f"taint {said_taint(taint)}"
+            return f"taint {format_taint(taint)}"
     if labels_of(node).get("kubernetes.io/os", "linux") != "linux":
         return f"runs {labels_of(node)['kubernetes.io/os']}, and the images are for linux"
     for key, value in (spec.get("nodeSelector") or {}).items():
@@ -59,33 +59,36 @@ def why_not(spec: Obj, node: Obj) -> str:
         "requiredDuringSchedulingIgnoredDuringExecution"
     )
     if affinity and not in_terms(affinity, node):
-        return f"outside the required node affinity ({said_terms(affinity)})"
+        return f"outside the required node affinity ({format_node_selector(affinity)})"
     return ""
 
 
 def in_terms(selector: Obj, node: Obj) -> bool:
-    """True when one of the terms of a node selector is for this node; an empty term is for none."""
+    """Whether one of the terms of a node selector matches this node; an empty term matches no node."""
     return any(_in_term(term, node) for term in selector.get("nodeSelectorTerms") or [])
 
 
 def matches(selector: Obj | None, values: Mapping[str, str]) -> bool:
-    """True when a label selector (matchLabels and matchExpressions) is for these labels; none at all is for nothing."""
+    """Whether a label selector (matchLabels and matchExpressions) matches these labels; None matches nothing."""
     if selector is None:
         return False
     exact = all(values.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
     return exact and all(_holds(each, values) for each in selector.get("matchExpressions") or [])
 
 
-def said_taint(taint: Obj) -> str:
-    """As kubectl writes it: KEY[=VALUE]:EFFECT."""
+def format_taint(taint: Obj) -> str:
+    """The taint as kubectl writes it: KEY[=VALUE]:EFFECT."""
     value = f"={taint['value']}" if taint.get("value") else ""
     return f"{taint.get('key')}{value}:{taint.get('effect')}"
 
 
-def said_terms(selector: Obj) -> str:
-    """A node selector in few words."""
+def format_node_selector(selector: Obj) -> str:
+    """A node selector as a short phrase."""
     terms = selector.get("nodeSelectorTerms") or []
-    return " or ".join(", ".join(_said(e) for e in _expressions(term)) or "nothing" for term in terms) or "nothing"
+    return (
+        " or ".join(", ".join(_format_expression(e) for e in _expressions(term)) or "nothing" for term in terms)
+        or "nothing"
+    )
 
 
 def _tolerates(toleration: Obj, taint: Obj) -> bool:
@@ -97,7 +100,7 @@ def _tolerates(toleration: Obj, taint: Obj) -> bool:
     if toleration["key"] != taint.get("key"):
         return False
     if toleration.get("operator", "Equal") not in {"Equal", "Exists"}:
-        return True  # Gt and Lt of Kubernetes 1.35, for the servers that know them: not ours to refuse
+        return True  # Gt and Lt of Kubernetes 1.35: not evaluated here, and assumed to match
     return exists or (toleration.get("value") or "") == (taint.get("value") or "")
 
 
@@ -115,7 +118,7 @@ def _holds(expression: Obj, values: Mapping[str, str]) -> bool:
     match expression.get("operator"):
         case "In":
             return value in wanted
-        case "NotIn":
+        case "NotIn":  # codespell:ignore notin
             return value not in wanted
         case "Exists":
             return value is not None
@@ -123,7 +126,7 @@ def _holds(expression: Obj, values: Mapping[str, str]) -> bool:
             return value is None
         case "Gt" | "Lt" as operator:
             return _compares(value, str(operator), wanted)
-    return True  # an operator of a later Kubernetes: what we do not know, we do not judge
+    return True  # an operator of a later Kubernetes version: assumed to match
 
 
 def _compares(value: str | None, operator: str, wanted: Sequence[Any]) -> bool:
@@ -138,6 +141,6 @@ def _expressions(term: Obj) -> list[Obj]:
     return [*(term.get("matchExpressions") or []), *(term.get("matchFields") or [])]
 
 
-def _said(expression: Obj) -> str:
+def _format_expression(expression: Obj) -> str:
     values = "|".join(map(str, expression.get("values") or []))
     return f"{expression.get('key')} {expression.get('operator')} {values}".rstrip()

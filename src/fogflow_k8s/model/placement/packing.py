@@ -1,7 +1,7 @@
-"""Do these pods fit onto these nodes? First-fit decreasing, under the scheduler's hard rules. Pure.
+"""Whether a set of pods fits on the nodes, computed with first-fit decreasing and the scheduler's mandatory rules.
 
-It answers for now: what the nodes have, less what runs there. A yes comes with a place for every pod; a no with the reason of
-every node. Rules that it does not know (pod affinity, volumes not yet bound) are taken as kept: it refuses nothing for them.
+Free is what a node has minus the requests of the pods that run there now. The result has a node for each pod that fits, and for
+every other pod the reason of each node. Rules that it does not evaluate (pod affinity, unbound volumes) count as satisfied.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from fogflow_k8s.model.kubernetes import Obj, labels_of, spec_of, status_of
 from fogflow_k8s.model.placement.node_fit import in_terms, matches, name, why_not
-from fogflow_k8s.model.quantities import Amounts, amounts, lacking, plus, requests_of, said
+from fogflow_k8s.model.quantities import Amounts, amounts, format_amount, lacking, plus, requests_of
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 @dataclass(frozen=True, eq=False)
-class Bound:
-    """A claim whose volume can be reached from some nodes only: `where` is the volume's node selector."""
+class BoundClaim:
+    """A claim whose volume is available on some nodes only: `where` is the volume's node selector."""
 
     claim: str
     where: Obj
@@ -28,23 +28,23 @@ class Bound:
 
 @dataclass(frozen=True, eq=False)
 class Pod:
-    """A pod that needs a place."""
+    """A pod that needs a node."""
 
     component: str
     object: str  # the workload, like deployment/nginx
     spec: Obj
     labels: Mapping[str, str] = field(default_factory=dict)
-    volumes: tuple[Bound, ...] = ()
+    volumes: tuple[BoundClaim, ...] = ()
 
     @cached_property
     def needs(self) -> Amounts:
-        """What is set aside for it."""
+        """The amounts that the scheduler reserves for it."""
         return requests_of(self.spec)
 
 
 @dataclass
 class Room:
-    """A node and what is free on it."""
+    """A node and its free amounts."""
 
     node: Obj
     free: Amounts
@@ -62,11 +62,11 @@ class UnschedulablePod:
 
     pod: Pod
     why: tuple[tuple[str, str], ...]
-    beside: int = 0  # pods that had been given a place before it
+    beside: int = 0  # pods that were placed before it
 
 
 @dataclass(frozen=True)
-class Packed:
+class Packing:
     """The node of each pod (in the order of the given pods), and the pods that fit on no node."""
 
     places: tuple[tuple[Pod, str], ...]
@@ -74,7 +74,7 @@ class Packed:
 
 
 def rooms_of(nodes: Sequence[Obj], running: Iterable[Obj]) -> list[Room]:
-    """What is free on each node beside the pods that have one already; pods that have ended take nothing."""
+    """The free amounts of each node, given the pods that run there; ended pods use nothing."""
     taken: dict[str, list[Amounts]] = {}
     for pod in running:
         where = str(spec_of(pod).get("nodeName") or "")
@@ -88,25 +88,25 @@ def rooms_of(nodes: Sequence[Obj], running: Iterable[Obj]) -> list[Room]:
     return rooms
 
 
-def pack(pods: Sequence[Pod], rooms: Sequence[Room]) -> Packed:
-    """A node for every pod, or as few unschedulable pods as possible.
+def pack(pods: Sequence[Pod], rooms: Sequence[Room]) -> Packing:
+    """Place the pods with as few unschedulable ones as possible.
 
-    Three orders of the nodes are tried, because none is the best in all cases: as given, fullest first, emptiest first.
+    It tries three orders of the nodes, because no order is best in all cases: as given, fullest first, emptiest first.
     """
     barred = _barred(pods, rooms)
     orders: tuple[Callable[[Room], Any] | None, ...] = (None, _free_share, lambda room: -_free_share(room))
-    best: Packed | None = None
+    best: Packing | None = None
     for order in orders:
         tried = _attempt(pods, [Room(r.node, dict(r.free)) for r in rooms], barred, order)
         if best is None or len(tried.unschedulable) < len(best.unschedulable):
             best = tried
         if not best.unschedulable:
             break
-    return best or Packed((), ())
+    return best or Packing((), ())
 
 
 def why_none(pod: Pod, room: Room, rooms: Sequence[Room], barred: str = "") -> str:
-    """Why the pod does not fit there, beside what was placed already; "" when it does. `barred`: what why_barred said."""
+    """Why the pod does not fit on the node, given the pods already placed; "" when it fits. `barred`: the result of why_barred."""
     return barred or _no_room(pod, room) or _kept_apart(pod, room, rooms) or _uneven(pod, room, rooms)
 
 
@@ -119,7 +119,7 @@ def why_barred(pod: Pod, node: Obj) -> str:
 
 
 def _barred(pods: Sequence[Pod], rooms: Sequence[Room]) -> dict[tuple[int, str], str]:
-    """By specification and node, so that a hundred replicas are judged once."""
+    """The result of why_barred by specification and node, computed once for all replicas of a workload."""
     specs = {id(pod.spec): pod for pod in pods}
     return {(key, room.name): why_barred(pod, room.node) for key, pod in specs.items() for room in rooms}
 
@@ -129,8 +129,8 @@ def _attempt(
     rooms: list[Room],
     barred: Mapping[tuple[int, str], str],
     order: Callable[[Room], Any] | None,
-) -> Packed:
-    """First fit; the pod with the least choice first, then the largest."""
+) -> Packing:
+    """First fit: pods with the fewest possible nodes first, then the largest."""
     choice = {key: sum(not barred[key, r.name] for r in rooms) for key in {id(p.spec) for p in pods}}
     sizes = {id(p.spec): _size(p.needs, rooms) for p in pods}
     ordered = sorted(range(len(pods)), key=lambda i: (choice[id(pods[i].spec)], -sizes[id(pods[i].spec)], i))
@@ -149,7 +149,7 @@ def _attempt(
             reasons[room.name] = reason
         else:
             unschedulable.append(UnschedulablePod(pod, tuple((r.name, reasons[r.name]) for r in rooms), len(places)))
-    return Packed(tuple((pods[i], places[i]) for i in sorted(places)), tuple(unschedulable))
+    return Packing(tuple((pods[i], places[i]) for i in sorted(places)), tuple(unschedulable))
 
 
 def _place(pod: Pod, room: Room) -> None:
@@ -159,7 +159,7 @@ def _place(pod: Pod, room: Room) -> None:
 
 
 def _size(needs: Amounts, rooms: Sequence[Room]) -> float:
-    """The largest share of any node that the pod takes of any resource."""
+    """The pod's largest share of the free amount of any resource on any node."""
     most = {key: max((r.free.get(key, 0) for r in rooms), default=0) for key in needs}
     return max(
         (float(needs[key] / most[key]) if most[key] > 0 else float("inf") for key in needs if needs[key]), default=0
@@ -167,8 +167,8 @@ def _size(needs: Amounts, rooms: Sequence[Room]) -> float:
 
 
 def _free_share(room: Room) -> float:
-    """How much is free there, CPU and memory taken together."""
-    return float(room.free.get("cpu", 0)) + float(room.free.get("memory", 0)) / 2**32  # a core is worth 4 GiB here
+    """The free CPU and memory of a node as one number."""
+    return float(room.free.get("cpu", 0)) + float(room.free.get("memory", 0)) / 2**32  # a core counts as much as 4 GiB
 
 
 def _no_room(pod: Pod, room: Room) -> str:
@@ -181,11 +181,11 @@ def _no_room(pod: Pod, room: Room) -> str:
     free = room.free.get(short[0])
     if free is None:
         return f"has no {short[0]}"
-    return f"{said(short[0], free, up=False)} free, {said(short[0], needs[short[0]]).split(' ')[0]} needed"
+    return f"{format_amount(short[0], free, up=False)} free, {format_amount(short[0], needs[short[0]]).split(' ')[0]} needed"
 
 
 def _kept_apart(pod: Pod, room: Room, rooms: Sequence[Room]) -> str:
-    """Required anti-affinity, of this pod against those placed, and of those placed against it."""
+    """The reason from required anti-affinity between this pod and those already placed, in both directions."""
     for other_room in rooms:
         for other in other_room.placed:
             for mine, theirs in ((pod, other), (other, pod)):
@@ -202,9 +202,9 @@ def _anti_affinity(spec: Obj) -> Sequence[Obj]:
 
 
 def _uneven(pod: Pod, room: Room, rooms: Sequence[Room]) -> str:
-    """Topology spread that is required: the domain would have more than maxSkew pods above the emptiest one.
+    """The reason from a required topology spread: the domain would have over maxSkew pods more than the emptiest one.
 
-    Only domains that the pod may use are counted, which is never stricter than the scheduler.
+    Only domains that the pod may use are counted, so that the rule is never stricter than the scheduler's.
     """
     for constraint in pod.spec.get("topologySpreadConstraints") or []:
         if constraint.get("whenUnsatisfiable") != "DoNotSchedule":

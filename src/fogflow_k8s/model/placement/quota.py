@@ -1,8 +1,8 @@
-"""Does a deploy fit into what the quotas of a namespace have left? Pure.
+"""Whether a deploy fits into what the ResourceQuotas of a namespace have left.
 
-A ResourceQuota limits the sum of what pods ask for (`requests.cpu`, `limits.memory`, `pods`) and the number of objects
-(`services`, `secrets`, `count/deployments.apps`). `status.used` holds what exists now, of everybody. A deploy changes that by a
-`Demand`: its new objects, the pods of the workloads that it makes or replaces, and for a while one pod more than that.
+A ResourceQuota limits the sum of what pods request (`requests.cpu`, `limits.memory`, `pods`) and the number of objects
+(`services`, `secrets`, `count/deployments.apps`). `status.used` is the current use of the whole namespace. A `Demand`
+describes what a deploy adds: new objects, the pods of workloads that it creates or replaces, and temporarily one pod more.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from fractions import Fraction
 
 from fogflow_k8s.model.kubernetes import Obj, metadata_of, spec_of, status_of
 from fogflow_k8s.model.manifests import RESOURCES, component_of, pod_spec, workloads
-from fogflow_k8s.model.quantities import Amounts, amounts, plus, quantity, requests_of, said
+from fogflow_k8s.model.quantities import Amounts, amounts, format_amount, plus, quantity, requests_of
 
 _PODS = ("pods", "count/pods")
-_COUNTED = {"configmaps", "persistentvolumeclaims", "resourcequotas", "secrets", "services"}  # by their own names, too
+_COUNTED = {
+    "configmaps",
+    "persistentvolumeclaims",
+    "resourcequotas",
+    "secrets",
+    "services",
+}  # keys with and without count/
 _COMPUTE = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 _ENDED = {"Succeeded", "Failed"}  # such a pod counts for no quota
 _STORAGE = "requests.storage"
@@ -24,21 +30,21 @@ _STORAGE = "requests.storage"
 
 @dataclass(frozen=True)
 class Demand:
-    """What a deploy asks of one namespace."""
+    """What a deploy needs in one namespace."""
 
-    objects: Sequence[Obj]  # all that should exist afterwards
+    objects: Sequence[Obj]  # all objects that exist after the deploy
     live: Mapping[tuple[str, str], Obj] = field(default_factory=dict)  # those of them that exist, by kind and name
     before: Sequence[Obj] = ()  # the objects of the revision that is installed
     pods: Sequence[Obj] = ()  # the release's own pods
     limit_ranges: Sequence[Obj] = ()
-    beside: Sequence[Obj] = ()  # pod specifications of which one at a time runs beside the workloads
+    beside: Sequence[Obj] = ()  # pod specifications, of which one at a time runs in addition to the workloads
 
 
 def breaches(quotas: Sequence[Obj], demand: Demand) -> list[str]:
-    """A line for each limit of a quota that the demand would go over, or that refuses a container which does not say its share.
+    """A line for each limit of a quota that the demand exceeds, or for which a container lacks the required field.
 
-    A workload that does not change, and has all its pods, takes nothing. Quotas with scopes are for some pods only, and are
-    left to the API server.
+    A workload that does not change and has all its pods needs nothing. Quotas with scopes apply to some pods only; the API
+    server checks them.
     """
     moved = _moved(demand)
     specs = [(component_of(w), _with_defaults(pod_spec(w), demand.limit_ranges), _replicas(w)) for w in moved]
@@ -52,30 +58,30 @@ def breaches(quotas: Sequence[Obj], demand: Demand) -> list[str]:
             continue
         name = quota["metadata"]["name"]
         for key, hard in (spec.get("hard") or {}).items():
-            silent = sorted({component for component, each, n in specs if n and _is_silent(each, key)})
-            if silent:
-                found.append(f"quota {name}, {key}: every container must set it, and these do not: {', '.join(silent)}")
+            unset = sorted({component for component, each, n in specs if n and _lacks(each, key)})
+            if unset:
+                found.append(f"quota {name}, {key}: every container must set it, and these do not: {', '.join(unset)}")
             need = wanted.get(key, Fraction())
             free = quantity(hard) - used.get(key, Fraction()) + back.get(key, Fraction())
             if need and need > free:
                 found.append(
-                    f"quota {name}, {key}: {_said(key, need)} wanted, {_said(key, free, up=False)} left of {hard}"
+                    f"quota {name}, {key}: {_format_limited(key, need)} wanted, {_format_limited(key, free, up=False)} left of {hard}"
                 )
     return found
 
 
 def surges(objects: Sequence[Obj], before: Sequence[Obj]) -> list[Obj]:
-    """The pod specifications of which a rolling update makes one before it ends an old one: without room for it, it never ends."""
+    """The pod specifications of which a rolling update must start one pod before it ends an old one."""
     return [pod_spec(o) for o in workloads(objects) if _same(o, before) and _has_changed(o, before) and _needs_surge(o)]
 
 
 def is_counted(obj: Obj, quotas: Sequence[Obj]) -> bool:
-    """Whether one of the quotas limits the number of such objects, or what they bring."""
+    """Whether one of the quotas limits the number of such objects, or amounts that they use."""
     return any(key in _of_object(obj) for quota in quotas for key in spec_of(quota).get("hard") or {})
 
 
 def _moved(demand: Demand) -> list[Obj]:
-    """The workloads whose pods are made: new or changed ones, and those that lack pods now."""
+    """The workloads that get new pods: new or changed ones, and those with missing pods."""
     present: dict[str, int] = {}
     for pod in _alive(demand.pods):
         present[component_of(pod)] = present.get(component_of(pod), 0) + 1
@@ -87,7 +93,7 @@ def _moved(demand: Demand) -> list[Obj]:
 
 
 def _given_back(demand: Demand, moved: Iterable[Obj]) -> list[Obj]:
-    """The release's pods that end by the deploy: those of workloads that move, or that there will be no more."""
+    """The release's pods that the deploy ends: those of workloads that get new pods or are removed."""
     stay = {component_of(o) for o in workloads(demand.objects)} - {component_of(o) for o in moved}
     return [pod for pod in _alive(demand.pods) if component_of(pod) not in stay]
 
@@ -112,7 +118,7 @@ def _has_changed(workload: Obj, before: Sequence[Obj]) -> bool:
 
 
 def _labelled(workload: Obj) -> Obj:
-    """What else of a pod template than its specification makes the pods new: labels and annotations (a checksum)."""
+    """Labels and annotations of the pod template; a change of them (a checksum) replaces the pods, too."""
     return metadata_of(spec_of(workload).get("template") or {})
 
 
@@ -122,7 +128,7 @@ def _replicas(workload: Obj) -> int:
 
 
 def _needs_surge(workload: Obj) -> bool:
-    """Whether no old pod may be missing while the new ones come: a Deployment's `maxUnavailable` comes to 0."""
+    """Whether no old pod may end before a new one is ready: the Deployment's `maxUnavailable` is 0 pods."""
     strategy = spec_of(workload).get("strategy") or {}
     if workload.get("kind") != "Deployment" or strategy.get("type", "RollingUpdate") != "RollingUpdate":
         return False
@@ -134,7 +140,7 @@ def _needs_surge(workload: Obj) -> bool:
 
 
 def _new(demand: Demand) -> Amounts:
-    """What the objects count for that do not exist yet, or that come to count for more (a Service that gets a node port)."""
+    """The amounts of objects that do not exist yet, and the increases of existing ones (a Service that gets a node port)."""
     parts: list[Amounts] = []
     for obj in demand.objects:
         there = demand.live.get((str(obj.get("kind")), str(obj["metadata"]["name"])))
@@ -152,7 +158,7 @@ def _new(demand: Demand) -> Amounts:
 
 
 def _claims_of(workload: Obj) -> list[Obj]:
-    """The claims that a StatefulSet makes for its pods."""
+    """The claims that a StatefulSet creates for its pods."""
     spec = spec_of(workload)
     templates = spec.get("volumeClaimTemplates") or [] if workload.get("kind") == "StatefulSet" else []
     name = workload["metadata"]["name"]
@@ -168,7 +174,7 @@ def _claims_of(workload: Obj) -> list[Obj]:
 
 
 def _of_object(obj: Obj) -> Amounts:
-    """What one object counts for, in a quota's own names. What the pods of a workload count for is not in it."""
+    """The amounts of one object by a quota's keys, without those of a workload's pods."""
     kind, spec = str(obj.get("kind")), spec_of(obj)
     if kind not in RESOURCES or kind == "Pod":
         return {}
@@ -193,7 +199,7 @@ def _of_object(obj: Obj) -> Amounts:
 
 
 def _usage(spec: Obj) -> Amounts:
-    """What one pod of a specification counts for, in a quota's own names."""
+    """The amounts of one pod of a specification, by a quota's keys."""
     asked = {name: amount for name, amount in requests_of(spec).items() if name != "pods"}
     limits = {name: amount for name, amount in requests_of(_limits_alone(spec)).items() if name != "pods"}
     named = {f"{part}.{name}": amount for part, some in (("requests", asked), ("limits", limits)) for name, amount in some.items()}  # fmt: skip
@@ -201,7 +207,7 @@ def _usage(spec: Obj) -> Amounts:
 
 
 def _limits_alone(spec: Obj) -> Obj:
-    """The specification with limits in the place of requests: both are added up over containers in the same way."""
+    """The specification with its limits as requests, because both are added up over containers in the same way."""
 
     def turned(container: Obj) -> Obj:
         return {**container, "resources": {"requests": (container.get("resources") or {}).get("limits") or {}}}
@@ -211,7 +217,7 @@ def _limits_alone(spec: Obj) -> Obj:
 
 
 def _with_defaults(spec: Obj, limit_ranges: Sequence[Obj]) -> Obj:
-    """The specification as the namespace's LimitRanges fill it in: a container's own limit is its request before their default is."""
+    """The specification with the defaults of the namespace's LimitRanges; a container's own limit precedes their default request."""
     items = [i for r in limit_ranges for i in spec_of(r).get("limits") or [] if i.get("type") == "Container"]
 
     def filled(container: Obj) -> Obj:
@@ -226,8 +232,8 @@ def _with_defaults(spec: Obj, limit_ranges: Sequence[Obj]) -> Obj:
     return {**spec, **{key: [filled(c) for c in spec.get(key) or []] for key in ("containers", "initContainers")}}
 
 
-def _is_silent(spec: Obj, key: str) -> bool:
-    """Whether a container does not set what a quota limits: Kubernetes refuses such a pod, whatever is left."""
+def _lacks(spec: Obj, key: str) -> bool:
+    """Whether a container does not set what a quota limits; Kubernetes then refuses the pod."""
     if key not in _COMPUTE:
         return False
     part, _, name = key.rpartition(".")
@@ -235,12 +241,12 @@ def _is_silent(spec: Obj, key: str) -> bool:
     return any(name not in ((c.get("resources") or {}).get(part or "requests") or {}) for c in containers)
 
 
-def _said(key: str, amount: Fraction, *, up: bool = True) -> str:
-    """An amount of what a quota limits by that key, as people write it."""
+def _format_limited(key: str, amount: Fraction, *, up: bool = True) -> str:
+    """An amount of the resource behind a quota's key, for people."""
     if key.endswith(_STORAGE):
-        return said("memory", amount, up=up).replace(" memory", " storage")
+        return format_amount("memory", amount, up=up).replace(" memory", " storage")
     what = key.removeprefix("requests.").removeprefix("limits.").removeprefix("count/")
-    return said(what, amount, up=up)
+    return format_amount(what, amount, up=up)
 
 
 def _times(some: Amounts, count: int) -> Amounts:

@@ -1,4 +1,7 @@
-"""What kind of cluster it is, by its nodes: one node for all, one control plane with one or many workers, or many of both. Pure."""
+"""The topology of a cluster: how many control-plane nodes and workers it has, which determines the preset.
+
+Input are the cluster's nodes and the tolerations of FogFlow's pods. A control-plane node without a taint counts as a worker, too.
+"""
 
 from __future__ import annotations
 
@@ -15,47 +18,49 @@ _ROLES = (
     "node-role.kubernetes.io/controlplane",  # RKE's
     "node.kubernetes.io/microk8s-controlplane",
 )
-_NAMED = 3  # nodes that are left out are named up to here, then counted
+_NAMED = 3  # nodes that are not counted: this many are named
 
 
 @dataclass(frozen=True)
-class Shape:
-    """A cluster as FogFlow's pods see it.
+class Topology:
+    """The nodes that matter for FogFlow's pods.
 
     `number`: 1 = control plane and worker on one node, 2 = one control-plane node and one worker, 3 = one and many,
     4 = many and many; 0 = no node takes pods at present.
     """
 
     number: int
-    control_planes: int  # by role, ready or not; 0 when a provider keeps them out of sight
-    workers: int  # nodes that take our pods now
-    meant: int  # nodes that are there for our pods, those that are down or cordoned at present included
+    control_planes: int  # by role, ready or not; 0 when a provider runs them outside the cluster
+    workers: int  # nodes that accept the pods now
+    meant: int  # nodes for the pods, including those that are not ready or cordoned
     zones: int  # different zones among them, as far as they are labelled
-    says: str
+    description: str
 
 
-def shape_of(nodes: Sequence[Obj], tolerations: Sequence[Obj] = ()) -> Shape:
-    """The shape, for pods with these tolerations.
+def topology_of(nodes: Sequence[Obj], tolerations: Sequence[Obj] = ()) -> Topology:
+    """The topology, for pods with these tolerations.
 
-    A worker is a node whose taints our pods bear and that is Ready and not cordoned, whatever its role is. Taints that
-    Kubernetes sets on a node in trouble say nothing about what it is for.
+    A worker is a node of any role that is Ready and not cordoned and whose taints the pods tolerate. Taints that Kubernetes
+    sets for the state of a node are ignored.
     """
     planes = [n for n in nodes if is_control_plane(n)]
-    meant = [n for n in nodes if all(_bearable(t, tolerations) for t in taints(n))]
+    meant = [n for n in nodes if all(_acceptable(t, tolerations) for t in taints(n))]
     usable = [n for n in meant if not takes_pods(n)]
     only_workers = [n for n in usable if not is_control_plane(n)]
     number = _number(len(nodes), len(planes), len(usable), len(only_workers))
     zones = {labels_of(n)[ZONE] for n in meant if labels_of(n).get(ZONE)}
-    says = _says(number, len(planes), len(usable), len(only_workers)) + _left_out([n for n in meant if takes_pods(n)])
-    return Shape(number, len(planes), len(usable), len(meant), len(zones), says)
+    description = _describe(number, len(planes), len(usable), len(only_workers)) + _left_out(
+        [n for n in meant if takes_pods(n)]
+    )
+    return Topology(number, len(planes), len(usable), len(meant), len(zones), description)
 
 
 def is_control_plane(node: Obj) -> bool:
-    """True when the node has the role."""
+    """Whether the node has the role of a control plane."""
     return any(role in labels_of(node) for role in _ROLES)
 
 
-def _bearable(taint: Obj, tolerations: Sequence[Obj]) -> bool:
+def _acceptable(taint: Obj, tolerations: Sequence[Obj]) -> bool:
     return str(taint.get("key")).startswith(PASSING) or tolerated(taint, tolerations)
 
 
@@ -69,7 +74,7 @@ def _number(nodes: int, planes: int, usable: int, only_workers: int) -> int:
     return 2 if (only_workers if planes else usable) == 1 else 3
 
 
-def _says(number: int, planes: int, usable: int, only_workers: int) -> str:
+def _describe(number: int, planes: int, usable: int, only_workers: int) -> str:
     if number == 0:
         return "no node takes pods"
     if number == 1:

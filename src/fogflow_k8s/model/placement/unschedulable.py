@@ -1,4 +1,7 @@
-"""Pods that fit on no node, as causes that a user can act on: what is needed, why each node will not do, what to do. Pure."""
+"""Unschedulable pods as causes: what the pods need, the reason of each node, and what to do.
+
+Input is the result of `packing`. Pods with the same reasons share a cause.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from dataclasses import replace
 from fogflow_k8s.model.components import BY_NAME
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.kubernetes import Obj
-from fogflow_k8s.model.placement.node_fit import in_terms, said_terms
-from fogflow_k8s.model.placement.packing import Bound, Packed, Pod, UnschedulablePod
-from fogflow_k8s.model.quantities import plus, said_all
+from fogflow_k8s.model.placement.node_fit import format_node_selector, in_terms
+from fogflow_k8s.model.placement.packing import BoundClaim, Packing, Pod, UnschedulablePod
+from fogflow_k8s.model.quantities import format_amounts, plus
 
 ID = "FK-3012"
-_SHOWN = 12  # nodes, one a line; the rest is counted by reason
+_SHOWN = 12  # nodes with a line of their own; the rest is counted by reason
 
 _ADVICE = (
     (r"^taint ", "tolerate the taint: set {values}.tolerations or global.tolerations in your values, or remove it: kubectl taint nodes NODE KEY-"),
@@ -23,14 +26,14 @@ _ADVICE = (
     (r"^no pod slot", "remove pods that are not needed, or add a node: kubectl get pods -A -o wide"),
     (r"^not ready", "see why the node is not ready: kubectl describe node NODE"),
     (r"^cordoned", "let the node take pods again: kubectl uncordon NODE"),
-    (r"^cannot reach the volume", "bring the node with the volume back, or give up what is on it: kubectl -n {namespace} get persistentvolumeclaims"),
+    (r"^cannot reach the volume", "restore the node with the volume, or delete the claim and its data: kubectl -n {namespace} get persistentvolumeclaims"),
     (r"anti-affinity|uneven$", "ask for fewer replicas (replicaCount), or spread them less strictly"),
     (r"^runs ", "add a node with Linux"),
 )  # fmt: skip
 
 
-def unschedulable_causes(packed: Packed, nodes: Sequence[Obj], *, namespace: str) -> tuple[Cause, ...]:
-    """A cause for each set of components that the same reasons keep from every node; the first of them is the headline."""
+def unschedulable_causes(packed: Packing, nodes: Sequence[Obj], *, namespace: str) -> tuple[Cause, ...]:
+    """A cause for each set of components with the same reasons, the most important one first."""
     groups: dict[tuple[tuple[str, str], ...], list[UnschedulablePod]] = {}
     for each in packed.unschedulable:
         groups.setdefault(each.why, []).append(each)
@@ -47,7 +50,7 @@ def _cause(
     evidence = [*_elsewhere(pods, nodes), *_by_node(why)]
     beside = group[0].beside
     if beside and any(reason.endswith((" needed", "slot left")) for _, reason in why):
-        evidence.append(f"counted as taken: what runs there, and {_count(beside)} of this release")
+        evidence.append(f"counted as used: the pods that run there, and {_count(beside)} of this release")
     values = BY_NAME[alone].key if alone in BY_NAME else "global"
     advice = tuple(
         line.format(values=values, namespace=namespace) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
@@ -58,10 +61,10 @@ def _cause(
 def _summary(pods: Sequence[Pod], components: Sequence[str]) -> str:
     if len(components) > 1:
         listed = f"{', '.join(components[:-1])} and {components[-1]}"
-        return f"{listed} fit on no node; together they need {said_all(plus(*(p.needs for p in pods)))}"
+        return f"{listed} fit on no node; together they need {format_amounts(plus(*(p.needs for p in pods)))}"
     times = f"{len(pods)} pods of {components[0]} fit" if len(pods) > 1 else f"{components[0]} fits"
     each = "each needs" if len(pods) > 1 else "it needs"
-    return f"{times} on no node; {each} {said_all(pods[0].needs)}"
+    return f"{times} on no node; {each} {format_amounts(pods[0].needs)}"
 
 
 def _count(pods: int) -> str:
@@ -80,10 +83,10 @@ def _by_node(why: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _elsewhere(pods: Sequence[Pod], nodes: Sequence[Obj]) -> list[str]:
-    """Where the volumes are that no node here, or none that is up, can reach."""
-    bounds: list[Bound] = [bound for pod in pods for bound in pod.volumes]
+    """A line for each volume that is available on some nodes only."""
+    bounds: list[BoundClaim] = [bound for pod in pods for bound in pod.volumes]
     lines = []
     for bound in dict.fromkeys(bounds):
-        gone = "" if any(in_terms(bound.where, n) for n in nodes) else ", and no such node is there any more"
-        lines.append(f"claim {bound.claim}: its volume is on {said_terms(bound.where)}{gone}")
+        gone = "" if any(in_terms(bound.where, n) for n in nodes) else ", and no node of the cluster matches"
+        lines.append(f"claim {bound.claim}: its volume is on {format_node_selector(bound.where)}{gone}")
     return lines

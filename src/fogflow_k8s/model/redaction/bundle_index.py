@@ -1,4 +1,4 @@
-"""The index of a support archive: what is in it, what was masked, and what could not be had. Pure."""
+"""The index of a support archive: its files, what was masked in them, and what could not be collected."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Member:
 
     file: str
     collector: str
-    bytes: int  # as it lies in the archive, unpacked
+    bytes: int  # in the archive, uncompressed
     seconds: float = 0.0
-    masked: Mapping[str, int] = field(default_factory=dict)  # rule -> how often
-    truncated: str = ""  # why it is not whole; "" when it is
+    masked: Mapping[str, int] = field(default_factory=dict)  # rule -> number of masked places
+    truncated: str = ""  # why it is incomplete; "" when it is complete
 
 
 @dataclass(frozen=True)
 class Part:
-    """What came of one collector."""
+    """The result of one collector."""
 
     name: str
     seconds: float
@@ -33,7 +33,7 @@ class Part:
 
 
 def masked(parts: Iterable[Part]) -> Counter[str]:
-    """How often each rule masked something, over all files."""
+    """The number of masked places by rule, over all files."""
     total: Counter[str] = Counter()
     for part in parts:
         for member in part.members:
@@ -42,7 +42,7 @@ def masked(parts: Iterable[Part]) -> Counter[str]:
 
 
 def index(facts: Mapping[str, Any], parts: Sequence[Part]) -> dict[str, Any]:
-    """The document index.json. `facts`: release, namespace, when, by which version, and the like."""
+    """The document index.json. `facts`: release, namespace, time, version and the like."""
     return {
         "v": V,
         **facts,
@@ -67,7 +67,7 @@ def index(facts: Mapping[str, Any], parts: Sequence[Part]) -> dict[str, Any]:
 
 
 def page(facts: Mapping[str, Any], parts: Sequence[Part]) -> str:
-    """index.md: the same for people."""
+    """The document index.md: the same content for people."""
     lines = [f"# Support archive of {facts.get('release', '')}", ""]
     lines += [f"- {name}: {value}" for name, value in facts.items() if value not in ("", None)]
     total = masked(parts)
@@ -81,6 +81,6 @@ def page(facts: Mapping[str, Any], parts: Sequence[Part]) -> str:
     lines += ["", "## Files", "", "| file | bytes | seconds | masked | |", "|---|---|---|---|---|"]
     for part in parts:
         for m in part.members:
-            said = ", ".join(f"{count} {rule}" for rule, count in sorted(m.masked.items()))
-            lines.append(f"| {m.file} | {m.bytes} | {m.seconds:.2f} | {said} | {m.truncated} |")
+            masks = ", ".join(f"{count} {rule}" for rule, count in sorted(m.masked.items()))
+            lines.append(f"| {m.file} | {m.bytes} | {m.seconds:.2f} | {masks} | {m.truncated} |")
     return "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
-"""What is secret in a text or an object, and both without it. Pure.
+"""The redactor: it masks secrets in texts and in Kubernetes objects.
 
-Three ways, and each alone is not enough: by structure (what Kubernetes says is a Secret, a variable, an annotation), by
-pattern (a private key, an Authorization header, `password=...`), and by value: what is known to be secret is masked
-wherever it stands and however it is written (`model/redaction/secret_values.py`). What is masked is counted by rule.
+It finds them in three ways, because no single one is sufficient: by structure (a Secret, an environment variable, an annotation),
+by pattern (a private key, an Authorization header, `password=...`), and by value: known secrets are masked everywhere and in
+every encoding (`model/redaction/secret_values.py`). It counts the masked places by rule.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any
 
 MASK = "********"
 BY_VALUE = "value of a Secret"
-_DROPPED = ("kubectl.kubernetes.io/last-applied-configuration", "kubernetes.io/change-cause")  # whole objects, commands
-# Whose annotations are shown. Another's may hold anything.
+_DROPPED = (
+    "kubectl.kubernetes.io/last-applied-configuration",
+    "kubernetes.io/change-cause",
+)  # they contain whole objects or commands
+# Annotations of these domains are shown. Others may contain secrets.
 _DOMAINS = ("kubernetes.io", "k8s.io", "x-k8s.io", "helm.sh", "fogflow-k8s.io", "checksum")
-# Variables as the chart sets them. Any other may hold anything, and is shown only when it is too short for a secret.
+# Variables that the chart sets. The value of any other variable is shown only if it is too short for a secret.
 PUBLIC_VARIABLES = {
     "ERL_EPMD_ADDRESS": "127.0.0.1",
     "HOME": "/tmp",  # noqa: S108 - a value in the chart
@@ -35,11 +38,11 @@ _WORDS = (
 )  # fmt: skip
 _NAMES = "|".join(_WORDS)
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
-# secretName, tokenExpirationSeconds, passwordFile, existingSecret: about a secret, and none
+# names about a secret that are not secret: secretName, tokenExpirationSeconds, passwordFile, existingSecret
 _ABOUT = re.compile(
     r"(?i)(?:names?|namespace|ref|file|path|dir|seconds|ttl|type|mode|policy|ur[il]|endpoint|count|length|size)$|^existing|^.*\.existing[^.]*$"
 )
-# as a quota counts them
+# the number of Secrets in a quota
 _COUNTED = re.compile(r"(?:count/)?secrets(?:\.[a-z.]+)?")
 _NUMBER = re.compile(r"\d{1,6}")
 _PLAIN_IN_SECRETS = (("metadata", "labels"), ("type",), ("immutable",))
@@ -53,8 +56,8 @@ def _rule(pattern: str) -> re.Pattern[str]:
 _KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
 _BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
 
-# Name, words of which one must be there (in small letters: looking for them is quick), pattern. All are bounded on purpose: a
-# log line of a megabyte without a blank must not take the square of its length.
+# Name, words of which the lower-case text must contain one (a fast test), pattern. The repetitions are bounded, so that the time
+# for a log line of a megabyte without a space does not grow with the square of its length.
 _RULES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("private key", ("private key-----",),
      re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|\Z)", re.DOTALL)),
@@ -77,7 +80,7 @@ _RULES: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 
 
 class Redactor:
-    """Masks texts and objects. `values` are known secrets, in every form that they may be written in."""
+    """Masks texts and objects. `values` are known secrets, in every encoding."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         known = {v for v in values if v.strip("*")}
@@ -85,7 +88,7 @@ class Redactor:
         self._cache: dict[str, tuple[str, Counter[str]]] = {}
 
     def text(self, text: str, found: Counter[str] | None = None) -> str:
-        """The text with everything that is secret masked; `found` counts by rule what was."""
+        """The text with all secrets masked; `found` counts the masked places by rule."""
         counted: Counter[str] = Counter()
         masked = self._by_value(_by_pattern(self._by_value(text, counted), counted), counted)
         if found is not None:
@@ -99,13 +102,13 @@ class Redactor:
 
     def _by_value(self, text: str, found: Counter[str]) -> str:
         for value in self._values:
-            while value in text:  # again: two halves may meet where something was taken out
+            while value in text:  # again, because a replacement can join two halves of a value
                 found[BY_VALUE] += text.count(value)
                 text = text.replace(value, MASK)
         return text
 
     def _leaf(self, text: str, found: Counter[str]) -> str:
-        """As `text`; short ones are remembered: ten thousand pods say the same things ten thousand times."""
+        """As `text`, with a cache for short texts, because many pods contain the same ones."""
         if len(text) > 200:
             return self.text(text, found)
         if text not in self._cache:
@@ -157,7 +160,7 @@ class Redactor:
         return shown
 
     def _words(self, words: Iterable[Any], found: Counter[str]) -> list[Any]:
-        """A command line: the word after `--password` is one, too."""
+        """A command line, where the word after `--password` is a secret, too."""
         kept: list[Any] = []
         before = ""
         for word in words:
@@ -171,12 +174,12 @@ class Redactor:
 
 
 def redact(text: str) -> str:
-    """The text with everything masked that looks secret by itself, when no secret value is known."""
+    """The text masked by pattern alone, when no secret value is known."""
     return _by_pattern(text, Counter())
 
 
 def masked(kind: str, path: Sequence[str], value: Any) -> Any:
-    """A single field's value as `Redactor.object` would show it in its place; of a Secret only labels, type and immutability."""
+    """A single field's value as `Redactor.object` shows it; of a Secret only labels, type and immutability are shown."""
     if kind == "Secret":
         plain = any(tuple(path[: len(each)]) == each for each in _PLAIN_IN_SECRETS)
         return value if plain else MASK
@@ -192,19 +195,19 @@ def masked(kind: str, path: Sequence[str], value: Any) -> Any:
 
 
 def names_secret(name: str) -> bool:
-    """Whether what goes by this name is a secret: password, apiKey, AUTH_TOKEN; but not secretName or passwordFile."""
+    """Whether a value of this name is a secret: password, apiKey, AUTH_TOKEN; but not secretName or passwordFile."""
     return bool(_SECRET_NAME.search(name)) and not _ABOUT.search(name)
 
 
 def hides_variable(name: str, value: str) -> bool:
-    """Whether the value of a container's variable is kept back: by its name, or because nobody knows what it is."""
+    """Whether the value of a container's variable is masked: because of its name, or because it is unknown and long enough."""
     if names_secret(name):
         return bool(value)
     return PUBLIC_VARIABLES.get(name) != value and len(value) > _SHORT and not re.fullmatch(r"[\d.]+", value)
 
 
 def _outline(secret: Mapping[str, Any], found: Counter[str]) -> dict[str, Any]:
-    """What may be known of a Secret: the names of its keys and how much they hold, in bytes as sent (base64 or text)."""
+    """A Secret without its data: the names of its keys and the size of each value in bytes, as sent (base64 or text)."""
     values = {**(secret.get("data") or {}), **(secret.get("stringData") or {})}
     found["Secret"] += len(values)
     kept = {k: v for k, v in secret.items() if k not in ("data", "stringData")}
@@ -212,7 +215,7 @@ def _outline(secret: Mapping[str, Any], found: Counter[str]) -> dict[str, Any]:
 
 
 def _of_resource(whole: str, ahead: str, head: str, value: str) -> bool:
-    """Whether a secret's name is a resource's here: `secrets=8` of a quota, `.../secrets": EOF`, `Secret: secrets "x" not found`."""
+    """Whether the word is the name of a resource: `secrets=8` of a quota, `.../secrets": EOF`, `Secret: secrets "x" not found`."""
     if _COUNTED.fullmatch(whole) and _NUMBER.fullmatch(value.strip("\\\"'")):
         return True
     if '"' in head and re.search(r"://[^\s\"]*/[\w.-]*$", ahead):  # the end of a URL in quotes
@@ -221,7 +224,7 @@ def _of_resource(whole: str, ahead: str, head: str, value: str) -> bool:
 
 
 def _headless_key(text: str, found: Counter[str]) -> str:
-    """The text without the lines of a private key whose beginning was cut off."""
+    """The text with the lines of a private key masked whose beginning is missing."""
     if not _KEY_END.search(text):
         return text
     lines = text.split("\n")

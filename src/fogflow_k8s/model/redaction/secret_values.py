@@ -1,4 +1,7 @@
-"""What must not appear anywhere: the values that Secrets hold, in every form in which they may be written. Pure."""
+"""Known secrets: the values in Secrets and password variables, in every encoding in which they can appear.
+
+The redactor masks them wherever they occur. `weakness` warns about passwords that are easy to guess.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,20 @@ from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import pod_spec
 from fogflow_k8s.model.redaction.redactor import names_secret
 
-SHORTEST = 6  # characters; masking every "true" and "80" would leave nothing to read
-_LONG_ENOUGH = 16  # characters of a password: below that a dictionary may find it
+SHORTEST = 6  # characters; shorter values like "true" and "80" are too frequent to be masked
+_LONG_ENOUGH = 16  # characters of a password; a shorter one may be in a dictionary
 _PUBLIC = frozenset(
     {"admin", "changeme", "default", "fogflow", "guest", "mypass", "mypassword", "passw0rd", "password", "postgres"}
     | {"qwerty", "rabbit", "rabbitmq", "root", "secret", "test", "123456", "12345678", "123456789"}
 )
-"""Passwords that samples and first guesses of attackers have; FogFlow's own samples have mypass."""
-_LINE = 12  # of a file in a Secret (htpasswd, a key): a line that long is a secret of its own
+"""Passwords of examples and common guesses; FogFlow's examples use mypass."""
+_LINE = 12  # characters of a line of a file in a Secret (htpasswd, a key) that is masked on its own
 
 
 def forms_of(objects: Iterable[Obj], public: Iterable[str] = ()) -> frozenset[str]:
-    """Every form of every secret that the objects hold: data of Secrets, and variables that are called a password.
+    """Every encoding of every secret in the objects: data of Secrets, and variables named like a password.
 
-    `public` are words that stand everywhere (the release's name, the namespace): a Secret may hold them, too, and hides
-    nothing.
+    `public` are words that are not masked even if a Secret contains them: the release's name, the namespace.
     """
     open_ = {*NAMES, "fogflow", *public}
     known = {v for obj in objects for v in _values(obj) if len(v) >= SHORTEST and v not in open_}
@@ -36,7 +38,7 @@ def forms_of(objects: Iterable[Obj], public: Iterable[str] = ()) -> frozenset[st
 
 
 def weakness(password: str) -> str:
-    """Why a password is easy to guess, in a few words; "" when it is none of the known ones and long enough."""
+    """Why a password is easy to guess, in a few words; "" when it is not."""
     if not password:
         return ""
     if password.lower() in _PUBLIC:
@@ -63,7 +65,7 @@ def _values(obj: Obj) -> Iterator[str]:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """The value itself, and what is secret inside it when it is a file: lines, hashes, passwords in JSON."""
+    """The value itself, and the secrets inside it when it is a file: lines, hashes, passwords in JSON."""
     yield value.strip()
     try:
         document = json.loads(value)
@@ -97,13 +99,13 @@ def _leaves(node: Any, key: str = "") -> Iterator[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """As it is, as a URL, as JSON and as base64 (alone or inside something longer) write it."""
+    """The value itself and its encodings in URLs, in JSON and in base64 (alone or inside a longer text)."""
     yield value
     yield from {quote(value, safe=""), quote(value), quote_plus(value)}
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     data = value.encode()
-    for before in range(3):  # three bytes become four characters: what stands before shifts all that follows
+    for before in range(3):  # three bytes become four characters, so the encoding depends on the position
         coded = base64.b64encode(b"\0" * before + data).decode()
         core = coded.rstrip("=")
         core = (core[:-1] if core != coded else core)[(0, 2, 3)[before] :]
@@ -114,5 +116,5 @@ def _forms(value: str) -> Iterator[str]:
 def _decoded(text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):  # not base64, or of bytes that are no text: it is masked as it stands
+    except (binascii.Error, ValueError):  # not base64, or not text: it is masked unchanged
         return text

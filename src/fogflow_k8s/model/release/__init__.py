@@ -1,1 +1,1 @@
-"""A release over time: revisions, the Lease, permissions, and what a change would lose."""
+"""The rules about a Helm release: its revisions, the Lease against concurrent operations, permissions, and data that a change loses."""

@@ -1,4 +1,8 @@
-"""What an upgrade would do to a component that is several, or would be: another kind, or fewer of them. Pure."""
+"""Changes that lose data: an upgrade that changes the kind of a component's workload, or removes some of its instances.
+
+A component with several instances is a StatefulSet, one with a single instance a Deployment. `deploy` and `rollback` refuse such
+a change without --force.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,19 @@ _COUNTED = ("Deployment", "StatefulSet")
 
 @dataclass(frozen=True)
 class Loss:
-    """One component whose old pods cannot go on as they are."""
+    """One component whose pods an upgrade cannot keep."""
 
     component: str
     kind: str
-    """Of the workload that is installed."""
-    says: str
+    """Kind of the installed workload."""
+    description: str
     advice: str
     replaced: bool
-    """The old workload goes, and another of its name comes."""
+    """Whether the workload is deleted and created with another kind."""
 
 
 def losses(old: Iterable[Obj], new: Iterable[Obj]) -> list[Loss]:
-    """What an upgrade of these manifests to those would lose, in the order of the new ones."""
+    """The losses of an upgrade from the old manifests to the new ones, in the order of the new ones."""
     before, after = _counted(old), _counted(new)
     return [loss for name, obj in after.items() if name in before and (loss := _loss(name, before[name], obj))]
 
@@ -37,22 +41,22 @@ def _counted(objects: Iterable[Obj]) -> dict[str, Obj]:
 
 def _loss(name: str, old: Obj, new: Obj) -> Loss | None:
     kind, will, value = str(old["kind"]), str(new["kind"]), BY_NAME[name].count if name in BY_NAME else ""
-    says, advice = [], []
+    description, advice = [], []
     if kind != will:
-        says.append(
-            f"{name} would become a {will}, and is a {kind}: all its pods end before a new one starts, and what they hold goes "
-            "with them (the keeper puts back what it keeps, and starts all tasks anew)"
+        description.append(
+            f"{name} would become a {will}, and is a {kind}: all its pods end before a new one starts, and their data is lost "
+            "(the keeper restores what it has stored, and restarts all tasks)"
         )
         advice.append(f"to leave it as it is, set {value} as before")
     fewer = range(_replicas(new), _replicas(old))
     if name == "cloud-broker" and fewer:
         gone = ", ".join(f"{name}-{n}" for n in fewer)
-        says.append(
-            f"{name} would have {_replicas(new)} of its {_replicas(old)} shards: discovery would still send whoever asks for an "
-            f"entity of {gone} there, and updates of it would be lost without a word"
+        description.append(
+            f"{name} would have {_replicas(new)} of its {_replicas(old)} shards: discovery would still send requests for an "
+            f"entity of {gone} there, and updates of it would be lost without an error"
         )
         advice.append(f"delete first what is at {gone} (updateContext with updateAction DELETE)")
-    return Loss(name, kind, "; ".join(says), "; ".join(advice), replaced=kind != will) if says else None
+    return Loss(name, kind, "; ".join(description), "; ".join(advice), replaced=kind != will) if description else None
 
 
 def _replicas(obj: Obj) -> int:

@@ -1,4 +1,7 @@
-"""What to do with a release: from Helm's history and our record to install, upgrade, nothing or repair. Pure."""
+"""The history of a release: which revisions worked, where a rollback goes, and how to repair an interrupted operation.
+
+Input is Helm's history and the record, a ConfigMap in which this program notes the revisions that became ready.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ WORKED = ("deployed", "superseded")
 
 @dataclass(frozen=True)
 class Revision:
-    """One line of Helm's history. `verified` is ours: that revision was seen ready by a deploy or rollback."""
+    """One revision of Helm's history. `verified`, from the record: a deploy or rollback saw it become ready."""
 
     number: int
     status: str
@@ -27,7 +30,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Repair:
-    """How a release that a dead operation left pending is made usable, with its history kept."""
+    """How to make a release usable again that an interrupted operation left pending; its history is kept."""
 
     action: Literal["rollback"]
     revision: int
@@ -35,7 +38,7 @@ class Repair:
 
 
 def revisions(history: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> list[Revision]:
-    """Helm's history joined with our record, oldest first."""
+    """Helm's history joined with the record, oldest first."""
     known = record.get("revisions") or {}
     return [
         Revision(
@@ -53,7 +56,7 @@ def revisions(history: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -
 
 
 def last_that_worked(history: Sequence[Revision], *, before: int | None = None) -> Revision | None:
-    """The newest revision seen ready by us; without any, the newest that Helm calls deployed or superseded.
+    """The newest verified revision; without one, the newest that Helm calls deployed or superseded.
 
     `before` leaves out that revision and all later ones.
     """
@@ -65,20 +68,20 @@ def last_that_worked(history: Sequence[Revision], *, before: int | None = None) 
 
 
 def rollback_target(history: Sequence[Revision]) -> Revision | None:
-    """Where `rollback` without a number goes: the last revision that worked before the current one."""
+    """The target of `rollback` without a number: the last revision that worked before the current one."""
     return last_that_worked(history, before=history[-1].number) if history else None
 
 
 def repair(history: Sequence[Revision]) -> Repair | None:
-    """How to get a release going again in the middle of which an operation died; None when none did.
+    """How to repair a release whose last operation was interrupted; None when that is not the case.
 
-    Helm refuses every upgrade of a pending release; it rolls back all the same. A first install has nothing to go back
-    to but itself: `rollback NAME 1` makes it revision 2, deployed, with revision 1 kept (tried with Helm 4.3). What was
-    being uninstalled was deployed before: going back to itself makes the objects anew that are gone already.
+    Helm refuses upgrades of a pending release, but not rollbacks. An interrupted first install is rolled back to itself:
+    `rollback NAME 1` creates revision 2, deployed, and keeps revision 1 (tested with Helm 4.3). So is an interrupted
+    uninstall, which creates the deleted objects again.
     """
     if not history or history[-1].status not in (*PENDING, UNINSTALLING):
         return None
     newest = history[-1]
     good = None if newest.status == UNINSTALLING else last_that_worked(history, before=newest.number)
     target = good.number if good else newest.number
-    return Repair("rollback", target, f"revision {newest.number} was left {newest.status} by an operation that died")
+    return Repair("rollback", target, f"revision {newest.number} was left {newest.status} by an interrupted operation")

@@ -1,8 +1,8 @@
-"""Who holds a release, and when a hold is stale. Pure; time is handed in.
+"""The Lease of a release, which prevents two operations at the same time: who holds it, and when it is stale.
 
-A Lease's timestamps are the holder's clock, which may be wrong. So a contender never compares them with its own: it
-watches, and calls a Lease stale when nothing in it changed for its whole duration by the contender's clock (the rule of
-client-go's leader election).
+The timestamps in a Lease come from the holder's clock, which can be wrong. A contender therefore does not compare them with its
+own clock. It observes the Lease and calls it stale when nothing in it changed for its whole duration by the contender's clock;
+client-go's leader election has the same rule.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 from fogflow_k8s.model.kubernetes import metadata_of, spec_of
 
 DURATION_S = 15
-"""For so long a contender must see nothing change before it takes over."""
+"""Seconds without any change after which a contender takes over."""
 GIVE_UP_S = 12
-"""A holder that could not renew for so long does nothing more, before a contender may begin (client-go's RenewDeadline)."""
+"""Seconds without a renewal after which the holder stops; shorter than DURATION_S (client-go's RenewDeadline)."""
 RENEW_EVERY_S = 3
 COMMAND = "fogflow-k8s.io/command"
 
 
 @dataclass(frozen=True)
 class Hold:
-    """What a Lease says: who, since when, with which command. `token` changes whenever the holder renews."""
+    """The holder of a Lease: who, since when, with which command. `token` changes with every renewal."""
 
     holder: str
     command: str
@@ -32,7 +32,7 @@ class Hold:
 
 
 def read(lease: Mapping[str, Any]) -> Hold | None:
-    """The hold on a Lease, or None when nobody holds it."""
+    """The holder of a Lease, or None when it is free."""
     spec = spec_of(lease)
     if not spec.get("holderIdentity"):
         return None
@@ -47,22 +47,22 @@ def read(lease: Mapping[str, Any]) -> Hold | None:
 
 @dataclass(frozen=True)
 class Watch:
-    """A contender's memory of one Lease: the token it saw, and when (its own clock) it first saw it."""
+    """A contender's last observation of a Lease: the token, and when (own clock) it first saw that token."""
 
     token: str
     since_s: float
 
     def after(self, hold: Hold, now_s: float) -> Watch:
-        """The memory after one more look."""
+        """The observation after reading the Lease again."""
         return self if hold.token == self.token else Watch(hold.token, now_s)
 
     def stale(self, now_s: float, duration_s: float = DURATION_S) -> bool:
-        """True when the holder gave no sign of life for the Lease's whole duration."""
+        """Whether the holder has not renewed for the Lease's whole duration."""
         return now_s - self.since_s >= duration_s
 
 
 def manifest(name: str, namespace: str, holder: str, command: str, now: str, transitions: int) -> dict[str, Any]:
-    """The Lease as a new holder writes it; `now` is RFC 3339 with microseconds, in UTC."""
+    """The Lease object of a new holder; `now` is RFC 3339 with microseconds, in UTC."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",

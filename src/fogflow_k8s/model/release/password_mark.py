@@ -1,8 +1,8 @@
-"""The mark of a password: enough to notice that it was changed, too little to find out what it is. Pure.
+"""The mark of a password: a salted hash that shows whether the password was changed, without revealing it.
 
-It lies in our record, a ConfigMap, which more people may read than may read Secrets: so it is scrypt over a random salt,
-which makes guessing a weak password slow, and tells nobody that two releases have the same one. A key that everybody can
-read (the cluster's uid) would not. Time stamps would not do: an edit of the Secret's labels, too, moves that of its writer.
+It is stored in the record, a ConfigMap, which more users may read than Secrets. It is therefore an scrypt hash with a random salt:
+guessing a weak password is slow, and two releases with the same password have different marks. The timestamps of the Secret are
+no alternative, because a change of its labels changes them, too.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-_COST = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and some 50 ms for each guess
+_COST = {"n": 2**14, "r": 8, "p": 1}  # about 16 MiB and 50 ms for each guess
 
 
 def mark(secret: str, version: str, password: str, *, salt: bytes) -> dict[str, str]:
-    """The mark of the password in a Secret; `version` is the Secret's resourceVersion, "" when that is not known."""
+    """The mark of the password in a Secret; `version` is the Secret's resourceVersion, "" when it is unknown."""
     return {
         "secret": secret,
         "version": version,
         "salt": salt.hex(),
-        "passwordHash": _digest(password, salt),  # by that name archives mask it
+        "passwordHash": _digest(password, salt),  # support archives mask a value of this name
     }
 
 
 def is_of(mark: Mapping[str, Any], version: str, password: str) -> bool:
-    """Whether it is that password's mark. A Secret of the same version is the same, and costs no digest."""
+    """Whether the mark is that of the password. For a Secret of the same version no hash is computed."""
     if version and mark.get("version") == version:
         return True
     try:

@@ -1,4 +1,7 @@
-"""Which rights a deploy needs, from the manifests themselves; and the Role that gives them. Pure."""
+"""The permissions that a deploy needs, computed from the manifests, and the Roles that grant them.
+
+`deploy` asks the API server whether the user has them, and prints the Roles for an administrator if some are missing.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from fogflow_k8s.model.kubernetes import Obj, metadata_of
 from fogflow_k8s.model.manifests import RESOURCES, WORKLOADS, hook_of
 
 _MANAGE = ("get", "create", "patch", "delete")  # what Helm does with an object of a release
-_HOOK = (*_MANAGE, "list", "watch")  # and with one that it waits for
-_OURS = (  # group, resource, verbs: what this tool itself does in the release's namespace
-    ("", "secrets", ("get", "list", "create", "update", "delete")),  # Helm's storage of revisions, too
+_HOOK = (*_MANAGE, "list", "watch")  # and with a hook, for which it waits
+_OURS = (  # group, resource, verbs: what fogflow-k8s does in the release's namespace
+    ("", "secrets", ("get", "list", "create", "update", "delete")),  # and Helm's storage of revisions
     ("", "configmaps", ("get", "create", "patch", "update", "delete")),
-    ("", "persistentvolumeclaims", ("get",)),  # the chart looks for what an earlier release left
+    ("", "persistentvolumeclaims", ("get",)),  # the chart looks for claims of an earlier release
     ("", "pods", ("get", "list", "delete")),
     ("", "pods/log", ("get",)),
     ("", "events", ("list",)),
@@ -28,7 +31,7 @@ _SEES_MORE = (("", "nodes"), ("", "pods"), ("storage.k8s.io", "storageclasses"))
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One verb on one resource; `namespace` is "" for those that are no namespace's."""
+    """One verb on one resource; `namespace` is "" for cluster-wide permissions."""
 
     namespace: str
     group: str
@@ -41,9 +44,9 @@ class Right:
 
 
 def needed(objects: Iterable[Obj], namespace: str, existing: Collection[str]) -> list[Right]:
-    """Every right that installing, upgrading, watching and removing these objects takes, hooks among them.
+    """The permissions to install, upgrade, observe and delete these objects, including hooks.
 
-    `existing` are the namespaces that are there; others would have to be made.
+    `existing` are the namespaces that exist; the others have to be created.
     """
     found = {Right(namespace, group, resource, verb) for group, resource, verbs in _OURS for verb in verbs}
     found |= _for_namespace(namespace, existing)
@@ -51,32 +54,32 @@ def needed(objects: Iterable[Obj], namespace: str, existing: Collection[str]) ->
         kind, metadata = str(obj.get("kind")), metadata_of(obj)
         if kind == "Namespace":
             found |= _for_namespace(str(metadata.get("name")), existing)
-        elif kind in RESOURCES and hook_of(obj) != "test":  # `helm test` is none of ours
+        elif kind in RESOURCES and hook_of(obj) != "test":  # fogflow-k8s does not run `helm test`
             version, plural, namespaced = RESOURCES[kind]
             where = str(metadata.get("namespace") or namespace) if namespaced else ""
             verbs = _HOOK if hook_of(obj) else (*_MANAGE, "list") if kind in WORKLOADS else _MANAGE
             found |= {Right(where, _group(version), plural, verb) for verb in verbs}
-            if kind == "Role":  # nobody may give what he does not have
+            if kind == "Role":  # a user can grant only permissions that the user has
                 found |= _given(obj, where)
     return sorted(found)
 
 
 def helpful() -> list[Right]:
-    """Rights without which a deploy goes on and can check less: whether the pods fit, where a volume may come from."""
+    """Optional permissions: without them a deploy cannot check whether the pods fit and which StorageClasses exist."""
     return [Right("", group, resource, "list") for group, resource in _SEES_MORE]
 
 
 def namespaces(objects: Iterable[Obj], namespace: str) -> list[str]:
-    """The namespaces that the release lives in, its own first."""
+    """The namespaces of the release's objects, its own first."""
     others = {str(metadata_of(o).get("name")) for o in objects if o.get("kind") == "Namespace"}
     return [namespace, *sorted(others - {namespace})]
 
 
 def role(rights: Sequence[Right], owner: str, user: str, absent: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What an administrator applies so that `user` has these rights: Roles, a ClusterRole where it must be, and bindings.
+    """The objects that grant `user` these permissions: Roles, a ClusterRole if necessary, and bindings.
 
-    `owner` is the release with its namespace: what is cluster-wide must not be taken from another one of that name.
-    `absent` namespaces are made with it, since a Role has to be in one.
+    `owner`, the release and its namespace, makes the names of cluster-wide objects unique. `absent` namespaces are included,
+    because a Role needs its namespace.
     """
     documents: list[dict[str, Any]] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in absent
@@ -101,7 +104,7 @@ def _role_in(namespace: str, rights: Sequence[Right], name: str, user: str) -> l
 
 
 def _for_namespace(name: str, existing: Collection[str]) -> set[Right]:
-    """To read a namespace is a right inside it; to make one is cluster-wide."""
+    """Reading a namespace is a permission inside it; creating one is cluster-wide."""
     return {Right(name, "", "namespaces", "get")} | (
         set() if name in existing else {Right("", "", "namespaces", "create")}
     )
@@ -122,7 +125,7 @@ def _group(version: str) -> str:
 
 
 def _rules(rights: Sequence[Right]) -> list[dict[str, Any]]:
-    """As few rules as say it: resources of one group with the same verbs stand together."""
+    """The fewest rules: resources of one group with the same verbs share a rule."""
     verbs: dict[tuple[str, str], list[str]] = defaultdict(list)
     for right in rights:
         verbs[right.group, right.resource].append(right.verb)
@@ -136,7 +139,7 @@ def _rules(rights: Sequence[Right]) -> list[dict[str, Any]]:
 
 
 def _subject(user: str) -> dict[str, str]:
-    """The subject of a binding for a user name as the API server tells it."""
+    """The subject of a binding for a user name in the API server's form."""
     if user.startswith("system:serviceaccount:"):
         _, _, namespace, name = user.split(":", 3)
         return {"kind": "ServiceAccount", "name": name, "namespace": namespace}

@@ -1,4 +1,8 @@
-"""The base of all settings models: they are closed and strict, and merge values as Helm does."""
+"""The base of all settings models: they are closed and strict, and merge values as Helm does.
+
+Closed means that a model refuses unknown keys, strict that it does not convert types. The module also has types for single values
+(names, addresses, quantities) and the generator of JSON schemas.
+"""
 
 from __future__ import annotations
 
@@ -141,11 +145,11 @@ def difference(base: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, An
     return found
 
 
-def remember(model: BaseModel, said: Mapping[str, Any]) -> None:
-    """Set `model_fields_set` of `model`, at every depth, to exactly the keys in `said`, without the merged defaults."""
+def remember(model: BaseModel, given: Mapping[str, Any]) -> None:
+    """Set `model_fields_set` of `model`, at every depth, to exactly the keys in `given`, without the merged defaults."""
     names = {field.alias or name: name for name, field in type(model).model_fields.items()}
-    object.__setattr__(model, "__pydantic_fields_set__", {names[key] for key in said if key in names})
-    for key, value in said.items():
+    object.__setattr__(model, "__pydantic_fields_set__", {names[key] for key in given if key in names})
+    for key, value in given.items():
         inner = getattr(model, names[key]) if key in names else None
         if isinstance(inner, BaseModel) and isinstance(value, Mapping):
             remember(inner, value)

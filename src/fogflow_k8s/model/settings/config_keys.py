@@ -120,7 +120,7 @@ UPSTREAM_VALUES: dict[Path, Unused] = {
     (probe,): Unused(
         f"Upstream's chart: times of every {probe}.",
         "the chart gives each component probes of its own, and the bootstrap container waits for what it needs "
-        "(gate.deadlineSeconds)",
+        "(bootstrap.deadlineSeconds)",
     )
     for probe in ("readinessProbe", "livenessProbe")
 }

@@ -1,4 +1,8 @@
-"""The edge chart's values.yaml: a separate closed model that reuses parts of the cloud chart's model."""
+"""The edge chart's values.yaml: a separate closed model that reuses parts of the cloud chart's model.
+
+An edge is a FogFlow node outside the cloud's cluster, with a broker and a worker that connect to the cloud. `edge join` fills in
+the cloud's addresses from the edge token.
+"""
 
 from __future__ import annotations
 
@@ -150,16 +154,16 @@ class EdgeValues(Release):
             return handler(data)
         data = without_nulls(edge_defaults(), data)
         config = data.get("config")
-        said = {**data, "config": _known(canonical(config))} if isinstance(config, Mapping) else data
-        values = handler(merge(edge_defaults(), said))
-        remember(values, said)
+        given = {**data, "config": _known(canonical(config))} if isinstance(config, Mapping) else data
+        values = handler(merge(edge_defaults(), given))
+        remember(values, given)
         return values
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         """Check that an edge has a cloud, a site and an address of its own; values with none of the cloud and site keys are a draft."""
-        said = (self.cloud.rabbitmq.host, self.cloud.discovery.host, self.cloud.broker.host, self.config.site_id)
-        if any(said) and not (all(said) and self.config.external_hostip):
+        required = (self.cloud.rabbitmq.host, self.cloud.discovery.host, self.cloud.broker.host, self.config.site_id)
+        if any(required) and not (all(required) and self.config.external_hostip):
             raise PydanticCustomError(
                 "edge",
                 "an edge needs cloud.{{rabbitmq,discovery,broker}}.host, config.site_id and config.external_hostip",

@@ -1,4 +1,8 @@
-"""How clients outside the cluster reach the reverse proxy: the `expose` section of values.yaml."""
+"""How clients outside the cluster reach the reverse proxy: the `expose` section of values.yaml.
+
+`expose.type` selects one way (external IPs, a node port, a load balancer, an Ingress or a Gateway); the other keys configure it, the
+login, and the ports for edges.
+"""
 
 from __future__ import annotations
 

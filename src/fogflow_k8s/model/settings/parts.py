@@ -1,4 +1,7 @@
-"""The models that the sections of values.yaml consist of."""
+"""The models that the sections of values.yaml consist of: images, resources, security contexts, and one model per component.
+
+The docstring below a field is its description in values.schema.json and in the comments of values.yaml.
+"""
 
 from __future__ import annotations
 
@@ -203,10 +206,10 @@ class WorkerTasks(Part):
 class Worker(Component):
     """Starts the task instances."""
 
-    engine: Literal["upstream", "fogflow-k8s"] = "upstream"
-    """upstream = the upstream worker, FogFlow's own; fogflow-k8s = the native worker, whose tasks keep running while it is replaced or lost."""
+    implementation: Literal["upstream", "native"] = "upstream"
+    """upstream = the upstream worker, FogFlow's own; native = the native worker, whose tasks keep running while it is replaced or lost."""
     own_image: Image = Image()
-    """Image of the native worker (engine fogflow-k8s); `image` is the upstream worker's. It is in no public registry: `fogflow-k8s images build --push REF` builds and pushes it."""
+    """Image of the native worker (implementation native); `image` is the upstream worker's. It is in no public registry: `fogflow-k8s images build --push REF` builds and pushes it."""
     replicas: int = Field(1, ge=1, le=16)
     """Number of workers, each with its own identity and config.worker.capacity. Each uses one of the broker's shards."""
     tasks: WorkerTasks = WorkerTasks()
@@ -214,7 +217,7 @@ class Worker(Component):
     @property
     def keeps_tasks(self) -> bool:
         """Whether the worker keeps its tasks in the cluster, so that the loss of the worker loses no task."""
-        return self.engine == "fogflow-k8s"
+        return self.implementation == "native"
 
 
 class DesignerPart(Component):
@@ -244,13 +247,13 @@ class Dgraph(Component):
 
 
 class Keeper(Component):
-    """Observes FogFlow beyond the state of its pods, repairs what FogFlow does not repair itself, and reports in ConfigMap <release>-cell."""
+    """Observes FogFlow beyond the state of its pods, repairs what FogFlow does not repair itself, and reports in ConfigMap <release>-health."""
 
     enabled: bool = True
     """false = disconnected components are not detected, and what discovery and broker lose is not restored."""
 
 
-class Gate(Part):
+class Bootstrap(Part):
     """Bootstrap: the init container that writes config.json with the password, then waits for what the component needs."""
 
     image: Image = Image()

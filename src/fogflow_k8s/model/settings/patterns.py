@@ -1,4 +1,4 @@
-"""The patterns of the settings in words: what a user reads in an error or an explanation is never a regular expression."""
+"""The patterns of the settings in words, so that errors and explanations contain no regular expressions."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ WORDS: dict[str, str] = {
 
 
 def in_words(pattern: str) -> str:
-    """What `pattern` allows; that "empty" is allowed, too, is said where it is."""
+    """What `pattern` allows, in words, including whether the value may be empty."""
     words = WORDS.get(pattern, "text of another form")
     return f"{words}; or empty" if re.search(pattern, "") else words

@@ -13,11 +13,11 @@ from typing import Any
 
 from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.manifests import component_of, pod_spec
-from fogflow_k8s.model.placement.topology import ZONE, Shape
+from fogflow_k8s.model.placement.topology import ZONE, Topology
 
 SINGLE_NODE, SMALL, HA = "single-node", "small", "ha"
 NAMES = (SINGLE_NODE, SMALL, HA)
-SINGLETONS = "FogFlow's other parts stay one each, by nature"
+SINGLETONS = "FogFlow's other components have one instance each"
 _HOSTNAME = "kubernetes.io/hostname"
 _INSTANCE = "app.kubernetes.io/instance"
 _MANAGED_HA = 3  # `ha` fits a cluster with a managed control plane from this number of workers
@@ -29,36 +29,36 @@ class Preset:
 
     name: str
     why: str
-    shape: Shape | None = None  # None when the user may not read the nodes
+    topology: Topology | None = None  # None when the user may not read the nodes
 
 
-def choose(shape: Shape | None, *, asked: str | None = None, installed: str | None = None) -> Preset:
-    """The preset that the user asked for, else that of the installed release, else the one for the cluster's topology.
+def choose(topology: Topology | None, *, asked: str | None = None, installed: str | None = None) -> Preset:
+    """The preset that the user requested, else that of the installed release, else the one for the cluster's topology.
 
     An upgrade keeps the installed preset: a node that is away for an hour must not change the number of replicas.
     """
-    fitting = _fitting(shape)
+    fitting = _fitting(topology)
     if asked:
-        return Preset(asked, "asked for with --preset", shape)
+        return Preset(asked, "requested with --preset", topology)
     if installed:
-        other = f"; --preset {fitting} would fit the nodes of today" if shape and fitting != installed else ""
-        return Preset(installed, f"as installed{other}", shape)
-    if shape is None:
-        return Preset(fitting, "the nodes may not be read", None)
-    return Preset(fitting, f"shape {shape.number}: {shape.says}", shape)
+        other = f"; --preset {fitting} would fit the current nodes" if topology and fitting != installed else ""
+        return Preset(installed, f"as installed{other}", topology)
+    if topology is None:
+        return Preset(fitting, "no permission to read the nodes", None)
+    return Preset(fitting, f"topology {topology.number}: {topology.description}", topology)
 
 
 def values_of(preset: Preset) -> dict[str, Any]:
     """The preset's values, which apply where the user set none."""
     if preset.name == SINGLE_NODE:
         # a component waits for components on the same node, which start soon or not at all
-        return {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "gate": {"deadlineSeconds": 300}}
+        return {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "bootstrap": {"deadlineSeconds": 300}}
     if preset.name == SMALL:
         return {"replicaCount": 2}  # the chart itself spreads nginx over the nodes if possible
-    shape = preset.shape
-    keys = [_HOSTNAME, *([ZONE] if shape and shape.zones > 1 else [])]
+    topology = preset.topology
+    keys = [_HOSTNAME, *([ZONE] if topology and topology.zones > 1 else [])]
     return {
-        "replicaCount": 2 if shape and shape.meant < 3 else 3,
+        "replicaCount": 2 if topology and topology.meant < 3 else 3,
         "nginx": {"topologySpreadConstraints": [_spread(key) for key in keys]},
     }
 
@@ -79,20 +79,20 @@ def _global(constraint: Obj) -> bool:
     return set((constraint.get("labelSelector") or {}).get("matchLabels") or ()) == {_INSTANCE}
 
 
-def said(preset: Preset, replicas: int, several: Mapping[str, int] | None = None) -> str:
-    """The choice in one line; `several` maps each component that has several instances to their number."""
+def describe(preset: Preset, replicas: int, replicated: Mapping[str, int] | None = None) -> str:
+    """The choice in one line; `replicated` maps each component with several instances to their number."""
     count = "1 replica" if replicas == 1 else f"{replicas} replicas"
-    others = "".join(f", {name} {number}" for name, number in (several or {}).items())
+    others = "".join(f", {name} {number}" for name, number in (replicated or {}).items())
     return f"preset {preset.name} ({preset.why}): nginx has {count}{others}, {SINGLETONS}"
 
 
-def _fitting(shape: Shape | None) -> str:
-    if shape is None or not shape.workers:
+def _fitting(topology: Topology | None) -> str:
+    if topology is None or not topology.workers:
         return SMALL
-    if shape.number == 1:
+    if topology.number == 1:
         return SINGLE_NODE
-    managed = not shape.control_planes and shape.workers >= _MANAGED_HA
-    return HA if (shape.number == 4 and shape.workers > 1) or managed else SMALL
+    managed = not topology.control_planes and topology.workers >= _MANAGED_HA
+    return HA if (topology.number == 4 and topology.workers > 1) or managed else SMALL
 
 
 def _spread(key: str) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The section `tasks` of values.yaml: the namespace where task instances run."""
+"""The section `tasks` of values.yaml: the namespace where task instances run.
+
+Task instances are the containers that a worker starts for users' programs. They run in a namespace of their own, which the chart
+limits with a quota, default resources and, for the upstream worker, an admission policy.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from fogflow_k8s.model.settings.base import Part, Quantity
 
 
 class TasksAdmission(Part):
-    """A policy that corrects the task pods of the upstream worker when they are created; not used with engine fogflow-k8s."""
+    """A policy that corrects the task pods of the upstream worker when they are created; not used with implementation native."""
 
     enabled: bool = True
     """Needs Kubernetes 1.36 and permission to create cluster-scoped policies; skipped with createNamespace false."""

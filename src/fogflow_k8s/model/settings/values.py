@@ -1,4 +1,8 @@
-"""The chart's values.yaml: the closed model from which values.schema.json is generated."""
+"""The chart's values.yaml: the closed model from which values.schema.json is generated.
+
+`Values` has a section for each component, with the chart's defaults, and the rules between sections. Given values are merged into
+the defaults at every depth, as Helm does.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,11 @@ from fogflow_k8s.model.settings.config import FogflowConfig, canonical
 from fogflow_k8s.model.settings.expose import Expose
 from fogflow_k8s.model.settings.network import NetworkPolicies
 from fogflow_k8s.model.settings.parts import (
+    Bootstrap,
     Broker,
     Component,
     DesignerPart,
     Dgraph,
-    Gate,
     HostPath,
     Keeper,
     Nginx,
@@ -118,8 +122,8 @@ class Release(Part):
     service_account: ServiceAccount = ServiceAccount()
     tasks: Tasks = Tasks()
     keeper: Keeper = made(Keeper, **python_part("10m", "48Mi", "128Mi", "1"))
-    """Observes FogFlow beyond the state of its pods, repairs what FogFlow does not repair itself, and reports in ConfigMap <release>-cell."""
-    gate: Gate = made(Gate, **python_part("10m", "24Mi", "64Mi", "1"))
+    """Observes FogFlow beyond the state of its pods, repairs what FogFlow does not repair itself, and reports in ConfigMap <release>-health."""
+    bootstrap: Bootstrap = made(Bootstrap, **python_part("10m", "24Mi", "64Mi", "1"))
     """Bootstrap: the init container that writes config.json with the password, then waits for what the component needs."""
     config_json: HostPath = HostPath()
     """Upstream's key: a config.json on the node, for all components, with the password (percent-encoded)."""
@@ -189,8 +193,8 @@ class Values(Release):
         data = without_nulls(defaults(), data)
         values = handler(merge(defaults(), data))
         config = data.get("config")
-        said = {**data, "config": canonical(config)} if isinstance(config, Mapping) else data
-        remember(values, said)
+        given = {**data, "config": canonical(config)} if isinstance(config, Mapping) else data
+        remember(values, given)
         return values
 
     @model_validator(mode="after")
@@ -225,12 +229,12 @@ class Values(Release):
         return self
 
     @model_validator(mode="after")
-    def _our_worker_is_told_of_its_tasks(self) -> Self:
+    def _native_worker_has_its_config(self) -> Self:
         if self.config_json.host_path.path and self.worker.keeps_tasks:
             raise PydanticCustomError(
-                "engine",
-                "configJson.hostPath is a file for upstream's programs, without the worker.tasks of engine fogflow-k8s: "
-                "use config, or worker.engine upstream",
+                "implementation",
+                "configJson.hostPath is a file for upstream's programs, without the worker.tasks of implementation native: "
+                "use config, or worker.implementation upstream",
             )
         return self
 
@@ -246,7 +250,8 @@ class Values(Release):
             )
         if any(cidr.endswith("/0") for cidr in cidrs):
             raise PydanticCustomError(
-                "edge", "networkPolicy.edges.cidrs names everybody (/0): expose.edge needs the edges' own addresses"
+                "edge",
+                "networkPolicy.edges.cidrs admits every address (/0): expose.edge needs the edges' own addresses",
             )
         if edge.type == "externalIPs" and not edge.external_ips:
             raise PydanticCustomError("edge", "expose.edge.type is externalIPs, but expose.edge.externalIPs is empty")

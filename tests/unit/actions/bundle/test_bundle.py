@@ -258,7 +258,7 @@ def test_an_unknown_collector_is_refused_and_leaves_nothing(tmp_path, flag):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_what_ends_halfway_leaves_nothing(tmp_path, error):
-    archive = Archive(tmp_path / "b.tar.gz", "b", limit=10**6, when=WHEN)
+    archive = Archive(tmp_path / "b.tar.gz", "b", limit=10**6, mtime=WHEN)
     archive.add("one", b"1")
     assert len(names_in(tmp_path)) == 1
     assert not archive.path.exists()

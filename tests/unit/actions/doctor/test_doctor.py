@@ -207,7 +207,7 @@ def test_tasks_that_do_not_go_are_told(world):
     world.always = [lambda: task(world)]
     world.cluster.hooks.append(lambda verb, kind, _: verb == "list" and kind == "Service" and task(world))
     found, _ = fix(world, timeout_s=5)
-    assert world.says("that did not work: the tasks' end: not within 5 s")
+    assert world.says("that did not work: the tasks' end: timed out after 5 s")
     assert found.exit_code == 40
 
 

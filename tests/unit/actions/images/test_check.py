@@ -11,7 +11,7 @@ from fogflow_k8s.adapters.registry import credentials, http
 from fogflow_k8s.model.image.reference import Use, parse
 from tests.unit.registry import Stub, bearer, index, serving
 
-NO_LOGIN = credentials.of_secret(
+NO_LOGIN = credentials.pull_secret_logins(
     {"metadata": {"name": "none"}, "data": {".dockerconfigjson": base64.b64encode(b"{}").decode()}}
 )
 
@@ -30,7 +30,7 @@ def use(stub, tag="1", *, secrets=(), platforms=("any",), **pod):
 def login_for(stub, name):
     auth = base64.b64encode(f"{name}:secret".encode()).decode()
     text = json.dumps({"auths": {stub.host: {"auth": auth}}})
-    return credentials.of_secret(
+    return credentials.pull_secret_logins(
         {"metadata": {"name": name}, "data": {".dockerconfigjson": base64.b64encode(text.encode()).decode()}}
     )
 
@@ -52,7 +52,7 @@ def checked(uses, nodes=Nodes(), secrets=Secrets(), own=NO_LOGIN):  # noqa: B008
 
 def said(result, id_="image"):
     (found,) = [r for r in result.results if r.check.id == id_]
-    return found.state, found.fact
+    return found.state, found.detail
 
 
 @pytest.mark.parametrize(

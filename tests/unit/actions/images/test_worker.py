@@ -117,10 +117,10 @@ def test_the_bytes_depend_on_the_files_alone(tmp_path, package):
     for name in ("one", "two"):
         made(tmp_path / name, package)
         (tmp_path / name / "lib/__init__.py").chmod(0o600 if name == "one" else 0o755)
-        both.append(build_context.packed(tmp_path / name, "root/app", {"Containerfile": b"FROM x"}))
+        both.append(build_context.pack(tmp_path / name, "root/app", {"Containerfile": b"FROM x"}))
     assert both[0] == both[1]
     (tmp_path / "two/lib/__init__.py").write_text("other")
-    assert build_context.packed(tmp_path / "two", "root/app", {"Containerfile": b"FROM x"}) != both[0]
+    assert build_context.pack(tmp_path / "two", "root/app", {"Containerfile": b"FROM x"}) != both[0]
 
 
 def test_the_lock_is_of_the_extra_and_has_a_hash_for_everything():

@@ -50,7 +50,7 @@ def test_a_keeper_that_has_been_silent_for_nine_minutes_is_not(kept, by):
     kept.clock.sleep(540)
     report = status.status(wrong(kept, by))
     assert report.state != "working"
-    assert "540 s old" in report.assessment.cell.why or "541 s old" in report.assessment.cell.why
+    assert "540 s old" in report.assessment.health.why or "541 s old" in report.assessment.health.why
     assert kept.deploy(KEEPER, op=wrong(kept, by), timeout_s=40).report.state != "working"
     assert [found.cause.id for found in examine(wrong(kept, by)).findings] == ["FK-6008"]
 
@@ -70,4 +70,4 @@ def test_where_the_server_does_not_say_when_a_report_from_the_future_is_none(kep
     report = status.status(kept.op())
     assert (report.state == "working") is (by == timedelta(0))
     if by > timedelta(0):
-        assert f"dated {by.total_seconds():.0f} s in the future" in report.assessment.cell.why
+        assert f"dated {by.total_seconds():.0f} s in the future" in report.assessment.health.why

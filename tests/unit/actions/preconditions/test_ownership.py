@@ -49,7 +49,7 @@ def refused(world, **more):
     assert (world.cluster.writes, world.programs.verbs(), world.holder) == ([], [], "")
     found = nothing_of_others(world.op(), looked(world, **more))
     if more.get("login") is None:
-        assert (found.ok, found.fact, f"nothing was changed. {found.mend}") == (
+        assert (found.ok, found.detail, f"nothing was changed. {found.remedy}") == (
             False,
             error.value.message,
             error.value.hint,
@@ -97,7 +97,7 @@ def test_history_kept_of_upstreams_release_that_was_uninstalled_is_in_nobodys_wa
         deployed.cluster.remove(kind, name, namespace)
     assert nothing_of_others(deployed.op(), looked(deployed)).ok
     put(deployed, "Service", "nginx")
-    assert "Service/nginx (made by kubectl)" in nothing_of_others(deployed.op(), looked(deployed)).fact
+    assert "Service/nginx (made by kubectl)" in nothing_of_others(deployed.op(), looked(deployed)).detail
 
 
 @pytest.mark.parametrize(
@@ -226,4 +226,4 @@ def test_another_fogflow_is_removed_by_the_tool_that_made_it(world, annotations,
     world.cluster.objects["Deployment", HOME, "master"]["metadata"]["annotations"] = annotations
     world.cluster.list = lambda *_, **__: [world.object("Deployment", "master")]  # its selector has a !=
     found = no_leftovers(world.op())
-    assert (found.ok, found.mend) == (False, f"save its designer's db.json, then {removal}")
+    assert (found.ok, found.remedy) == (False, f"save its designer's db.json, then {removal}")

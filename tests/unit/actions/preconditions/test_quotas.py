@@ -85,7 +85,7 @@ def test_an_upgrade_into_a_quota_that_is_exactly_full_is_refused_at_once(deploye
     found = deployed.deploy(values)
     assert (ended(found), [c.id for c in found.causes]) == ("unchanged, 10", ["FK-3010"])
     assert deployed.programs.verbs() == []
-    assert f"{key}: " in checked(deployed, values).fact, "check says the same"
+    assert f"{key}: " in checked(deployed, values).detail, "check says the same"
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_kinds_that_may_not_be_listed_are_not_judged(deployed):
     limit(deployed, {"configmaps": 0, "services": 0})
     deployed.cluster.refuse("list", "ConfigMap")
     found = checked(deployed)
-    assert found.ok is not False, found.fact
+    assert found.ok is not False, found.detail
 
 
 @pytest.mark.parametrize(("key", "room", "ok"), [("pods", 0, False), ("pods", 1, True), ("count/jobs.batch", 0, False), ("count/jobs.batch", 1, True)])  # fmt: skip
 def test_check_wants_room_for_a_hook_and_deploy_does_not(deployed, key, room, ok):
     limit(deployed, {key: room})
     found = checked(deployed)
-    assert (found.ok, "while helm uninstall or helm test runs a hook" in found.fact) == (ok, not ok)
+    assert (found.ok, "while helm uninstall or helm test runs a hook" in found.detail) == (ok, not ok)
     assert deployed.deploy({"config": {"site_id": "007"}}).exit_code == 0

@@ -52,7 +52,7 @@ def test_many_nodes_have_another_preset(several):
 def test_the_preset_asked_for_wins_over_the_nodes_and_over_the_one_installed(deployed):
     outcome = deployed.deploy(preset="small")
     assert (outcome.preset.name, values(deployed)["replicaCount"]) == ("small", 2)
-    assert deployed.says("preset small (asked for with --preset)")
+    assert deployed.says("preset small (requested with --preset)")
 
 
 def test_an_upgrade_keeps_the_preset_when_the_nodes_are_others_and_says_which_would_fit(several):
@@ -63,13 +63,13 @@ def test_an_upgrade_keeps_the_preset_when_the_nodes_are_others_and_says_which_wo
     several.cluster.put(node("one", plane=True))
     outcome = several.deploy(dry_run="client")
     assert (outcome.preset.name, outcome.difference.changed) == ("ha", True), "of 3 replicas there is room for 2 or 3"
-    assert several.says("as installed; --preset single-node would fit the nodes of today")
+    assert several.says("as installed; --preset single-node would fit the current nodes")
 
 
 def test_nodes_that_may_not_be_seen_have_the_preset_that_fits_most(world):
     world.cluster.refuse("list", "Node")
     assert world.deploy().preset.name == "small"
-    assert world.says("the nodes may not be read")
+    assert world.says("no permission to read the nodes")
     assert world.says("not checked whether the pods fit: no right to list nodes")
 
 
@@ -194,7 +194,7 @@ def test_what_the_user_says_about_the_api_server_is_left_as_it_is(world):
 
 
 def test_a_password_that_the_chart_made_up_is_found_again_and_not_made_anew(world):
-    own = {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "gate": {"deadlineSeconds": 300}}
+    own = {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "bootstrap": {"deadlineSeconds": 300}}
     world.op().helm.start_upgrade("chart", own, timeout_s=1).wait(1)  # by hand, without this program
     password = decoded(world.object("Secret", SECRET))
     outcome = world.deploy()

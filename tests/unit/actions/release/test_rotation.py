@@ -108,7 +108,7 @@ def test_a_secret_that_is_on_no_record_is_taken_for_the_one_in_force_and_noted(d
 
 
 def test_a_secret_of_the_charts_own_that_is_on_no_record_is_compared_with_the_manifest(world):
-    own = {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "gate": {"deadlineSeconds": 300}}
+    own = {"replicaCount": 1, "nginx": {"topologySpreadConstraints": []}, "bootstrap": {"deadlineSeconds": 300}}
     world.op().helm.start_upgrade("chart", own, timeout_s=1).wait(1)
     change(world)
     outcome = world.deploy()
@@ -148,7 +148,7 @@ def test_a_restart_that_does_not_end_is_left_and_nothing_is_rolled_back(deployed
     outcome = deployed.deploy(timeout_s=20)
     assert (outcome.result, outcome.exit_code) == ("left-failed", 21)
     assert outcome.says == f"left in place: the password of Secret {SECRET} is the new one"
-    assert outcome.error == "rabbitmq was restarted and is not ready: rabbitmq's new pod: not within 20 s"
+    assert outcome.error == "rabbitmq was restarted and is not ready: rabbitmq's new pod: timed out after 20 s"
     assert (restarted(deployed), deployed.programs.verbs()) == (["rabbitmq"], [])
     assert not in_force(deployed), "so that the next deploy goes on with it"
     deployed.cluster.stays = False

@@ -28,7 +28,7 @@ def test_without_a_release_there_is_nothing_to_do(world):
 
 
 @pytest.mark.parametrize(
-    "words", [HOOK, "Error: failed pre-delete: 1 error occurred:\n\t* job fogflow-leave failed: DeadlineExceeded"]
+    "words", [HOOK, "Error: failed pre-delete: 1 error occurred:\n\t* job fogflow-cleanup failed: DeadlineExceeded"]
 )
 def test_a_hook_that_fails_is_told_and_gone_without(deployed, words):
     """A full quota, an image that cannot be pulled: Helm stops at it, for ever."""

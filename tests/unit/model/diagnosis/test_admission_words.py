@@ -1,4 +1,4 @@
-"""What the API server says of a request that it refuses: a right is missing, a namespace ends, or admission says no."""
+"""The API server's messages about refused requests: missing permission, terminating namespace, admission."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_admission(id_, words, before):
     assert (found.id, found.words) == (id_, words)
     assert not lacks_right(words)
     assert not ending_namespace(words)
-    assert found.object == (words.split(" is forbidden")[0] if words.startswith(("pod", "ser", "per", "dep")) else "")
+    assert found.object == (words.split(" is forbidden")[0] if words.startswith(("pod", "serv", "per", "dep")) else "")
     assert "the pod" in found.about("the pod")
 
 

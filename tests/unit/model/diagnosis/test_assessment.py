@@ -1,4 +1,4 @@
-"""Assessment: one look at the namespace in, rows and causes out."""
+"""Assessment: from a snapshot of the namespace to rows and causes."""
 
 from fogflow_k8s.model.diagnosis.assessment import Snapshot, assess
 

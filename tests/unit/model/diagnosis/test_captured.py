@@ -1,4 +1,4 @@
-"""Pods and events as real kubelets, containerd and schedulers wrote them, whole and with anything missing."""
+"""Pods and events recorded from real kubelets, containerd and schedulers, complete and with any part missing."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Every id has its explanation, and no explanation an id that is gone."""
+"""Every id has an explanation, and every explanation an id."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the doctor may mend and what it may not, on objects as the API server shows them."""
+"""Findings of the doctor, and which of them it may fix."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 
 from fogflow_k8s.model.diagnosis import findings, health_report
 from fogflow_k8s.model.diagnosis.catalogue import cause
-from fogflow_k8s.model.diagnosis.health_report import Cell
+from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.release.history import Repair
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-DEGRADED = Cell("degraded", "not well: master", 5.0, checked=True)
+DEGRADED = HealthReport("degraded", "not well: master", 5.0, checked=True)
 
 
 def ago(**some):
@@ -40,19 +40,19 @@ def claim(name, **age):
     ("id_", "state", "fix"),
     [
         ("FK-6003", DEGRADED, "restart"),
-        ("FK-6003", Cell("mending", "", 5.0, checked=True), ""),  # the keeper is at it
-        ("FK-6003", Cell("degraded", "old", 90.0), ""),  # nobody knows how it is now
+        ("FK-6003", HealthReport("repairing", "", 5.0, checked=True), ""),  # the keeper repairs it now
+        ("FK-6003", HealthReport("degraded", "old", 90.0), ""),  # the current state is unknown
         ("FK-6003", None, ""),
-        ("FK-6008", Cell("working", "the keeper's last report is 90 s old", 90.0), "restart-keeper"),
-        ("FK-5001", DEGRADED, ""),  # a crash is not mended by a restart
+        ("FK-6008", HealthReport("working", "the keeper's last report is 90 s old", 90.0), "restart-keeper"),
+        ("FK-5001", DEGRADED, ""),  # a restart does not repair a crash
         ("FK-3001", DEGRADED, ""),
         ("FK-7003", DEGRADED, ""),
     ],
 )
-def test_only_what_a_restart_mends_is_restarted(id_, state, fix):
-    found = findings.of_cause(cause(id_, "master", "deployment/master", "it fails"), state)
+def test_only_causes_that_a_restart_fixes_are_restarted(id_, state, fix):
+    found = findings.from_cause(cause(id_, "master", "deployment/master", "it fails"), state)
     assert found.fix == fix
-    assert bool(found.does) == bool(fix)
+    assert bool(found.action) == bool(fix)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_only_what_a_restart_mends_is_restarted(id_, state, fix):
         (None, [pod("keeper", ready_s=61)], False),  # simulated nodes
     ],
 )
-def test_a_keeper_that_never_spoke(told, pods, silent):
-    found = findings.silent(told, pods, NOW, "city")
+def test_a_keeper_that_never_reported(told, pods, silent):
+    found = findings.silent_keeper(told, pods, NOW, "city")
     assert (found is not None) == silent
     if found:
         assert (found.cause.id, found.fix) == ("FK-6008", "restart-keeper")
@@ -80,11 +80,11 @@ def test_a_keeper_that_never_spoke(told, pods, silent):
 def test_only_what_a_worker_made_is_a_task():
     mine = [obj("Deployment", "fogflow-task-1"), obj("Service", "fogflow-task-1")]
     others = [obj("Deployment", "shop"), obj("Deployment", "fogflow-task-2", deletionTimestamp=ago(seconds=1))]
-    found = findings.orphans([*others, *mine], "city-tasks", "city")
+    found = findings.orphaned_tasks([*others, *mine], "city-tasks", "city")
     assert found is not None
     assert found.cause.evidence == ("Deployment/fogflow-task-1", "Service/fogflow-task-1")
-    assert found.mend == "fogflow-k8s doctor --fix -n city"
-    assert findings.orphans(others, "city-tasks", "city") is None
+    assert found.cause.advice[0] == "fogflow-k8s doctor --fix -n city"
+    assert findings.orphaned_tasks(others, "city-tasks", "city") is None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_when_a_worker_is_gone(worker, pods, gone):
     ("subjects", "ours"), [([], True), (["city"], True), (["town"], False), (["city", "town"], False)]
 )
 def test_whose_tasks_they_are(subjects, ours):
-    assert findings.works_for({"subjects": [{"namespace": name} for name in subjects]}, "city") is ours
+    assert findings.is_used_by({"subjects": [{"namespace": name} for name in subjects]}, "city") is ours
 
 
 def test_a_claim_is_in_use_when_a_pod_mounts_it_or_the_release_asks_for_it():
@@ -117,7 +117,7 @@ def test_a_claim_is_in_use_when_a_pod_mounts_it_or_the_release_asks_for_it():
         "spec": {"template": pod("designer", claim="asked")},
     }
     claims = [claim(name, days=3) for name in ("mounted", "asked", "left")]
-    (found,) = findings.unused(claims, [pod("x", claim="mounted")], [wanted], NOW)
+    (found,) = findings.unused_claims(claims, [pod("x", claim="mounted")], [wanted], NOW)
     assert found.cause.summary == "claim left (2Gi, 3 days old) is kept from an earlier release, and nothing uses it"
     assert found.cause.evidence == ("volume pv-1",)
     assert not found.fix
@@ -128,7 +128,7 @@ def test_a_claim_is_in_use_when_a_pod_mounts_it_or_the_release_asks_for_it():
     [(-3, "0 seconds"), (119, "119 seconds"), (120, "2 minutes"), (7200, "2 hours"), (172_800, "2 days")],
 )
 def test_an_age_in_words(seconds, said):
-    assert findings.age(seconds) == said
+    assert findings.format_age(seconds) == said
 
 
 def test_a_namespace_tells_what_holds_it():
@@ -141,18 +141,20 @@ def test_a_namespace_tells_what_holds_it():
             ]
         },
     }
-    holders = findings.holding([obj("Pod", "held", finalizers=["example.com/a"]), obj("Pod", "free")])
-    found = findings.terminating(ending, holders)
+    holders = findings.finalizer_holders([obj("Pod", "held", finalizers=["example.com/a"]), obj("Pod", "free")])
+    found = findings.terminating_namespace(ending, holders)
     assert found is not None
     assert found.cause.evidence == ("pods. has 1 resource instances", "Pod/held is held by finalizer example.com/a")
     assert not found.fix
-    assert findings.terminating({"metadata": {"name": "city"}}, []) is None
+    assert findings.terminating_namespace({"metadata": {"name": "city"}}, []) is None
 
 
-def test_what_is_gone_at_the_next_look_is_fixed():
-    stuck = findings.stuck(Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city")
+def test_findings_that_are_gone_afterwards_are_fixed():
+    stuck = findings.interrupted_operation(
+        Repair("rollback", 1, "revision 2 was left pending-upgrade"), "fogflow", "city"
+    )
     kept, new = (findings.Finding(cause("FK-7008", "release", f"persistentvolumeclaim/{n}", n)) for n in "ab")
-    result = findings.remaining([stuck, kept], [kept, new])
+    result = findings.with_fixed([stuck, kept], [kept, new])
     assert [(f.cause.id, f.cause.object[-1], f.fixed) for f in result] == [
         ("FK-7004", "w", True), ("FK-7008", "a", False), ("FK-7008", "b", False),
     ]  # fmt: skip

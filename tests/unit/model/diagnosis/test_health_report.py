@@ -1,4 +1,4 @@
-"""The keeper's report: what it is worth, and what it says is wrong."""
+"""The keeper's health report: when it counts, and the causes in it."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ def report(*, age=5.0, state="working", **components):
         "state": state,
         "why": "",
         "components": {name.replace("_", "-"): {"state": word, "why": ""} for name, word in components.items()},
-        "mends": [{"when": "2026-01-01T11:00:00Z", "what": "restarted master", "why": "deaf"}],
+        "repairs": [{"when": "2026-01-01T11:00:00Z", "what": "restarted master", "why": "disconnected"}],
     }
     return {"data": {health_report.FILE: json.dumps(told)}}
 
@@ -28,11 +28,11 @@ def pod(ready_for):
     return {"status": {"conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}]}}
 
 
-def test_a_fresh_report_of_a_working_cell_is_proof():
+def test_a_recent_report_of_a_working_fogflow_counts():
     told = health_report.read(report(master="ok"), [pod(60)], NOW)
     assert (told.works, told.checked, told.age_s) == (True, True, 5.0)
     assert health_report.causes(told, "city") == []
-    assert told.mends[0]["what"] == "restarted master"
+    assert told.repairs[0]["what"] == "restarted master"
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_a_fresh_report_of_a_working_cell_is_proof():
     [
         (None, [], "not reported yet"),
         ({"metadata": {}}, [], "not reported yet"),
-        ({"data": {"cell.json": "{"}}, [], "not reported yet"),
-        ({"data": {"cell.json": "[]"}}, [], "not reported yet"),
-        ({"data": {"cell.json": '{"updated": "yesterday", "state": "working"}'}}, [], "not reported yet"),
+        ({"data": {"health.json": "{"}}, [], "not reported yet"),
+        ({"data": {"health.json": "[]"}}, [], "not reported yet"),
+        ({"data": {"health.json": '{"updated": "yesterday", "state": "working"}'}}, [], "not reported yet"),
         (report(age=31), [pod(60)], "31 s old"),
-        (report(age=5), [pod(60), pod(2)], "not looked at these pods"),
+        (report(age=5), [pod(60), pod(2)], "not checked these pods"),
     ],
 )
-def test_what_proves_nothing_says_why(config_map, pods, word):
+def test_a_report_that_does_not_count_has_a_reason(config_map, pods, word):
     told = health_report.read(config_map, pods, NOW)
     assert not told.checked
     assert not told.works
@@ -63,19 +63,19 @@ def test_what_proves_nothing_says_why(config_map, pods, word):
         (report(age=5), [pod(60)], False, False),
     ],
 )
-def test_a_report_that_is_no_proof_any_more_is_told_from_none(config_map, pods, overdue, stale):
+def test_a_report_that_no_longer_counts_is_distinguished_from_none(config_map, pods, overdue, stale):
     told = health_report.read(config_map, pods, NOW)
     assert (told.overdue, told.stale) == (overdue, stale)
 
 
-def test_whoever_replaced_pods_believes_only_what_is_well_after_them():
+def test_with_a_margin_only_a_report_well_after_the_pods_counts():
     told = [health_report.read(report(age=5), [pod(10)], NOW, margin_s=margin).checked for margin in (0, 5, 6)]
     assert told == [True, True, False]
 
 
-def test_a_member_of_several_is_told_in_the_row_of_its_component():
+def test_an_instance_of_several_is_reported_under_its_component():
     told = health_report.read(
-        report(state="degraded", cloud_broker="ok", cloud_broker_1="down", cloud_worker="deaf"), [pod(60)], NOW
+        report(state="degraded", cloud_broker="ok", cloud_broker_1="down", cloud_worker="disconnected"), [pod(60)], NOW
     )
     first, second = health_report.causes(told, "city")
     assert (first.id, first.component, first.object) == ("FK-6006", "cloud-broker", "statefulset/cloud-broker")
@@ -91,7 +91,7 @@ def test_a_keeper_that_stopped_reporting_is_a_cause():
 
 def test_each_member_that_is_not_well_is_named():
     told = health_report.read(
-        report(state="degraded", rabbitmq="down", master="deaf", cloud_worker="unseen", discovery="empty",
+        report(state="degraded", rabbitmq="down", master="disconnected", cloud_worker="unseen", discovery="empty",
                cloud_broker="unregistered", nginx="down", designer="unchecked"), [pod(60)], NOW,
     )  # fmt: skip
     found = {cause.component: cause.id for cause in health_report.causes(told, "city")}
@@ -116,10 +116,10 @@ def referring(age=5.0, references=REFERENCES):
     )
 
 
-def test_subscriptions_that_lead_nowhere_are_no_cause_of_a_failed_rollout_and_named_all_the_same():
+def test_unreachable_subscribers_have_causes_of_their_own_and_no_failed_rollout():
     told = referring()
     assert (told.works, health_report.causes(told, "city")) == (True, [])
-    dead, away = health_report.astray(told, "city")
+    dead, away = health_report.subscription_causes(told, "city")
     assert (dead.id, dead.component, dead.object) == ("FK-6014", "cloud-broker", "broker/cloud-broker-1")
     assert dead.evidence == ("http://10.96.3.4:43210",)
     assert dead.advice[0].startswith("fogflow-k8s restart cloud-broker -n city")
@@ -129,11 +129,11 @@ def test_subscriptions_that_lead_nowhere_are_no_cause_of_a_failed_rollout_and_na
 @pytest.mark.parametrize(
     "told", [None, referring(age=31), referring(references={}), health_report.read(report(), [pod(60)], NOW)]
 )
-def test_without_a_report_that_says_so_no_subscription_leads_nowhere(told):
-    assert health_report.astray(told, "city") == []
+def test_without_a_report_that_counts_there_are_no_subscription_causes(told):
+    assert health_report.subscription_causes(told, "city") == []
 
 
-def test_a_report_that_says_nonsense_of_subscriptions_is_none():
+def test_a_report_with_malformed_subscriptions_does_not_count():
     assert not referring(references={"dead": ["x"]}).checked
 
 
@@ -161,13 +161,14 @@ def stamped(obj, seconds_ago, *path):
 )
 def test_when_a_report_was_written_is_told_by_the_api_server(age, written, fresh):
     assert (
-        health_report.read(stamped(report(age=age), written, "f:data", "f:cell.json"), [pod(60)], NOW).checked is fresh
+        health_report.read(stamped(report(age=age), written, "f:data", "f:health.json"), [pod(60)], NOW).checked
+        is fresh
     )
 
 
 @pytest.mark.parametrize(("ready_for", "written", "believed"), [(60, 60, True), (-3600, 60, True), (3600, 2, False)])
 def test_when_a_pod_became_ready_is_told_by_the_api_server(ready_for, written, believed):
-    """Whatever the clock of its node says."""
+    """The clock of its node does not matter."""
     seen = stamped(pod(ready_for), written, "f:status", "f:conditions")
     assert health_report.read(report(age=5), [seen], NOW).checked is believed
 

@@ -1,4 +1,4 @@
-"""What kubelets say of pulls that fail: the sort of trouble, whatever names, numbers and digests stand in their words."""
+"""Messages of kubelets about failed pulls: the sort of the failure, whatever names, numbers and digests they contain."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The lines of a log that matter."""
+"""The lines of a log that are shown with a cause."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Readiness: an object in, a verdict out."""
+"""Readiness: the verdict on an object of each kind."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def deployment(**status):
         ({"kind": "Job", "status": {"conditions": [{"type": "Complete", "status": "True"}]}}, "ready", ""),
         ({"kind": "Pod", "status": {"phase": "Failed", "reason": "Evicted"}}, "failed", "Evicted"),
         ({"kind": "Pod", "status": {"phase": "Running"}}, "waiting", "Running"),
-        ({"kind": "PersistentVolumeClaim", "status": {"phase": "Lost"}}, "failed", "gone"),
+        ({"kind": "PersistentVolumeClaim", "status": {"phase": "Lost"}}, "failed", "no longer exists"),
         ({"kind": "PersistentVolumeClaim", "status": {"phase": "Pending"}}, "ready", ""),
         ({"kind": "ConfigMap"}, "ready", ""),
     ],

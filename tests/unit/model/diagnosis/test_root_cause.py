@@ -1,4 +1,4 @@
-"""Causes: pods and events in, the headline out."""
+"""Causes: from pods and events to the component to blame."""
 
 import itertools
 
@@ -96,7 +96,7 @@ def unscheduled(message):
         (pod(status={"containerStatuses": [{"name": "master", "ready": False, "restartCount": 1, "state": {"running": {}},
                                             "lastState": {"terminated": {"exitCode": 137, "reason": "Error"}}}]}),
          [event("Unhealthy", "Liveness probe failed: timeout"), event("Killing", "Container master failed liveness probe, will be restarted")], "FK-5004"),
-        (pod(status={"initContainerStatuses": [{"name": "gate", "ready": False, "state": {"running": {}}}]}), [], "FK-5005"),
+        (pod(status={"initContainerStatuses": [{"name": "bootstrap", "ready": False, "state": {"running": {}}}]}), [], "FK-5005"),
         (pod(), [event("FailedMount", 'MountVolume.SetUp failed for volume "a" : secret "bus" not found')], "FK-1201"),
         (pod(), [event("FailedMount", 'configmap "c" not found')], "FK-1202"),
         (pod(), [event("FailedAttachVolume", "Multi-Attach error")], "FK-5010"),
@@ -255,12 +255,12 @@ def test_a_pod_that_is_not_made_for_another_reason_may_be_made_later(message):
     owner = {"kind": "ReplicaSet", "metadata": {"name": "master", "namespace": "city", "uid": "1"}}
     made = {"reason": "FailedCreate", "message": f"Error creating: {message}", "involvedObject": {"name": "master", "uid": "1"}}  # fmt: skip
     [found] = owner_causes(owner, [made], "master")
-    assert (found.kind, found.summary) == ("transient", "master: its pod cannot be made yet")
+    assert (found.kind, found.summary) == ("transient", "master: its pod cannot be created yet")
     assert found.evidence == (f"Error creating: {message}",)
 
 
 def test_a_controller_that_has_made_its_pods_by_now_is_content():
-    """Its events live for an hour."""
+    """Events remain for an hour."""
     owner = {
         "kind": "Deployment",
         "metadata": {"name": "master", "uid": "1"},
@@ -379,7 +379,7 @@ def test_no_status_block_breaks_it(status):
 
 @pytest.mark.parametrize(("label", "expected"), [("edge", "FK-3004"), ("cloud", "FK-3005")])
 def test_a_taint_is_told_from_a_selector_that_matches_nothing(label, expected):
-    """The scheduler's words are the same for both: 1 node is tainted, 2 do not match."""
+    """The scheduler's message is the same for both: 1 node is tainted, 2 do not match."""
     words = "0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 node(s) didn't match Pod's node affinity/selector."
     spec = {"nodeSelector": {"role": "edge"}, "containers": [{"name": "master", "image": IMAGE}]}
     nodes = [{"metadata": {"labels": {"role": label}}}, {"metadata": {"labels": {}}}]

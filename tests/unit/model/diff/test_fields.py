@@ -49,7 +49,7 @@ def test_nothing_is_overlooked_from_either_side(one, other):
 
 
 def _as_kubernetes_reads_it(value):
-    """Without nulls in maps and the order of keyed lists; with types that Python takes for equal kept apart."""
+    """A value without nulls in maps and without the order of keyed lists, in which 1 and true differ."""
     if isinstance(value, dict):
         return {k: _as_kubernetes_reads_it(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
@@ -148,7 +148,7 @@ def test_a_value_is_found_by_its_path_and_the_path_reads_well():
     ],
 )
 def test_what_may_be_secret_is_not_shown_in_a_difference(place):
-    """Neither when it is new, nor when it changes, nor when what holds it appears as a whole."""
+    """Neither when it is new, nor when it changes, nor when the object around it is new."""
     base = {"kind": "Deployment", "metadata": {"name": "master"}}
     old = json.loads(json.dumps(place).replace("hunter22", "hunter11"))
     for before, after in ((base, {**base, **place}), ({**base, **old}, {**base, **place})):

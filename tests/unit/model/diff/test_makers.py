@@ -1,4 +1,4 @@
-"""Who made a live object, by the marks that Helm, Argo CD, Flux and kubectl leave on it."""
+"""The maker of a live object, by the marks of Helm, Argo CD, Flux and kubectl."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_an_object_belongs_to_a_release_by_the_same_three_marks_as_for_helm(labe
         (None, False),
     ],
 )
-def test_a_release_is_ours_by_the_labels_of_our_charts(labels, expected):
+def test_a_release_of_this_project_has_the_labels_of_its_charts(labels, expected):
     assert is_ours([thing(), thing(labels)]) is expected
 
 

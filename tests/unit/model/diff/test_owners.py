@@ -1,9 +1,9 @@
-"""Who set a field: entries of managedFields as an API server writes them."""
+"""The owner of a field, from entries of managedFields as an API server writes them."""
 
 import pytest
 
 from fogflow_k8s.model.diff.fields import Item
-from fogflow_k8s.model.diff.owners import NOBODY, Owner, additions, owner_of
+from fogflow_k8s.model.diff.owners import NO_OWNER, Owner, additions, owner_of
 
 MASTER = {
     "f:spec": {"f:template": {"f:spec": {"f:containers": {
@@ -32,12 +32,12 @@ CONTAINER = ("spec", "template", "spec", "containers", Item("name", "master"))
 @pytest.mark.parametrize(
     ("entries", "path", "owner"),
     [
-        ([HELM], ("spec", "replicas"), NOBODY),
+        ([HELM], ("spec", "replicas"), NO_OWNER),
         ([HELM, entry("kubectl", REPLICAS, subresource="scale")], ("spec", "replicas"), Owner("kubectl", "scale")),
-        ([entry("kubectl", REPLICAS)], ("spec", "paused"), NOBODY),
-        ([entry("kube-controller-manager", REPLICAS, subresource="status")], ("spec", "replicas"), NOBODY),
+        ([entry("kubectl", REPLICAS)], ("spec", "paused"), NO_OWNER),
+        ([entry("kube-controller-manager", REPLICAS, subresource="status")], ("spec", "replicas"), NO_OWNER),
         ([entry("kubectl-set", MASTER)], (*CONTAINER, "image"), Owner("kubectl-set")),
-        ([entry("kubectl-set", MASTER)], (*CONTAINER, "command"), NOBODY),
+        ([entry("kubectl-set", MASTER)], (*CONTAINER, "command"), NO_OWNER),
         ([entry("kubectl-edit", MASTER)], (*CONTAINER, "ports", Item("name", "web"), "name"), Owner("kubectl-edit")),
         ([entry("kubectl-edit", MASTER)], CONTAINER, Owner("kubectl-edit")),
         (
@@ -52,7 +52,7 @@ def test_the_last_one_but_helm_is_named(entries, path, owner):
     assert owner_of(live(*entries), path) == owner
 
 
-def test_a_subresource_is_said():
+def test_a_subresource_is_shown():
     assert [str(Owner("kubectl", "scale")), str(Owner("kubectl-edit"))] == ["kubectl (scale)", "kubectl-edit"]
 
 
@@ -71,5 +71,5 @@ def test_an_element_of_a_list_is_added_as_a_whole():
 
 
 @pytest.mark.parametrize("manager", ["kube-controller-manager", "kube-scheduler", "fogflow-k8s", "fogflow-k8s-restart"])
-def test_kubernetes_and_we_ourselves_are_nobodys_hand(manager):
+def test_fields_set_by_kubernetes_or_fogflow_k8s_are_not_changes_by_hand(manager):
     assert list(additions(live(entry(manager, REPLICAS)), {})) == []

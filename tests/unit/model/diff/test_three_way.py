@@ -1,4 +1,4 @@
-"""Three ways: the last revision, the live object, and what is asked for."""
+"""The three-way difference: the last revision, the live object, and the manifests of a deploy."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def obj(kind="Deployment", *, fields=None, **body):
 
 
 def drift_of(base, live, wanted):
-    """A server without defaults: what is applied is what stands there."""
+    """Apply on an API server without defaults: the result is what was applied."""
     return list(drifts(base, live, base, wanted, wanted=wanted))
 
 
@@ -53,7 +53,7 @@ def test_what_was_added_by_hand_stays_and_is_no_change():
 
 
 def test_a_store_that_the_keeper_fills_has_not_drifted():
-    live = obj("ConfigMap", fields={"f:data": {"f:cell.json": {}}}, data={"cell.json": "{}"})
+    live = obj("ConfigMap", fields={"f:data": {"f:health.json": {}}}, data={"health.json": "{}"})
     assert list(drifts(obj("ConfigMap"), live, live, live, wanted=obj("ConfigMap"))) == []
 
 
@@ -104,7 +104,7 @@ def test_no_password_in_a_text_or_a_variable_comes_out(old, new):
 
 
 def everything(found):
-    """All that anybody gets to see of it."""
+    """Every representation of it."""
     out = io.StringIO()
     for brief in (True, False):
         screens.show(Console(file=out, width=10_000), diff_screen(found, brief=brief))

@@ -1,4 +1,4 @@
-"""Tokens: the way there and back, and every mistake on the way."""
+"""Tokens: encoding, decoding, and every kind of damage."""
 
 import json
 import re
@@ -42,7 +42,7 @@ A_TOKEN = encode(
 
 
 @given(TOKENS)
-def test_there_and_back(token):
+def test_decoding_returns_the_encoded_token(token):
     assert decode(encode(token)) == token
 
 
@@ -73,20 +73,20 @@ def test_every_other_printable_character_at_every_place_is_noticed():
 
 
 @given(st.integers(5, len(A_TOKEN) - 1))
-def test_what_is_cut_off_is_called_so(length):
+def test_a_truncated_token_is_reported_as_truncated(length):
     with pytest.raises(BadToken) as caught:
         decode(A_TOKEN[:length])
     assert caught.value.kind == "truncated"
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "fke", "Bearer x.y.z", "fkeX.abc.0123456789abcdef"])
-def test_what_is_no_token_at_all(text):
+def test_a_text_that_is_not_a_token(text):
     with pytest.raises(BadToken) as caught:
         decode(text)
     assert caught.value.kind == "mistyped"
 
 
-def test_a_later_version_is_not_called_a_mistake():
+def test_a_later_version_is_not_reported_as_mistyped():
     from fogflow_k8s.model.edge.token import _checksum
 
     head = "fke2." + A_TOKEN.split(".")[1]
@@ -100,7 +100,7 @@ def test_the_password_is_in_no_representation():
 
 
 @pytest.mark.parametrize("site", ["", "a b", "0/2", "x" * 33, "001", "Ä"])
-def test_no_site_ids(site):
+def test_invalid_site_ids(site):
     with pytest.raises(ValueError, match="site id"):
         checked_site(site, "001")
 

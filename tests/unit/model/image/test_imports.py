@@ -1,4 +1,4 @@
-"""Which of our modules a module needs."""
+"""The modules that a module needs, found in the source text."""
 
 import pytest
 
@@ -23,7 +23,7 @@ SOURCES = {
 }
 
 
-def test_what_is_needed_comes_along_and_nothing_else():
+def test_needed_modules_are_found_and_no_others():
     assert needed(SOURCES, "ours.worker") == [
         "ours",
         "ours.errors",

@@ -1,4 +1,4 @@
-"""Images' names, and what manifests say."""
+"""Image names, their use by pods, and the manifests of registries."""
 
 import pytest
 from hypothesis import given
@@ -37,7 +37,7 @@ def test_a_name_is_read_as_docker_reads_it(text, host, repository, version):
 @pytest.mark.parametrize(
     "text", ["", "a/B:1", "a:", "a@sha256:1", "a b", "/a", "a//b", "a:1:2", "-a", "a:" + "x" * 129]
 )
-def test_what_is_no_name(text):
+def test_invalid_names(text):
     with pytest.raises(ValueError, match="is not an image's name"):
         parse(text)
 
@@ -68,7 +68,7 @@ def test_a_place(text, place):
 @pytest.mark.parametrize(
     "text", ["", "foo/bar", "http://r.example/x", "r.example/UPPER", "r.example:x", "r.example/a b", "r.example/a//b"]
 )
-def test_what_is_no_place(text):
+def test_invalid_places(text):
     with pytest.raises(ValueError, match=r"is not REGISTRY|names no registry"):
         reference.split_place(text)
 
@@ -85,7 +85,7 @@ def test_platforms(offered, wanted, fits):
 
 
 @pytest.mark.parametrize("text", ["", "amd64", "linux/", "Linux/amd64", "linux/arm/v7/x"])
-def test_what_is_no_platform(text):
+def test_invalid_platforms(text):
     with pytest.raises(ValueError, match="is not a platform"):
         reference.checked_platform(text)
 
@@ -115,7 +115,7 @@ def test_every_container_counts():
     assert (str(x.image), x.components, x.secrets) == ("x:1", ("a", "c"), ())
 
 
-def test_an_index_without_what_nobody_asked_for():
+def test_an_index_is_filtered_by_platform():
     entries = [
         {"digest": "1", "platform": {"os": "linux", "architecture": "amd64"}},
         {"digest": "2", "platform": {"os": "linux", "architecture": "arm", "variant": "v7"}},

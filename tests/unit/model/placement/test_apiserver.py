@@ -1,4 +1,4 @@
-"""Where the API server is: for policies that outlast a control plane's bad hour, and open where nobody can tell."""
+"""The API server's addresses for NetworkPolicies: permanent ones where they are known, otherwise none."""
 
 import pytest
 

@@ -1,11 +1,11 @@
-"""Packing: a yes is a place that the scheduler would accept, and a no has a reason for every node."""
+"""Packing: each placed pod has a node that the scheduler would accept, each other pod a reason for every node."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fogflow_k8s.model.placement.node_fit import why_not
-from fogflow_k8s.model.placement.packing import Bound, Pod, pack, rooms_of, why_none
+from fogflow_k8s.model.placement.packing import BoundClaim, Pod, pack, rooms_of, why_none
 from fogflow_k8s.model.placement.unschedulable import unschedulable_causes
 from fogflow_k8s.model.quantities import lacking, plus
 from tests.unit.model.nodes import TAINT, TOLERATION, apart, node, node_affinity, spec
@@ -52,8 +52,8 @@ def nowhere(specification, *nodes, running=(), **more):
         (spec(), node("n", labels={"kubernetes.io/os": "windows"}), "runs windows, and the images are for linux"),
         (spec(**node_affinity(term("disk", "In", "ssd", "nvme"))), node("n", labels={"disk": "nvme"}), ""),
         (spec(**node_affinity(term("disk", "In", "ssd"))), node("n"), "outside the required node affinity (disk In ssd)"),
-        (spec(**node_affinity(term("disk", "NotIn", "hdd"))), node("n"), ""),
-        (spec(**node_affinity(term("disk", "NotIn", "hdd"))), node("n", labels={"disk": "hdd"}), "outside the required node affinity (disk NotIn hdd)"),
+        (spec(**node_affinity(term("disk", "NotIn", "hdd"))), node("n"), ""),  # codespell:ignore notin
+        (spec(**node_affinity(term("disk", "NotIn", "hdd"))), node("n", labels={"disk": "hdd"}), "outside the required node affinity (disk NotIn hdd)"),  # codespell:ignore notin
         (spec(**node_affinity(term("disk", "Exists"))), node("n"), "outside the required node affinity (disk Exists)"),
         (spec(**node_affinity(term("disk", "DoesNotExist"))), node("n"), ""),
         (spec(**node_affinity(term("cores", "Gt", "8"))), node("n", labels={"cores": "16"}), ""),
@@ -63,7 +63,7 @@ def nowhere(specification, *nodes, running=(), **more):
         (spec(**node_affinity()), node("n"), "outside the required node affinity (nothing)"),
     ],
 )  # fmt: skip
-def test_who_may_run_where(specification, given_node, reason):
+def test_whether_a_pod_may_run_on_a_node(specification, given_node, reason):
     assert why_not(specification, given_node) == reason
 
 
@@ -82,7 +82,7 @@ def test_the_reasons_are_short_and_one_for_each_node():
     ]
 
 
-def test_what_runs_already_is_taken_and_what_has_ended_is_not():
+def test_running_pods_use_resources_and_ended_pods_do_not():
     def running(phase, where="n"):
         return {"spec": {"nodeName": where, **spec(cpu="3900m")}, "status": {"phase": phase}}
 
@@ -121,11 +121,11 @@ def test_a_required_spread_is_kept():
 def test_a_volume_that_can_be_reached_from_one_node_only():
     where = {"nodeSelectorTerms": [{"matchExpressions": [term(HOSTNAME, "In", "gone")]}]}
     nodes = [node("a"), node("b")]
-    packed = pack([pod("designer", volumes=(Bound("designer-data", where),))], rooms_of(nodes, []))
+    packed = pack([pod("designer", volumes=(BoundClaim("designer-data", where),))], rooms_of(nodes, []))
     [found] = unschedulable_causes(packed, nodes, namespace="city")
     assert (
         found.evidence[0]
-        == "claim designer-data: its volume is on kubernetes.io/hostname In gone, and no such node is there any more"
+        == "claim designer-data: its volume is on kubernetes.io/hostname In gone, and no node of the cluster matches"
     )
     assert found.evidence[1] == "a: cannot reach the volume of claim designer-data"
     assert "kubectl -n city get persistentvolumeclaims" in found.advice[0]
@@ -167,7 +167,7 @@ def test_what_the_release_itself_takes_is_said():
     )
     assert found.evidence == (
         "a: 300m CPU free, 700m needed",
-        "counted as taken: what runs there, and one pod of this release",
+        "counted as used: the pods that run there, and one pod of this release",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a deploy asks of a namespace, against the quotas there: pods and what they ask for, objects, and room for one pod more."""
+"""The demand of a deploy compared with a namespace's quotas: pods and their requests, objects, and one additional pod."""
 
 import pytest
 
@@ -185,7 +185,7 @@ def test_the_defaults_of_a_limit_range_count(resources, wanted):
 @pytest.mark.parametrize("key", ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"])
 @pytest.mark.parametrize("where", ["containers", "initContainers"])
 def test_a_container_that_does_not_say_what_a_quota_limits_is_named(key, where):
-    """Kubernetes refuses such a pod, however much is left."""
+    """Kubernetes refuses such a pod, whatever the quota has left."""
     one = workload(**HOLDS)
     one["spec"]["template"]["spec"].setdefault(where, []).append({"name": "silent"})
     plenty = quota({key: "100Gi"})

@@ -1,8 +1,8 @@
-"""Shapes: which of the four a cluster is, and which preset that means."""
+"""Topologies: which of the four a cluster has, and the preset for it."""
 
 import pytest
 
-from fogflow_k8s.model.placement.topology import ZONE, shape_of
+from fogflow_k8s.model.placement.topology import ZONE, topology_of
 from fogflow_k8s.model.settings import presets
 from fogflow_k8s.model.settings.presets import Preset, choose, preset_in, values_of
 from tests.unit.model.nodes import TAINT, TOLERATION, node
@@ -43,10 +43,10 @@ def workers(count, **more):
         ([PLANE, *workers(1), node("rather-not", taints=[{**DEDICATED, "effect": "PreferNoSchedule"}])], 3, 2, "small"),
     ],
 )  # fmt: skip
-def test_the_shape_and_its_preset(nodes, number, usable, preset):
-    shape = shape_of(nodes)
-    assert (shape.number, shape.workers) == (number, usable)
-    assert choose(shape).name == preset
+def test_the_topology_and_its_preset(nodes, number, usable, preset):
+    topology = topology_of(nodes)
+    assert (topology.number, topology.workers) == (number, usable)
+    assert choose(topology).name == preset
 
 
 @pytest.mark.parametrize(
@@ -65,34 +65,34 @@ def test_the_shape_and_its_preset(nodes, number, usable, preset):
         ),
     ],
 )
-def test_what_is_said_of_it(nodes, says):
-    assert shape_of(nodes).says == says
+def test_the_description(nodes, says):
+    assert topology_of(nodes).description == says
 
 
 def test_a_tainted_control_plane_counts_for_pods_that_tolerate_it():
-    assert shape_of([PLANE]).number == 0
-    assert shape_of([PLANE], [TOLERATION]).number == 1
-    assert shape_of([PLANE, *workers(1)], [TOLERATION]).workers == 2
+    assert topology_of([PLANE]).number == 0
+    assert topology_of([PLANE], [TOLERATION]).number == 1
+    assert topology_of([PLANE, *workers(1)], [TOLERATION]).workers == 2
 
 
 def test_an_upgrade_keeps_the_preset_and_says_what_would_fit_now():
-    shape = shape_of([PLANE, *workers(2)])
-    kept = choose(shape, installed="single-node")
-    assert (kept.name, kept.why) == ("single-node", "as installed; --preset small would fit the nodes of today")
-    assert choose(shape, installed="small").why == "as installed"
-    assert choose(shape, installed="small", asked="ha").name == "ha"
+    topology = topology_of([PLANE, *workers(2)])
+    kept = choose(topology, installed="single-node")
+    assert (kept.name, kept.why) == ("single-node", "as installed; --preset small would fit the current nodes")
+    assert choose(topology, installed="small").why == "as installed"
+    assert choose(topology, installed="small", asked="ha").name == "ha"
 
 
-def test_without_the_right_to_see_nodes_it_is_the_charts_own():
+def test_without_permission_to_read_nodes_the_preset_is_small():
     assert choose(None).name == "small"
-    assert "may not be read" in choose(None).why
+    assert "no permission to read the nodes" in choose(None).why
 
 
 def test_every_preset_is_valid_and_recognised_in_what_it_renders_to():
     from fogflow_k8s.model.settings.values import Values
 
     for name in presets.NAMES:
-        made = values_of(Preset(name, "", shape_of(planes(3))))
+        made = values_of(Preset(name, "", topology_of(planes(3))))
         nginx = Values.model_validate(made).nginx
         spec = {"topologySpreadConstraints": nginx.topology_spread_constraints}
         deployment = {"kind": "Deployment", "metadata": {"name": "nginx"}, "spec": {"template": {"spec": spec}}}
@@ -100,12 +100,12 @@ def test_every_preset_is_valid_and_recognised_in_what_it_renders_to():
     assert preset_in([]) == ""
 
 
-def test_no_preset_makes_several_brokers():
+def test_no_preset_sets_several_brokers():
     for name in presets.NAMES:
         assert "broker" not in values_of(Preset(name, "")), "two brokers can notify each other without end"
 
 
-def test_a_spread_over_the_whole_release_is_no_preset():
+def test_a_spread_over_the_whole_release_is_not_a_preset():
     release = {"matchLabels": {"app.kubernetes.io/instance": "fogflow"}}
     spec = {"topologySpreadConstraints": [{"topologyKey": "zone", "labelSelector": release}]}
     deployment = {"kind": "Deployment", "metadata": {"name": "nginx"}, "spec": {"template": {"spec": spec}}}
@@ -114,7 +114,7 @@ def test_a_spread_over_the_whole_release_is_no_preset():
 
 def test_ha_spreads_over_zones_where_there_are_some_and_has_no_more_replicas_than_nodes():
     def ha(nodes):
-        made = values_of(Preset("ha", "", shape_of(nodes)))
+        made = values_of(Preset("ha", "", topology_of(nodes)))
         return made["replicaCount"], [c["topologyKey"] for c in made["nginx"]["topologySpreadConstraints"]]
 
     zoned = [node(f"w{i}", labels={ZONE: f"zone-{i}"}) for i in range(3)]

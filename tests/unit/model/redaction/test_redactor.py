@@ -1,4 +1,4 @@
-"""What must never be shown: by structure, by pattern, by value."""
+"""The redactor masks secrets by structure, by pattern and by value."""
 
 import base64
 import json
@@ -102,7 +102,7 @@ def test_other_text_is_left_alone(text):
 )  # fmt: skip
 @pytest.mark.timeout(60)
 def test_long_lines_do_not_hang(text):
-    """A regular expression that tries everything holds the whole program, time limits and all."""
+    """A regular expression with exponential backtracking would block the program and its time limits."""
     assert len(redact(text)) <= len(text)
 
 
@@ -126,7 +126,7 @@ def test_a_known_value_is_masked_however_it_is_written(value, before, after):
 
 @given(SECRETS, AROUND, AROUND)
 def test_a_known_value_is_masked_inside_base64(value, before, after):
-    """Base64 of something longer shares its middle with that of the value: no more than the bytes at the seams are left."""
+    """Base64 of a longer text contains the middle of the value's base64: only the bytes at both ends may remain."""
     inside = base64.b64encode(f"{before}{value}{after}".encode()).decode()
     if len(base64.b64encode(value.encode()).rstrip(b"=")) >= SHORTEST + 4:
         assert MASK in knowing(value).text(inside)
@@ -243,7 +243,7 @@ def test_which_names_mean_a_secret(name, secret_):
 
 
 def test_the_charts_own_variables_are_shown():
-    """The list holds what the chart sets, no more."""
+    """The list contains exactly the variables that the chart sets."""
     chart = "\n".join(p.read_text() for p in (ROOT / "charts/fogflow-chart/templates").rglob("*.*"))
     found = re.findall(r"name: ([A-Z_]+)(?:, |\n +)value: (\"[^\"]*\"|[^\s}]+)", chart)
     assert {name: value.strip('"') for name, value in found} == PUBLIC_VARIABLES

@@ -1,4 +1,4 @@
-"""Passwords: which are easy to guess, and that what FogFlow writes of one into a URL is masked, too."""
+"""Passwords: which are easy to guess, and that their encoding in FogFlow's URLs is masked, too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an upgrade would lose of components that are several, or would be."""
+"""Data that an upgrade loses when it changes the kind or the number of a component's instances."""
 
 import pytest
 
@@ -15,7 +15,7 @@ SEVERAL = [workload("cloud-broker", "StatefulSet", 3), workload("cloud-worker", 
 
 
 @pytest.mark.parametrize(("old", "new"), [(ONE, ONE), (SEVERAL, SEVERAL), ([], SEVERAL), (SEVERAL, [])])
-def test_what_stays_comes_or_goes_loses_nothing(old, new):
+def test_unchanged_added_and_removed_components_lose_nothing(old, new):
     assert losses(old, new) == []
 
 
@@ -26,27 +26,27 @@ def test_another_kind_ends_all_pods(old, new, kind):
         ("cloud-broker", kind, True),
         ("cloud-worker", kind, True),
     ]
-    assert "all its pods end" in found[0].says
+    assert "all its pods end" in found[0].description
     assert "broker.shards" in found[0].advice
     assert "worker.replicas" in found[1].advice
 
 
-def test_fewer_shards_leave_entities_at_an_address_of_nobody():
+def test_fewer_shards_leave_entities_at_an_address_without_a_broker():
     (found,) = losses(SEVERAL, [workload("cloud-broker", "StatefulSet", 2), SEVERAL[1]])
-    assert "entity of cloud-broker-2 there" in found.says
+    assert "entity of cloud-broker-2 there" in found.description
     assert not found.replaced
 
 
-def test_one_of_several_is_both():
+def test_a_single_instance_of_several_is_both():
     broker, _ = losses(SEVERAL, ONE)
     assert broker.replaced
-    assert "entity of cloud-broker-1, cloud-broker-2 there" in broker.says
+    assert "entity of cloud-broker-1, cloud-broker-2 there" in broker.description
 
 
-def test_more_of_both_and_fewer_workers_lose_nothing_that_the_keeper_does_not_bring_back():
+def test_more_instances_and_fewer_workers_lose_nothing_that_the_keeper_does_not_restore():
     new = [workload("cloud-broker", "StatefulSet", 4), workload("cloud-worker", "StatefulSet", 2)]
     assert losses(SEVERAL, new) == []
 
 
-def test_fewer_replicas_of_nginx_are_nobodys_loss():
+def test_fewer_replicas_of_nginx_lose_nothing():
     assert losses([workload("nginx", replicas=3)], [workload("nginx")]) == []

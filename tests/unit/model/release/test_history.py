@@ -1,4 +1,4 @@
-"""Release: history in, what to do out."""
+"""The history of a release: which revisions worked, and how an interrupted operation is repaired."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Leases: stale by the contender's clock only."""
+"""Leases: stale only by the contender's clock."""
 
 from fogflow_k8s.model.release.lease import DURATION_S, Watch, manifest, read
 
@@ -16,13 +16,13 @@ def test_a_lease_that_is_renewed_never_goes_stale():
         assert not watch.stale(second)
 
 
-def test_a_lease_without_a_sign_of_life_is_stale_after_its_duration():
+def test_a_lease_without_renewals_is_stale_after_its_duration():
     watch = Watch(hold().token, 100).after(hold(), 110)
     assert not watch.stale(100 + DURATION_S - 1)
     assert watch.stale(100 + DURATION_S)
 
 
-def test_a_lease_given_back_is_held_by_nobody():
+def test_a_released_lease_has_no_holder():
     made = manifest("l", "n", "", "", "t0", 1)
     assert read(made) is None
     assert read({}) is None

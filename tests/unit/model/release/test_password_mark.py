@@ -1,4 +1,4 @@
-"""The mark of a password: it knows its password, tells nothing of it, and believes nobody's edits."""
+"""The mark of a password: it matches only its password, does not reveal it, and an edited mark matches none."""
 
 from __future__ import annotations
 

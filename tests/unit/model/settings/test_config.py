@@ -1,4 +1,4 @@
-"""config.json: upstream's keys and aliases, and our rules."""
+"""config.json: upstream's keys and aliases, and the rules of this chart."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fogflow_k8s.model.settings.config import FogflowConfig
 BUDGET_S = 5
 
 
-def test_external_hostip_is_coreservice_ip_unless_said():
+def test_external_hostip_defaults_to_coreservice_ip():
     assert FogflowConfig.model_validate({"coreservice_ip": "192.0.2.1"}).external_hostip == "192.0.2.1"
     both = {"coreservice_ip": "192.0.2.1", "external_hostip": "192.0.2.2"}
     assert FogflowConfig.model_validate(both).external_hostip == "192.0.2.2"

@@ -1,4 +1,4 @@
-"""config.json of every generation of FogFlow: what is ignored, moved, replaced, and what is said about it."""
+"""config.json of every generation of FogFlow: ignored, moved and replaced keys, and the notes about them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_successor_wins_when_both_are_given():
 
 
 @pytest.mark.parametrize(("path", "known"), REPLACED.items(), ids=str)
-def test_what_cannot_be_on_kubernetes_says_what_happens_instead(path, known):
+def test_a_value_that_is_impossible_on_kubernetes_gets_a_note_about_its_replacement(path, known):
     for value in known.values:
         adopted = adopt(nested(path, value))
         assert adopted.values == {"config": {}}
@@ -118,7 +118,7 @@ def test_the_login_of_a_message_bus(url, auth):
 
 
 @pytest.mark.parametrize("url", ["amqp://admin:pass/word@mq", "http://mq", "mq:5672", "amqp://[", "", 5, None])
-def test_what_is_no_message_bus_stays_to_be_refused(url):
+def test_an_invalid_message_bus_is_kept_for_the_model_to_refuse(url):
     assert adopt({"message_bus": url}).values == {"config": {"message_bus": url}}
 
 
@@ -162,7 +162,7 @@ def test_a_site_id_keeps_its_letters_and_digits(given, read):
 @pytest.mark.parametrize(
     "data", [{"worker": 5}, {"broker": None}, {"rabbitmq": [1]}, {"site_id": 7}, {"nonsense": {"a": 1}}]
 )
-def test_what_is_none_of_these_stays_for_the_model_to_refuse(data):
+def test_other_keys_are_kept_for_the_model_to_refuse(data):
     adopted = adopt(data)
     assert (adopted.values, adopted.notes) == ({"config": data}, ())
 

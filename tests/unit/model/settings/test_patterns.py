@@ -1,4 +1,4 @@
-"""Every pattern of the settings has words, so no error and no explanation shows a regular expression."""
+"""Every pattern of the settings has a description in words, so that no error shows a regular expression."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def test_the_words_are_those_of_the_patterns_that_there_are():
     assert patterns(schema_of(Values)) | patterns(schema_of(EdgeValues)) == WORDS.keys()
 
 
-def test_that_empty_is_allowed_is_said():
+def test_the_words_mention_that_empty_is_allowed():
     assert in_words("^[A-Za-z0-9]+$") == "letters and digits only"
     assert in_words("^[A-Za-z0-9]*$") == "letters and digits only; or empty"

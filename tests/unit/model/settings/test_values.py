@@ -1,4 +1,4 @@
-"""values.yaml: defaults at every depth, what was said and what was not, rules between keys."""
+"""values.yaml: defaults at every depth, given values, and rules between keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_one_deep_key_leaves_its_neighbours_at_the_chart_s_defaults():
     assert Values.model_validate({"rabbitmq": {"image": {}}}).rabbitmq.image.tag == "4.3"
 
 
-def test_what_was_said_can_be_told_from_defaults():
+def test_given_values_are_distinguished_from_defaults():
     data = {"broker": {"image": {"tag": "x"}}, "config": {"external_ip": "192.0.2.1"}, "replicaCount": 2}
     said = Values.model_validate(data).model_dump(exclude_unset=True)
     assert said == {
@@ -37,19 +37,19 @@ def test_what_was_said_can_be_told_from_defaults():
 
 @given(data=settings())
 @hypothesis_settings(max_examples=examples(100))
-def test_what_was_said_is_all_that_is_needed(data):
+def test_given_values_are_sufficient(data):
     values = Values.model_validate(data)
     assert Values.model_validate(values.model_dump(exclude_unset=True)) == values
 
 
-def test_merge_is_helms():
+def test_merge_works_as_in_helm():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
     assert merge(base, {"a": {"c": [3]}, "d": {"e": 1}}) == {"a": {"b": 1, "c": [3]}, "d": {"e": 1}}
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
 
 
 @given(data=settings(), other=settings())
-def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
+def test_a_difference_merged_into_the_base_gives_the_data(data, other):
     target = merge(data, other)
     assert merge(data, difference(data, target)) == target
 
@@ -67,7 +67,7 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
             {"broker": {"resources": {"requests": {"cpu": 64}}}},
             "requests.cpu is 64, but limits.cpu is 4: raise that, too",
         ),
-        ({"gate": {"resources": {"requests": {"memory": "65Mi"}}}}, "limits.memory is 64Mi"),
+        ({"bootstrap": {"resources": {"requests": {"memory": "65Mi"}}}}, "limits.memory is 64Mi"),
         ({"externalIPs": ["1.2.3.400"]}, "not an IP address"),
         ({"expose": {"type": "externalIPs"}}, "externalIPs is empty"),
         ({"expose": {"type": "gateway"}}, "expose.gateway.name"),
@@ -75,7 +75,7 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"expose": {"edge": {"type": "nodePort"}}}, "needs networkPolicy.edges.cidrs"),
         (
             {"expose": {"edge": {"type": "nodePort"}}, "networkPolicy": {"edges": {"cidrs": ["0.0.0.0/0"]}}},
-            "names everybody",
+            "admits every address",
         ),
         (
             {"expose": {"edge": {"type": "externalIPs"}}, "networkPolicy": {"edges": {"cidrs": ["10.0.0.0/8"]}}},
@@ -90,11 +90,11 @@ def test_a_difference_laid_upon_the_base_gives_the_data(data, other):
         ({"rabbitmq": {"auth": {"password": "x" * 16, "existingSecret": "y"}}}, "exclude each other"),
         ({"rabbitmq": {"external": {"host": "x"}}}, "needs a login"),
         ({"networkPolicy": {"edges": {"cidrs": ["anywhere"]}}}, "pattern"),
-        ({"worker": {"engine": "ours"}}, "upstream"),
+        ({"worker": {"implementation": "ours"}}, "upstream"),
         ({"worker": {"tasks": {"requests": {"memory": "1Gi"}}}}, "requests.memory is 1Gi, but limits.memory is 256Mi"),
         (
-            {"worker": {"engine": "fogflow-k8s"}, "configJson": {"hostPath": {"path": "/x"}}},
-            "use config, or worker.engine upstream",
+            {"worker": {"implementation": "native"}, "configJson": {"hostPath": {"path": "/x"}}},
+            "use config, or worker.implementation upstream",
         ),
         ({"broker": "x"}, "valid dictionary"),
         (
@@ -118,7 +118,7 @@ def test_what_is_refused(data, says):
         ({"expose": {"type": "nodePort", "basicAuth": {"existingSecret": "login"}}}, False),
     ],
 )
-def test_who_is_exposed_without_a_login(data, said):
+def test_exposure_without_a_login(data, said):
     assert Values.model_validate(data).open_to_all == said
 
 
@@ -143,7 +143,7 @@ EMPTY = ("nodeSelector", "affinity", "tolerations", "topologySpreadConstraints",
     "component", ["rabbitmq", "discovery", "broker", "master", "worker", "designer", "nginx", "dgraph", "keeper"]
 )
 def test_null_leaves_the_ids_of_a_pod_to_the_platform_and_empties_maps_and_lists(component):
-    """As the comments in values.yaml offer it; for Helm, a null takes the chart's default away."""
+    """As the comments in values.yaml describe it; in Helm a null removes the chart's default."""
     data = {component: dict.fromkeys(("podSecurityContext", *EMPTY))}
     given = Values.model_validate(data).given()
     ids = dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"))
@@ -167,6 +167,6 @@ def test_null_is_refused_where_something_must_be(data):
 
 
 def test_the_address_in_the_place_of_an_edges_own_is_no_fault_of_its_settings():
-    """`edge join` judges the settings before it knows the address."""
+    """`edge join` checks the settings before it knows the address."""
     assert reachable(NOT_KNOWN_YET) == NOT_KNOWN_YET
     EdgeValues.model_validate({"config": {"external_hostip": NOT_KNOWN_YET}})

@@ -124,10 +124,10 @@ def release_works(op: Operation) -> CheckOutcome:
     report = status.status(op)
     first = next(iter(report.assessment.causes), None)
     says = report.state + (f": {first.id} {first.summary}" if first else "")
-    cell = report.assessment.cell
+    health = report.assessment.health
     if report.state == "unverified" and not first:
         says += f": {report.why_unchecked}"
-    if report.state == "working" or (report.state == "unverified" and not (cell and cell.overdue)):
+    if report.state == "working" or (report.state == "unverified" and not (health and health.overdue)):
         return CheckOutcome(True, says)
     return CheckOutcome(
         False, says, first.advice[0] if first and first.advice else f"fogflow-k8s status --wait -n {op.namespace}"

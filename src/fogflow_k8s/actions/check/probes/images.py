@@ -6,7 +6,7 @@ from fogflow_k8s.actions.images.check import Nodes, check, secrets_of
 from fogflow_k8s.actions.images.listing import Registries, wanted_by
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.prepare import Prepared
-from fogflow_k8s.adapters.registry.credentials import of_docker
+from fogflow_k8s.adapters.registry.credentials import docker_logins
 from fogflow_k8s.adapters.registry.errors import Unreachable
 from fogflow_k8s.engine.checks import CheckOutcome
 
@@ -18,13 +18,13 @@ def images_pullable(op: Operation, prepared: Prepared) -> CheckOutcome:
     uses = wanted_by(
         [*prepared.objects, *prepared.hooks], prepared.request.chart, Values.model_validate(prepared.values)
     )
-    found = check(uses, Registries(), of_docker(), Nodes(tuple(op.nodes or ())), secrets_of(op, uses.uses))
+    found = check(uses, Registries(), docker_logins(), Nodes(tuple(op.nodes or ())), secrets_of(op, uses.uses))
     unknown = {image for image, seen in found.seen.items() if isinstance(seen.failure, Unreachable)}
     short = {use.image.short for use in uses.uses if str(use.image) in unknown}
-    failed = [r for r in found.results if r.state == "failed" and r.check.says not in short]
+    failed = [r for r in found.results if r.state == "failed" and r.check.description not in short]
     if failed:
-        told = "; ".join(f"{r.check.says}: {r.fact}" for r in failed[:3]) + (" ..." if len(failed) > 3 else "")
-        return CheckOutcome(False, told, failed[0].mend)
+        told = "; ".join(f"{r.check.description}: {r.detail}" for r in failed[:3]) + (" ..." if len(failed) > 3 else "")
+        return CheckOutcome(False, told, failed[0].remedy)
     if unknown:
         hosts = sorted({use.image.host for use in uses.uses if str(use.image) in unknown})
         return CheckOutcome(None, f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it")

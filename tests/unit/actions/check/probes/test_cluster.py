@@ -18,4 +18,4 @@ def test_a_release_whose_keeper_has_stopped_reporting_does_not_pass(deployed, si
     deployed.always.clear()
     deployed.clock.sleep(silent_s)
     found = release_works(deployed.op())
-    assert (found.ok, says in found.fact) == (ok, True)
+    assert (found.ok, says in found.detail) == (ok, True)

@@ -33,5 +33,5 @@ def test_either_namespace_counts_and_the_mend_is_named(world, name, tasks):
     world.cluster.put({"kind": "Namespace", "metadata": {"name": name, "labels": {"istio-injection": "enabled"}}})
     found = no_mesh(world.op(), objects)
     assert not found.ok
-    assert f"namespace {name} has label istio-injection=enabled: init containers ask" in found.fact
-    assert "istio-injection=disabled" in found.mend
+    assert f"namespace {name} has label istio-injection=enabled: init containers ask" in found.detail
+    assert "istio-injection=disabled" in found.remedy

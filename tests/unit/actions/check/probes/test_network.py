@@ -20,7 +20,7 @@ def test_ready_endpoints_are_found_in_either_place(world, where):
     assert names_resolve(world.op()).ok
     served(world, *where, ready=False)
     found = names_resolve(world.op())
-    assert (found.ok, "no ready endpoint" in found.fact) == (False, True)
+    assert (found.ok, "no ready endpoint" in found.detail) == (False, True)
 
 
 def test_a_google_cluster_without_kube_dns_is_not_called_broken(world):
@@ -28,6 +28,6 @@ def test_a_google_cluster_without_kube_dns_is_not_called_broken(world):
     node = {"kind": "Node", "metadata": {"name": "g", "labels": {"cloud.google.com/gke-nodepool": "a"}}}
     world.cluster.put(node)
     found = names_resolve(world.op())
-    assert (found.ok, "Cloud DNS" in found.fact) == (None, True)
+    assert (found.ok, "Cloud DNS" in found.detail) == (None, True)
     served(world, *KUBE, ready=False)
     assert names_resolve(world.op()).ok is False, "its kube-dns is there, and down"
