@@ -5,8 +5,8 @@ import re
 import time
 from pathlib import Path
 
+import cleanup
 import kube as kube_module
-import leave as leave_module
 import pytest
 import yaml
 from http_json import Server
@@ -129,9 +129,9 @@ def test_where_tasks_outlive_their_worker_the_keeper_may_only_count_them_and_ask
     assert generalized(asked(api), set()) == allowed(task_rules("keeper.keptTaskRules"), "ns-tasks")
 
 
-def test_there_leave_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
+def test_there_the_cleanup_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
-    leave_module.clean_up(kube, 0.0, kept=True)
+    cleanup.clean_up(kube, 0.0, kept=True)
     in_tasks = {each for each in asked(api) if each[0] == "ns-tasks"}
     assert generalized(in_tasks, set()) == allowed(task_rules("cleanup.keptTaskRules"), "ns-tasks")
     assert [key.split("/")[-2:] for key in api.calls if key.startswith("DELETE")] == [
@@ -139,10 +139,10 @@ def test_there_leave_may_remove_all_that_belongs_to_a_task_and_does(kube, api):
     ]
 
 
-def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
+def test_the_cleanups_roles_allow_what_it_calls_and_nothing_else(kube, api):
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
-    leave_module.clean_up(kube, 0.0)
-    granted = allowed(rules("leave/rights.yaml", 1), "ns") | allowed(task_rules(), "ns-tasks")
+    cleanup.clean_up(kube, 0.0)
+    granted = allowed(rules("cleanup/rights.yaml", 1), "ns") | allowed(task_rules(), "ns-tasks")
     assert generalized(asked(api) - {("ns", "apps", "deployments", "*", "patch")}, {"deployments"}) == {
         (n, g, r, name if (n, r) != ("ns-tasks", "deployments") else each, verb)
         for n, g, r, name, verb in granted
@@ -150,8 +150,8 @@ def test_leaves_roles_allow_what_it_calls_and_nothing_else(kube, api):
     }
 
 
-def test_leave_may_scale_the_set_that_several_workers_are(kube, api):
-    leave_module.clean_up(kube, 0.0, worker="statefulsets")
+def test_the_cleanup_may_scale_the_set_that_several_workers_are(kube, api):
+    cleanup.clean_up(kube, 0.0, worker="statefulsets")
     more = (
         (TEMPLATES / "keeper/_keeper.tpl")
         .read_text()
@@ -273,12 +273,12 @@ def test_the_report_is_one_key_of_the_config_map(kube, api):
     assert headers["Content-Type"] == "application/merge-patch+json"
 
 
-# -- leave -------------------------------------------------------------------------------------------------------------
+# -- cleanup ------------------------------------------------------------------------------------------------------------
 
 
-def test_leave_stops_the_keeper_first_then_the_worker_then_reaps(kube, api):
+def test_the_cleanup_stops_the_keeper_first_then_the_worker_then_reaps(kube, api):
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": {"name": "fogflow-task-1"}}]}
-    leave_module.clean_up(kube)
+    cleanup.clean_up(kube)
     assert [key.split("?")[0] for key in api.calls] == [
         f"PATCH {DEPLOYMENTS.format('ns')}/keeper",
         f"PATCH {DEPLOYMENTS.format('ns')}/cloud-worker",
@@ -301,25 +301,25 @@ def test_a_worker_that_does_not_end_keeps_nobody_waiting(kube, api, capsys):
     }
     api.answers[f"GET {PODS}"] = {"items": [worker]}
     start = time.monotonic()
-    leave_module.clean_up(kube, 0.1)
+    cleanup.clean_up(kube, 0.1)
     assert time.monotonic() - start < 3.0
     assert "does not end" in capsys.readouterr().out
 
 
 def test_every_one_of_several_workers_is_waited_for(kube, api, capsys):
     api.answers[f"GET {PODS}"] = {"items": [numbered(1, "cloud-worker")]}
-    leave_module.clean_up(kube, 0.1, worker="statefulsets")
+    cleanup.clean_up(kube, 0.1, worker="statefulsets")
     assert "does not end" in capsys.readouterr().out
 
 
-def test_leave_exits_with_0_whatever_happens(kube, monkeypatch, capsys):
+def test_the_cleanup_exits_with_0_whatever_happens(kube, monkeypatch, capsys):
     def broken(*_):
         raise OSError("no route")
 
-    monkeypatch.setattr(leave_module, "Kube", lambda *_: kube)
+    monkeypatch.setattr(cleanup, "Kube", lambda *_: kube)
     monkeypatch.setattr(kube, "scale", broken)
     arguments = ["--release=fogflow", "--namespace=ns", "--tasks-namespace=ns-tasks", "--worker-keeps-tasks"]
-    assert leave_module.main(arguments) == 0
+    assert cleanup.main(arguments) == 0
     assert "tasks may be left in namespace ns-tasks" in capsys.readouterr().out
 
 
