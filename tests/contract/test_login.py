@@ -103,12 +103,12 @@ def test_a_plug_in_is_asked_once_and_again_when_its_login_ran_out(stub, plug_in,
 def test_a_refusal_that_stays_is_told_once(stub, plug_in):
     made = cluster_of(stub, user=plug_in(f"echo '{credential(token='t')}'"))
     stub.script = [(401, {"message": "Unauthorized"}, {})] * 3
-    with pytest.raises(ClusterError, match="does not accept our credentials"):
+    with pytest.raises(ClusterError, match="does not accept the credentials"):
         made.get("Pod", "p", "n")
     assert len(stub.asked) == 2
     stub.asked.clear()
     plain = cluster_of(stub, user={"token": "t"})  # nothing to renew
-    with pytest.raises(ClusterError, match="does not accept our credentials"):
+    with pytest.raises(ClusterError, match="does not accept the credentials"):
         plain.get("Pod", "p", "n")
     assert len(stub.asked) == 1
 
@@ -124,11 +124,11 @@ def test_a_token_in_a_file_is_read_again(stub, tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("echo 'no session: log in' >&2; exit 3", "gave no login: process returned 3. no session: log in"),
-        ("echo not json", "gave no login: failed to decode"),
-        ("echo '[]'", "gave no login: malformed response"),
-        ("echo '{}'", "gave no login: malformed response"),
-        ("echo 3", "gave no login"),
+        ("echo 'no session: log in' >&2; exit 3", "failed: process returned 3. no session: log in"),
+        ("echo not json", "failed: failed to decode"),
+        ("echo '[]'", "failed: malformed response"),
+        ("echo '{}'", "failed: malformed response"),
+        ("echo 3", "failed: "),
         (f"echo '{credential()}'", "neither a token nor a certificate"),
         (
             f"echo '{credential(token='t').replace('/v1', '/v0')}'",
@@ -248,12 +248,12 @@ def test_files_and_names_of_a_kubeconfig(secure, authority, ann, tmp_path):
         (tmp_path / key).write_bytes(base64.b64decode(data))
         files[key.removesuffix("-data")] = str(tmp_path / key)
     asked(secure, cluster_of(secure, "https", files, **{**files, "tls-server-name": "api.example"}))
-    with pytest.raises(ClusterError, match="certificate is not accepted"):
+    with pytest.raises(ClusterError, match="certificate is not trusted"):
         cluster_of(secure, "https", files, **{**files, "tls-server-name": "else.example"}).get("Pod", "p", "n")
 
 
 def test_unknown_authorities_are_refused_unless_that_is_said(secure):
-    with pytest.raises(ClusterError, match="certificate is not accepted"):
+    with pytest.raises(ClusterError, match="certificate is not trusted"):
         cluster_of(secure, "https").get("Pod", "p", "n")
     asked(secure, cluster_of(secure, "https", **{"insecure-skip-tls-verify": True}))
 
@@ -268,11 +268,11 @@ def test_a_plug_in_that_gives_a_certificate(secure, authority, plug_in):
 @pytest.mark.parametrize(
     ("where", "key", "value", "says"),
     [
-        ("cluster", "certificate-authority-data", "eA==", "certificate-authority is no certificate"),
+        ("cluster", "certificate-authority-data", "eA==", "certificate-authority is not a certificate"),
         ("cluster", "certificate-authority-data", "!", "certificate-authority-data is not base64"),
         ("cluster", "certificate-authority", "/nowhere", "certificate-authority /nowhere cannot be read"),
-        ("user", "client-key-data", "eA==", "no pair that can be used"),
-        ("user", "client-key-data", "", "no pair that can be used"),
+        ("user", "client-key-data", "eA==", "not a usable pair"),
+        ("user", "client-key-data", "", "not a usable pair"),
         ("user", "client-certificate", "/nowhere", "client-certificate /nowhere cannot be read"),
     ],
 )

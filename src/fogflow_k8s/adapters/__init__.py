@@ -1,1 +1,5 @@
-"""Whom we talk to: one file per outside party; plain data in and out, typed errors only."""
+"""Clients of everything outside this program: Helm, Kubernetes, registries, Docker, FogFlow, and the local disk.
+
+One module or package serves one system. Its functions take and return plain data, and raise the errors of
+`fogflow_k8s.errors` or subclasses of them; exceptions of a library do not leave the module that calls it.
+"""

@@ -1,4 +1,4 @@
-"""Where the chart, the templates and the examples are: inside the wheel, or beside `src` in a checkout."""
+"""The path of data files: the charts, templates and examples, from the wheel or from a source checkout."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _ROOTS = (_PACKAGE / "_assets", _PACKAGE.parent.parent)
 
 
 def asset(name: str) -> Path:
-    """The file or folder `name`, e.g. `charts/fogflow-chart`. Raises FogflowError when this installation lacks it."""
+    """Return the path of the file or folder `name`, e.g. `charts/fogflow-chart`. Raises FogflowError if it is not installed."""
     for root in _ROOTS:
         if (found := root / name).exists():
             return found
     raise FogflowError(
-        f"this installation lacks {name}", hint="install it again: pip install --force-reinstall fogflow-k8s"
+        f"this installation has no {name}", hint="reinstall it: pip install --force-reinstall fogflow-k8s"
     )

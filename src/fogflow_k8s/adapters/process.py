@@ -1,7 +1,8 @@
-"""Child processes: the only `import subprocess`.
+"""Child processes; the only module that imports subprocess.
 
-Every child gets an argv list (never a shell), its own process group, a timeout, and a parent-death signal, so that a
-`kill -9` of ours takes it along. SIGINT is forwarded once. Secrets travel on stdin or in a 0600 file, never in argv.
+Every child gets an argv list (never a shell), its own process group, a timeout, and a parent-death signal, so that it
+ends with this program even after `kill -9`. SIGINT is forwarded once. Secrets travel on stdin or in a 0600 file, never
+in argv, which other users can read.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from typing import IO, Protocol, cast
 from fogflow_k8s.adapters.lines import Lines
 from fogflow_k8s.errors import FogflowError, ToolMissing
 
-INTERRUPT_GRACE_S = 20.0  # helm records a release as failed when interrupted; that takes an API call or two
+INTERRUPT_GRACE_S = 20.0  # an interrupted helm records the release as failed, which takes one or two API calls
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Completed:
-    """What a child left behind."""
+    """The result of a child process."""
 
     argv: tuple[str, ...]
     code: int
@@ -39,36 +40,36 @@ class Completed:
 
 
 class ChildTimeout(FogflowError):
-    """A child outlived its timeout and was ended."""
+    """A child exceeded its timeout and was ended."""
 
 
 class Runner(Protocol):
-    """The seam for everything that starts programs."""
+    """The interface of everything that runs programs."""
 
     def run(self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60.0) -> Completed:
         """Run to the end; a non-zero exit is a result, not an error. Raises ToolMissing, ChildTimeout."""
 
 
 class Child(Protocol):
-    """A program running beside us."""
+    """A program that runs while this one continues."""
 
     def poll(self) -> Completed | None:
-        """What it left behind, or None while it runs."""
+        """Return its result, or None while it runs."""
 
     def wait(self, timeout_s: float) -> Completed | None:
-        """What it left behind, or None when it still runs after `timeout_s` seconds."""
+        """Return its result, or None when it still runs after `timeout_s` seconds."""
 
     def stop(self) -> Completed:
-        """Interrupt it once, give it INTERRUPT_GRACE_S, then kill it; what it left behind."""
+        """Interrupt it once, wait INTERRUPT_GRACE_S, then kill it; return its result."""
 
     def kill(self) -> None:
-        """End it at once: for a child that only reads."""
+        """Kill it at once: for a child that only reads."""
 
 
 def die_with_parent() -> Callable[[], None]:
-    """A preexec function: the child gets SIGTERM when its parent dies, however that comes about (Linux only).
+    """Return a preexec function: the kernel sends the child SIGTERM when its parent dies for any reason (Linux only).
 
-    And SIGINT reaches it even when we were started with `&` by a script, where it is ignored from the beginning.
+    It also restores SIGINT's default action: a script that starts this program with `&` ignores SIGINT in it.
     """
     if not sys.platform.startswith("linux"):  # pragma: no cover
         return lambda: None
@@ -78,14 +79,14 @@ def die_with_parent() -> Callable[[], None]:
     def arrange() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died in between
+        if os.getppid() != parent:  # the parent died before prctl
             os._exit(143)
 
     return arrange
 
 
 class RunningChild:
-    """A started program whose output is collected in files, so that no pipe can fill up."""
+    """A started program. Its output goes to files, so that no pipe can fill up and block it."""
 
     def __init__(self, argv: Sequence[str], stdin: str | None, env: Mapping[str, str]) -> None:
         import tempfile
@@ -122,13 +123,13 @@ class RunningChild:
         return self._process.pid
 
     def poll(self) -> Completed | None:
-        """What it left behind, or None while it runs."""
+        """Return its result, or None while it runs."""
         if self._done is None and self._process.poll() is not None:
             self._done = self._finish()
         return self._done
 
     def wait(self, timeout_s: float) -> Completed | None:
-        """What it left behind, or None when it still runs after `timeout_s` seconds."""
+        """Return its result, or None when it still runs after `timeout_s` seconds."""
         if self._done is None and self._process.returncode is None:
             self._sleep_until_end(timeout_s)
         return self.poll()
@@ -138,29 +139,29 @@ class RunningChild:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
             return
-        descriptor = os.pidfd_open(self._process.pid)  # Popen.wait only polls, up to 50 ms late
+        descriptor = os.pidfd_open(self._process.pid)  # Popen.wait polls, which is up to 50 ms late
         try:
             select.select([descriptor], [], [], timeout_s)
         finally:
             os.close(descriptor)
 
-    def errors_so_far(self) -> str:
-        """What it has written on stderr until now (of a child that still runs)."""
-        # pread: the offset of this open file is the child's too, and a seek would make it write elsewhere
+    def stderr_so_far(self) -> str:
+        """Return what it has written to stderr so far."""
+        # pread, because the child shares the offset of this file: a seek would make it write elsewhere
         descriptor = self._err.fileno()
         return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def stop(self) -> Completed:
-        """Interrupt it once, give it time to leave things in order, then kill its group."""
+        """Interrupt it once, give it time to clean up, then kill its process group."""
         for number, patience in ((signal.SIGINT, INTERRUPT_GRACE_S), (signal.SIGKILL, INTERRUPT_GRACE_S)):
             if self.poll() is None:
                 self._signal(number)
             if done := self.wait(patience):
                 return done
-        raise ChildTimeout(f"{self.argv[0]} (process {self.pid}) does not end")  # pragma: no cover
+        raise ChildTimeout(f"{self.argv[0]} (process {self.pid}) did not end after SIGKILL")  # pragma: no cover
 
     def kill(self) -> None:
-        """End it at once: for a child that only reads."""
+        """Kill it at once: for a child that only reads."""
         if self.poll() is None:
             self._signal(signal.SIGKILL)
             self.wait(INTERRUPT_GRACE_S)
@@ -179,23 +180,23 @@ class RunningChild:
 
 
 class SystemRunner:
-    """Runs real programs. `echo` is told each command line before it starts, quoted so that it can be pasted."""
+    """Runs real programs. `echo` gets each command line before it starts, quoted for a shell."""
 
     def __init__(self, *, env: Mapping[str, str] | None = None, echo: Callable[[str], None] = lambda _: None) -> None:
         self._env = dict(os.environ if env is None else env)
         self._echo = echo
 
-    def lines(self, argv: Sequence[str], *, errors_apart: bool = False) -> contextlib.AbstractContextManager[Lines]:
-        """The lines that a program prints, as they come; see lines_of."""
-        return lines_of(argv, env=self._env, errors_apart=errors_apart)
+    def lines(self, argv: Sequence[str], *, separate_stderr: bool = False) -> contextlib.AbstractContextManager[Lines]:
+        """Yield the lines that a program prints; see stream_lines."""
+        return stream_lines(argv, env=self._env, separate_stderr=separate_stderr)
 
     def start(self, argv: Sequence[str], *, stdin: str | None = None) -> RunningChild:
-        """Start a program and return at once. Raises ToolMissing."""
+        """Start a program without waiting for it. Raises ToolMissing."""
         self._echo(shlex.join(argv))
         return RunningChild(argv, stdin, self._env)
 
     def run(self, argv: Sequence[str], *, stdin: str | None = None, timeout_s: float = 60.0) -> Completed:
-        """Run to the end; see Runner.run. Ctrl-C interrupts the child once, waits for it, and goes on upwards."""
+        """Run to the end; see Runner.run. Ctrl-C interrupts the child once, waits for it, and is raised again."""
         child = self.start(argv, stdin=stdin)
         try:
             done = child.wait(timeout_s)
@@ -205,28 +206,28 @@ class SystemRunner:
         if done is None:
             child.stop()
             raise ChildTimeout(
-                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} gave no answer within {timeout_s:g} s",
-                hint="is the API server slow or unreachable? try again with a longer --timeout",
+                f"{Path(argv[0]).name} {argv[1] if len(argv) > 1 else ''} did not finish within {timeout_s:g} s",
+                hint="check the API server (kubectl cluster-info), or use a longer --timeout",
                 exit_code=11,
             )
         return done
 
 
 @contextlib.contextmanager
-def lines_of(
-    argv: Sequence[str], *, env: Mapping[str, str] | None = None, errors_apart: bool = False
+def stream_lines(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, separate_stderr: bool = False
 ) -> Iterator[Lines]:
-    """The lines that a program prints, as they come; it ends with the block. Raises ToolMissing.
+    """Yield the lines that a program prints; the program ends with the block. Raises ToolMissing.
 
-    They are those on stdout and stderr, or with `errors_apart` those on stdout alone: stderr is ours then. The program is in
-    our process group, so that a Ctrl-C reaches it too.
+    The lines are those of stdout and stderr; with `separate_stderr` those of stdout only, and the program writes to this
+    program's stderr. It is in this program's process group, so that Ctrl-C reaches it as well.
     """
     try:
         process = subprocess.Popen(
             list(argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=None if errors_apart else subprocess.STDOUT,
+            stderr=None if separate_stderr else subprocess.STDOUT,
             env=None if env is None else dict(env),
             preexec_fn=die_with_parent(),  # noqa: PLW1509 - single-threaded, and only async-safe calls
         )
@@ -242,9 +243,9 @@ def lines_of(
 
 
 def spawn_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path) -> int:
-    """The process id of a program that outlives us: own session, nothing on stdin, its output appended to `log`.
+    """Start a program that outlives this one; return its process id. `log` gets its output, its stdin is empty.
 
-    Unlike every other child it does not die with its parent; whoever starts it records it and ends it.
+    Unlike all other children it runs in its own session and does not end with its parent: the caller must record and end it.
     Raises ToolMissing.
     """
     with log.open("ab") as out:
@@ -259,14 +260,16 @@ def spawn_daemon(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | Non
                 start_new_session=True,
             )
         except (FileNotFoundError, PermissionError) as error:
-            raise ToolMissing(f"cannot run {argv[0]}: {error.strerror}", hint="build it again") from error
-    _await_arguments(process)
-    process.returncode = 0  # it is nobody's child from here on: keeps Popen from warning that it still runs
+            raise ToolMissing(
+                f"cannot run {argv[0]}: {error.strerror}", hint="build it again: fogflow-k8s sandbox up"
+            ) from error
+    _wait_for_arguments(process)
+    process.returncode = 0  # not waited for on purpose: this keeps Popen from warning that it still runs
     return process.pid
 
 
-def _await_arguments(process: subprocess.Popen[bytes]) -> None:
-    """Until /proc shows a new program's arguments, by which we recognise it: the kernel sets them just after exec has reported success."""
+def _wait_for_arguments(process: subprocess.Popen[bytes]) -> None:
+    """Wait until /proc shows the arguments of a new program: the kernel sets them shortly after exec reports success."""
     arguments, end = Path(f"/proc/{process.pid}/cmdline"), time.monotonic() + 1.0
     while process.poll() is None and not arguments.read_bytes() and time.monotonic() < end:
         time.sleep(0.001)

@@ -1,4 +1,8 @@
-"""Where this program keeps things on this machine, and how a file is replaced in one step."""
+"""The folders that this program uses on this machine, and how it replaces a file in one step.
+
+The cache holds what can be rebuilt, the state folder holds sandboxes and small records. Both follow the XDG base
+directory rules, and a variable of this program overrides each.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +11,38 @@ import tempfile
 from pathlib import Path
 
 _APP = "fogflow-k8s"
-_NOWHERE = Path("/dev/null")  # nothing can be in it, and nobody can make it a folder
+_NO_HOME = Path("/dev/null")  # not a folder, so that no file is found in it or written to it
 
 
 def cache_home() -> Path:
-    """The folder of what can be made again: $FOGFLOW_K8S_CACHE, else by the XDG rules."""
-    return _home("FOGFLOW_K8S_CACHE", "XDG_CACHE_HOME", ".cache")
+    """Return the folder for files that can be rebuilt: $FOGFLOW_K8S_CACHE, or else by the XDG rules."""
+    return _xdg_folder("FOGFLOW_K8S_CACHE", "XDG_CACHE_HOME", ".cache")
 
 
 def state_home() -> Path:
-    """The folder of what runs: $FOGFLOW_K8S_STATE, else by the XDG rules."""
-    return _home("FOGFLOW_K8S_STATE", "XDG_STATE_HOME", ".local/state")
+    """Return the folder for state: $FOGFLOW_K8S_STATE, or else by the XDG rules."""
+    return _xdg_folder("FOGFLOW_K8S_STATE", "XDG_STATE_HOME", ".local/state")
 
 
-def _home(own: str, xdg: str, default: str) -> Path:
+def _xdg_folder(own: str, xdg: str, default: str) -> Path:
     if given := os.environ.get(own):
         return Path(given).absolute()
     base = os.environ.get(xdg, "")
-    # the XDG rules say that a relative path is to be ignored
+    # the XDG rules say to ignore a relative path
     return (Path(base) if Path(base).is_absolute() else home() / default) / _APP
 
 
 def home() -> Path:
-    """The user's own folder; for a user who has none one in which nothing can be found or written."""
+    """Return the user's home folder; for a user without one, a path in which no file can be found or written."""
     try:
         found = Path.home()
     except RuntimeError:  # neither $HOME nor an entry in passwd, as in many containers
-        return _NOWHERE
-    return found if found.is_absolute() and os.environ.get("HOME") != "" else _NOWHERE  # for "" Python says /
+        return _NO_HOME
+    return found if found.is_absolute() and os.environ.get("HOME") != "" else _NO_HOME  # Python turns HOME="" into /
 
 
 def write_private(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Replace a file in one step: a reader (or a crash) meets the old or the new content, never a part."""
+    """Replace a file in one step: after a crash, a reader finds the old or the new content, never a part."""
     data = content.encode() if isinstance(content, str) else content
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

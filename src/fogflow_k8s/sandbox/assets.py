@@ -1,4 +1,4 @@
-"""Files of this package that a sandbox uses: the Go modules of its programs, and programs of our own."""
+"""Paths of files in this package: the Go modules of the sandbox's programs, and Python programs that it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The cgroups of a sandbox's machines: one tree per sandbox, in every hierarchy that this machine has."""
+"""The cgroups of a sandbox with real nodes: one tree per sandbox, in every cgroup hierarchy of this machine.
+
+Each node's kubelet manages the cgroups of its pods below the node's own one. With cgroup version 2 there is one
+hierarchy; with version 1 there is one per controller, and every operation applies to all of them.
+"""
 
 from __future__ import annotations
 
@@ -13,33 +17,36 @@ _REMOVAL_S = 10.0
 
 
 def hierarchies() -> list[Path]:
-    """The roots: /sys/fs/cgroup itself (version 2), or one folder for each controller (version 1 and hybrid)."""
+    """Return the roots: /sys/fs/cgroup itself (version 2), or one folder per controller (version 1 and hybrid)."""
     if (_ROOT / "cgroup.procs").exists():
         return [_ROOT]
     return [entry for entry in _ROOT.iterdir() if (entry / "cgroup.procs").exists()] if _ROOT.is_dir() else []
 
 
-def make(path: str) -> None:
-    """Make a cgroup and its parents, everywhere, with the controllers that a kubelet wants."""
+def create(path: str) -> None:
+    """Create a cgroup and its parents in all hierarchies, with the controllers that a kubelet needs."""
     for root in hierarchies():
         parent = root
         for part in Path(path).parts:
             controllers = parent / "cgroup.controllers"
-            if controllers.exists():  # version 2: children have what the parent hands down
+            if controllers.exists():  # version 2: the parent enables controllers for its children
                 for name in controllers.read_text().split():
                     with suppress(OSError):
                         (parent / "cgroup.subtree_control").write_text(f"+{name}")
             folder = parent / part
             folder.mkdir(exist_ok=True)
-            for file in ("cpuset.cpus", "cpuset.mems"):  # in version 1 a cpuset starts empty and unusable
+            for file in (
+                "cpuset.cpus",
+                "cpuset.mems",
+            ):  # in version 1 a new cpuset is empty, and no process can join it
                 if (folder / file).exists() and not (folder / file).read_text().strip():
                     with suppress(OSError):
                         (folder / file).write_text((parent / file).read_text())
             parent = folder
 
 
-def weigh(path: str, weight: int) -> None:
-    """Its part of the CPU where there is too little of it; a cgroup has 100 otherwise, and so has a process beside it."""
+def set_cpu_weight(path: str, weight: int) -> None:
+    """Set the share of CPU time under contention; the default of a cgroup, and of a process next to it, is 100."""
     for root in hierarchies():
         for file, value in (("cpu.weight", weight), ("cpu.shares", weight * 1024 // 100)):  # version 2, version 1
             if (root / path / file).exists():
@@ -47,28 +54,28 @@ def weigh(path: str, weight: int) -> None:
                     (root / path / file).write_text(str(value))
 
 
-def join(path: str, pid: int) -> None:
-    """Put a process into a cgroup, everywhere."""
+def add_process(path: str, pid: int) -> None:
+    """Move a process into a cgroup, in all hierarchies."""
     for root in hierarchies():
-        with suppress(OSError):  # one that has ended already is somebody else's news
+        with suppress(OSError):  # the caller notices a process that has ended
             (root / path / "cgroup.procs").write_text(str(pid))
 
 
 def remove(path: str) -> list[str]:
-    """Remove a cgroup with all below it; what could not be removed within ten seconds."""
+    """Remove a cgroup and everything below it; return what is still there after ten seconds."""
     try:
-        wait_for(path, lambda: _remove(path), lambda left: not left, timeout_s=_REMOVAL_S, every_s=0.05)
+        wait_for(path, lambda: _remove_once(path), lambda left: not left, timeout_s=_REMOVAL_S, every_s=0.05)
     except WaitTimeout:
-        return _remove(path)
+        return _remove_once(path)
     return []
 
 
-def _remove(path: str) -> list[str]:
+def _remove_once(path: str) -> list[str]:
     left = []
     for top in (root / path for root in hierarchies()):
         for folder, _, _ in os.walk(top, topdown=False):
             with suppress(OSError):
-                Path(folder).rmdir()  # a process that is not reaped yet keeps it for some milliseconds
+                Path(folder).rmdir()  # busy for some milliseconds, until its last process is reaped
         if top.exists():
             left.append(str(top))
     return left

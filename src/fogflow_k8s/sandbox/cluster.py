@@ -1,4 +1,7 @@
-"""The sandbox's own API server: a connection as its administrator, and the questions that `up` and `status` ask."""
+"""Requests to the sandbox's API server, as its administrator: what `sandbox up` and `sandbox status` need.
+
+They use the same client as the rest of the program, with the certificate that the sandbox made for its administrator.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.adapters.kubernetes.client import KubeCluster
-from fogflow_k8s.adapters.kubernetes.kubeconfig import Chosen
+from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.kubernetes import metadata_of, status_of
 
@@ -16,10 +19,10 @@ _TIMEOUT_S = 10.0
 
 
 def connect(pki: Path, server: str, name: str) -> KubeCluster:
-    """A connection with the administrator's certificate in the folder `pki`; nothing is sent yet."""
+    """Return a client with the administrator's certificate in the folder `pki`; it sends nothing yet."""
     user = {"client-certificate": str(pki / "admin.crt"), "client-key": str(pki / "admin.key")}
-    chosen = Chosen(name, server, cluster={"certificate-authority": str(pki / "ca.crt")}, user=user)
-    return KubeCluster(chosen, timeout_s=_TIMEOUT_S)
+    kube_context = KubeContext(name, server, cluster={"certificate-authority": str(pki / "ca.crt")}, user=user)
+    return KubeCluster(kube_context, timeout_s=_TIMEOUT_S)
 
 
 def apply(cluster: KubeCluster, obj: Mapping[str, Any]) -> None:
@@ -28,7 +31,7 @@ def apply(cluster: KubeCluster, obj: Mapping[str, Any]) -> None:
 
 
 def is_ready(cluster: KubeCluster) -> bool:
-    """Whether the API server reports that it is ready, its bootstrap roles included."""
+    """Whether the API server reports that it is ready, including its bootstrap roles."""
     try:
         return cluster.request("GET", "/readyz").body == b"ok"
     except ClusterError:
@@ -36,7 +39,7 @@ def is_ready(cluster: KubeCluster) -> bool:
 
 
 def ready_nodes(cluster: KubeCluster) -> dict[str, bool]:
-    """Whether each node is Ready, by name. Raises ClusterError."""
+    """Return whether each node is Ready, by name. Raises ClusterError."""
     return {str(metadata_of(node)["name"]): _is_ready(node) for node in cluster.list("Node")}
 
 

@@ -1,4 +1,7 @@
-"""CoreDNS as the objects of a cluster, and the way from pods to the API server."""
+"""DNS of a sandbox with real nodes: CoreDNS as a Deployment, and the endpoint of `kubernetes.default`.
+
+Pods find Services, and the API server, by these names. Simulated nodes do not need them, because no container runs.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _COREFILE = """.:53 {
 
 
 def install(cluster: KubeCluster, net: Network, port: int) -> None:
-    """Make `kubernetes.default` and the cluster's DNS. Raises ClusterError."""
+    """Create the endpoint of `kubernetes.default`, and CoreDNS with its Service. Raises ClusterError."""
     apply(cluster, _api_endpoint(net, port))
     labels = {"k8s-app": "kube-dns"}
     account = {"kind": "ServiceAccount", "name": "coredns", "namespace": NAMESPACE}
@@ -87,7 +90,7 @@ def _deployment(labels: dict[str, str]) -> dict[str, Any]:
         "priorityClassName": "system-cluster-critical",
         "dnsPolicy": "Default",
         "terminationGracePeriodSeconds": 5,
-        # two, apart where there is room, and on a control plane node too: names shall outlive a node
+        # two replicas, on different nodes where possible, also on control plane nodes: DNS must survive the loss of a node
         "tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}],
         "topologySpreadConstraints": [
             {

@@ -1,4 +1,8 @@
-"""Images for the real nodes: the two that a cluster itself needs, and those that people load."""
+"""Images for real nodes: pause and CoreDNS, which every cluster needs, and the images that users load.
+
+Nodes pull from a registry in the sandbox. Images get there with crane from archives in the format of `docker save`, and
+the archives are kept, because the registry keeps names in memory only.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +23,12 @@ _PUSH_S = 300.0
 
 
 def dns_image() -> str:
-    """The name of the cluster's DNS image."""
+    """Return the name of the CoreDNS image."""
     return f"registry.k8s.io/coredns/coredns:{version_of('github.com/coredns/coredns')}"
 
 
 def write_archive(path: Path, tag: str, program: Path) -> Path:
-    """An image of one static program and nothing else, in the form that `docker save` writes."""
+    """Write an archive of an image that holds one static program, in the format of `docker save`."""
     layer = _tar({program.name: program.read_bytes()}, mode=0o755)
     config = {
         "architecture": architecture(),
@@ -50,7 +54,7 @@ def _tar(files: dict[str, bytes], *, mode: int) -> bytes:
 
 
 def tags_of(path: Path) -> list[str]:
-    """The names that an archive of `docker save` gives its image. Raises UsageError when it is none."""
+    """Return the names that an archive of `docker save` gives its image. Raises UsageError when it is not one."""
     try:
         with tarfile.open(path) as archive:
             member = archive.extractfile("manifest.json")
@@ -64,32 +68,34 @@ def tags_of(path: Path) -> list[str]:
 
 
 def push(crane: Path, archive: Path, tags: Sequence[str], registry: str) -> None:
-    """Put the image of an archive into the sandbox's registry under these names. Raises FogflowError, UsageError."""
+    """Push the image of an archive to the sandbox's registry under these names. Raises FogflowError, UsageError."""
     if not tags:
-        raise UsageError(f"{archive} gives its image no name", hint="docker save NAME:TAG, not an image id")
+        raise UsageError(
+            f"the image in {archive} has no name", hint="save it by name, not by id: docker save NAME:TAG -o {archive}"
+        )
     for tag in tags:
-        # --insecure: the registry listens on the sandbox's own address, and speaks plain HTTP
-        argv = [str(crane), "push", "--insecure", str(archive), f"{registry}/{path_of(tag)}"]
+        # --insecure: the registry is on the sandbox's own address and uses plain HTTP
+        argv = [str(crane), "push", "--insecure", str(archive), f"{registry}/{registry_path(tag)}"]
         done = SystemRunner().run(argv, timeout_s=_PUSH_S)
         if done.code:
             raise FogflowError(f"{tag} could not be loaded: {done.stderr.strip()[-300:]}")
 
 
-def keep(archive: Path, tags: Sequence[str], folder: Path) -> None:
-    """Keep an archive, under a name of its image: a second one of the same image replaces it."""
+def store_archive(archive: Path, tags: Sequence[str], folder: Path) -> None:
+    """Keep an archive in `folder`; a second archive of the same image replaces it."""
     name = hashlib.sha256("\n".join(sorted(tags)).encode()).hexdigest()[:16]
     kept = folder / f"{name}.tar"
     kept.unlink(missing_ok=True)
     try:
-        kept.hardlink_to(archive)  # costs no room
+        kept.hardlink_to(archive)  # needs no disk space
     except OSError:  # on another disk
         shutil.copyfile(archive, kept)
 
 
-def path_of(tag: str) -> str:
-    """What a node asks our registry for when a pod names this image: the name without its registry.
+def registry_path(tag: str) -> str:
+    """Return the path in the sandbox's registry for an image name: the name without its registry.
 
-    docker.io/library/nginx:1, nginx:1 and docker.io/nginx:1 are one image, as for Docker.
+    docker.io/library/nginx:1, nginx:1 and docker.io/nginx:1 are the same image, as for Docker.
     """
     first, _, rest = tag.partition("/")
     is_host = bool(rest) and (first == "localhost" or "." in first or ":" in first)

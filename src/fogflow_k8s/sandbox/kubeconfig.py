@@ -1,4 +1,7 @@
-"""Our context in the user's kubeconfig: put in by `up`, taken out by `down`, everything else left as it is."""
+"""The sandbox's context in the user's kubeconfig: `up` adds it, `down` removes it, all other entries stay.
+
+The file is changed under kubectl's lock, and `down` restores the previous current context.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,29 @@ from typing import Any
 from fogflow_k8s.adapters.state_dir import home, write_private
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import ConfigError, FogflowError
-from fogflow_k8s.sandbox.state import Entry
+from fogflow_k8s.sandbox.state import KubeconfigEntry
 
 _LISTS = ("clusters", "users", "contexts")
 _LOCK_S = 10.0
 
 
-def file_in_force() -> Path:
-    """The kubeconfig that kubectl would write to: the first file of $KUBECONFIG, else ~/.kube/config."""
+def current_file() -> Path:
+    """Return the kubeconfig that kubectl would write to: the first file of $KUBECONFIG, or ~/.kube/config."""
     named = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
     return Path(named[0]).absolute() if named else home() / ".kube" / "config"
 
 
 def check(path: Path) -> None:
-    """Nothing, when the file is absent or a kubeconfig. Raises ConfigError otherwise: before anything is started."""
+    """Raise ConfigError when the file exists and is not a kubeconfig; called before anything is started."""
     _read(path)
 
 
-def add(path: Path, context: str, own: dict[str, Any], *, switch: bool) -> Entry:
-    """Put our cluster, user and context in; what comes back undoes it. Raises ConfigError, FogflowError."""
-    with _locked(path):
+def add(path: Path, context: str, own: dict[str, Any], *, switch: bool) -> KubeconfigEntry:
+    """Add cluster, user and context; the returned entry undoes it with `remove`. Raises ConfigError, FogflowError."""
+    with _file_lock(path):
         created = not path.exists()
         config = _read(path)
-        entry = Entry(str(path), context, own["clusters"][0]["cluster"]["server"], None, created)
+        entry = KubeconfigEntry(str(path), context, own["clusters"][0]["cluster"]["server"], None, created)
         if switch:
             current = str(config.get("current-context") or "")
             entry.previous = "" if current == context else current
@@ -42,12 +45,12 @@ def add(path: Path, context: str, own: dict[str, Any], *, switch: bool) -> Entry
     return entry
 
 
-def remove(entry: Entry) -> bool:
-    """Take exactly our entries out again; whether there were any. Another sandbox's entries of that name stay."""
+def remove(entry: KubeconfigEntry) -> bool:
+    """Remove exactly these entries; return False when there are none. Entries of another sandbox with that name stay."""
     path = Path(entry.path)
     if not path.exists():
         return False
-    with _locked(path):
+    with _file_lock(path):
         config = _read(path)
         if not unmerge(config, entry):
             return False
@@ -59,7 +62,7 @@ def remove(entry: Entry) -> bool:
 
 
 def merge(config: dict[str, Any], own: dict[str, Any], context: str, *, switch: bool) -> dict[str, Any]:
-    """The kubeconfig with our three entries in it, replacing any of the same name."""
+    """Return the kubeconfig with the three entries added, replacing entries of the same name."""
     merged = {"apiVersion": "v1", "kind": "Config", **config}
     for key in _LISTS:
         others = [item for item in merged.get(key) or [] if item.get("name") != context]
@@ -69,8 +72,8 @@ def merge(config: dict[str, Any], own: dict[str, Any], context: str, *, switch: 
     return merged
 
 
-def unmerge(config: dict[str, Any], entry: Entry) -> bool:
-    """Take our entries out of `config`, in place; False, and nothing done, when the cluster there is not ours."""
+def unmerge(config: dict[str, Any], entry: KubeconfigEntry) -> bool:
+    """Remove the entries from `config`, in place; return False, without a change, when the cluster is another one."""
     clusters = {item.get("name"): item.get("cluster") or {} for item in config.get("clusters") or []}
     if clusters.get(entry.context, {}).get("server") != entry.server:
         return False
@@ -102,7 +105,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _loader() -> Any:
-    """A SafeLoader that keeps as text what YAML 1.1 would read as 12:30 minutes, octal numbers, dates or `yes`."""
+    """Return a SafeLoader that keeps text that YAML 1.1 would convert: 12:30, octal numbers, dates or `yes`."""
     import re
 
     import yaml
@@ -120,29 +123,29 @@ def _write(path: Path, config: dict[str, Any]) -> None:
     import yaml
 
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=2**20)
-    real = path.resolve()  # a link stays a link
+    real = path.resolve()  # keep a symbolic link
     try:
         mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else 0o600
         write_private(real, text, mode)
     except OSError as error:
         raise FogflowError(
-            f"cannot write {path}: {error.strerror}", hint="set KUBECONFIG to a file of yours"
+            f"cannot write {path}: {error.strerror}", hint="set KUBECONFIG to a file that you can write"
         ) from error
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the file in kubectl's way: whoever creates FILE.lock has it."""
+def _file_lock(path: Path) -> Iterator[None]:
+    """Hold kubectl's lock: the process that creates FILE.lock has it."""
     lock = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         wait_for(f"the lock {lock}", lambda: _create(lock), bool, timeout_s=_LOCK_S, every_s=0.1)
     except WaitTimeout as error:
-        hint = "if no kubectl is at work, remove that file"
+        hint = "if no kubectl is running, remove the lock: rm {lock}"
         raise FogflowError(f"{path} is locked by {lock}", hint=hint) from error
     except OSError as error:
         raise FogflowError(
-            f"cannot write {path}: {error.strerror}", hint="set KUBECONFIG to a file of yours"
+            f"cannot write {path}: {error.strerror}", hint="set KUBECONFIG to a file that you can write"
         ) from error
     try:
         yield

@@ -1,4 +1,4 @@
-"""A lock file that lets one process at a time change a sandbox or build its programs."""
+"""A lock file that allows one process at a time to change a sandbox or to build its programs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fogflow_k8s.errors import Busy
 
 @contextmanager
 def exclusive(path: Path, report: Reporter, waiting: str, timeout_s: float) -> Iterator[None]:
-    """Hold a lock file for the time of the block; `waiting` is logged when another process holds it. Raises Busy.
+    """Hold a lock file during the block; `waiting` is logged while another process holds it. Raises Busy.
 
-    The kernel releases the lock when its holder ends, however that happens: a lock file that is left over blocks nobody.
+    The kernel releases the lock when its holder ends for any reason, so a lock file that is left over blocks no process.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("a") as stream:
@@ -25,7 +25,9 @@ def exclusive(path: Path, report: Reporter, waiting: str, timeout_s: float) -> I
             try:
                 wait_for(waiting, lambda: _try_lock(stream.fileno()), bool, timeout_s=timeout_s, every_s=0.2)
             except WaitTimeout as error:
-                raise Busy(f"{waiting}: it did not end", hint=f"is a process stuck? the lock is {path}") from error
+                raise Busy(
+                    f"{waiting}: it did not end", hint=f"see which process holds the lock: fuser -v {path}"
+                ) from error
         yield
 
 

@@ -1,4 +1,7 @@
-"""The certificates of a sandbox: two authorities, so that a certificate of the cluster opens no door of etcd."""
+"""The certificates of a sandbox.
+
+There are two authorities, so that a certificate of the cluster gives no access to etcd, which stores every Secret.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _HOSTS = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
-# file name: authority, common name, organisation (Kubernetes reads them as user and group)
+# file name: authority, common name, organization (Kubernetes reads them as user and group)
 _LEAVES = {
     "etcd": ("etcd-ca", "etcd", ""),
     "apiserver-etcd": ("etcd-ca", "kube-apiserver", ""),
@@ -40,9 +43,9 @@ _CLOCK_SKEW = dt.timedelta(hours=1)
 
 
 def write_pki(folder: Path, addresses: Sequence[str], nodes: Mapping[str, str] | None = None) -> None:
-    """Make every key and certificate of a sandbox: NAME.crt and NAME.key, the keys readable by their owner only.
+    """Create every key and certificate of a sandbox: NAME.crt and NAME.key, the keys readable by their owner only.
 
-    `addresses` are those of the API server; `nodes` the real nodes with their addresses, each with a kubelet-NODE.
+    `addresses` are the API server's; `nodes` maps real nodes to addresses, and each gets a certificate kubelet-NODE.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authorities = {name: _authority(f"sandbox {name}") for name in ("ca", "etcd-ca")}
@@ -73,7 +76,7 @@ def _authority(name: str) -> tuple[EllipticCurvePrivateKey, Certificate]:
     )  # fmt: skip
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=True, path_length=None), True),
-        (usage, True),  # strict clients (Python 3.13 and newer) ask for it
+        (usage, True),  # strict clients (Python 3.13 and newer) require it
     ]
     return key, _sign(key, (name, ""), key, name, extensions)
 

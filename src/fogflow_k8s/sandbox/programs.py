@@ -1,4 +1,8 @@
-"""The programs of a sandbox: unmodified releases, built once from one pinned Go module and kept in a cache."""
+"""The programs of a sandbox: unmodified releases, built from one pinned Go module and kept in a cache.
+
+Building from source needs Go and a module proxy, and no container registry or download site. The cache key covers the
+module files, the build flags and the platform, so a new version of this tool with the same programs builds nothing.
+"""
 
 from __future__ import annotations
 
@@ -41,34 +45,34 @@ NODE_PACKAGES = {
     "coredns": "./coredns",
     "pause": "./pause",
 }
-"""What real nodes need beside PACKAGES; runc, the CNI plugins and iptables come from the distribution."""
+"""What real nodes need in addition to PACKAGES; runc, the CNI plugins and iptables come from the distribution."""
 _ALL = PACKAGES | NODE_PACKAGES
-_BUILT_AS = {"etcd": "server"}  # go names a binary after its folder
-_ABOUT_PACKAGES = 3000  # of the whole set, from an empty Go cache
+_BINARY_NAMES = {"etcd": "server"}  # go names a binary after its folder
+_EXPECTED_PACKAGES = 3000  # for all programs, with an empty Go cache
 _BUILD_LIMIT_S = 3 * 3600.0
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def architecture() -> str:
-    """This machine's architecture in Go's and Kubernetes' words."""
+    """Return this machine's architecture by Go's and Kubernetes' name."""
     return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def version_of(module: str) -> str:
-    """The version, `v1.2.3`, at which our go.mod requires a module."""
-    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", _text("go.mod"), re.MULTILINE)
+    """Return the version, `v1.2.3`, that go.mod requires of a module."""
+    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", _module_text("go.mod"), re.MULTILINE)
     if found is None:
-        raise LookupError(module)  # pragma: no cover - a mistake of ours in PACKAGES or go.mod
+        raise LookupError(module)  # pragma: no cover - a mistake in PACKAGES or go.mod
     return found[1]
 
 
 def build_flags() -> list[str]:
-    """The flags of `go build`. Part of the cache key: another flag, another binary."""
+    """Return the flags of `go build`. They are part of the cache key, because other flags give other binaries."""
     kubernetes = version_of("k8s.io/kubernetes")
     major, minor = kubernetes.removeprefix("v").split(".")[:2]
     base = "k8s.io/component-base/version"
     stamps = {
-        # unstamped, kubectl fails to parse its own version and helm says only "v4.3"
+        # without these, kubectl fails to parse its own version and helm prints only "v4.3"
         f"{base}.gitVersion": kubernetes,
         f"{base}.gitMajor": major,
         f"{base}.gitMinor": minor,
@@ -84,13 +88,13 @@ def build_flags() -> list[str]:
     ]
 
 
-def digest() -> str:
-    """The name of our set of programs: of module files, flags and platform."""
+def cache_key() -> str:
+    """Return the cache key of the programs: a digest of module files, flags and platform."""
     parts = [
-        _text("go.mod"),
-        _text("go.sum"),
-        _text("coredns/main.go"),
-        _text("pause/main.go"),
+        _module_text("go.mod"),
+        _module_text("go.sum"),
+        _module_text("coredns/main.go"),
+        _module_text("pause/main.go"),
         *build_flags(),
         "linux",
         architecture(),
@@ -98,43 +102,43 @@ def digest() -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def built(name: str) -> Path | None:
-    """The program in the cache, or None; builds nothing."""
-    path = _folder() / name
+def cached_program(name: str) -> Path | None:
+    """Return the program in the cache, or None; builds nothing."""
+    path = _cache_folder() / name
     return path if path.is_file() else None
 
 
-def find(name: str) -> Path | None:
-    """The program that `ensure` would take without building: a good one on PATH (helm, kubectl), or the cached one."""
-    return _on_path(name) or built(name)
+def find_program(name: str) -> Path | None:
+    """Return the program that `ensure` would use without a build: a suitable helm or kubectl on PATH, or the cached one."""
+    return _program_on_path(name) or cached_program(name)
 
 
 def ensure(names: Iterable[str], report: Reporter) -> dict[str, Path]:
-    """The path of each program; what is neither on PATH (helm, kubectl) nor in the cache is built first.
+    """Return the path of each program; build those that are neither on PATH (helm, kubectl) nor in the cache.
 
-    Raises ToolMissing (no Go), FogflowError (no room, no module proxy, a compile error), Busy.
+    Raises ToolMissing (no Go), FogflowError (no disk space, no module proxy, a compile error), Busy.
     """
-    found = {name: find(name) for name in names}
+    found = {name: find_program(name) for name in names}
     if all(found.values()):
         return {name: path for name, path in found.items() if path}
     try:
-        _folder().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _cache_folder().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with exclusive(
-            _folder().parent / ".lock", report, "another process is building; waiting for it", _BUILD_LIMIT_S
+            _cache_folder().parent / ".lock", report, "another process is building; waiting for it", _BUILD_LIMIT_S
         ):
-            missing = [name for name in found if not found[name] and not built(name)]
+            missing = [name for name in found if not found[name] and not cached_program(name)]
             if missing:
                 _build(missing, report)
     except OSError as error:
-        raise _explained(str(error), error) from error
-    return {name: path or _folder() / name for name, path in found.items()}
+        raise _build_error(str(error), error) from error
+    return {name: path or _cache_folder() / name for name, path in found.items()}
 
 
 def _build(names: Sequence[str], report: Reporter) -> None:
-    """Build into a folder beside the cache and move each program in when all of them are there."""
-    toolchain = find_toolchain(SystemRunner(), _text("go.mod"))
-    home = _folder().parent
-    for leftover in home.glob(".building-*"):  # we hold the lock: nobody is building there
+    """Build into a folder next to the cache, and move the programs when all are built."""
+    toolchain = find_toolchain(SystemRunner(), _module_text("go.mod"))
+    home = _cache_folder().parent
+    for leftover in home.glob(".building-*"):  # this process holds the lock, so no build uses it
         shutil.rmtree(leftover, ignore_errors=True)
     report.step(
         f"building {', '.join(names)} (once; usually 6 to 12 minutes on 2 cores, seconds when Go has them cached)"
@@ -142,82 +146,90 @@ def _build(names: Sequence[str], report: Reporter) -> None:
     target = Path(tempfile.mkdtemp(prefix=".building-", dir=home))
     start = time.monotonic()
     try:
-        _compile(toolchain, names, target, report)
-        _folder().mkdir(exist_ok=True, mode=0o700)
+        _run_go_build(toolchain, names, target, report)
+        _cache_folder().mkdir(exist_ok=True, mode=0o700)
         for name in names:
-            (target / _BUILT_AS.get(name, name)).rename(_folder() / name)
+            (target / _BINARY_NAMES.get(name, name)).rename(_cache_folder() / name)
     finally:
         shutil.rmtree(target, ignore_errors=True)
     report.log(f"built {len(names)} programs in {time.monotonic() - start:.0f} s")
 
 
-def _compile(toolchain: Toolchain, names: Sequence[str], target: Path, report: Reporter) -> None:
+def _run_go_build(toolchain: Toolchain, names: Sequence[str], target: Path, report: Reporter) -> None:
     own = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOOS": "linux", "GOARCH": architecture()}
     argv = [str(toolchain.go), "build", "-C", str(MODULES), "-v", *build_flags(), "-o", f"{target}/"]
     child = SystemRunner(env={**os.environ, **own, **toolchain.env}).start(argv + [_ALL[name] for name in names])
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
-    def tell(_: object) -> None:
-        _show(child, names, target, told, report)
+    def report_progress(_: object) -> None:
+        _report_progress(child, names, target, reported, report)
 
     try:
-        done = wait_for("the build", child.poll, lambda it: it is not None, timeout_s=_BUILD_LIMIT_S, on_tick=tell)
+        done = wait_for(
+            "the build", child.poll, lambda it: it is not None, timeout_s=_BUILD_LIMIT_S, on_tick=report_progress
+        )
     except BaseException:
         child.stop()
         raise
-    absent = [name for name in names if not (target / _BUILT_AS.get(name, name)).is_file()]
+    absent = [name for name in names if not (target / _BINARY_NAMES.get(name, name)).is_file()]
     if done is None or done.code or absent:
-        raise _explained(done.stderr if done else "")
+        raise _build_error(done.stderr if done else "")
 
 
-def _show(child: RunningChild, names: Sequence[str], target: Path, told: set[str], report: Reporter) -> None:
-    """A line for each program that is new, and how far the compiler is."""
+def _report_progress(
+    child: RunningChild, names: Sequence[str], target: Path, reported: set[str], report: Reporter
+) -> None:
+    """Report each newly built program, and the compiler's progress."""
     for name in names:
-        if name not in told and (target / _BUILT_AS.get(name, name)).is_file():
-            told.add(name)
-            report.log(f"{name} is built ({len(told)} of {len(names)})")
+        if name not in reported and (target / _BINARY_NAMES.get(name, name)).is_file():
+            reported.add(name)
+            report.log(f"{name} is built ({len(reported)} of {len(names)})")
     if child.poll() is None:
-        compiled = sum(not line.startswith("go: ") for line in child.errors_so_far().splitlines())
-        text = f"packages compiled; programs built: {len(told)} of {len(names)}"
-        report.progress(text, min(compiled, _ABOUT_PACKAGES), _ABOUT_PACKAGES)
+        compiled = sum(not line.startswith("go: ") for line in child.stderr_so_far().splitlines())
+        text = f"packages compiled; programs built: {len(reported)} of {len(names)}"
+        report.progress(text, min(compiled, _EXPECTED_PACKAGES), _EXPECTED_PACKAGES)
 
 
-def _explained(stderr: str, cause: OSError | None = None) -> FogflowError:
-    """What went wrong, by what go (or the operating system) said."""
-    said = [
+def _build_error(stderr: str, cause: OSError | None = None) -> FogflowError:
+    """Return the error for the output of go, or of the operating system."""
+    lines = [
         line for line in stderr.splitlines() if not re.fullmatch(r"[\w./~-]+", line)
     ]  # -v's lines are package names
-    tail = "\n".join(said[-12:]) or "go build failed and said nothing"
+    tail = "\n".join(lines[-12:]) or "go build failed without a message"
     if "no space left on device" in stderr.lower() or (cause and cause.errno in {errno.ENOSPC, errno.EDQUOT}):
         return FogflowError(
-            f"no room left while building the sandbox's programs in {_folder().parent}\n{_about_room(tail)}",
-            hint="6 GB are needed, most of it by Go's own cache (`go env GOCACHE GOMODCACHE`): make room, or point "
-            "FOGFLOW_K8S_CACHE, GOCACHE, GOMODCACHE and TMPDIR at a larger disk",
+            f"no disk space left while building the sandbox's programs in {_cache_folder().parent}\n{_disk_full_message(tail)}",
+            hint="6 GB are needed, most of it by Go's own cache (`go env GOCACHE GOMODCACHE`): free some space, or set "
+            "FOGFLOW_K8S_CACHE, GOCACHE, GOMODCACHE and TMPDIR to folders on a larger disk",
         )
     if cause:
         return FogflowError(
-            f"cannot keep programs in {_folder().parent}: {tail}", hint="set FOGFLOW_K8S_CACHE to a folder of yours"
+            f"cannot keep programs in {_cache_folder().parent}: {tail}",
+            hint="set FOGFLOW_K8S_CACHE to a folder that you can write",
         )
     if re.search(r"dial tcp|no such host|TLS handshake|proxyconnect|connection refused|i/o timeout", stderr):
         hint = "the Go module proxy could not be reached: check the network, GOPROXY and HTTPS_PROXY"
-        return ToolMissing(f"the sandbox's programs could not be fetched:\n{tail}", hint=hint)
-    return FogflowError(f"the sandbox's programs could not be built:\n{tail}", hint="nothing was kept; try again")
+        return ToolMissing(f"the sandbox's programs could not be downloaded:\n{tail}", hint=hint)
+    return FogflowError(
+        f"the sandbox's programs could not be built:\n{tail}",
+        hint="nothing was kept; try again: fogflow-k8s sandbox up",
+    )
 
 
-def _about_room(said: str) -> str:
-    """The file that did not fit; go says it once per program, with all that it was copying."""
-    found = re.search(r"(?:write )?(\S+): no space left on device", said, re.IGNORECASE)
-    return f"{found[1]}: no space left on device" if found else said
+def _disk_full_message(lines: str) -> str:
+    """Return the file that did not fit; go repeats it for each program, with everything that it was copying."""
+    found = re.search(r"(?:write )?(\S+): no space left on device", lines, re.IGNORECASE)
+    return f"{found[1]}: no space left on device" if found else lines
 
 
-def _on_path(name: str) -> Path | None:
-    """Helm or kubectl on PATH, when it is new enough to be used instead of one of ours."""
-    judges = {"helm": _helm_is_good, "kubectl": _kubectl_is_good}
-    path = shutil.which(name) if name in judges else None
+def _program_on_path(name: str) -> Path | None:
+    """Return helm or kubectl on PATH, when its version is suitable."""
+    checks = {"helm": _helm_is_good, "kubectl": _kubectl_is_good}
+    path = shutil.which(name) if name in checks else None
     try:
-        return Path(path) if path and judges[name](path) else None
-    except FogflowError:  # it hangs, cannot be run, or answers something else
+        return Path(path) if path and checks[name](path) else None
+    except FogflowError:  # it hangs, cannot be run, or prints something else
         return None
 
 
@@ -228,12 +240,12 @@ def _helm_is_good(path: str) -> bool:
 
 
 def _kubectl_is_good(path: str) -> bool:
-    return kubectl.fits(kubectl.client_version(SystemRunner(), path), version_of("k8s.io/kubernetes"))
+    return kubectl.is_within_skew(kubectl.client_version(SystemRunner(), path), version_of("k8s.io/kubernetes"))
 
 
-def _folder() -> Path:
-    return cache_home() / "programs" / digest()
+def _cache_folder() -> Path:
+    return cache_home() / "programs" / cache_key()
 
 
-def _text(name: str) -> str:
+def _module_text(name: str) -> str:
     return (MODULES / name).read_text()

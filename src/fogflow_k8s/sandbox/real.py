@@ -1,4 +1,9 @@
-"""Real nodes: the machines of a sandbox, switched on and off, and what they need of the cluster."""
+"""Real nodes of a sandbox: start and stop their machines, and register them with the cluster.
+
+A machine is a process in new Linux namespaces (network, mounts, processes and others), with runtime/init.py as PID 1.
+One more machine without daemons, the switch, holds the bridge that connects the nodes. Killing a machine's PID 1 has
+the effect of a power failure, because the kernel ends everything in the namespaces.
+"""
 
 from __future__ import annotations
 
@@ -20,33 +25,33 @@ from fogflow_k8s.sandbox.assets import RUNTIME
 from fogflow_k8s.sandbox.cluster import apply
 from fogflow_k8s.sandbox.node import Node
 from fogflow_k8s.sandbox.simulated import is_control_plane
-from fogflow_k8s.sandbox.state import Daemon, State, end, is_ours, start_ticks
+from fogflow_k8s.sandbox.state import Daemon, SandboxState, is_ours, kill, start_ticks
 
 INIT = RUNTIME / "init.py"
 SWITCH = "switch"
 _START_S = 30.0
-# what drives a sandbox runs beside it: with a cgroup's usual part, all nodes together would get no more CPU than one kubectl
-_ITS_WEIGHT, _PLANE_WEIGHT = 800, 200
+# tests and commands run outside the sandbox's cgroup: with the default weight, all nodes together would get only as much CPU as one kubectl
+_SANDBOX_WEIGHT, _PLANE_WEIGHT = 800, 200
 _SWITCH_SYSCTLS = {"net/bridge/bridge-nf-call-iptables": "0", "net/ipv6/conf/all/disable_ipv6": "1"}
 
 
-def node_of(state: State, name: str) -> Node:
-    """What is particular of the node of this name."""
-    place = state.nodes.index(name)
+def node_of(state: SandboxState, name: str) -> Node:
+    """Return the properties of the node of this name."""
+    index = state.nodes.index(name)
     memory = nodes.memory_per_node(len(state.nodes))
-    folder, cgroup = state.folder / "nodes" / name, f"{cgroup_of(state)}/{name}"
-    return Node(name, place, folder, state.folder, cgroup, state.net, state.pods_per_node, memory)
+    folder, cgroup = state.folder / "nodes" / name, f"{sandbox_cgroup(state)}/{name}"
+    return Node(name, index, folder, state.folder, cgroup, state.net, state.pods_per_node, memory)
 
 
-def cgroup_of(state: State) -> str:
-    """The cgroup above everything of this sandbox."""
+def sandbox_cgroup(state: SandboxState) -> str:
+    """Return the cgroup above everything in this sandbox."""
     return f"fogflow-k8s-{state.name}-{state.network}"
 
 
-def prepare(state: State, programs: Mapping[str, Path]) -> None:
-    """Write every file of every node, and the cluster's own images. Nothing runs yet."""
-    plane = state.plane
-    registry = plane.listens("registry")
+def prepare(state: SandboxState, programs: Mapping[str, Path]) -> None:
+    """Write all files of all nodes, and the archives of the cluster's own images. Starts nothing."""
+    plane = state.control_plane
+    registry = plane.endpoint("registry")
     controlplane.write_kubeconfig(plane, "proxy.kubeconfig", "proxy")
     for name in state.nodes:
         controlplane.write_kubeconfig(plane, f"kubelet-{name}.kubeconfig", f"kubelet-{name}")
@@ -54,31 +59,31 @@ def prepare(state: State, programs: Mapping[str, Path]) -> None:
     (state.folder / "registry").mkdir()
     switch = state.folder / "nodes" / SWITCH
     (switch / "log").mkdir(parents=True)
-    spec = {"name": SWITCH, "folder": str(switch), "cgroup": f"{cgroup_of(state)}/{SWITCH}", "disks": False}
+    spec = {"name": SWITCH, "folder": str(switch), "cgroup": f"{sandbox_cgroup(state)}/{SWITCH}", "disks": False}
     write_private(switch / "spec.json", json.dumps(spec | {"sysctl": _SWITCH_SYSCTLS, "daemons": []}))
     images.write_archive(state.folder / "images" / "pause.tar", images.PAUSE, programs["pause"])
     images.write_archive(state.folder / "images" / "coredns.tar", images.dns_image(), programs["coredns"])
 
 
-def make_network(state: State) -> None:
-    """The bridge and this machine's link to it: the control plane listens there, so this comes first."""
-    pid = _switch_on(state, SWITCH, f"{cgroup_of(state)}/{SWITCH}")
-    cgroups.weigh(cgroup_of(state), _ITS_WEIGHT)
-    cgroups.make(_plane_cgroup(state))
-    cgroups.weigh(_plane_cgroup(state), _PLANE_WEIGHT)
-    worker = next((place for place, name in enumerate(state.nodes) if not is_control_plane(name)), 0)
+def make_network(state: SandboxState) -> None:
+    """Create the bridge and this machine's link to it, before the control plane, which listens on the link's address."""
+    pid = _start_machine(state, SWITCH, f"{sandbox_cgroup(state)}/{SWITCH}")
+    cgroups.set_cpu_weight(sandbox_cgroup(state), _SANDBOX_WEIGHT)
+    cgroups.create(_plane_cgroup(state))
+    cgroups.set_cpu_weight(_plane_cgroup(state), _PLANE_WEIGHT)
+    worker = next((index for index, name in enumerate(state.nodes) if not is_control_plane(name)), 0)
     network.connect_host(state.net, pid, worker)
-    _go(state, SWITCH)
+    _release(state, SWITCH)
 
 
-def govern(state: State, pid: int) -> None:
-    """Put a daemon of the control plane beside the nodes: it answers while they are busy with their pods."""
-    cgroups.join(_plane_cgroup(state), pid)
+def join_control_plane_cgroup(state: SandboxState, pid: int) -> None:
+    """Move a daemon into the control plane's cgroup, so that it answers while the nodes use all CPU for their pods."""
+    cgroups.add_process(_plane_cgroup(state), pid)
 
 
-def wait_registry(state: State) -> None:
-    """Until the registry takes connections. Raises FogflowError."""
-    address = (state.plane.address, state.ports["registry"])
+def wait_registry(state: SandboxState) -> None:
+    """Wait until the registry accepts connections. Raises FogflowError."""
+    address = (state.control_plane.address, state.ports["registry"])
 
     def connects() -> bool:
         try:
@@ -90,53 +95,55 @@ def wait_registry(state: State) -> None:
     try:
         wait_for("the registry", connects, bool, timeout_s=_START_S, every_s=0.02)
     except WaitTimeout as error:
-        raise FogflowError("the sandbox's registry does not start", hint=f"look at {state.folder}/log") from error
+        raise FogflowError(
+            "the sandbox's registry does not start", hint=f"read its log: tail {state.folder}/log/registry.log"
+        ) from error
 
 
-def push_images(state: State, crane: Path) -> None:
-    """Everything in the sandbox's folder of images, once more into the registry, which keeps names in memory only."""
-    registry = state.plane.listens("registry")
+def push_images(state: SandboxState, crane: Path) -> None:
+    """Push all kept archives to the registry again, which keeps names in memory only."""
+    registry = state.control_plane.endpoint("registry")
     for archive in sorted((state.folder / "images").glob("*.tar")):
         images.push(crane, archive, images.tags_of(archive), registry)
 
 
-def power_on(state: State, name: str) -> None:
-    """Start a node's machine and plug it in. Raises FogflowError."""
+def power_on(state: SandboxState, name: str) -> None:
+    """Start a node's machine and connect it to the network. Raises FogflowError."""
     node = node_of(state, name)
     for file in ("ready", "go"):
         (node.folder / file).unlink(missing_ok=True)
-    cgroups.remove(f"{node.cgroup}/kubepods")  # after a power cut: cAdvisor loses 3 s on each dead pod's folder
-    pid = _switch_on(state, name, f"{node.cgroup}/system")
-    network.connect_node(state.net, state.machines[SWITCH].pid, pid, node.place, len(state.nodes))
-    _go(state, name)
+    cgroups.remove(f"{node.cgroup}/kubepods")  # after a stop: cAdvisor waits 3 s on each dead pod's cgroup
+    pid = _start_machine(state, name, f"{node.cgroup}/system")
+    network.connect_node(state.net, state.machines[SWITCH].pid, pid, node.index, len(state.nodes))
+    _release(state, name)
     state.off = [other for other in state.off if other != name]
     state.save()
 
 
-def power_off(state: State, name: str) -> None:
-    """Cut a node's power: nothing on it gets to say goodbye."""
+def power_off(state: SandboxState, name: str) -> None:
+    """Stop a node like a power failure: its programs get no chance to shut down."""
     state.off = sorted({*state.off, name})
     state.save()
     end_machine(state, name)
     cgroups.remove(f"{node_of(state, name).cgroup}/kubepods")
 
 
-def end_machine(state: State, name: str) -> None:
-    """End one machine, if it runs and is ours."""
+def end_machine(state: SandboxState, name: str) -> None:
+    """End one machine, if it runs and belongs to the sandbox."""
     machine = state.machines.get(name)
     if machine and is_ours(machine, state.boot, state.folder):
-        end([machine.pid])
+        kill([machine.pid])
 
 
-def join(state: State, cluster: KubeCluster) -> None:
-    """Introduce the nodes to the cluster, and give it DNS. Raises ClusterError."""
+def register_nodes(state: SandboxState, cluster: KubeCluster) -> None:
+    """Register the nodes with the cluster, and install DNS. Raises ClusterError."""
     for name in state.nodes:
         apply(cluster, nodes.node_object(node_of(state, name), state.taints.get(name, [])))
     dns.install(cluster, state.net, state.ports["apiserver"])
 
 
 def dns_ready(cluster: KubeCluster) -> bool:
-    """Whether names resolve in the cluster."""
+    """Whether the cluster's DNS works."""
     try:
         found = cluster.get("Deployment", dns.DEPLOYMENT, dns.NAMESPACE)
         return bool(found and status_of(found).get("readyReplicas"))
@@ -144,8 +151,8 @@ def dns_ready(cluster: KubeCluster) -> bool:
         return False
 
 
-def dead(state: State) -> list[str]:
-    """Machines that should run and do not."""
+def missing_machines(state: SandboxState) -> list[str]:
+    """Return the machines that should run and do not."""
     return [
         name
         for name, machine in state.machines.items()
@@ -153,41 +160,46 @@ def dead(state: State) -> list[str]:
     ]
 
 
-def clear(state: State) -> list[str]:
-    """Remove what outlives the processes: the link, and cgroups; what could not be removed. Processes are gone."""
+def remove_leftovers(state: SandboxState) -> list[str]:
+    """Remove the link and the cgroups after all processes ended; return the cgroups that could not be removed."""
     network.disconnect_host(state.net)
-    return cgroups.remove(cgroup_of(state))
+    return cgroups.remove(sandbox_cgroup(state))
 
 
-def _plane_cgroup(state: State) -> str:
-    return f"{cgroup_of(state)}/control-plane"
+def _plane_cgroup(state: SandboxState) -> str:
+    return f"{sandbox_cgroup(state)}/control-plane"
 
 
-def _switch_on(state: State, name: str, cgroup: str) -> int:
-    """The process id, in this machine's view, of PID 1 of a new machine that waits to be connected."""
+def _start_machine(state: SandboxState, name: str, cgroup: str) -> int:
+    """Start a machine that waits for its network; return the process id of its PID 1 as this machine sees it."""
     folder = state.folder / "nodes" / name
-    cgroups.make(cgroup)
+    cgroups.create(cgroup)
     namespaces = ["--net", "--mount", "--pid", "--uts", "--ipc", "--fork", "--mount-proc"]
     argv = ["unshare", *namespaces, sys.executable, "-I", "-S", str(INIT), f"{folder}/spec.json"]
     log = folder / "log" / "init.log"
     outer = spawn_daemon(argv, log=log, cwd=state.folder)
     try:
-        wait_for(name, lambda: _child(outer) and (folder / "ready").exists(), bool, timeout_s=_START_S, every_s=0.01)
+        wait_for(
+            name, lambda: _child_pid(outer) and (folder / "ready").exists(), bool, timeout_s=_START_S, every_s=0.01
+        )
     except WaitTimeout as error:
-        end([outer, *([inner] if (inner := _child(outer)) else [])])
+        kill([outer, *([inner] if (inner := _child_pid(outer)) else [])])
         text = log.read_text(errors="replace")[-600:]
-        raise FogflowError(f"{name} does not start: {text}", hint="are namespaces allowed here?") from error
-    inner = _child(outer)
+        raise FogflowError(
+            f"{name} does not start: {text}",
+            hint="check that this machine allows namespaces: unshare --net --pid --fork true",
+        ) from error
+    inner = _child_pid(outer)
     state.machines[name] = Daemon([*argv[len(namespaces) + 1 :]], inner, start_ticks(inner) or 0)
     state.save()
     return inner
 
 
-def _go(state: State, name: str) -> None:
+def _release(state: SandboxState, name: str) -> None:
     (state.folder / "nodes" / name / "go").touch()
 
 
-def _child(pid: int) -> int:
+def _child_pid(pid: int) -> int:
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:

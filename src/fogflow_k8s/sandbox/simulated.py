@@ -1,4 +1,8 @@
-"""Nodes and pods that look like real ones to every client, played by KWOK: no container ever runs."""
+"""Simulated nodes and pods: KWOK gives them the status of real ones, and no container runs.
+
+modules/stages.yaml describes the states that a node or pod goes through; this module turns it into KWOK's Stage objects.
+Thousands of nodes and pods fit on one machine, and annotations can simulate faults (see stages.yaml).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from fogflow_k8s.errors import UsageError
 from fogflow_k8s.sandbox.assets import MODULES
 from fogflow_k8s.sandbox.programs import architecture, version_of
 
-LEASE_S = 40  # a node's lease; renewed each 10 s, so a machine that stalls for half a minute loses no node
+LEASE_S = 40  # a node's lease; renewed every 10 s, so that a machine that stalls for half a minute loses no node
 SIMULATED_LABEL = "fogflow-k8s.io/simulated"
 FAULT = "sandbox.fogflow-k8s.io/fault"
 CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
@@ -27,12 +31,12 @@ _NODE_NETWORK = ipaddress.ip_network("172.30.0.0/16")
 
 
 def node_names(count: int, *, control_planes: int) -> list[str]:
-    """The names of the nodes, as kind gives them: sandbox-control-plane, sandbox-control-plane2, sandbox-worker, ..."""
+    """Return the nodes' names, in kind's style: sandbox-control-plane, sandbox-control-plane2, sandbox-worker, ..."""
     if not 1 <= count <= 5000:
-        raise UsageError(f"--nodes {count}: between 1 and 5000 nodes can be simulated", hint="3 is a good number")
+        raise UsageError(f"--nodes {count}: between 1 and 5000 nodes can be simulated", hint="for example: --nodes 3")
     if control_planes > count:
         raise UsageError(
-            f"--control-planes {control_planes} are more than all nodes (--nodes {count})",
+            f"--control-planes {control_planes} is more than the number of nodes (--nodes {count})",
             hint=f"--nodes {control_planes + 2} leaves two workers",
         )
     planes = _numbered(CONTROL_PLANE_NODE, control_planes)
@@ -49,7 +53,7 @@ def is_control_plane(node: str) -> bool:
 
 
 def parse_taint(text: str, nodes: Sequence[str]) -> tuple[str, str]:
-    """(node, taint) of `NODE=KEY[=VALUE]:EFFECT`. Raises UsageError, saying what is wrong with it."""
+    """Return (node, taint) of `NODE=KEY[=VALUE]:EFFECT`. Raises UsageError with the part that is wrong."""
     node, _, taint = text.partition("=")
     form = "write it as --taint NODE=KEY[=VALUE]:EFFECT, such as sandbox-worker2=dedicated=edge:NoSchedule"
     if node not in nodes:
@@ -61,7 +65,7 @@ def parse_taint(text: str, nodes: Sequence[str]) -> tuple[str, str]:
 
 
 def taints_by_node(texts: Sequence[str], nodes: Sequence[str]) -> dict[str, list[str]]:
-    """The taints of each node that has any, the usual one of a control plane node first. Raises UsageError."""
+    """Return the taints of each node that has any; a control plane node's usual taint comes first. Raises UsageError."""
     found = {node: [f"{CONTROL_PLANE}:NoSchedule"] for node in nodes if is_control_plane(node)}
     for node, taint in (parse_taint(text, nodes) for text in texts):
         found.setdefault(node, []).append(taint)
@@ -69,7 +73,7 @@ def taints_by_node(texts: Sequence[str], nodes: Sequence[str]) -> dict[str, list
 
 
 def node_object(name: str, nodes: Sequence[str], *, pods: int, taints: Sequence[str], port: int) -> dict[str, Any]:
-    """The Node to create; its place among `nodes` gives it its addresses."""
+    """Return the Node object to create; its index in `nodes` determines its addresses."""
     number, count = nodes.index(name), len(nodes)
     labels = {
         "type": "kwok",
@@ -81,7 +85,7 @@ def node_object(name: str, nodes: Sequence[str], *, pods: int, taints: Sequence[
     if is_control_plane(name):
         labels[CONTROL_PLANE] = ""
     room = {"cpu": _CPU, "memory": _MEMORY, "pods": str(pods), "ephemeral-storage": "100Gi"}
-    if pods > 110:  # a benchmark asks for many pods: let only their number be the limit
+    if pods > 110:  # for a benchmark with many pods: only their number is the limit
         room |= {"cpu": str(max(4, pods)), "memory": f"{max(8, pods)}Gi"}
     cidr = pod_network(number, count, pods)
     return {
@@ -103,36 +107,39 @@ def node_object(name: str, nodes: Sequence[str], *, pods: int, taints: Sequence[
 
 
 def pod_network(number: int, count: int, pods: int) -> str:
-    """The addresses of a node's pods. Raises UsageError when so many nodes with so many pods have no room."""
+    """Return the network of a node's pods. Raises UsageError when the pods of all nodes do not fit into the pod network."""
     length = min(24, 32 - (pods + 1).bit_length())
     if count > 2 ** (length - _POD_NETWORK.prefixlen):
-        raise UsageError(f"{count} nodes with {pods} pods each have no room in {_POD_NETWORK}", hint="fewer of either")
+        raise UsageError(
+            f"{count} nodes with {pods} pods each do not fit into {_POD_NETWORK}",
+            hint="use fewer nodes, or fewer pods per node",
+        )
     size = 2 ** (32 - length)
     return f"{_POD_NETWORK.network_address + number * size}/{length}"
 
 
 def taint_object(text: str) -> dict[str, str]:
-    """KEY[=VALUE]:EFFECT as Kubernetes has it."""
+    """Return a taint KEY[=VALUE]:EFFECT as a Kubernetes object."""
     pair, _, effect = text.rpartition(":")
     key, _, value = pair.partition("=")
     return {"key": key, "effect": effect} | ({"value": value} if value else {})
 
 
 def write_stages(folder: Path) -> None:
-    """Write stages.yaml for kwok, and the log that every simulated container has."""
+    """Write stages.yaml for kwok, and the log that all simulated containers share."""
     write_private(folder / "simulated.log", f"2000-01-01T00:00:00.000000000Z stdout F {LOG_LINE}\n")
-    documents = [_options(), *stages(), _logs(folder)]
+    documents = [_kwok_options(), *stages(), _cluster_logs(folder)]
     write_private(folder / "stages.yaml", "\n---\n".join(json.dumps(document) for document in documents) + "\n")
 
 
 def stages() -> list[dict[str, Any]]:
-    """KWOK's Stage objects, from modules/stages.yaml."""
+    """Return KWOK's Stage objects, made from modules/stages.yaml."""
     import yaml
 
-    source = yaml.safe_load(_text("stages.yaml"))
+    source = yaml.safe_load(_module_text("stages.yaml"))
     status = {
-        "Node": _text("node-status.tpl").replace("@KUBERNETES@", version_of("k8s.io/kubernetes")),
-        "Pod": _text("pod-facts.tpl") + _text("pod-status.tpl"),
+        "Node": _module_text("node-status.tpl").replace("@KUBERNETES@", version_of("k8s.io/kubernetes")),
+        "Pod": _module_text("pod-facts.tpl") + _module_text("pod-status.tpl"),
     }
     kinds = [("Node", stage) for stage in source["nodes"]] + [("Pod", stage) for stage in source["pods"]]
     return [_stage(kind, stage, source["questions"], status[kind]) for kind, stage in kinds]
@@ -162,12 +169,12 @@ def _answer(value: object) -> str:
 
 
 def _event(stage: str, event: Mapping[str, str]) -> str:
-    text = _text("pod-facts.tpl").replace("@STAGE@", stage) + _text("pod-event.tpl")
+    text = _module_text("pod-facts.tpl").replace("@STAGE@", stage) + _module_text("pod-event.tpl")
     values = {
         "ID": event.get("name", event["reason"].lower()),
         "TYPE": event["type"],
         "REASON": event["reason"],
-        # a block scalar holds quotes and colons as they are
+        # a block scalar needs no escapes for quotes and colons
         "MESSAGE": "|-\n  " + event["message"],
     }
     for name, value in values.items():
@@ -175,15 +182,15 @@ def _event(stage: str, event: Mapping[str, str]) -> str:
     return text
 
 
-def _options() -> dict[str, Any]:
-    # KWOK's defaults are 4 each: ten thousand pods would take minutes
+def _kwok_options() -> dict[str, Any]:
+    # KWOK's defaults are 4 each, with which ten thousand pods take minutes
     options = {"podPlayStageParallelism": 32, "nodePlayStageParallelism": 16, "nodeLeaseParallelism": 16}
     more = {"podsOnNodeSyncParallelism": 8, "enableDebuggingHandlers": True, "enableProfilingHandler": False}
     kind = {"apiVersion": "config.kwok.x-k8s.io/v1alpha1", "kind": "KwokConfiguration"}
     return kind | {"options": options | more}
 
 
-def _logs(folder: Path) -> dict[str, Any]:
+def _cluster_logs(folder: Path) -> dict[str, Any]:
     log = f"{folder}/simulated.log"
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
@@ -193,5 +200,5 @@ def _logs(folder: Path) -> dict[str, Any]:
     }
 
 
-def _text(name: str) -> str:
+def _module_text(name: str) -> str:
     return (MODULES / name).read_text()

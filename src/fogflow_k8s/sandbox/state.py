@@ -1,4 +1,8 @@
-"""What is known of a sandbox on disk, and the proof that a process is one of its own."""
+"""The record of a sandbox on disk, and the proof that a running process belongs to it.
+
+`sandbox down` kills processes by id, and ids are reused. A process belongs to a sandbox only when the boot, the start
+time and the command line match the record.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError, UsageError
 from fogflow_k8s.sandbox import cluster
 from fogflow_k8s.sandbox.assets import RUNTIME
-from fogflow_k8s.sandbox.controlplane import LOOPBACK, SIMULATED_SERVICES, Plane
+from fogflow_k8s.sandbox.controlplane import LOOPBACK, SIMULATED_SERVICES, ControlPlane
 from fogflow_k8s.sandbox.lock import exclusive
 from fogflow_k8s.sandbox.network import Network
 
@@ -29,7 +33,7 @@ _END_S = 15.0
 
 @dataclass
 class Daemon:
-    """A program that we started: `started` is its start time in ticks since boot, which no later process repeats."""
+    """A started program. `started` is its start time in ticks since boot, which no later process repeats."""
 
     argv: list[str]
     pid: int = 0
@@ -37,19 +41,19 @@ class Daemon:
 
 
 @dataclass
-class Entry:
-    """What `up` put into the user's kubeconfig: enough to take exactly that out again."""
+class KubeconfigEntry:
+    """What `up` added to the user's kubeconfig: enough to remove exactly that."""
 
     path: str
     context: str
     server: str
-    previous: str | None = None  # the current-context before ours; None when we left it alone
-    created: bool = False  # the file was not there
+    previous: str | None = None  # the current-context before; None when `up` did not change it
+    created: bool = False  # `up` created the file
 
 
 @dataclass
-class State:
-    """One sandbox, as its state.json holds it."""
+class SandboxState:
+    """One sandbox; state.json has these fields."""
 
     name: str
     nodes: list[str]
@@ -58,48 +62,48 @@ class State:
     boot: str = ""
     ports: dict[str, int] = field(default_factory=dict)
     daemons: dict[str, Daemon] = field(default_factory=dict)
-    entry: Entry | None = None
+    entry: KubeconfigEntry | None = None
     members: int = 1
     """Control planes."""
     real: bool = False
     network: int = 0
-    """Which of the networks for real nodes."""
+    """The number of its network, with real nodes."""
     ipv6: bool = False
-    """Whether real nodes, their pods and Services have addresses of IPv6 only."""
+    """Whether real nodes, their pods and Services have IPv6 addresses only."""
     machines: dict[str, Daemon] = field(default_factory=dict)
     """PID 1 of each real node, and of the switch between them."""
     off: list[str] = field(default_factory=list)
-    """Nodes whose power was cut by `sandbox node stop`."""
+    """Nodes that were stopped by `sandbox node stop`."""
 
     @property
     def folder(self) -> Path:
-        """Where everything of this sandbox lies."""
+        """The folder with everything of this sandbox."""
         return folder_of(self.name)
 
     @property
     def kubeconfig(self) -> Path:
-        """Its own kubeconfig file."""
+        """The path of its own kubeconfig."""
         return self.folder / "kubeconfig"
 
     @property
     def net(self) -> Network:
-        """Its addresses, with real nodes."""
+        """Its network, with real nodes."""
         return Network(self.network, self.ipv6)
 
     @property
-    def plane(self) -> Plane:
+    def control_plane(self) -> ControlPlane:
         """Its control plane."""
         address, services = (self.net.host, self.net.services) if self.real else (LOOPBACK, SIMULATED_SERVICES)
-        return Plane(self.folder, address, services, self.ports, self.members, self.real)
+        return ControlPlane(self.folder, address, services, self.ports, self.members, self.real)
 
     @property
     def server(self) -> str:
         """The URL of its API server."""
-        return self.plane.server
+        return self.control_plane.server
 
     @contextmanager
     def cluster(self) -> Iterator[KubeCluster]:
-        """A connection to its API server, as its administrator."""
+        """Yield a client of its API server, as its administrator."""
         connection = cluster.connect(self.folder / "pki", self.server, self.name)
         try:
             yield connection
@@ -112,43 +116,44 @@ class State:
 
 
 def folder_of(name: str) -> Path:
-    """The folder of a sandbox. Raises UsageError for a name that cannot be one."""
+    """Return the folder of a sandbox. Raises UsageError for an invalid name."""
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot name a sandbox", hint="use lower-case letters, digits and inner dashes, at most 40"
+            f"{name!r} is not a valid name of a sandbox",
+            hint="use at most 40 lower-case letters, digits and dashes; a dash not at the start or end",
         )
     return state_home() / "sandboxes" / name
 
 
-def load(name: str) -> State | None:
-    """The recorded state, or None when there is none or nobody can read it (it is then as good as absent)."""
+def load_state(name: str) -> SandboxState | None:
+    """Return the recorded state; None when there is no readable record, which is treated like an absent sandbox."""
     try:
         data = json.loads((folder_of(name) / "state.json").read_text())
         for kind in ("daemons", "machines"):
             data[kind] = {key: Daemon(**value) for key, value in data.get(kind, {}).items()}
         entry = data.pop("entry")
-        return State(**data, entry=Entry(**entry) if entry else None)
+        return SandboxState(**data, entry=KubeconfigEntry(**entry) if entry else None)
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def locked(name: str, report: Reporter) -> AbstractContextManager[None]:
-    """Hold the sandbox of this name for the time of a block; another `up` or `down` of it waits."""
+def sandbox_lock(name: str, report: Reporter) -> AbstractContextManager[None]:
+    """Lock the sandbox of this name during a block; another `up` or `down` of it waits."""
     lock = folder_of(name).parent / f".{name}.lock"
-    return exclusive(lock, report, f"another command is at sandbox {name}; waiting for it", _LOCK_LIMIT_S)
+    return exclusive(lock, report, f"another command changes sandbox {name}; waiting for it", _LOCK_LIMIT_S)
 
 
 def boot_id() -> str:
-    """What tells this boot of the machine from every other; process ids mean something within one boot only."""
+    """Return the id of this boot; process ids are meaningful within one boot only."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process started, in ticks since boot; None when it is gone, or dead and only not yet reaped."""
+    """Return a process's start time in ticks since boot; None when it does not exist or is a zombie."""
     try:
-        # the second field is the program's name in parentheses and may hold anything: count from the last one
+        # the second field is the program's name in parentheses and may contain anything: split at the last parenthesis
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
@@ -156,7 +161,7 @@ def start_ticks(pid: int) -> int | None:
 
 
 def command_line(pid: int) -> list[str]:
-    """The arguments of a process; empty when it is gone or not for us to see."""
+    """Return the arguments of a process; empty when it does not exist or belongs to another user."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
@@ -164,53 +169,55 @@ def command_line(pid: int) -> list[str]:
 
 
 def is_ours(daemon: Daemon, boot: str, folder: Path) -> bool:
-    """Whether the recorded process still runs and is the very one that we started.
+    """Whether the recorded process still runs and is the one that was started.
 
-    Process ids are reused: same boot, same start time and our folder in its arguments prove it together.
+    Process ids are reused: the same boot, the same start time and the sandbox's folder in its arguments prove it together.
     """
     return (
         daemon.pid > 0
         and boot == boot_id()
         and start_ticks(daemon.pid) == daemon.started
-        and mentions(command_line(daemon.pid), folder)
+        and names_file_in(command_line(daemon.pid), folder)
     )
 
 
-def mentions(argv: Sequence[str], folder: Path) -> bool:
-    """Whether a command line names a file within this folder."""
+def names_file_in(argv: Sequence[str], folder: Path) -> bool:
+    """Whether a command line contains a path in this folder."""
     return any(f"{folder}/" in argument for argument in argv[1:])
 
 
 def orphan_processes(folder: Path, programs: Sequence[str]) -> list[int]:
-    """Processes of ours that no record names: started in the instant before we were killed."""
+    """Return processes of the sandbox that are not recorded: this program was killed between starting and recording them."""
     found = []
     for entry in Path("/proc").iterdir():
         argv = command_line(int(entry.name)) if entry.name.isdecimal() else []
-        if argv and (Path(argv[0]).name in programs or _is_runtime(argv)) and mentions(argv, folder):
-            with suppress(FileNotFoundError):  # it has ended meanwhile
+        if argv and (Path(argv[0]).name in programs or _is_runtime(argv)) and names_file_in(argv, folder):
+            with suppress(FileNotFoundError):  # it ended in between
                 found += [int(entry.name)] if entry.stat().st_uid == os.getuid() else []
     return found
 
 
 def _is_runtime(argv: Sequence[str]) -> bool:
-    """Whether it is one of the programs of runtime/, or the `unshare` that started one."""
+    """Whether the process is a program of runtime/, or the `unshare` that started one."""
     return any(argument.startswith(f"{RUNTIME}/") for argument in argv)
 
 
-def end(pids: Sequence[int]) -> None:
-    """End these processes, at once: nothing they would still save is kept. Raises FogflowError when one stays."""
+def kill(pids: Sequence[int]) -> None:
+    """Kill these processes with SIGKILL; nothing that they could still save is needed. Raises FogflowError when one stays."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     try:
-        wait_for("the processes' end", lambda: alive(pids), lambda left: not left, timeout_s=_END_S, every_s=0.02)
+        wait_for(
+            "the processes' end", lambda: still_running(pids), lambda left: not left, timeout_s=_END_S, every_s=0.02
+        )
     except WaitTimeout as error:
-        hint = "are they stuck in the kernel? look at `ps`"
-        raise FogflowError(f"processes do not end: {alive(pids)}", hint=hint) from error
+        hint = "see what they wait for: ps -o pid,stat,wchan,args"
+        raise FogflowError(f"processes do not end: {still_running(pids)}", hint=hint) from error
 
 
-def alive(pids: Sequence[int]) -> list[int]:
-    """Those that still run; a child of this very process that has ended is reaped on the way."""
+def still_running(pids: Sequence[int]) -> list[int]:
+    """Return those that still run; an ended child of this process is reaped on the way."""
     for pid in pids:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)

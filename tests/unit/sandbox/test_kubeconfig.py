@@ -1,4 +1,4 @@
-"""Our context goes in and comes out; everything else stays what it was."""
+"""The sandbox's context is added and removed; everything else in the kubeconfig stays."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import yaml
 
 from fogflow_k8s.errors import ConfigError, FogflowError
 from fogflow_k8s.sandbox import controlplane, kubeconfig, pki
-from fogflow_k8s.sandbox.state import Entry
+from fogflow_k8s.sandbox.state import KubeconfigEntry
 
 NAME = "fogflow-sandbox"
 THEIRS = """\
@@ -49,7 +49,7 @@ def config(tmp_path):
 
 
 @pytest.mark.parametrize("switch", [True, False])
-def test_in_and_out_again_changes_nothing(config, switch):
+def test_add_and_remove_leave_the_file_unchanged(config, switch):
     before = read(config)
     entry = kubeconfig.add(config, NAME, ours(), switch=switch)
     within = read(config)
@@ -62,7 +62,7 @@ def test_in_and_out_again_changes_nothing(config, switch):
     assert not (config.parent / "config.lock").exists()
 
 
-def test_types_stay_what_kubectl_reads(config):
+def test_types_stay_as_kubectl_reads_them(config):
     kubeconfig.add(config, NAME, ours(), switch=True)
     cluster = yaml.safe_load(config.read_text())["clusters"][0]["cluster"]
     assert cluster["insecure-skip-tls-verify"] is True
@@ -71,7 +71,7 @@ def test_types_stay_what_kubectl_reads(config):
     assert user == {"token": "0123", "exec": {"args": ["yes", "12:30", "2024-01-01", "1e3"]}}
 
 
-def test_a_new_file_is_private_and_goes_away_with_us(tmp_path):
+def test_a_new_file_is_private_and_is_removed_again(tmp_path):
     path = tmp_path / "new" / "config"
     entry = kubeconfig.add(path, NAME, ours(), switch=True)
     assert path.stat().st_mode & 0o777 == 0o600
@@ -79,7 +79,7 @@ def test_a_new_file_is_private_and_goes_away_with_us(tmp_path):
     assert not path.exists()
 
 
-def test_a_link_stays_a_link(config, tmp_path):
+def test_a_symbolic_link_is_kept(config, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(config)
     kubeconfig.remove(kubeconfig.add(link, NAME, ours(), switch=True))
@@ -87,7 +87,7 @@ def test_a_link_stays_a_link(config, tmp_path):
     assert read(config)["current-context"] == "prod"
 
 
-def test_another_sandboxs_entries_of_our_name_stay(config):
+def test_entries_of_another_sandbox_with_the_same_name_stay(config):
     entry = kubeconfig.add(config, NAME, ours(), switch=True)
     kubeconfig.add(config, NAME, ours("https://127.0.0.1:2"), switch=True)
     within = read(config)
@@ -95,7 +95,7 @@ def test_another_sandboxs_entries_of_our_name_stay(config):
     assert read(config) == within
 
 
-def test_a_context_switched_meanwhile_stays_current(config):
+def test_a_context_switched_in_between_stays_current(config):
     entry = kubeconfig.add(config, NAME, ours(), switch=True)
     text = config.read_text().replace(f"current-context: {NAME}", "current-context: elsewhere")
     config.write_text(text)
@@ -103,15 +103,15 @@ def test_a_context_switched_meanwhile_stays_current(config):
     assert read(config)["current-context"] == "elsewhere"
 
 
-def test_a_previous_context_that_is_gone_is_not_restored():
+def test_a_deleted_previous_context_is_not_restored():
     document = yaml.safe_load(THEIRS)
     merged = kubeconfig.merge(document, ours(), NAME, switch=True)
-    assert kubeconfig.unmerge(merged, Entry("p", NAME, "https://127.0.0.1:1", previous="deleted"))
+    assert kubeconfig.unmerge(merged, KubeconfigEntry("p", NAME, "https://127.0.0.1:1", previous="deleted"))
     assert merged["current-context"] == ""
 
 
 @pytest.mark.parametrize("content", ["- a\n", "text", "clusters: [1]\n", "a: [", "\x00", "clusters: {a: b}\n"])
-def test_what_is_no_kubeconfig_is_refused_and_left_alone(config, content):
+def test_a_file_that_is_not_a_kubeconfig_is_refused_and_unchanged(config, content):
     config.write_text(content)
     with pytest.raises(ConfigError):
         kubeconfig.check(config)
@@ -120,7 +120,7 @@ def test_what_is_no_kubeconfig_is_refused_and_left_alone(config, content):
     assert config.read_text() == content
 
 
-def test_kubectls_lock_is_obeyed(config, monkeypatch):
+def test_kubectls_lock_is_respected(config, monkeypatch):
     monkeypatch.setattr(kubeconfig, "_LOCK_S", 0.2)
     lock = config.parent / "config.lock"
     lock.touch()
@@ -130,12 +130,12 @@ def test_kubectls_lock_is_obeyed(config, monkeypatch):
     assert config.read_text() == THEIRS
 
 
-def test_the_file_in_force_is_kubectls(tmp_path, monkeypatch):
+def test_the_current_file_is_kubectls(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(["", str(tmp_path / "a"), str(tmp_path / "b")]))
-    assert kubeconfig.file_in_force() == tmp_path / "a"
+    assert kubeconfig.current_file() == tmp_path / "a"
     monkeypatch.delenv("KUBECONFIG")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert kubeconfig.file_in_force() == tmp_path / ".kube" / "config"
+    assert kubeconfig.current_file() == tmp_path / ".kube" / "config"
 
 
 def test_names():
@@ -147,6 +147,6 @@ def test_names():
 def test_the_file_of_a_sandbox_has_the_same_context_as_the_users(tmp_path, sandbox, context):
     folder = tmp_path / sandbox
     pki.write_pki(folder / "pki", ["127.0.0.1"], {})
-    controlplane.write_kubeconfigs(controlplane.Plane(folder, "127.0.0.1", "10.96.0.0/16", {"apiserver": 1}))
+    controlplane.write_kubeconfigs(controlplane.ControlPlane(folder, "127.0.0.1", "10.96.0.0/16", {"apiserver": 1}))
     own = json.loads((folder / "kubeconfig").read_text())
     assert own["current-context"] == own["contexts"][0]["name"] == own["clusters"][0]["name"] == context

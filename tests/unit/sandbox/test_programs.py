@@ -1,4 +1,4 @@
-"""Building and caching, with a `go` of our own that writes files instead of compiling."""
+"""Building and caching the programs, with a fake `go` that writes files instead of compiling."""
 
 import os
 import platform
@@ -74,7 +74,7 @@ def leftovers(tmp_path):
     return list((tmp_path / "cache" / "programs").glob(".building-*"))
 
 
-def test_what_is_missing_is_built_once_and_etcd_gets_its_name(go, tmp_path):
+def test_missing_programs_are_built_once_and_etcd_gets_its_name(go, tmp_path):
     go()
     report = Lines()
     first = programs.ensure(["etcd", "kwok"], report)
@@ -84,18 +84,18 @@ def test_what_is_missing_is_built_once_and_etcd_gets_its_name(go, tmp_path):
     assert calls(tmp_path) == 1
     programs.ensure(["etcd", "kwok", "helm"], report)
     assert calls(tmp_path) == 2, "only the new one is built"
-    assert programs.built("helm")
-    assert not programs.built("kubectl")
+    assert programs.cached_program("helm")
+    assert not programs.cached_program("kubectl")
     assert not leftovers(tmp_path)
     assert any("(2 of 2)" in line for line in report.said)
 
 
-def test_a_half_built_set_is_never_used(go, tmp_path):
+def test_an_incomplete_build_is_never_used(go, tmp_path):
     go('[ "$name" = kwok ] && { echo "kwok: undefined: everything" >&2; exit 1; }')
     with pytest.raises(FogflowError, match="undefined: everything"):
         programs.ensure(["etcd", "kwok"], Silent())
-    assert not programs.built("etcd")
-    assert not programs.built("kwok")
+    assert not programs.cached_program("etcd")
+    assert not programs.cached_program("kwok")
     assert not leftovers(tmp_path)
     go()
     assert set(programs.ensure(["etcd", "kwok"], Silent())) == {"etcd", "kwok"}
@@ -103,7 +103,7 @@ def test_a_half_built_set_is_never_used(go, tmp_path):
 
 def test_a_full_disk_is_named_with_the_folder(go, tmp_path):
     go('echo "write $out: no space left on device" >&2; exit 1')
-    with pytest.raises(FogflowError, match="no room left") as met:
+    with pytest.raises(FogflowError, match="no disk space left") as met:
         programs.ensure(["kwok"], Silent())
     assert str(tmp_path / "cache") in met.value.message
     assert "FOGFLOW_K8S_CACHE" in met.value.hint
@@ -111,7 +111,7 @@ def test_a_full_disk_is_named_with_the_folder(go, tmp_path):
 
 def test_an_unreachable_proxy_is_named(go):
     go('echo "go: x@v1: Get https: dial tcp: lookup proxy: no such host" >&2; exit 1')
-    with pytest.raises(ToolMissing, match="could not be fetched") as met:
+    with pytest.raises(ToolMissing, match="could not be downloaded") as met:
         programs.ensure(["kwok"], Silent())
     assert "GOPROXY" in met.value.hint
 
@@ -164,16 +164,16 @@ def test_an_interrupted_build_leaves_nothing_that_is_used(go, tmp_path, number):
     wait_until(lambda: list((tmp_path / "cache" / "programs").glob(".building-*/server")))
     process.send_signal(number)
     process.communicate(timeout=60)
-    assert not programs.built("etcd")
+    assert not programs.cached_program("etcd")
     go()
     programs.ensure(["etcd", "kwok"], Silent())
     assert not leftovers(tmp_path), "what a killed build left is removed by the next one"
 
 
-def test_programs_of_another_architecture_are_others(monkeypatch):
-    before = programs.digest()
+def test_another_architecture_has_another_cache_key(monkeypatch):
+    before = programs.cache_key()
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
-    assert programs.digest() != before
+    assert programs.cache_key() != before
 
 
 def test_the_flags_carry_the_versions_of_go_mod():
@@ -191,4 +191,4 @@ def test_a_helm_on_path_is_used_when_new_enough(go, tmp_path, answer, good):
     helm = tmp_path / "bin" / "helm"
     helm.write_text(f"#!/bin/sh\necho {answer}\n")
     helm.chmod(0o755)
-    assert (programs.find("helm") == helm) is good
+    assert (programs.find_program("helm") == helm) is good

@@ -27,16 +27,18 @@ from tests.ports import free_port
 
 @pytest.mark.parametrize("ipv6", [False, True])
 def test_no_two_sandboxes_share_an_address(ipv6):
-    every = [ipaddress.ip_network(text) for number in range(network.MOST) for text in Network(number, ipv6).all()]
+    every = [
+        ipaddress.ip_network(text) for number in range(network.MAX_NETWORKS) for text in Network(number, ipv6).subnets()
+    ]
     assert not any(one.overlaps(other) for one, other in combinations(every, 2))
 
 
 @pytest.mark.parametrize("ipv6", [False, True])
-def test_the_addresses_of_a_sandbox_lie_in_its_networks(ipv6):
+def test_the_addresses_of_a_sandbox_are_in_its_networks(ipv6):
     net = Network(31, ipv6)
-    assert {ipaddress.ip_network(one).version for one in (*net.all(), net.pods_of(0))} == {6 if ipv6 else 4}
+    assert {ipaddress.ip_network(one).version for one in (*net.subnets(), net.pods_of(0))} == {6 if ipv6 else 4}
     assert ipaddress.ip_address(net.dns) in ipaddress.ip_network(net.services)
-    assert ipaddress.ip_address(net.node(49)) in ipaddress.ip_network(net.machines)
+    assert ipaddress.ip_address(net.node(49)) in ipaddress.ip_network(net.nodes)
     assert ipaddress.ip_network(net.pods_of(49)).subnet_of(ipaddress.ip_network(net.pods))
     assert len(net.link) < 16, "a name of a link has at most 15 letters"
 
@@ -53,14 +55,14 @@ def test_the_addresses_of_a_sandbox_lie_in_its_networks(ipv6):
         (["fe80::/64", "fd66:89:0::/64", "fd66:160:1::/112"], [], 2),
     ],
 )
-def test_a_network_in_use_is_left_alone(monkeypatch, routes, links, number):
+def test_a_network_in_use_is_skipped(monkeypatch, routes, links, number):
     answers = {"link": [{"ifname": name} for name in links], "route": [{"dst": target} for target in routes]}
     monkeypatch.setattr(network, "_json", lambda *argv: answers[argv[-1]])
     if number is None:
         with pytest.raises(network.FogflowError, match="no network is free"):
-            network.free()
+            network.find_free()
     else:
-        assert network.free(ipv6=any(":" in one for one in routes)).number == number
+        assert network.find_free(ipv6=any(":" in one for one in routes)).number == number
 
 
 def example(folder):
@@ -68,7 +70,7 @@ def example(folder):
                 Network(0), 110, 2048)  # fmt: skip
 
 
-def test_with_ipv6_nothing_of_a_node_has_an_address_of_ipv4(tmp_path, monkeypatch):
+def test_with_ipv6_a_node_has_no_ipv4_address(tmp_path, monkeypatch):
     monkeypatch.setattr(node, "_cni_folder", lambda: Path("/cni"))
     it = dataclasses.replace(example(tmp_path), net=Network(0, ipv6=True))
     node.write_files(it, {name: Path(f"/programs/{name}") for name in NODE_PACKAGES}, "[fd66:89::1]:5000")
@@ -78,7 +80,7 @@ def test_with_ipv6_nothing_of_a_node_has_an_address_of_ipv4(tmp_path, monkeypatc
     assert node.node_object(it, [])["spec"]["podCIDR"] == "fd66:128:0:1::/64"
 
 
-def test_the_files_of_a_node_are_as_recorded(tmp_path, monkeypatch, golden):
+def test_the_files_of_a_node_match_the_golden_file(tmp_path, monkeypatch, golden):
     monkeypatch.setattr(node, "_cni_folder", lambda: Path("/cni"))
     monkeypatch.setattr(node.shutil, "which", lambda name, **_: f"/usr/sbin/{name}")
     monkeypatch.setattr(node.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}[name])
@@ -92,7 +94,7 @@ def test_the_files_of_a_node_are_as_recorded(tmp_path, monkeypatch, golden):
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
 
 
-def test_what_the_machine_lacks_is_said_all_at_once(monkeypatch):
+def test_all_missing_prerequisites_are_reported_together(monkeypatch):
     monkeypatch.setattr(node.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(node.shutil, "which", lambda name, **_: None if name in {"runc", "nft"} else name)
     monkeypatch.setattr(node, "_cni_folder", lambda: None)
@@ -114,10 +116,10 @@ def test_what_the_machine_lacks_is_said_all_at_once(monkeypatch):
     ],
 )
 def test_a_node_finds_an_image_by_the_name_that_a_pod_gives(tag, path):
-    assert images.path_of(tag) == path
+    assert images.registry_path(tag) == path
 
 
-def test_an_archive_is_one_program_under_one_name(tmp_path):
+def test_an_archive_has_one_program_and_one_name(tmp_path):
     (tmp_path / "pause").write_bytes(b"\x7fELF")
     archive = images.write_archive(tmp_path / "images" / "pause.tar", images.PAUSE, tmp_path / "pause")
     assert images.tags_of(archive) == [images.PAUSE]
@@ -126,7 +128,7 @@ def test_an_archive_is_one_program_under_one_name(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no tar", None])
-def test_what_is_no_archive_is_refused(tmp_path, content):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path, content):
     file = tmp_path / "image.tar"
     if content is not None:
         file.write_bytes(content)
@@ -139,7 +141,7 @@ def test_an_archive_loaded_again_replaces_the_first(tmp_path):
     for content in ("one", "two"):
         file = tmp_path / f"{content}.tar"
         file.write_text(content)
-        images.keep(file, ["a:1"], tmp_path / "kept")
+        images.store_archive(file, ["a:1"], tmp_path / "kept")
     assert [file.read_text() for file in (tmp_path / "kept").iterdir()] == ["two"]
 
 
@@ -160,7 +162,7 @@ def echo():
         server.shutdown()
 
 
-def test_the_front_passes_connections_and_cuts_those_of_a_lost_member(tmp_path):
+def test_the_load_balancer_passes_connections_and_closes_those_of_a_lost_backend(tmp_path):
     with contextlib.ExitStack() as stack:
         members = [stack.enter_context(echo()) for _ in range(2)]
         port = free_port()

@@ -1,4 +1,4 @@
-"""What is ours, and what only looks like it."""
+"""The record of a sandbox, and which processes belong to it."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from fogflow_k8s.adapters.process import spawn_daemon
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.sandbox import state as states
-from fogflow_k8s.sandbox.state import Daemon, Entry, State
+from fogflow_k8s.sandbox.state import Daemon, KubeconfigEntry, SandboxState
 
 SLEEP = "import time; time.sleep(600)"
 
@@ -26,21 +26,21 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def daemon(tmp_path):
-    """A process that names a file of the sandbox's folder, as each of ours does."""
+    """A process with a file of the sandbox's folder in its arguments, like every daemon of a sandbox."""
     argv = [sys.executable, "-c", SLEEP, f"--data-dir={tmp_path}/box/etcd"]
     pid = spawn_daemon(argv, log=tmp_path / "log", cwd=tmp_path)
     yield Daemon(argv, pid, states.start_ticks(pid))
-    states.end([pid])
+    states.kill([pid])
 
 
-def test_our_own_process_is_recognised(daemon, tmp_path):
+def test_a_process_of_the_sandbox_is_recognised(daemon, tmp_path):
     assert states.is_ours(daemon, states.boot_id(), tmp_path / "box")
-    states.end([daemon.pid])
+    states.kill([daemon.pid])
     assert not states.is_ours(daemon, states.boot_id(), tmp_path / "box")
 
 
 @pytest.mark.parametrize("change", ["started", "boot", "folder", "pid"])
-def test_a_reused_process_id_is_not_ours(daemon, tmp_path, change):
+def test_a_reused_process_id_is_not_recognised(daemon, tmp_path, change):
     boot, folder = states.boot_id(), tmp_path / "box"
     if change == "started":
         daemon = dataclasses.replace(daemon, started=daemon.started + 1)
@@ -53,7 +53,7 @@ def test_a_reused_process_id_is_not_ours(daemon, tmp_path, change):
     assert not states.is_ours(daemon, boot, folder)
 
 
-def test_a_dead_child_that_nobody_reaped_is_dead():
+def test_a_zombie_counts_as_ended():
     process = subprocess.Popen([sys.executable, "-c", ""])
     end = time.monotonic() + 60
     while states.start_ticks(process.pid) is not None:
@@ -62,38 +62,38 @@ def test_a_dead_child_that_nobody_reaped_is_dead():
     process.wait()
 
 
-def test_processes_that_no_record_names_are_found_by_folder_and_program(daemon, tmp_path):
+def test_unrecorded_processes_are_found_by_folder_and_program(daemon, tmp_path):
     program = Path(sys.executable).name
     assert states.orphan_processes(tmp_path / "box", [program]) == [daemon.pid]
     assert states.orphan_processes(tmp_path / "box", ["etcd"]) == []
     assert states.orphan_processes(tmp_path / "other", [program]) == []
 
 
-def test_a_state_survives_the_disk():
-    state = State("default", ["a"], 110, {"a": ["k:NoSchedule"]}, boot="b", ports={"apiserver": 1})
+def test_a_saved_state_is_loaded_unchanged():
+    state = SandboxState("default", ["a"], 110, {"a": ["k:NoSchedule"]}, boot="b", ports={"apiserver": 1})
     state.daemons = {"etcd": Daemon(["x"], 1, 2)}
-    state.entry = Entry("p", "c", "s", "before")
+    state.entry = KubeconfigEntry("p", "c", "s", "before")
     state.folder.mkdir(parents=True)
     state.save()
-    assert states.load("default") == state
+    assert states.load_state("default") == state
     assert (state.folder / "state.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "default"}', '{"daemons": 1}', "null"])
-def test_an_unreadable_state_is_as_good_as_none(content):
+def test_an_unreadable_state_counts_as_absent(content):
     folder = states.folder_of("default")
     folder.mkdir(parents=True)
     (folder / "state.json").write_text(content)
-    assert states.load("default") is None
+    assert states.load_state("default") is None
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "A", "-a", "a" * 41, "a\n"])
-def test_a_name_that_is_no_name_is_refused(name):
+def test_an_invalid_name_is_refused(name):
     with pytest.raises(UsageError):
         states.folder_of(name)
 
 
 def test_the_lock_is_free_again_afterwards():
     for _ in range(2):
-        with states.locked("default", Silent()):
+        with states.sandbox_lock("default", Silent()):
             pass

@@ -1,4 +1,4 @@
-"""Which go is taken, and what it is told."""
+"""Which go is used, and with which variables."""
 
 import sys
 import sysconfig
@@ -34,7 +34,7 @@ def test_versions_are_read_as_go_prints_them(text, version):
     assert toolchain.parse_version(text) == version
 
 
-def test_the_newer_of_the_go_and_toolchain_lines_counts():
+def test_the_newer_of_the_go_and_toolchain_lines_applies():
     assert toolchain.wanted_version(MOD) == (1, 26, 0)
     assert toolchain.wanted_version(MOD + "toolchain go1.26.8\n") == (1, 26, 8)
     assert toolchain.wanted_version((MODULES / "go.mod").read_text()) >= (1, 26, 0)
@@ -50,7 +50,7 @@ def test_the_newer_of_the_go_and_toolchain_lines_counts():
         ("1.22.1", "go1.27.0", {}),
     ],
 )
-def test_an_old_go_may_fetch_the_right_one(tmp_path, monkeypatch, version, setting, env):
+def test_an_old_go_may_download_the_right_one(tmp_path, monkeypatch, version, setting, env):
     fake_go(tmp_path / "bin", version)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     if setting is None:

@@ -1,1 +1,1 @@
-"""Container engines, and archives of images."""
+"""The Docker engine, and the build contexts that it gets."""

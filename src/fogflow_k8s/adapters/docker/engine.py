@@ -1,4 +1,9 @@
-"""The Docker engine, through its SDK: found as the docker program finds it, and why it cannot be used when it cannot."""
+"""The Docker engine, through its Python SDK: find it, build, save and push images with it.
+
+The engine is found in the same order as the docker command finds it (see `_engine_address`). When it cannot be used,
+the error names the exact reason, because "cannot connect" has a dozen causes: no engine, a stopped engine, a missing
+group membership, a wrong DOCKER_HOST and others. `check` and `images build` use this module.
+"""
 
 from __future__ import annotations
 
@@ -14,59 +19,59 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fogflow_k8s.adapters.docker.hints import mend_of
+from fogflow_k8s.adapters.docker.hints import remedy_for
 from fogflow_k8s.adapters.state_dir import home
 from fogflow_k8s.errors import PreflightFailed
 
 SOCKET = "/var/run/docker.sock"
 TIMEOUT_S = 5
-_LOAD_S = 600  # an engine unpacks large layers without a word
+_LONG_CALL_S = 600  # an engine sends nothing while it unpacks a large layer
 _DOCS = "https://docs.docker.com/engine/install"
-_NO_ADDRESS = ("Invalid bind address", "unsupported protocol", "Unsupported scheme", "Invalid URL")
-_START = "start it: sudo systemctl start docker"
+_INVALID_ADDRESS = ("Invalid bind address", "unsupported protocol", "Unsupported scheme", "Invalid URL")
+_START_HINT = "start it: sudo systemctl start docker"
 
 
 @dataclass(frozen=True)
-class Engine:
-    """Whether the Docker engine can be used by this user, and why not."""
+class EngineStatus:
+    """Whether this user can use the Docker engine. `detail` is its version, or the reason why not."""
 
     usable: bool
-    fact: str
-    mend: str = ""
+    detail: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the engine is said to be, and by whom ("" for the default)."""
+class EngineAddress:
+    """The engine's address, and the setting that it comes from ("" for the default address)."""
 
     host: str
-    by: str = ""
+    source: str = ""
     tls: Any = None
 
     @property
     def socket(self) -> Path | None:
-        """The socket's file, when it is one."""
+        """Path of the Unix socket; None when the address is of another kind."""
         return Path("/" + self.host.split("://", 1)[1].lstrip("/")) if self.host.startswith(("unix://", "http+unix://")) else None  # fmt: skip
 
 
-def engine() -> Engine:
-    """The Docker engine as this user meets it: its version, or the precise reason why it cannot be used."""
+def engine_status() -> EngineStatus:
+    """Return the engine's version, or the exact reason why this user cannot use it."""
     try:
         with connected() as client:
             version = client.version()
     except PreflightFailed as error:
-        return Engine(False, error.message, error.hint)
-    return Engine(True, f"{version.get('Version')} (API {version.get('ApiVersion')})")
+        return EngineStatus(False, error.message, error.hint)
+    return EngineStatus(True, f"{version.get('Version')} (API {version.get('ApiVersion')})")
 
 
 @contextmanager
 def connected(timeout_s: float = TIMEOUT_S) -> Iterator[Any]:
-    """A client of the SDK for the engine that `docker` would use. Raises PreflightFailed with the mend."""
+    """Connect the SDK to the engine that the `docker` command would use. Raises PreflightFailed with a remedy."""
     import docker
     import requests
 
-    place = _place()
-    if (path := place.socket) and (why := _why_not(path, place.by)):
+    place = _engine_address()
+    if (path := place.socket) and (why := _socket_problem(path, place.source)):
         raise why
     try:
         client = docker.DockerClient(
@@ -77,7 +82,7 @@ def connected(timeout_s: float = TIMEOUT_S) -> Iterator[Any]:
         )
         client.ping()
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError, ValueError) as error:
-        raise _unusable(place, error) from error
+        raise _connection_problem(place, error) from error
     client.api.timeout = timeout_s
     try:
         yield client
@@ -86,84 +91,59 @@ def connected(timeout_s: float = TIMEOUT_S) -> Iterator[Any]:
 
 
 def platform() -> str:
-    """The platform whose images the engine runs, like linux/amd64. Raises PreflightFailed."""
+    """Return the platform of the engine's images, e.g. linux/amd64. Raises PreflightFailed."""
     with connected() as client:
         version = client.version()
     return f"{version.get('Os', 'linux')}/{version.get('Arch', 'amd64')}"
 
 
-def load(blocks: Iterator[bytes]) -> list[str]:
-    """Give the engine an archive of `docker save`; the names (else the ids) of its images. Raises PreflightFailed."""
-    import docker
-    import requests
-
-    with connected(_LOAD_S) as client:
-        try:
-            found = client.images.load(blocks)
-        except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-            text = str(getattr(error, "explanation", None) or error)
-            hint = "docker system prune" if "no space left" in text else "is the archive whole? write it again: docker save IMAGE -o IMAGE.tar"  # fmt: skip
-            raise PreflightFailed(
-                f"the Docker engine does not take the archive: {text[-300:].strip()}", hint=hint
-            ) from error
-    # the SDK returns an image once for each of its names
-    return list(dict.fromkeys(name for image in found for name in image.tags or [str(image.id)]))
-
-
-def names() -> set[str]:
-    """Every name under which the engine has an image, by tag and by digest. Raises PreflightFailed."""
-    with connected() as client:
-        found = client.images.list()
-    return {name for image in found for name in [*image.tags, *(image.attrs.get("RepoDigests") or [])]}
-
-
 def build(context: bytes, name: str, platform: str, arguments: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Build a context (a tar with a Containerfile) under a name; the image's id and the digests of its layers.
+    """Build an image from a context (a tar with a Containerfile); return the image's id and the digests of its layers.
 
-    Raises PreflightFailed with the engine's words.
+    Raises PreflightFailed with the engine's message.
     """
-    with connected(_LOAD_S) as client, _refused(f"the Docker engine could not build {name}"):
+    with connected(_LONG_CALL_S) as client, _sdk_errors_as(f"the Docker engine could not build {name}"):
         lines = client.api.build(
             fileobj=io.BytesIO(context), custom_context=True, dockerfile="Containerfile", tag=name, platform=platform,
             buildargs=dict(arguments), rm=True, forcerm=True, decode=True,
         )  # fmt: skip
-        _follow(lines)
+        _read_progress(lines)
         about = client.images.get(name).attrs
     return str(about["Id"]), tuple(about["RootFS"]["Layers"])
 
 
 def save(name: str) -> Iterator[bytes]:
-    """An image of the engine as an archive. Raises PreflightFailed."""
-    with connected(_LOAD_S) as client, _refused(f"the Docker engine has no image {name} to save"):
+    """Stream an image of the engine as an archive. Raises PreflightFailed."""
+    with connected(_LONG_CALL_S) as client, _sdk_errors_as(f"the Docker engine cannot save image {name}"):
         yield from client.images.get(name).save(named=name)
 
 
 def push(name: str, target: str) -> str:
-    """Give an image of the engine a name in a registry and send it there; its digest. Raises PreflightFailed."""
+    """Tag an image of the engine for a registry and push it; return its digest. Raises PreflightFailed."""
     repository, _, tag = target.rpartition(":")
-    with connected(_LOAD_S) as client, _refused(f"{target} could not be pushed"):
+    with connected(_LONG_CALL_S) as client, _sdk_errors_as(f"{target} could not be pushed"):
         client.api.tag(name, repository, tag)
         digest = ""
-        for line in _follow(client.api.push(repository, tag=tag, stream=True, decode=True)):
+        for line in _read_progress(client.api.push(repository, tag=tag, stream=True, decode=True)):
             digest = str((line.get("aux") or {}).get("Digest") or digest)
     return digest
 
 
-def _follow(lines: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Everything that the engine says while it works. Raises what it calls an error as the SDK's own."""
+def _read_progress(lines: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return all progress messages of the engine. Raises the SDK's APIError for a message that reports an error."""
     import docker
 
-    said = []
+    messages = []
     for line in lines:
         if error := line.get("error"):
             raise docker.errors.APIError(str(error))
-        said.append(line)
-    return said
+        messages.append(line)
+    return messages
 
 
 @contextmanager
-def _refused(what: str) -> Iterator[None]:
-    """What the SDK runs into meanwhile, as ours."""
+def _sdk_errors_as(what: str) -> Iterator[None]:
+    """Turn the SDK's exceptions into PreflightFailed; `what` starts the message."""
     import docker
     import requests
 
@@ -171,110 +151,120 @@ def _refused(what: str) -> Iterator[None]:
         yield
     except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
         text = str(getattr(error, "explanation", None) or error).strip()
-        raise PreflightFailed(f"{what}: {text[-300:]}", hint=mend_of(text)) from error
+        raise PreflightFailed(f"{what}: {text[-300:]}", hint=remedy_for(text)) from error
 
 
-def _place() -> Place:
-    """As the docker program: DOCKER_HOST, else DOCKER_CONTEXT, else the context in its config.json. Raises PreflightFailed."""
+def _engine_address() -> EngineAddress:
+    """Return the address by the docker command's rules: DOCKER_HOST, DOCKER_CONTEXT, then the context in config.json.
+
+    Raises PreflightFailed.
+    """
     if host := os.environ.get("DOCKER_HOST"):
         from docker.errors import DockerException
         from docker.utils import kwargs_from_env
 
         try:
-            return Place(host, "DOCKER_HOST", kwargs_from_env().get("tls"))
+            return EngineAddress(host, "DOCKER_HOST", kwargs_from_env().get("tls"))
         except DockerException as error:
             raise PreflightFailed(
                 f"DOCKER_TLS_VERIFY and DOCKER_CERT_PATH: {error}", hint="unset them, or correct them"
             ) from error
     name = os.environ.get("DOCKER_CONTEXT", "")
-    by = "DOCKER_CONTEXT" if name else "docker's config.json"
-    if not name and not _config_file():
-        return Place(f"unix://{SOCKET}")
+    source = "DOCKER_CONTEXT" if name else "docker's config.json"
+    if not name and not _has_config_file():
+        return EngineAddress(f"unix://{SOCKET}")
     from docker.context import ContextAPI, config
 
     name = name or str(config.get_current_context_name() or "default")
     if name == "default":
-        return Place(f"unix://{SOCKET}")
+        return EngineAddress(f"unix://{SOCKET}")
     try:
         found = ContextAPI.get_context(name)
     except Exception as error:  # the SDK raises nothing more precise for a broken file
         raise PreflightFailed(
-            f"the docker context {name} ({by}) cannot be read: {error}", hint="docker context ls"
+            f"the docker context {name} ({source}) cannot be read: {error}", hint="docker context ls"
         ) from error
     if found is None:
-        raise PreflightFailed(f"there is no docker context {name}, which {by} names", hint="docker context use default")
-    return Place(str(found.Host or f"unix://{SOCKET}"), f"docker context {name}", found.TLSConfig)
+        raise PreflightFailed(
+            f"there is no docker context {name}, which {source} names", hint="docker context use default"
+        )
+    return EngineAddress(str(found.Host or f"unix://{SOCKET}"), f"docker context {name}", found.TLSConfig)
 
 
-def _config_file() -> bool:
+def _has_config_file() -> bool:
     folder = os.environ.get("DOCKER_CONFIG") or home() / ".docker"
     return Path(folder, "config.json").exists()
 
 
-def _why_not(path: Path, by: str) -> PreflightFailed | None:
-    """What a knock at the socket says; None when somebody is there."""
-    said = f" ({by})" if by else ""
+def _socket_problem(path: Path, source: str) -> PreflightFailed | None:
+    """Return the reason why connecting to the socket fails; None when it succeeds."""
+    origin = f" ({source})" if source else ""
     with socket.socket(socket.AF_UNIX) as knock:
         knock.settimeout(TIMEOUT_S)
         try:
             knock.connect(str(path))
         except FileNotFoundError:
-            return _absent(path, by)
+            return _no_socket_problem(path, source)
         except PermissionError:
-            return PreflightFailed(f"this user may not use {path}{said}", hint=_way_in(path))
+            return PreflightFailed(f"this user has no permission for {path}{origin}", hint=_permission_hint(path))
         except OSError as error:
             if not path.is_socket():
-                return PreflightFailed(f"{path}{said} is no socket", hint="name the socket of a Docker engine")
+                return PreflightFailed(
+                    f"{path}{origin} is not a socket", hint="set it to the socket of a Docker engine"
+                )
             what = (
                 "is down"
                 if isinstance(error, ConnectionRefusedError)
                 else f"does not answer: {error.strerror or error}"
             )
-            return PreflightFailed(f"the Docker engine at {path}{said} {what}", hint=_START)
+            return PreflightFailed(f"the Docker engine at {path}{origin} {what}", hint=_START_HINT)
     return None
 
 
-def _absent(path: Path, by: str) -> PreflightFailed:
-    if by:
-        what = "unset DOCKER_HOST" if by == "DOCKER_HOST" else "docker context use default"
-        return PreflightFailed(f"no Docker engine: {path} does not exist ({by})", hint=f"start that engine, or: {what}")
-    rootless = _rootless()
+def _no_socket_problem(path: Path, source: str) -> PreflightFailed:
+    if source:
+        what = "unset DOCKER_HOST" if source == "DOCKER_HOST" else "docker context use default"
+        return PreflightFailed(
+            f"no Docker engine: {path} does not exist ({source})", hint=f"start that engine, or: {what}"
+        )
+    rootless = _rootless_socket()
     if rootless.exists():
         return PreflightFailed(
-            "only a rootless Docker runs, and docker's context is another", hint=f"docker context use rootless, or: export DOCKER_HOST=unix://{rootless}"
+            "only a rootless Docker engine is running, but docker's context points to another engine", hint=f"docker context use rootless, or: export DOCKER_HOST=unix://{rootless}"
         )  # fmt: skip
     installed = shutil.which("dockerd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     return PreflightFailed(
-        f"no Docker engine {'runs' if installed else 'is there'}: {path} does not exist",
-        hint=_START if installed else f"install and start it: {_DOCS}",
+        f"no Docker engine is {'running' if installed else 'installed'}: {path} does not exist",
+        hint=_START_HINT if installed else f"install and start it: {_DOCS}",
     )
 
 
-def _rootless() -> Path:
+def _rootless_socket() -> Path:
     return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / "docker.sock"
 
 
-def _way_in(path: Path) -> str:
-    """How this user gets to use the socket: by its group, if that is one for people."""
-    if _rootless().exists():
+def _permission_hint(path: Path) -> str:
+    """Return how this user can get access to the socket: through its group, if that group is meant for users."""
+    if _rootless_socket().exists():
         return "use the rootless engine: docker context use rootless"
     try:
         user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(path.stat().st_gid)
     except (KeyError, OSError):
-        return f"let somebody who may: sudo ls -l {path}"
+        return f"ask an administrator for access; its owner and mode: sudo ls -l {path}"
     if user in group.gr_mem:
-        return f"{user} is in group {group.gr_name}, but was not at login: log in again, or: newgrp {group.gr_name}"
+        return f"{user} joined group {group.gr_name} after this login: log in again, or: newgrp {group.gr_name}"
     if group.gr_name == "root":
         return "give the socket to a group: sudo groupadd -f docker && sudo systemctl restart docker.socket docker, then join that group"
-    return f"sudo usermod -aG {group.gr_name} {user}, then log in again (that group is as good as root)"
+    return f"sudo usermod -aG {group.gr_name} {user}, then log in again (members of that group have root's power)"
 
 
-def _unusable(place: Place, error: Exception) -> PreflightFailed:
-    """What the SDK ran into once the socket was open, or at an engine that is reached over a network."""
-    text, where = str(error), place.host + (f" ({place.by})" if place.by else "")
-    if any(sign in text for sign in _NO_ADDRESS):
+def _connection_problem(place: EngineAddress, error: Exception) -> PreflightFailed:
+    """Return the error for a failure of the SDK: after the socket was opened, or with an engine reached over a network."""
+    text, where = str(error), place.host + (f" ({place.source})" if place.source else "")
+    if any(sign in text for sign in _INVALID_ADDRESS):
         return PreflightFailed(
-            f"{where} is no address of a Docker engine", hint="write unix:///path, tcp://host:2376 or ssh://user@host"
+            f"{where} is not the address of a Docker engine",
+            hint="write unix:///path, tcp://host:2376 or ssh://user@host",
         )
     if "timed out" in text.lower():
         return PreflightFailed(
@@ -282,7 +272,9 @@ def _unusable(place: Place, error: Exception) -> PreflightFailed:
             hint="restart it: sudo systemctl restart docker",
         )
     if "Connection refused" in text:
-        return PreflightFailed(f"the Docker engine at {where} is down", hint="is it started, and does it listen there?")
+        return PreflightFailed(
+            f"the Docker engine at {where} is down", hint="start it, or correct its address: docker context ls"
+        )
     if "too old" in text.lower():
         return PreflightFailed(f"the Docker engine at {where} is too old: {text[-200:]}", hint=f"update it: {_DOCS}")
     return PreflightFailed(f"the Docker engine at {where} cannot be used: {text[-200:]}", hint="docker version")

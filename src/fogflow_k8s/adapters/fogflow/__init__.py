@@ -1,1 +1,1 @@
-"""FogFlow's own interfaces, as the tool asks them."""
+"""Clients of FogFlow's own interfaces, and of its RabbitMQ."""

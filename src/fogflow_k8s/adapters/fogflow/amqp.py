@@ -1,8 +1,8 @@
-"""As much of AMQP 0-9-1 as it takes to prove a login and to count the consumers of a queue.
+"""A minimal AMQP 0-9-1 client: it logs in to RabbitMQ, counts the consumers of a queue, and declares queues.
 
-Standard library only, and nothing of this package: the edge's keeper runs this very file in a stock Python image. Frames and
-methods as in the AMQP 0-9-1 specification; `authentication_failure_close` is RabbitMQ's extension, by which a refused login
-is told and not only hung up on.
+It uses the standard library only and nothing of this package, because the edge's keeper runs this file in a stock
+Python image. Frames and methods follow the AMQP 0-9-1 specification. `authentication_failure_close` is RabbitMQ's
+extension: with it, the server sends a reason for a refused login instead of only closing the connection.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from typing import Self
 
 _HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD, _HEARTBEAT, _END = 1, 8, 0xCE
-_LARGEST = 1 << 20
+_MAX_FRAME_BYTES = 1 << 20
 _START, _START_OK, _TUNE, _TUNE_OK, _OPEN, _OPEN_OK, _CLOSE, _CLOSE_OK = (
     (10, number) for number in (10, 11, 30, 31, 40, 41, 50, 51)
 )
 _CHANNEL_OPEN, _CHANNEL_OPEN_OK, _CHANNEL_CLOSE, _CHANNEL_CLOSE_OK = ((20, number) for number in (10, 11, 40, 41))
 _DECLARE, _DECLARE_OK = (50, 10), (50, 11)
 _PASSIVE, _DURABLE = 1, 2
-_REFUSED, _NOT_FOUND, _DIFFERENT = 403, 404, 406
+_ACCESS_REFUSED, _NOT_FOUND, _PRECONDITION_FAILED = 403, 404, 406
 
 
 class AmqpError(OSError):
-    """The other side is no AMQP 0-9-1, or ended the conversation; the message is in its own words."""
+    """The peer does not speak AMQP 0-9-1, or closed the connection; the message is the peer's."""
 
 
 class LoginRefused(AmqpError):
-    """It is a RabbitMQ, and does not know this user or this password."""
+    """RabbitMQ does not accept this user or password."""
 
 
 class Session:
-    """A login at a RabbitMQ, on the vhost /. Every step is bounded by `timeout_s` seconds.
+    """A connection to RabbitMQ, logged in on the vhost /. Every step takes at most `timeout_s` seconds.
 
-    Raises OSError when nobody is there, AmqpError when it is no AMQP, LoginRefused when it refuses the login.
+    Raises OSError when nothing listens there, AmqpError when the peer does not speak AMQP, LoginRefused for a refused login.
     """
 
     def __init__(self, host: str, port: int, user: str, password: str, *, timeout_s: float) -> None:
@@ -56,61 +56,65 @@ class Session:
         self._socket.close()
 
     def consumers(self, queue: str) -> int | None:
-        """How many consume from a queue; None when there is no such queue. Raises AmqpError.
+        """Return the number of consumers of a queue; None when the queue does not exist. Raises AmqpError.
 
-        A passive declaration: it makes nothing.
+        The declaration is passive: it creates nothing.
         """
         return self._declare(queue, _PASSIVE)
 
     def claim(self, queue: str) -> bool:
-        """Make a durable queue; False when it exists already, whoever made it. Of several at once one alone makes it. Raises AmqpError.
+        """Create a durable queue; return False when it already exists. Of several clients at once, one creates it. Raises AmqpError.
 
-        RabbitMQ accepts a second declaration with the same properties and refuses one with others: a limit of random length,
-        which an empty queue never meets, makes each declaration different.
+        RabbitMQ accepts a second declaration with the same properties and refuses one with different properties. Each
+        declaration here has a random maximum length (which an empty queue never reaches), so the second one is refused.
         """
-        limit = _short("x-max-length") + b"I" + struct.pack(">i", 1 + secrets.randbelow(2**31 - 1))
+        limit = _short_string("x-max-length") + b"I" + struct.pack(">i", 1 + secrets.randbelow(2**31 - 1))
         return self._declare(queue, _DURABLE, limit) is not None
 
-    def _declare(self, queue: str, how: int, arguments: bytes = b"") -> int | None:
-        """The queue's consumers; None when there is no such queue, or one with other properties."""
-        self._send(1, _CHANNEL_OPEN, _short(""))
+    def _declare(self, queue: str, flags: int, arguments: bytes = b"") -> int | None:
+        """Return the queue's consumers; None when it does not exist (passive) or has other properties."""
+        self._send(1, _CHANNEL_OPEN, _short_string(""))
         self._expect(_CHANNEL_OPEN_OK)
-        self._send(1, _DECLARE, struct.pack(">H", 0) + _short(queue) + bytes([how]) + _long(arguments))
+        self._send(1, _DECLARE, struct.pack(">H", 0) + _short_string(queue) + bytes([flags]) + _long_string(arguments))
         method, body = self._method()
         if method == _CHANNEL_CLOSE:
             self._send(1, _CHANNEL_CLOSE_OK)
-            code, text = _closed(body)
-            if code in (_NOT_FOUND, _DIFFERENT):
+            code, text = _parse_close(body)
+            if code in (_NOT_FOUND, _PRECONDITION_FAILED):
                 return None
             raise AmqpError(text)
         if method != _DECLARE_OK:
-            raise AmqpError(f"it answers a declaration with method {method}")
-        self._send(1, _CHANNEL_CLOSE, struct.pack(">H", 200) + _short("") + struct.pack(">HH", 0, 0))
+            raise AmqpError(f"the server answered a queue declaration with method {method}")
+        self._send(1, _CHANNEL_CLOSE, struct.pack(">H", 200) + _short_string("") + struct.pack(">HH", 0, 0))
         self._expect(_CHANNEL_CLOSE_OK)
         return int(struct.unpack(">I", body[-4:])[0])
 
     def _log_in(self, user: str, password: str) -> None:
         self._socket.sendall(_HEADER)
         self._expect(_START)
-        told = _table({"capabilities": _table({"authentication_failure_close": True})})
+        client_properties = _table({"capabilities": _table({"authentication_failure_close": True})})
         login = f"\0{user}\0{password}".encode()
-        self._send(0, _START_OK, _long(told) + _short("PLAIN") + _long(login) + _short("en_US"))
+        self._send(
+            0,
+            _START_OK,
+            _long_string(client_properties) + _short_string("PLAIN") + _long_string(login) + _short_string("en_US"),
+        )
         try:
             limits = self._expect(_TUNE)
-        except EOFError as error:  # without the extension a refusal is silence
-            raise LoginRefused("it hangs up on this login") from error
+        except EOFError as error:  # a server without the extension closes the connection without a reason
+            raise LoginRefused("the server closed the connection at login") from error
         channels, frame = struct.unpack(">HI", limits[:6])
         self._send(0, _TUNE_OK, struct.pack(">HIH", channels, frame, 0))
-        self._send(0, _OPEN, _short("/") + _short("") + b"\x00")
+        self._send(0, _OPEN, _short_string("/") + _short_string("") + b"\x00")
         self._expect(_OPEN_OK)
 
     def _expect(self, wanted: tuple[int, int]) -> bytes:
         method, body = self._method()
         if method == _CLOSE:
-            code, text = _closed(body)
-            raise LoginRefused(text) if code == _REFUSED else AmqpError(text)
+            code, text = _parse_close(body)
+            raise LoginRefused(text) if code == _ACCESS_REFUSED else AmqpError(text)
         if method != wanted:
-            raise AmqpError(f"it answers with method {method}, not {wanted}")
+            raise AmqpError(f"the server answered with method {method} instead of {wanted}")
         return body
 
     def _send(self, channel: int, method: tuple[int, int], body: bytes = b"") -> None:
@@ -119,13 +123,13 @@ class Session:
 
     def _method(self) -> tuple[tuple[int, int], bytes]:
         while True:
-            head = self._read(7)
-            kind, _, size = struct.unpack(">BHI", head)
-            if kind not in {_METHOD, _HEARTBEAT} or size > _LARGEST:
-                raise AmqpError(f"it speaks something else than AMQP: {head!r}")
+            header = self._read(7)
+            kind, _, size = struct.unpack(">BHI", header)
+            if kind not in {_METHOD, _HEARTBEAT} or size > _MAX_FRAME_BYTES:
+                raise AmqpError(f"the server does not speak AMQP: it sent {header!r}")
             content = self._read(size + 1)
             if content[-1] != _END:
-                raise AmqpError("a frame has no end")
+                raise AmqpError("the server sent a frame without an end octet")
             if kind == _METHOD and size >= 4:
                 first, second = struct.unpack(">HH", content[:4])
                 return (first, second), content[4:-1]
@@ -135,33 +139,33 @@ class Session:
         while len(data) < size:
             chunk = self._socket.recv(size - len(data))
             if not chunk:
-                raise HungUp(f"it hangs up{': it said ' + repr(data) if data else ''}")
+                raise HungUp(f"the server closed the connection{' after sending ' + repr(data) if data else ''}")
             data += chunk
         return data
 
 
 class HungUp(AmqpError, EOFError):
-    """The connection ended in the middle."""
+    """The connection ended in the middle of an exchange."""
 
 
-def _short(text: str) -> bytes:
+def _short_string(text: str) -> bytes:
     data = text.encode()
     return bytes([len(data)]) + data
 
 
-def _long(data: bytes) -> bytes:
+def _long_string(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
 
 
 def _table(pairs: dict[str, bytes | bool]) -> bytes:
-    """The inside of a table of booleans and tables."""
+    """Encode the content of an AMQP table; values are booleans and tables."""
     fields = (
-        _short(name) + (b"t" + bytes([value]) if isinstance(value, bool) else b"F" + _long(value))
+        _short_string(name) + (b"t" + bytes([value]) if isinstance(value, bool) else b"F" + _long_string(value))
         for name, value in pairs.items()
     )
     return b"".join(fields)
 
 
-def _closed(body: bytes) -> tuple[int, str]:
+def _parse_close(body: bytes) -> tuple[int, str]:
     code, size = struct.unpack(">HB", body[:3])
     return code, body[3 : 3 + size].decode(errors="replace")

@@ -1,4 +1,7 @@
-"""A FogFlow cloud as an edge meets it: its discovery and broker over HTTP, each call bounded in time."""
+"""HTTP requests that an edge site sends to its FogFlow cloud (discovery, broker), each with a time limit.
+
+`edge join` and `edge check` use them to find out whether the site can reach its cloud, and how far apart the clocks are.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ from typing import Any
 
 
 class Unreachable(OSError):
-    """Nobody answers there, or not as FogFlow does; the message says why in a few words."""
+    """The address did not answer, or not like FogFlow; the message gives the reason in a few words."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A successful answer: its JSON (None when it is none), and when by the server's clock (None when it does not say)."""
+class Response:
+    """A successful answer: its JSON (None when the body is not JSON) and the server's time (None without a Date header)."""
 
     content: Any
     date: datetime | None
 
 
-def get(url: str, *, timeout_s: float) -> Answer:
+def get(url: str, *, timeout_s: float) -> Response:
     """GET `url`. Raises Unreachable."""
     import urllib3
 
@@ -30,12 +33,12 @@ def get(url: str, *, timeout_s: float) -> Answer:
     except urllib3.exceptions.HTTPError as error:
         raise Unreachable(_reason(error)) from error
     if got.status >= 300:
-        raise Unreachable(f"it answers {got.status}")
-    return Answer(_parsed(got.data), _date(got.headers.get("Date", "")))
+        raise Unreachable(f"it answered {got.status}")
+    return Response(_parse_json(got.data), _parse_date(got.headers.get("Date", "")))
 
 
 def _reason(error: Exception) -> str:
-    """A few and steady words; urllib3 calls a refused connection a timeout."""
+    """Return a short reason that is the same on every run; urllib3 words a refused connection as a timeout."""
     import socket
 
     inner = error.__cause__ or error
@@ -46,14 +49,14 @@ def _reason(error: Exception) -> str:
     return "no answer in time" if "timed out" in str(error).lower() else str(inner) or type(inner).__name__
 
 
-def _parsed(data: bytes) -> Any:
+def _parse_json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except ValueError:
         return None
 
 
-def _date(text: str) -> datetime | None:
+def _parse_date(text: str) -> datetime | None:
     try:
         return parsedate_to_datetime(text)
     except ValueError:

@@ -1,1 +1,1 @@
-"""The real helm as a child, what it says, and what it stores."""
+"""The helm command as a child process, its error messages, and the releases that it stores in the cluster."""

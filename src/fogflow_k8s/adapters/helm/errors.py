@@ -1,11 +1,15 @@
-"""The typed errors behind a Helm that failed: one class per reaction of the user."""
+"""Typed errors for a failed helm command, one class per reaction that the user (or a caller) can have.
+
+`classify` reads the messages that helm/messages.py extracted from Helm's output, and picks the class and the remedy.
+A message that matches no pattern becomes an OperationFailed with Helm's own text.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fogflow_k8s.adapters.helm.words import Hook, Problem, problem
-from fogflow_k8s.adapters.kubernetes.errors import terminating
+from fogflow_k8s.adapters.helm.messages import Hook, Problem, parse_problem
+from fogflow_k8s.adapters.kubernetes.errors import namespace_terminating
 from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed
 from fogflow_k8s.model.diagnosis import admission_words
 from fogflow_k8s.model.diagnosis.admission_words import Refusal
@@ -18,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class ReleaseNotFound(FogflowError):
-    """Helm knows no release of that name here."""
+    """The release does not exist in this namespace."""
 
 
 class ReleaseLocked(FogflowError):
-    """Helm believes that another operation is in progress."""
+    """Helm reports another operation in progress on the release."""
 
 
 class HelmConflict(OperationFailed):
@@ -30,7 +34,7 @@ class HelmConflict(OperationFailed):
 
 
 class ObjectRefused(OperationFailed):
-    """Admission does not let an object of the release in. `refusal` says why, `object` which one (like `services "nginx"`)."""
+    """Admission refused an object of the release. `refusal` is the reason, `object` names the object (like `services "nginx"`)."""
 
     def __init__(self, refusal: Refusal, name: str, namespace: str) -> None:
         advice = cause(refusal.id, "release", name, "", namespace=namespace).advice[0]
@@ -40,7 +44,7 @@ class ObjectRefused(OperationFailed):
 
 
 class HookFailed(OperationFailed):
-    """A hook of the release failed or did not end in time."""
+    """A hook of the release failed or did not finish in time."""
 
     def __init__(self, hook: Hook, words: str, namespace: str) -> None:
         what = f"describe {hook.kind.lower()} {hook.name}" if hook.name else "get jobs,pods,events"
@@ -49,35 +53,35 @@ class HookFailed(OperationFailed):
 
 
 def classify(done: Completed, target: Target) -> FogflowError:
-    """The typed error behind a Helm that failed, with Helm's own words but for secrets: it repeats values that are refused."""
-    error = _classified(done, target)
+    """Return the typed error of a failed helm command. Secrets in Helm's message are masked: it quotes refused values."""
+    error = _error_for(done, target)
     error.message = redact(error.message)
     error.args = (error.message,)
     return error
 
 
-def _classified(done: Completed, target: Target) -> FogflowError:
-    found = problem(done.stderr, done.stdout)
+def _error_for(done: Completed, target: Target) -> FogflowError:
+    found = parse_problem(done.stderr, done.stdout)
     killed = f"helm was killed by signal {-done.code}" if done.code < 0 else ""
     if found is None:
-        said = killed or f"helm ended with exit code {done.code} and wrote nothing"
-        return OperationFailed(said, hint="fogflow-k8s history")
-    if error := _of_release(found, target) or _of_cluster(found) or _of_object(found, target):
+        message = killed or f"helm exited with code {done.code} and printed nothing"
+        return OperationFailed(message, hint="fogflow-k8s history")
+    if error := _release_error(found, target) or _cluster_error(found) or _object_error(found, target):
         return error
-    if found.bad_values:
+    if found.schema_violation:
         return FogflowError(
-            f"the chart refuses the values: {found.text}", hint="fogflow-k8s config validate", exit_code=2
+            f"the values do not match the chart's schema: {found.text}", hint="fogflow-k8s config validate", exit_code=2
         )
     return OperationFailed(f"{killed}: {found.text}" if killed else found.text, hint="fogflow-k8s history")
 
 
-def _of_release(found: Problem, target: Target) -> FogflowError | None:
-    if found.no_release:
+def _release_error(found: Problem, target: Target) -> FogflowError | None:
+    if found.release_not_found:
         return ReleaseNotFound(f"release {target.release} does not exist in namespace {target.namespace}", exit_code=41)
     if found.locked:
         return ReleaseLocked(
-            f"helm says another operation on {target.release} is in progress",
-            hint="fogflow-k8s deploy repairs it",
+            f"helm reports another operation on {target.release} in progress",
+            hint="to repair the release: fogflow-k8s deploy",
             exit_code=50,
         )
     if found.conflict:
@@ -85,14 +89,14 @@ def _of_release(found: Problem, target: Target) -> FogflowError | None:
     return None
 
 
-def _of_cluster(found: Problem) -> ClusterError | None:
-    said = admission_words.from_first(found.core)
-    if namespace := admission_words.ending_namespace(said):
-        return terminating(namespace)
-    if admission_words.lacks_right(said):
-        hint = "ask for a Role that permits it in this namespace"
+def _cluster_error(found: Problem) -> ClusterError | None:
+    message = admission_words.from_first(found.core)
+    if namespace := admission_words.ending_namespace(message):
+        return namespace_terminating(namespace)
+    if admission_words.lacks_right(message):
+        hint = "ask your cluster administrator for a Role that permits it; what you may do: kubectl auth can-i --list"
         return ClusterError(f"not allowed: {found.text}", hint=hint, status=403)
-    if found.no_login:
+    if found.unauthorized:
         return ClusterError(
             f"the API server does not accept this user: {found.text}",
             hint="log in again, or use another context: kubectl config get-contexts",
@@ -103,7 +107,7 @@ def _of_cluster(found: Problem) -> ClusterError | None:
     return None
 
 
-def _of_object(found: Problem, target: Target) -> OperationFailed | None:
+def _object_error(found: Problem, target: Target) -> OperationFailed | None:
     if refusal := admission_words.refusal(admission_words.from_first(found.core)):
         return ObjectRefused(refusal, found.object, target.namespace)
     if found.hook:

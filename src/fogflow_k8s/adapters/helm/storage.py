@@ -1,9 +1,9 @@
-"""Releases as Helm stores them in Kubernetes: what `helm history` and `helm get manifest` print, without a helm program.
+"""Read releases as Helm stores them in Kubernetes: the content of `helm history` and `helm get manifest`, without helm.
 
-Helm keeps every revision as one object `sh.helm.release.v1.NAME.vN` in the namespace of the release, labelled owner=helm,
-name, version and status: a Secret by default, a ConfigMap with HELM_DRIVER=configmap. Its key `release` is the base64 text
-of the gzipped JSON of the revision; in a Secret, Kubernetes encodes that text as base64 once more. The format is Helm's
-pkg/storage/driver, the same in Helm 3 and Helm 4.
+Helm keeps every revision as one object `sh.helm.release.v1.NAME.vN` in the release's namespace, with the labels
+owner=helm, name, version and status. It is a Secret by default, a ConfigMap with HELM_DRIVER=configmap. Its key
+`release` holds the revision's JSON, gzipped and base64-encoded; in a Secret, Kubernetes encodes that text as base64
+once more. The format is defined by Helm's pkg/storage/driver and is the same in Helm 3 and Helm 4.
 """
 
 from __future__ import annotations
@@ -21,60 +21,60 @@ from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model.kubernetes import labels_of
 
 Kind = Literal["Secret", "ConfigMap"]
-_KINDS: dict[str, Kind] = {
+_KIND_BY_DRIVER: dict[str, Kind] = {
     "": "Secret",
     "secret": "Secret",
     "secrets": "Secret",
     "configmap": "ConfigMap",
     "configmaps": "ConfigMap",
 }
-_GZIP = b"\x1f\x8b\x08"  # Helm before 2.7 did not compress, and Helm still reads both
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zlib.error)
+_GZIP = b"\x1f\x8b\x08"  # Helm before 2.7 did not compress, and newer ones read both forms
+_DECODE_ERRORS = (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zlib.error)
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A release as it is stored: one line for each revision, as in `helm history -o json`, and the newest manifest."""
+class StoredRelease:
+    """A stored release: one line per revision, as in `helm history -o json`, and the newest manifest."""
 
     history: tuple[dict[str, Any], ...]
     manifest: str
 
 
 def kind_of(environment: Mapping[str, str]) -> Kind | None:
-    """The kind of object that Helm keeps revisions in; None when they are not in the cluster (HELM_DRIVER=sql, memory)."""
-    return _KINDS.get(environment.get("HELM_DRIVER", ""))
+    """Return the kind of object that holds revisions; None when they are not in the cluster (HELM_DRIVER=sql or memory)."""
+    return _KIND_BY_DRIVER.get(environment.get("HELM_DRIVER", ""))
 
 
 def selector(release: str) -> str:
-    """The label selector of the objects of a release's revisions."""
+    """Return the label selector of a release's revision objects."""
     return f"owner=helm,name={release}"
 
 
-def read(cluster: Cluster, release: str, namespace: str, kind: Kind = "Secret") -> Stored | None:
-    """The release; None when nothing is stored. Raises ClusterError, and FogflowError when its newest revision cannot be read."""
-    found = {_version(obj): obj for obj in cluster.list(kind, namespace, selector(release))}
+def read_release(cluster: Cluster, release: str, namespace: str, kind: Kind = "Secret") -> StoredRelease | None:
+    """Return the release; None when none is stored. Raises ClusterError, and FogflowError for an unreadable newest revision."""
+    found = {_revision_number(obj): obj for obj in cluster.list(kind, namespace, selector(release))}
     if not found:
         return None
     lines = []
     for number in sorted(found):
         try:
             lines.append(history_line(decode(found[number])))
-        except _UNREADABLE:  # Helm leaves it out, too; the newest is met again below
+        except _DECODE_ERRORS:  # helm history skips it as well; the newest is decoded again below
             continue
     newest = found[max(found)]
     try:
-        return Stored(tuple(lines), str(decode(newest)["manifest"]))
-    except _UNREADABLE as error:
+        return StoredRelease(tuple(lines), str(decode(newest)["manifest"]))
+    except _DECODE_ERRORS as error:
         name = newest["metadata"]["name"]
         raise FogflowError(
-            f"{kind} {name} in namespace {namespace} does not hold a release of Helm that can be read: {error!r}",
+            f"{kind} {name} in namespace {namespace} does not hold a readable Helm release: {error!r}",
             hint=f"helm -n {namespace} history {release}; kubectl -n {namespace} get {kind.lower()} {name} -o yaml",
             exit_code=11,
         ) from error
 
 
 def decode(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """The revision in one of Helm's objects, as Helm's JSON has it."""
+    """Return the revision that one of Helm's objects holds, as Helm's JSON."""
     text = str(obj["data"]["release"]).encode()
     if obj["kind"] == "Secret":
         text = base64.b64decode(text)
@@ -83,7 +83,7 @@ def decode(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def history_line(release: Mapping[str, Any]) -> dict[str, Any]:
-    """A revision's JSON as a line of `helm history -o json`."""
+    """Return a revision's JSON as a line of `helm history -o json`."""
     info, chart = release["info"], release["chart"]["metadata"]
     return {
         "revision": release["version"],
@@ -95,7 +95,7 @@ def history_line(release: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _version(obj: Mapping[str, Any]) -> int:
-    """The number of the revision: by its label, else by the end of the object's name."""
+def _revision_number(obj: Mapping[str, Any]) -> int:
+    """Return the revision number: the label, or else the end of the object's name."""
     labels = labels_of(obj)
     return int(labels.get("version") or str(obj["metadata"]["name"]).rpartition(".v")[2])

@@ -1,1 +1,1 @@
-"""The API server: kubeconfig, login, requests, and kubectl for what needs a stream."""
+"""The Kubernetes API server: kubeconfig, credentials, requests, and kubectl for logs, exec and port forwarding."""

@@ -1,4 +1,8 @@
-"""kubectl: for following logs and forwarding ports, and for the commands that we print. Whether it fits the server."""
+"""Run kubectl: for following logs, for commands in containers, and for port forwarding.
+
+These need a stream in both directions, which kubectl already implements. The module also tells whether a kubectl
+is close enough to the server's version to be used.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +19,33 @@ from fogflow_k8s.adapters.lines import Lines
 from fogflow_k8s.adapters.process import Runner, SystemRunner
 from fogflow_k8s.errors import ClusterError, FogflowError
 
-SKEW = 1  # minor versions, older or newer: https://kubernetes.io/releases/version-skew-policy/#kubectl
+MAX_MINOR_SKEW = 1  # minor versions, older or newer: https://kubernetes.io/releases/version-skew-policy/#kubectl
 
 
 def client_version(runner: Runner, binary: str = "kubectl") -> str:
-    """What kubectl says its version is, like v1.36.1; "" when it is absent or says nothing of the kind."""
+    """Return kubectl's version, like v1.36.1; "" when kubectl is absent or prints no version."""
     path = shutil.which(binary)
     if path is None:
         return ""
     try:
-        # without a kubeconfig: Google's kubectl is a dispatcher that asks the current cluster for its version first
-        said = runner.run(
+        # without a kubeconfig: Google's kubectl wrapper asks the current cluster for its version first
+        output = runner.run(
             [path, "version", "--client", "-o", "json", f"--kubeconfig={os.devnull}"], timeout_s=20
         ).stdout
-        return str(json.loads(said)["clientVersion"]["gitVersion"])
-    except (FogflowError, ValueError, KeyError, TypeError):  # it hangs, cannot be run, or answers something else
+        return str(json.loads(output)["clientVersion"]["gitVersion"])
+    except (FogflowError, ValueError, KeyError, TypeError):  # it hangs, cannot be run, or prints something else
         return ""
 
 
-def fits(client: str, server: str) -> bool:
-    """Whether a kubectl `v1.36.1` may talk to a server `v1.37.2`."""
-    ours, theirs = (re.match(r"v1\.(\d+)\.", text) for text in (server, client))
-    return bool(ours and theirs and abs(int(ours[1]) - int(theirs[1])) <= SKEW)
+def is_within_skew(client: str, server: str) -> bool:
+    """Whether Kubernetes supports this kubectl (`v1.36.1`) with this server (`v1.37.2`)."""
+    wanted, found = (re.match(r"v1\.(\d+)\.", text) for text in (server, client))
+    return bool(wanted and found and abs(int(wanted[1]) - int(found[1])) <= MAX_MINOR_SKEW)
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """A kubectl on one namespace of one cluster."""
+    """A kubectl for one namespace of one cluster."""
 
     binary: str
     namespace: str
@@ -50,37 +54,38 @@ class Kubectl:
     runner: SystemRunner = field(default_factory=SystemRunner)
 
     def argv(self, *words: str) -> list[str]:
-        """The command line of one call."""
+        """Return the command line of one call."""
         named = {"--kubeconfig": self.kubeconfig, "--context": self.context, "--namespace": self.namespace}
         return [self.binary, *(f"{flag}={value}" for flag, value in named.items() if value), *words]
 
     def execute(self, target: str, container: str, *words: str, stdin: str = "", timeout_s: float = 60.0) -> str:
-        """Run a program in a container of `target`; its stdout. Secrets go to its stdin. Raises ClusterError."""
+        """Run a program in a container of `target` and return its stdout. Pass secrets by `stdin`. Raises ClusterError."""
         argv = self.argv("exec", "--stdin", target, f"--container={container}", "--", *words)
         done = self.runner.run(argv, stdin=stdin, timeout_s=timeout_s)
         if done.code:
-            said = (done.stderr.strip() or done.stdout.strip())[-300:]
-            raise ClusterError(f"{words[0]} in {target} failed: {said}", hint=f"fogflow-k8s logs {container}")
+            output = (done.stderr.strip() or done.stdout.strip())[-300:]
+            raise ClusterError(f"{words[0]} in {target} failed: {output}", hint=f"fogflow-k8s logs {container}")
         return done.stdout
 
     @contextmanager
     def forward(self, target: str, port: int | str, local: int = 0) -> Iterator[int]:
-        """The local port (a free one for 0) that leads to a port of `target` (a Service's by name, too), for the time of the block.
+        """Forward a port during the block: yield the local port (a free one for 0) that leads to a port of `target`.
 
-        It enters the pod's own network, so no policy and no missing route stands in its way. Raises ForwardFailed.
+        A Service's port may be given by name. The connection enters the pod's own network, so NetworkPolicies and missing
+        routes do not block it. Raises ForwardFailed.
         """
         with self.forwarding(target, port, local) as found:
             yield found.port
 
     @contextmanager
     def forwarding(self, target: str, port: int | str, local: int = 0) -> Iterator[Forward]:
-        """The same for a long time: a Forward, which notices when it leads nowhere any more. Raises ForwardFailed."""
+        """The same for a long time: yield a Forward, which notices when the connection is lost. Raises ForwardFailed."""
         argv = self.argv("port-forward", target, f"{local or ''}:{port}", "--address=127.0.0.1")
         with self.runner.lines(argv) as lines:
             yield Forward(target, lines)
 
     @contextmanager
     def logs(self, *words: str) -> Iterator[Lines]:
-        """Lines of logs as they come, and kubectl's exit status; `words` are kubectl's own. What it says itself goes to stderr."""
-        with self.runner.lines(self.argv("logs", *words), errors_apart=True) as lines:
+        """Yield log lines as they appear, and kubectl's exit status; `words` are kubectl's arguments. Its stderr goes to this program's."""
+        with self.runner.lines(self.argv("logs", *words), separate_stderr=True) as lines:
             yield lines

@@ -1,4 +1,7 @@
-"""Where each kind of object is found on an API server."""
+"""URL paths of Kubernetes objects on an API server.
+
+The kinds of the charts are in model/manifests.py; this module adds the kinds that the program only reads or asks for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from urllib.parse import quote
 
 from fogflow_k8s.model.manifests import RESOURCES
 
-_OTHERS = {
+_OTHER_RESOURCES = {
     "Node": ("v1", "nodes", False),
     "ClusterRole": ("rbac.authorization.k8s.io/v1", "clusterroles", False),
     "ClusterRoleBinding": ("rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
@@ -20,8 +23,8 @@ _OTHERS = {
 
 
 def path_of(kind: str, namespace: str = "", name: str = "") -> str:
-    """The URL path of a kind's collection, or of one object in it."""
-    version, plural, namespaced = RESOURCES[kind] if kind in RESOURCES else _OTHERS[kind]
+    """Return the URL path of a kind's collection, or of one object in it."""
+    version, plural, namespaced = RESOURCES[kind] if kind in RESOURCES else _OTHER_RESOURCES[kind]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     where = f"/namespaces/{quote(namespace)}" if namespaced and namespace else ""
     return f"{root}{where}/{plural}" + (f"/{quote(name)}" if name else "")

@@ -1,8 +1,8 @@
-"""`kubectl port-forward` under way: the local port, and whether it still leads anywhere.
+"""A running `kubectl port-forward`: its local port, and whether it still reaches the pod.
 
-kubectl chooses one pod, for a Service too, and never changes to another one. When that pod goes, kubectl ends with `lost
-connection to pod`, or it goes on listening and fails every connection with `error forwarding port`; while nothing connects it
-says nothing at all. So this module reads its words, and connects from time to time.
+kubectl chooses one pod, also for a Service, and never switches to another one. When that pod is deleted, kubectl either
+exits with `lost connection to pod`, or keeps listening and fails every connection with `error forwarding port`. Without
+connections it prints nothing at all. So this module reads kubectl's output, and opens a test connection at intervals.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from fogflow_k8s.adapters.lines import Lines
 from fogflow_k8s.errors import ClusterError
 
 TRY_EVERY_S = 5.0
-_TRY_LIMIT_S = 5.0
-_END_LIMIT_S = 1.0  # between kubectl's last word and its end
-_LISTENS = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+_TRY_TIMEOUT_S = 5.0
+_EXIT_GRACE_S = 1.0  # from kubectl's last message to its exit
+_LISTENING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 _ROUTINE = re.compile(r"(Forwarding from|Handling connection for) ")
-_DEAD = re.compile(r"lost connection to pod|error forwarding port|error creating (error|forwarding) stream")
-_SHOWN = 300  # characters of kubectl's words in an error
+_CONNECTION_LOST = re.compile(r"lost connection to pod|error forwarding port|error creating (error|forwarding) stream")
+_MAX_OUTPUT_CHARS = 300  # characters of kubectl's words in an error
 
 
 class ForwardFailed(ClusterError):
-    """A port is not forwarded, or no longer; `code` is kubectl's exit status, 0 when kubectl had not ended."""
+    """A port is not forwarded, or no longer; `code` is kubectl's exit status, 0 while kubectl was still running."""
 
     def __init__(self, message: str, *, code: int = 0) -> None:
         super().__init__(message, hint="fogflow-k8s status")
@@ -34,47 +34,47 @@ class ForwardFailed(ClusterError):
 
 
 class Forward:
-    """A forwarded port: `port` on this machine. Raises ForwardFailed when kubectl ends before it listens."""
+    """A forwarded port: `port` on this machine. Raises ForwardFailed when kubectl exits before it listens."""
 
     def __init__(self, target: str, lines: Lines) -> None:
-        """`lines`: what `kubectl port-forward` to `target` prints on stdout and stderr."""
+        """`lines` is the output of `kubectl port-forward` to `target`, stdout and stderr."""
         self._target, self._lines = target, lines
-        self._said: deque[str] = deque(maxlen=5)
-        self.port = self._begin()
+        self._output: deque[str] = deque(maxlen=5)
+        self.port = self._wait_until_listening()
 
-    def _begin(self) -> int:
+    def _wait_until_listening(self) -> int:
         for line in self._lines:
-            if found := _LISTENS.search(line):
+            if found := _LISTENING.search(line):
                 return int(found[1])
-            self._said.append(line.strip())
-        raise ForwardFailed(f"{self._target} cannot be reached: {self._words()}", code=self._lines.status())
+            self._output.append(line.strip())
+        raise ForwardFailed(f"{self._target} cannot be reached: {self._last_output()}", code=self._lines.status())
 
-    def broken(self, path: str, tell: Callable[[str], object]) -> ForwardFailed:
-        """Wait until the forward leads nowhere any more; why. Meanwhile `tell` gets each line that kubectl says about it.
+    def wait_until_lost(self, path: str, on_line: Callable[[str], object]) -> ForwardFailed:
+        """Wait until the connection is lost, and return the reason. Until then, `on_line` gets each message of kubectl.
 
-        `path` is asked for with HTTP every TRY_EVERY_S seconds while kubectl is silent; any answer will do.
+        While kubectl prints nothing, `path` is requested over HTTP every TRY_EVERY_S seconds; any answer counts.
         """
         while not self._lines.ended:
-            line = self._lines.within(TRY_EVERY_S)
+            line = self._lines.read_line(TRY_EVERY_S)
             if line is None:
                 if not self._lines.ended and not self._answers(path):
                     return self._lost("its pod is gone, or closes every connection")
-            elif self._is_news(line, tell) and _DEAD.search(line):
-                self._await_end(tell)
+            elif self._record(line, on_line) and _CONNECTION_LOST.search(line):
+                self._drain_output(on_line)
                 break
-        return self._lost(self._words())
+        return self._lost(self._last_output())
 
-    def _await_end(self, tell: Callable[[str], object]) -> None:
-        """Give a kubectl that has told of the loss the time to end by itself: its exit status counts then."""
-        end = time.monotonic() + _END_LIMIT_S
-        while (left := end - time.monotonic()) > 0 and (line := self._lines.within(left)) is not None:
-            self._is_news(line, tell)
+    def _drain_output(self, on_line: Callable[[str], object]) -> None:
+        """After kubectl reported the loss, give it time to exit, so that its exit status is known."""
+        end = time.monotonic() + _EXIT_GRACE_S
+        while (left := end - time.monotonic()) > 0 and (line := self._lines.read_line(left)) is not None:
+            self._record(line, on_line)
 
-    def _is_news(self, line: str, tell: Callable[[str], object]) -> bool:
+    def _record(self, line: str, on_line: Callable[[str], object]) -> bool:
         if _ROUTINE.match(line):
             return False
-        tell(line)
-        self._said.append(line.strip())
+        on_line(line)
+        self._output.append(line.strip())
         return True
 
     def _lost(self, why: str) -> ForwardFailed:
@@ -82,18 +82,18 @@ class Forward:
         return ForwardFailed(f"the connection to {self._target} is lost: {why}", code=code)
 
     def _answers(self, path: str) -> bool:
-        """Whether the other end says anything; a connection that is closed without a word has no pod behind it."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=_TRY_LIMIT_S)
+        """Whether the pod answers; a connection that is closed without an answer has no pod behind it."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=_TRY_TIMEOUT_S)
         try:
             connection.request("GET", path)
             connection.getresponse()
         except (TimeoutError, ConnectionRefusedError):
-            return True  # slow, which is another trouble; a kubectl that listens no longer has ended, and its output says so
+            return True  # slow is not lost; a kubectl that does not listen has exited, which its output shows
         except (OSError, HTTPException):
             return False
         finally:
             connection.close()
         return True
 
-    def _words(self) -> str:
-        return " ".join(self._said)[-_SHOWN:] or "kubectl does not say why"
+    def _last_output(self) -> str:
+        return " ".join(self._output)[-_MAX_OUTPUT_CHARS:] or "kubectl gave no reason"

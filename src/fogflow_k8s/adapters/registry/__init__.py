@@ -1,1 +1,1 @@
-"""Image registries: requests and logins."""
+"""Image registries: requests, credentials and errors."""

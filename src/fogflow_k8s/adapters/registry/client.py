@@ -1,4 +1,8 @@
-"""Registries of images: read, compare, copy. Source: the OCI distribution specification 1.1."""
+"""A client of image registries: read, compare and copy images and their parts.
+
+An image is a manifest that lists blobs (its layers and configuration) by digest; an image for several platforms has
+an index of manifests above them. Source: OCI distribution specification 1.1.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,17 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-from fogflow_k8s.adapters.registry.errors import ImageNotFound, RegistryError, unreachable
+from fogflow_k8s.adapters.registry.errors import ImageNotFound, RegistryError, connection_error
 from fogflow_k8s.adapters.registry.http import Client
-from fogflow_k8s.model.image.reference import MANIFEST_TYPES, Image, digest_of, is_index, offered, said_platform
+from fogflow_k8s.model.image.reference import MANIFEST_TYPES, Image, digest_of, format_platform, is_index, offered
 
 _ACCEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
 _PUSH = "pull,push"
 
 
 @dataclass(frozen=True)
-class Headroom:
-    """How many pulls docker.io still grants this address (or account), and in how many hours it counts them."""
+class PullQuota:
+    """Docker Hub's rate limit: how many pulls this address (or account) has left, of how many, in a window of hours."""
 
     remaining: int
     limit: int
@@ -29,65 +33,66 @@ class Headroom:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as the registry keeps it: its bytes are its identity."""
+    """A manifest as the registry stores it; its digest is that of these bytes."""
 
     type: str
     digest: str
     body: bytes = field(repr=False)
-    headroom: Headroom | None = None
+    pull_quota: PullQuota | None = None
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What it says. Raises RegistryError when it is no JSON object."""
-        return _object(self.body, "a manifest")
+        """The parsed body. Raises RegistryError when it is not a JSON object."""
+        return _json_object(self.body, "a manifest")
 
 
 class Registry:
-    """One registry. Everything raises RegistryError."""
+    """One registry. Every method raises RegistryError."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self.host = client.host
 
     def ping(self) -> None:
-        """Make sure that a registry answers there, and lets us in."""
-        got = self._client.call("GET", "/v2/", "", "access", absent=True)
+        """Check that a registry answers there and accepts the login."""
+        got = self._client.call("GET", "/v2/", "", "access", missing_ok=True)
         if got.status == 404 or "html" in got.headers.get("Content-Type", ""):
             raise RegistryError(
-                f"{self.host} is no registry: /v2/ was answered with {got.status}", hint="is host and port right?"
+                f"{self.host} is not a registry: it answered /v2/ with {got.status}",
+                hint=f"check host and port: curl -v {self._client.base}/v2/",
             )
 
-    def head(self, image: Image) -> Manifest:
-        """The image's type and digest, without its manifest: docker.io does not count this as a pull."""
+    def head_manifest(self, image: Image) -> Manifest:
+        """Return the image's type and digest without its manifest: docker.io does not count this request as a pull."""
         return self._manifest("HEAD", image.repository, image.version)
 
     def manifest(self, repository: str, version: str) -> Manifest:
-        """The manifest of a tag or digest, checked against the digest."""
+        """Return the manifest of a tag or digest; a digest is verified."""
         got = self._manifest("GET", repository, version)
         actual = digest_of(got.body)
         if version.startswith("sha256:") and actual != version:
             raise RegistryError(
-                f"{self.host} handed out other bytes than those of {version}", hint="do not use this registry"
+                f"{self.host} returned content that does not match {version}", hint="do not use this registry"
             )
-        return Manifest(got.type, actual, got.body, got.headroom)
+        return Manifest(got.type, actual, got.body, got.pull_quota)
 
     def platforms(self, repository: str, manifest: Manifest) -> tuple[str, ...]:
-        """The platforms that an image is for."""
+        """Return the platforms of an image."""
         if is_index(manifest.type):
             return offered(manifest.content)
         digest = str((manifest.content.get("config") or {}).get("digest"))
         got = self._client.call("GET", f"/v2/{repository}/blobs/{digest}", repository, f"{repository}@{digest}")
-        return (said_platform(_object(got.data, "a configuration")),)
+        return (format_platform(_json_object(got.data, "a configuration")),)
 
     def has_blob(self, repository: str, digest: str) -> bool:
-        """Whether the repository has this blob."""
+        """Whether the repository has the blob."""
         got = self._client.call(
-            "HEAD", f"/v2/{repository}/blobs/{digest}", repository, digest, absent=True, scope=_PUSH
+            "HEAD", f"/v2/{repository}/blobs/{digest}", repository, digest, missing_ok=True, scope=_PUSH
         )
         return bool(got.status == 200)
 
     def has_manifest(self, repository: str, version: str, digest: str) -> bool:
-        """Whether a tag (or digest) stands for exactly this manifest."""
+        """Whether a tag (or digest) refers to exactly this manifest."""
         try:
             return self._manifest("HEAD", repository, version, scope=_PUSH).digest == digest
         except ImageNotFound:
@@ -95,7 +100,7 @@ class Registry:
 
     @contextmanager
     def open_blob(self, repository: str, digest: str) -> Iterator[Any]:
-        """A stream of the blob's bytes."""
+        """Open a stream of the blob's bytes."""
         import urllib3
 
         got = self._client.call(
@@ -104,20 +109,20 @@ class Registry:
         try:
             yield got
         except urllib3.exceptions.HTTPError as error:
-            raise unreachable(self.host, self._client.base, error) from error
+            raise connection_error(self.host, self._client.base, error) from error
         finally:
             got.close()
 
-    def begin_upload(self, repository: str, digest: str, origin: str = "") -> str:
-        """Where to put a blob; "" when the registry lent it from its repository `origin`, and nothing is left to do."""
+    def begin_upload(self, repository: str, digest: str, origin: str = "") -> str | None:
+        """Return the upload URL for a blob; None when the registry took it from its repository `origin`, so no upload is needed."""
         path = f"/v2/{repository}/blobs/uploads/" + (
             f"?{urlencode({'mount': digest, 'from': origin})}" if origin else ""
         )
         got = self._client.call("POST", path, repository, f"an upload to {repository}", scope=_PUSH)
-        return "" if got.status == 201 else urljoin(self._client.base + path, str(got.headers.get("Location", "")))
+        return None if got.status == 201 else urljoin(self._client.base + path, str(got.headers.get("Location", "")))
 
     def put_blob(self, repository: str, upload: str, digest: str, size: int, content: Any) -> None:
-        """Send a blob. The registry compares what it got with the digest."""
+        """Upload a blob. The registry compares its content with the digest."""
         url = upload + ("&" if "?" in upload else "?") + urlencode({"digest": digest})
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         self._client.call(
@@ -125,7 +130,7 @@ class Registry:
         )
 
     def put_manifest(self, repository: str, version: str, manifest: Manifest) -> None:
-        """Store a manifest under a tag or its digest; what it refers to must be there."""
+        """Store a manifest under a tag or its digest; the blobs that it lists must exist."""
         path, headers = f"/v2/{repository}/manifests/{version}", {"Content-Type": manifest.type}
         self._client.call(
             "PUT", path, repository, f"{repository}:{version}", headers=headers, body=manifest.body, scope=_PUSH
@@ -139,26 +144,26 @@ class Registry:
         kind = str(got.headers.get("Content-Type", "")).split(";")[0]
         if kind not in MANIFEST_TYPES:
             raise RegistryError(
-                f"{self.host} answers to {what} with {kind or 'something without a type'}, which is no image",
-                hint="is it a registry? An image of before 2017 (schema 1) must be pushed again",
+                f"{self.host} answered {what} with {kind or 'content without a type'}, which is not an image",
+                hint="check that it is a registry; an image from before 2017 (schema 1) must be pushed again",
             )
-        return Manifest(kind, str(got.headers.get("Docker-Content-Digest", "")), got.data, _headroom(got.headers))
+        return Manifest(kind, str(got.headers.get("Docker-Content-Digest", "")), got.data, _pull_quota(got.headers))
 
 
-def _object(body: bytes, what: str) -> dict[str, Any]:
+def _json_object(body: bytes, what: str) -> dict[str, Any]:
     try:
-        said = json.loads(body)
+        document = json.loads(body)
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
-        raise RegistryError(f"the registry handed out {what} that is none", hint="push the image again")
-    return said
+        document = None
+    if not isinstance(document, dict):
+        raise RegistryError(f"the registry returned {what} that is not valid JSON", hint="push the image again")
+    return document
 
 
-def _headroom(headers: Mapping[str, str]) -> Headroom | None:
-    """Docker Hub's own headers, like `76;w=21600`: how many, in how many seconds."""
+def _pull_quota(headers: Mapping[str, str]) -> PullQuota | None:
+    """Parse Docker Hub's headers, like `76;w=21600`: pulls left, and the window in seconds."""
     remaining, _, window = str(headers.get("RateLimit-Remaining", "")).partition(";w=")
     limit = str(headers.get("RateLimit-Limit", "")).partition(";")[0]
     if not (remaining.isdigit() and limit.isdigit()):
         return None
-    return Headroom(int(remaining), int(limit), int(window) / 3600 if window.isdigit() else 6)
+    return PullQuota(int(remaining), int(limit), int(window) / 3600 if window.isdigit() else 6)

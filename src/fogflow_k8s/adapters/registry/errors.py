@@ -1,4 +1,7 @@
-"""What a registry that does not do as asked has to say, as typed errors: each with its mend."""
+"""Typed errors for registries, each with a remedy.
+
+A caller reacts to the class (absent image, login, rate limit, connection, certificate), a user to the message.
+"""
 
 from __future__ import annotations
 
@@ -11,66 +14,67 @@ from fogflow_k8s.model.image.reference import HUB
 
 _CONNECTION = re.compile(
     r"^(<[^>]*>|HTTPS?Connection(Pool)?\([^)]*\)): "
-)  # urllib3 begins with the object it had in hand
+)  # urllib3's messages start with the connection object
 
 
 class RegistryError(PreflightFailed):
-    """A registry did not do as asked."""
+    """A request to a registry failed."""
 
 
 class ImageNotFound(RegistryError):
-    """It has no such image."""
+    """The registry does not have the image."""
 
 
 class LoginNeeded(RegistryError):
-    """It does not hand out (or take) this image without a login, or with the one that it got."""
+    """The registry refuses the request without a login, or with the login that it got."""
 
 
 class RateLimited(RegistryError):
-    """It has had enough of us for now."""
+    """The registry limits the rate of requests."""
 
 
 class Unreachable(RegistryError):
-    """No connection came about, or no answer came in time."""
+    """The connection failed, or the answer took too long."""
 
 
 class Untrusted(RegistryError):
-    """Its certificate is of an authority that this machine does not know, or for another name."""
+    """The registry's certificate is from an unknown authority or for another name."""
 
 
 class NoSuchPlatform(RegistryError):
-    """The image is there, but not for this platform."""
+    """The image exists, but not for this platform."""
 
 
-def unreachable(host: str, base: str, error: Exception, seconds: float = 0) -> RegistryError:
-    """The error for a connection that did not come about, or broke."""
+def connection_error(host: str, base: str, error: Exception, seconds: float = 0) -> RegistryError:
+    """Return the error for a connection that failed or broke."""
     reason = getattr(error, "reason", None) or error
     text = _CONNECTION.sub("", str(reason))
     if "CERTIFICATE_VERIFY_FAILED" in text or "CertificateError" in type(reason).__name__:
         return Untrusted(
-            f"{host}: its certificate is not accepted: {text}",
-            hint=f"put its authority's certificate into /etc/docker/certs.d/{host}/ca.crt, or name it in SSL_CERT_FILE (the nodes need it too)",
+            f"{host}: its certificate is not trusted: {text}",
+            hint=f"copy the certificate of its authority to /etc/docker/certs.d/{host}/ca.crt, or set SSL_CERT_FILE to it (the nodes need it too)",
         )
     if any(sign in text for sign in ("WRONG_VERSION_NUMBER", "record layer failure", "UNKNOWN_PROTOCOL")):
         return Untrusted(
-            f"{host} speaks plain HTTP, and nobody allowed that", hint=f"if it is meant to: --insecure-registry {host}"
+            f"{host} speaks plain HTTP, which is not allowed by default",
+            hint=f"to allow it: --insecure-registry {host}",
         )
     if "timed out" in text.lower() or "Timeout" in type(error).__name__:
         return Unreachable(
-            f"{host} gave no answer {f'within {seconds:g} s' if seconds else 'in time'}", hint=_ways(base)
+            f"{host} did not answer {f'within {seconds:g} s' if seconds else 'in time'}", hint=_connectivity_hint(base)
         )
-    return Unreachable(f"{host} cannot be reached: {text}", hint=_ways(base))
+    return Unreachable(f"{host} cannot be reached: {text}", hint=_connectivity_hint(base))
 
 
-def _ways(base: str) -> str:
-    return f"is the name right, and is there a way to it from here (HTTPS_PROXY)? curl -v {base}/v2/"
+def _connectivity_hint(base: str) -> str:
+    return f"check the name and the network (HTTPS_PROXY): curl -v {base}/v2/"
 
 
-def refused(
-    host: str, status: int, headers: Mapping[str, str], body: bytes, what: str, *, known: bool
+def error_for_response(
+    host: str, status: int, headers: Mapping[str, str], body: bytes, what: str, *, logged_in: bool
 ) -> RegistryError:
-    """The error for an answer of 300 or more about `what`; `known`: whether a login was sent along."""
-    said = _message(body)
+    """Return the error for an answer of 300 or more about `what`; `logged_in`: whether the request had a login."""
+    detail = _error_messages(body)
     if status == 429:
         after = headers.get("Retry-After", "")
         wait = (
@@ -84,26 +88,26 @@ def refused(
             f"{host} limits the rate: too many requests for {what}", hint=f"{wait}, or log in: docker login {host}"
         )
     if status in (401, 403):
-        if known:
+        if logged_in:
             return LoginNeeded(
-                f"{host} does not permit {what} with the login it got ({status}{said})",
-                hint=f"is it the right account, and may it use this repository? docker login {host}",
+                f"{host} does not permit {what} with this login ({status}{detail})",
+                hint=f"use an account with access to this repository: docker login {host}",
             )
         return LoginNeeded(
-            f"{host} does not permit {what} without a login ({status}{said})",
-            hint=f"is the name right (many registries say this of absent images)? docker login {host}",
+            f"{host} does not permit {what} without a login ({status}{detail})",
+            hint=f"check the name (many registries answer this for absent images), or log in: docker login {host}",
         )
     if status == 404:
         return ImageNotFound(
-            f"{host} has no {what}", hint="is name and tag right, and was it pushed? correct the component's image in your values"
+            f"{host} has no {what}", hint="check name and tag, and that it was pushed; correct the component's image in your values"
         )  # fmt: skip
     return RegistryError(
-        f"{host} answered {status} to {what}{said}", hint="is it a registry, and in order? its own log says more"
+        f"{host} answered {status} to {what}{detail}", hint="check that it is a registry, and read its log"
     )
 
 
-def _message(body: bytes) -> str:
-    """What the errors of the distribution specification say, shortened; "" when the answer is not of that kind."""
+def _error_messages(body: bytes) -> str:
+    """Return the messages of an error body (distribution specification), shortened; "" for another body."""
     try:
         errors = json.loads(body)["errors"]
         text = "; ".join(str(e.get("message") or e.get("code")) for e in errors)

@@ -1,1 +1,1 @@
-"""Files of settings: read, changed by --set, rendered by Jinja, and their errors."""
+"""Settings: config.json, values.yaml and --set, read, validated and rendered."""

@@ -1,4 +1,8 @@
-"""Settings files as data that knows its lines: JSON and YAML, every way of being broken told as a ConfigError."""
+"""Read settings files (JSON or YAML) and remember the line of every key.
+
+Error messages about a key need its file and line, which parsers do not keep. Every way in which a file can be broken
+raises a ConfigError. A config.json holds the `config` section of values.yaml, so its key paths are translated.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ if TYPE_CHECKING:
     import yaml
 
 KeyPath = tuple[str | int, ...]
-_LARGEST_BYTES = 1_000_000  # a settings file has some hundred lines; what is larger is something else
-_MOST_KEYS = 20_000  # YAML's aliases can make more of a small file
+_MAX_BYTES = 1_000_000  # a settings file has some hundred lines; a larger file is not one
+_MAX_KEYS = 20_000  # YAML aliases can expand a small file to many keys
 
 
 @dataclass(frozen=True)
@@ -26,79 +30,81 @@ class Document:
     data: dict[str, Any]
     lines: Mapping[KeyPath, int] = field(default_factory=dict)
     is_config: bool = False  # a config.json: its data is the `config` section of values.yaml
-    places: Mapping[KeyPath, KeyPath] = field(default_factory=dict)  # of a config.json: place in values.yaml -> here
+    local_paths: Mapping[KeyPath, KeyPath] = field(
+        default_factory=dict
+    )  # of a config.json: key path in values.yaml -> key path here
 
     def line_of(self, path: KeyPath) -> int | None:
-        """Line of the key at `path` in this file, counted from 1; None when it is not here."""
+        """Return the line of the key at `path` in this file, counted from 1; None when the file does not have it."""
         return self.lines.get(path)
 
-    def own(self, path: KeyPath) -> KeyPath:
-        """The place in values.yaml `path` in this file's own terms."""
-        return self.places.get(path) or (path[1:] if self.is_config else path)
+    def local_path(self, path: KeyPath) -> KeyPath:
+        """Return the key path in this file for a key path in values.yaml."""
+        return self.local_paths.get(path) or (path[1:] if self.is_config else path)
 
-    def has(self, path: KeyPath) -> bool:
-        """Whether the place in values.yaml `path`, or something below it, was written here."""
-        if self.is_config and path[:1] != ("config",) and path not in self.places:
+    def defines(self, path: KeyPath) -> bool:
+        """Whether this file has the key of values.yaml, or a key below it."""
+        if self.is_config and path[:1] != ("config",) and path not in self.local_paths:
             return False
-        own = self.own(path)
-        return any(place[: len(own)] == own for place in self.lines)
+        local_path = self.local_path(path)
+        return any(place[: len(local_path)] == local_path for place in self.lines)
 
-    def where(self, own: KeyPath) -> str:
-        """FILE:LINE: KEY of the key that stands at `own` in this file; without what is not known or empty."""
-        line = self.line_of(own)
-        return ": ".join(part for part in (f"{self.name}:{line}" if line else self.name, dotted(own)) if part)
+    def location(self, local_path: KeyPath) -> str:
+        """Return FILE:LINE: KEY for the key at `local_path` of this file; an unknown line and an empty key are left out."""
+        line = self.line_of(local_path)
+        return ": ".join(
+            part for part in (f"{self.name}:{line}" if line else self.name, dotted_path(local_path)) if part
+        )
 
 
 def source_of(path: KeyPath, documents: Sequence[Document]) -> Document | None:
-    """Which of the documents, the last word last, gave the place in values.yaml `path`."""
-    return next((document for document in reversed(documents) if document.has(path)), None)
+    """Return the document that sets this key of values.yaml; the last one wins."""
+    return next((document for document in reversed(documents) if document.defines(path)), None)
 
 
-def load(path: Path) -> Document:
-    """The JSON (by its name) or YAML file at `path`. Raises ConfigError when it is not a whole, unambiguous mapping."""
-    text = _text(path)
+def load_document(path: Path) -> Document:
+    """Read the JSON (by its suffix) or YAML file at `path`. Raises ConfigError unless it is one mapping without duplicates."""
+    text = _read_text(path)
     if not text.strip():
-        raise ConfigError(
-            f"{path} is empty", hint="an example to start from: fogflow-k8s render -o DIR writes both files"
-        )
+        raise ConfigError(f"{path} is empty", hint="write an example of both files: fogflow-k8s render -o DIR")
     data, lines = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a mapping of keys is needed at the top, found {_kind(data)}")
+        raise ConfigError(f"{path}: a mapping of keys is needed at the top, found {_type_name(data)}")
     return Document(str(path), data, lines)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
-        raw = path.read_bytes() if path.stat().st_size <= _LARGEST_BYTES else None
+        raw = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else None
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist", hint="check the path; it is relative to the current folder"
         ) from None
     except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder", hint="name the file in it") from None
+        raise ConfigError(f"{path} is a folder", hint="give the path of the file in it") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     if raw is None:
-        raise ConfigError(f"{path} is larger than {_LARGEST_BYTES // 1000} kB: not a settings file")
+        raise ConfigError(f"{path} is larger than {_MAX_BYTES // 1000} kB: not a settings file")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not text in UTF-8 (byte {error.start})", hint="save it as UTF-8") from error
 
 
-def _kind(data: Any) -> str:
+def _type_name(data: Any) -> str:
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return names.get(type(data), "nothing")
 
 
-# ---- JSON: the standard library parses, a second small walk finds the lines ----------------------------------------
+# ---- JSON: the standard library parses; a second pass finds the lines ------------------------------------------------
 
 
 def _from_json(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
     try:
-        data = json.loads(text, parse_constant=_no_constant)
-        keys = ((where, text.count("\n", 0, offset) + 1) for where, offset in _JsonWalk(text).keys())  # noqa: SIM118
-        return data, _lines(path, keys)
+        data = json.loads(text, parse_constant=_reject_constant)
+        keys = ((location, text.count("\n", 0, offset) + 1) for location, offset in _JsonWalk(text).keys())  # noqa: SIM118
+        return data, _line_numbers(path, keys)
     except json.JSONDecodeError as error:
         cut = " (the file ends too early)" if error.pos >= len(text.rstrip()) else ""
         raise ConfigError(f"{path}:{error.lineno}: not JSON: {error.msg.lower()}{cut}") from error
@@ -106,12 +112,12 @@ def _from_json(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
         raise ConfigError(f"{path}: not JSON: {error}") from error
 
 
-def _no_constant(name: str) -> Any:
+def _reject_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
 class _JsonWalk:
-    """Every key of a JSON text that is known to be valid, with its path and offset."""
+    """Finds every key of a valid JSON text, with its path and offset."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -119,7 +125,7 @@ class _JsonWalk:
         self._decoder = json.JSONDecoder()
 
     def keys(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, int]]:
-        """The keys of the value that starts here; afterwards we stand behind it."""
+        """Yield the keys of the value that starts here; move behind it."""
         self._skip(" \t\r\n")
         opening = self.text[self.at]
         if opening == "{":
@@ -141,13 +147,13 @@ class _JsonWalk:
                 self.at += 1
                 return
             start, key = self.at, index
-            where: KeyPath = (*path, key)
+            location: KeyPath = (*path, key)
             if closing == "}":
                 name = self._string()
-                where = (*path, name)
+                location = (*path, name)
                 self._skip(" \t\r\n:")
-            yield where, start
-            yield from self.keys(where)
+            yield location, start
+            yield from self.keys(location)
             index += 1
 
     def _string(self) -> str:
@@ -169,9 +175,9 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
     try:
         loader = _yaml_loader()(text)
         node = loader.get_single_node()
-        lines = _lines(
+        lines = _line_numbers(
             path, _yaml_keys(node, ()) if node else ()
-        )  # before merge keys are resolved: those may repeat a key
+        )  # before merge keys are resolved, which may repeat a key
         return loader.construct_document(node) if node else None, lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -184,20 +190,22 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
             loader.dispose()
 
 
-def _lines(path: Path, keys: Iterable[tuple[KeyPath, int]]) -> dict[KeyPath, int]:
-    """Line of each key. Raises ConfigError for a key given twice: every reader would take another one."""
+def _line_numbers(path: Path, keys: Iterable[tuple[KeyPath, int]]) -> dict[KeyPath, int]:
+    """Return the line of each key. Raises ConfigError for a duplicate key, which readers resolve differently."""
     lines: dict[KeyPath, int] = {}
-    for where, line in keys:
-        if where in lines:
-            raise ConfigError(f"{path}:{line}: {dotted(where)} is given twice (first in line {lines[where]})")
-        if len(lines) >= _MOST_KEYS:
-            raise ConfigError(f"{path} has more than {_MOST_KEYS} keys: not a settings file")
-        lines[where] = line
+    for location, line in keys:
+        if location in lines:
+            raise ConfigError(
+                f"{path}:{line}: {dotted_path(location)} is given twice (first in line {lines[location]})"
+            )
+        if len(lines) >= _MAX_KEYS:
+            raise ConfigError(f"{path} has more than {_MAX_KEYS} keys: not a settings file")
+        lines[location] = line
     return lines
 
 
 def _yaml_loader() -> Any:
-    """PyYAML's safe loader without dates: a date in a settings file is text."""
+    """Return PyYAML's safe loader without dates: a date in a settings file is text."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -214,17 +222,17 @@ def _yaml_keys(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
 
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            where: KeyPath = (*path, str(key.value))
-            yield where, key.start_mark.line + 1
-            yield from _yaml_keys(value, where)
+            location: KeyPath = (*path, str(key.value))
+            yield location, key.start_mark.line + 1
+            yield from _yaml_keys(value, location)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield (*path, index), value.start_mark.line + 1
             yield from _yaml_keys(value, (*path, index))
 
 
-def dotted(path: KeyPath) -> str:
-    """A key path as people write it: a.b[0].c."""
+def dotted_path(path: KeyPath) -> str:
+    """Return a key path as users write it: a.b[0].c."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)

@@ -1,4 +1,8 @@
-"""From what a person gives (config.json, values.yaml, --set, --external-ip) to values, or every problem at once."""
+"""Load the user's settings: merge config.json, values.yaml, --set and --external-ip, and validate the result.
+
+Later sources override earlier ones. All problems of all files are reported in one error, so that a user does not fix
+them one at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from fogflow_k8s.adapters.settings.documents import Document, KeyPath, load, source_of
-from fogflow_k8s.adapters.settings.errors import problems
+from fogflow_k8s.adapters.settings.documents import Document, KeyPath, load_document, source_of
+from fogflow_k8s.adapters.settings.errors import describe_problems
 from fogflow_k8s.adapters.settings.set_flag import Assignment, assign, parse_set
 from fogflow_k8s.errors import ConfigError
 
@@ -19,20 +23,20 @@ if TYPE_CHECKING:
     from fogflow_k8s.model.settings.config_upstream import Note
     from fogflow_k8s.model.settings.values import Values
 
-__all__ = ["Document", "load", "parse_set", "settings"]
+__all__ = ["Document", "load_document", "load_settings", "parse_set"]
 
 M = TypeVar("M", bound="BaseModel")
 
 
 class Settings(NamedTuple):
-    """Validated values, and a line for everything that was ignored, read as something else, or is weak."""
+    """Validated values, and one line for each key that was ignored, translated, or has a weak value."""
 
     values: Values
     notes: tuple[str, ...]
 
 
-class _Given(NamedTuple):
-    """All sources laid upon each other; the documents they came from, the last word last; and what there is to say."""
+class _MergedSources(NamedTuple):
+    """All sources merged; the documents that they came from, in order of precedence; and the notes about them."""
 
     data: dict[str, Any]
     documents: list[Document]
@@ -40,7 +44,7 @@ class _Given(NamedTuple):
     notes: list[str]
 
 
-def settings(
+def load_settings(
     config_path: Path | None = None,
     values_paths: Sequence[Path] = (),
     sets: Sequence[str] = (),
@@ -48,70 +52,70 @@ def settings(
     *,
     force: bool = False,
 ) -> Settings:
-    """The values that all of it makes; later ones win: config.json, values files, --set, --external-ip.
+    """Return the values of all sources; later ones win: config.json, values files, --set, --external-ip.
 
-    With `force` several shards of the broker are accepted, as if the values said so.
+    `force` accepts several shards of the broker, like the value `broker.acceptNotificationLoops`.
     Raises ConfigError with every problem of every file, each with its file, line and key path.
     """
     from pydantic import ValidationError
 
     from fogflow_k8s.model.settings.values import Values
 
-    data, documents, assignments, notes = _gathered(config_path, values_paths, sets, external_ips)
+    data, documents, assignments, notes = _merge_sources(config_path, values_paths, sets, external_ips)
     if force and isinstance(broker := data.get("broker"), dict) and broker.get("shards", 1) != 1:
         broker["acceptNotificationLoops"] = True
     try:
         values = _validated(data, assignments, Values)
     except ValidationError as error:
-        found = problems(error, documents)
+        found = describe_problems(error, documents)
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         hint = "every key with its meaning: fogflow-k8s config explain KEY"
         raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
-    return Settings(values, (*notes, *_weak(values, documents)))
+    return Settings(values, (*notes, *_weak_password_notes(values, documents)))
 
 
-def edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mapping[str, Any]) -> dict[str, Any]:
-    """The values for the edge chart that a person gives; they must be valid upon `base`. Raises ConfigError."""
+def load_edge_settings(values_paths: Sequence[Path], sets: Sequence[str], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the user's values for the edge chart; merged into `base` they must be valid. Raises ConfigError."""
     from pydantic import ValidationError
 
     from fogflow_k8s.model.settings.base import merge
     from fogflow_k8s.model.settings.edge import EdgeValues
 
-    data, documents, assignments, _ = _gathered(None, values_paths, sets, (), edge=True)
+    data, documents, assignments, _ = _merge_sources(None, values_paths, sets, (), edge=True)
     try:
         _validated(merge(base, data), assignments, EdgeValues)
     except ValidationError as error:
-        found = problems(error, documents, EdgeValues)
+        found = describe_problems(error, documents, EdgeValues)
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         hint = "every key with its meaning: charts/fogflow-edge-chart/values.yaml"
         raise ConfigError("\n  ".join([f"the settings have {count}:", *found]), hint=hint) from error
     return data
 
 
-def origin(
+def origin_of(
     path: KeyPath,
     config_path: Path | None = None,
     values_paths: Sequence[Path] = (),
     sets: Sequence[str] = (),
     external_ips: Sequence[str] = (),
 ) -> str:
-    """Which of the sources has the last word on a key of values.yaml, as FILE:LINE or a flag's name; "" when none has."""
-    documents = _gathered(config_path, values_paths, sets, external_ips).documents
+    """Return which source sets a key of values.yaml, as FILE:LINE or a flag's name; "" when no source does."""
+    documents = _merge_sources(config_path, values_paths, sets, external_ips).documents
     if (source := source_of(path, documents)) is None:
         return ""
-    line = source.line_of(source.own(path))
+    line = source.line_of(source.local_path(path))
     return f"{source.name}:{line}" if line else source.name
 
 
-def _gathered(
+def _merge_sources(
     config_path: Path | None,
     values_paths: Sequence[Path],
     sets: Sequence[str],
     external_ips: Sequence[str],
     *,
     edge: bool = False,
-) -> _Given:
-    """Everything that was given; of an edge's values, keys of upstream's chart stay, and are refused."""
+) -> _MergedSources:
+    """Merge all sources. For an edge, keys of upstream's chart are kept here and refused by the validation."""
     from fogflow_k8s.model.settings.base import merge
     from fogflow_k8s.model.settings.config_upstream import adopt, adopt_values
 
@@ -119,34 +123,34 @@ def _gathered(
     data: dict[str, Any] = {}
     notes: list[str] = []
     if config_path:
-        document = load(config_path)
+        document = load_document(config_path)
         adopted = adopt(document.data)
-        documents.append(replace(document, is_config=True, places=adopted.places))
+        documents.append(replace(document, is_config=True, local_paths=adopted.places))
         data = adopted.values
-        notes += [_noted(note, document) for note in adopted.notes]
+        notes += [_format_note(note, document) for note in adopted.notes]
     for path in values_paths:
-        document = load(path)
+        document = load_document(path)
         documents.append(document)
         known, more = (document.data, ()) if edge else adopt_values(document.data)
         data = merge(data, known)
-        notes += [_noted(note, document) for note in more]
-    data = json.loads(json.dumps(data, default=str))  # our own copy: YAML can make one object stand in two places
+        notes += [_format_note(note, document) for note in more]
+    data = json.loads(json.dumps(data, default=str))  # a copy, because YAML aliases can put one object in two places
     assignments = [each for text in sets for each in parse_set(text)]
     for assignment in assignments:
         assign(data, assignment)
         documents.append(Document("--set", {}, {assignment.path: 0}))
     if external_ips:
-        documents.append(_expose(data, external_ips))
-    return _Given(data, documents, assignments, notes)
+        documents.append(_apply_external_ips(data, external_ips))
+    return _MergedSources(data, documents, assignments, notes)
 
 
-def _noted(note: Note, document: Document) -> str:
-    """A note with its file, line and key."""
-    return f"{document.where(note.path)}: {note.text}"
+def _format_note(note: Note, document: Document) -> str:
+    """Return a note with its file, line and key."""
+    return f"{document.location(note.path)}: {note.text}"
 
 
-def _weak(values: Values, documents: Sequence[Document]) -> list[str]:
-    """A warning when the password that the settings give is easy to guess."""
+def _weak_password_notes(values: Values, documents: Sequence[Document]) -> list[str]:
+    """Return a warning when the password in the settings is easy to guess."""
     from fogflow_k8s.model.redaction.secret_values import weakness
 
     path = ("rabbitmq", "auth", "password")
@@ -154,18 +158,18 @@ def _weak(values: Values, documents: Sequence[Document]) -> list[str]:
     why = weakness(values.rabbitmq.auth.password) if source else ""
     if source is None or not why:
         return []
-    return [f"{source.where(source.own(path))}: {why}; leave it out, and deploy makes a random one"]
+    return [f"{source.location(source.local_path(path))}: {why}; leave it out, and deploy creates a random one"]
 
 
-def _expose(data: dict[str, Any], addresses: Sequence[str]) -> Document:
-    """Lay --external-ip upon `data`: the reverse proxy gets the addresses, and FogFlow is reached at the first of them."""
+def _apply_external_ips(data: dict[str, Any], addresses: Sequence[str]) -> Document:
+    """Merge --external-ip into `data`: the reverse proxy gets the addresses, and FogFlow uses the first one."""
     config = data.setdefault("config", {})
     if isinstance(config, dict):
         core = config.get("coreservice_ip")
         if core and core not in addresses:
             raise ConfigError(
-                f"--external-ip {addresses[0]} and coreservice_ip {core} are two addresses for one reverse proxy",
-                hint="leave coreservice_ip out of config.json, or give --external-ip the same address",
+                f"--external-ip {addresses[0]} and coreservice_ip {core} are different addresses for one reverse proxy",
+                hint="leave coreservice_ip out of config.json, or use the same address for --external-ip",
             )
         config["coreservice_ip"] = core or addresses[0]
     expose = data.setdefault("expose", {})
@@ -179,7 +183,7 @@ def _expose(data: dict[str, Any], addresses: Sequence[str]) -> Document:
 
 
 def _validated(data: dict[str, Any], assignments: Sequence[Assignment], model: type[M]) -> M:
-    """`data` as the model. A number of --set becomes text, and text a fraction, where the key wants that."""
+    """Validate `data`. Where a key needs it, a number from --set becomes text, and a text from --set a number with fraction."""
     from pydantic import ValidationError
 
     try:
@@ -189,7 +193,7 @@ def _validated(data: dict[str, Any], assignments: Sequence[Assignment], model: t
         retry = False
         for each in error.errors(include_url=False):
             assignment = by_path.get(each["loc"])
-            if assignment and (better := _as_wanted(each["type"], assignment.raw)) is not None:
+            if assignment and (better := _converted(each["type"], assignment.raw)) is not None:
                 assign(data, Assignment(assignment.path, better, assignment.raw))
                 retry = True
         if not retry:
@@ -197,7 +201,7 @@ def _validated(data: dict[str, Any], assignments: Sequence[Assignment], model: t
         return model.model_validate(data)
 
 
-def _as_wanted(kind: str, raw: str) -> str | float | None:
+def _converted(kind: str, raw: str) -> str | float | None:
     if kind == "string_type":
         return raw
     if kind == "float_type":

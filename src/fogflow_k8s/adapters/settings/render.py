@@ -1,6 +1,6 @@
-"""Models to the two files that people keep: config.json and values.yaml, through the Jinja templates.
+"""Render settings models as the two files that users keep, config.json and values.yaml, with Jinja templates.
 
-Each result is read back and compared with what went in, so a slip in a template cannot ship.
+Each result is parsed again and compared with the model, so that a mistake in a template is found before it is written.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from fogflow_k8s.model.settings.config import FogflowConfig
     from fogflow_k8s.model.settings.values import Values
 
-SCHEMA = "values.schema.json"  # beside the file: the same bytes on every machine
-# Keys that no reader of YAML 1.1 or 1.2 takes for something else; `y` and `on` would become true, `1e3` a number.
+SCHEMA = "values.schema.json"  # a relative path, so that the file is the same on every machine
+# Keys that every reader of YAML 1.1 or 1.2 takes as text; `y` and `on` would become true, `1e3` a number.
 _BARE_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{2,}$")
-_TAKEN = {"yes", "true", "false", "null", "off", "nan", "inf"}
+_RESERVED_WORDS = {"yes", "true", "false", "null", "off", "nan", "inf"}
 
 
 def render_config(config: FogflowConfig) -> str:
-    """config.json, complete. The same config gives the same bytes."""
+    """Return a complete config.json. The same config gives the same bytes."""
     data = config.model_dump(mode="json", by_alias=True)
-    return _checked("config.json.j2", {"config": data}, data, json.loads)
+    return _render_template("config.json.j2", {"config": data}, data, json.loads)
 
 
 def render_values(values: Values, schema: str = SCHEMA) -> str:
-    """values.yaml with everything that was set, and for editors the place of its schema in the first line."""
+    """Return values.yaml with all settings, and in its first line the path of its schema, for editors."""
     data = values.given()
-    return _checked("values.yaml.j2", {"values": data, "schema": schema}, data, _read_yaml)
+    return _render_template("values.yaml.j2", {"values": data, "schema": schema}, data, _read_yaml)
 
 
 def as_yaml(value: Any, depth: int = 0) -> str:
-    """`value` as it stands behind a key: flow for the empty, block below for the rest; text always in double quotes.
+    """Return `value` as YAML behind a key: empty collections in flow style, others as a block, text in double quotes.
 
-    JSON's escapes are YAML's; text in quotes has one type for every reader.
+    JSON's escapes are valid in YAML, and quoted text has the same type for every reader.
     """
     pad = "\n" + "  " * depth
     if isinstance(value, Mapping) and value:
@@ -49,12 +49,12 @@ def as_yaml(value: Any, depth: int = 0) -> str:
 
 
 def yaml_key(key: str) -> str:
-    """A key that every reader takes for this text."""
-    return key if _BARE_KEY.match(key) and key.lower() not in _TAKEN else _quoted(key)
+    """Return the key in a form that every reader takes as text."""
+    return key if _BARE_KEY.match(key) and key.lower() not in _RESERVED_WORDS else _quoted(key)
 
 
 def _item(value: Any, depth: int) -> str:
-    if isinstance(value, Mapping | list) and value:  # JSON is YAML: in lists compactness reads better than depth
+    if isinstance(value, Mapping | list) and value:  # JSON is YAML, and a compact form is easier to read in a list
         return f" {_flow(value)}"
     return as_yaml(value, depth + 1)
 
@@ -71,18 +71,18 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return _quoted(value)
     text = json.dumps(value, allow_nan=False)
-    # 1e-07 is text for a reader of YAML 1.1: it wants a dot
+    # a YAML 1.1 reader takes 1e-07 as text: it needs a dot
     return re.sub(r"^(-?[0-9]+)(e)", r"\1.0\2", text) if isinstance(value, float) else text
 
 
 def _quoted(text: str) -> str:
-    """JSON's string, readable for people: only what YAML cannot print is escaped."""
+    """Return a JSON string that keeps readable characters: only those that YAML cannot print are escaped."""
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(each if _printable(each) else _escaped(each) for each in quoted)
 
 
 def _printable(character: str) -> bool:
-    """Whether YAML 1.1 lets it stand as it is (line separators and the byte order mark may not)."""
+    """Whether YAML 1.1 allows the character unescaped (line separators and the byte order mark are not)."""
     point = ord(character)
     if point < 0xA0:
         return 0x20 <= point < 0x7F
@@ -97,7 +97,7 @@ def _json(value: Any, depth: int = 0) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).replace("\n", "\n" + "  " * depth)
 
 
-def _checked(template: str, context: Mapping[str, Any], data: Any, read: Callable[[str], Any]) -> str:
+def _render_template(template: str, context: Mapping[str, Any], data: Any, read: Callable[[str], Any]) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
     environment = Environment(  # noqa: S701 - JSON and YAML, quoted by our filters; HTML escapes would be wrong
@@ -110,7 +110,7 @@ def _checked(template: str, context: Mapping[str, Any], data: Any, read: Callabl
         raise FogflowError(f"templates/{template} is broken: {error}") from error
     if read(text) != data:
         raise FogflowError(
-            f"templates/{template} does not say what it was given", hint="this is a bug: please report it"
+            f"templates/{template} rendered a file that differs from its input", hint="this is a bug: please report it"
         )
     return text
 

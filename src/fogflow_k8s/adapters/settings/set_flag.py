@@ -1,4 +1,7 @@
-"""`--set key.path=value` in Helm's own spelling, read by us: helm never sees it (a process list shows arguments)."""
+"""Parse `--set key.path=value` in Helm's syntax.
+
+This program parses it itself and passes the values to Helm on stdin, because a process list shows arguments.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from fogflow_k8s.adapters.settings.documents import KeyPath, dotted
+from fogflow_k8s.adapters.settings.documents import KeyPath, dotted_path
 from fogflow_k8s.errors import ConfigError
 
-_WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "{}": []}
+_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "null": None, "{}": []}
 _INTEGER = re.compile(r"^(0|-?[1-9][0-9]*)$")
-_FARTHEST_INDEX = 1000
+_MAX_INDEX = 1000
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One `key.path=value`; `raw` is its text, for a key that turns out to want text or a fraction."""
+    """One `key.path=value`. `raw` is the value's text, for a key that needs text or a number with a fraction."""
 
     path: KeyPath
     value: Any
@@ -25,38 +28,40 @@ class Assignment:
 
 
 def parse_set(text: str) -> list[Assignment]:
-    """The assignments in `text`: a.b=c,d[0].e={x,y}; a backslash keeps the next character. Raises ConfigError."""
+    """Return the assignments in `text`, e.g. a.b=c,d[0].e={x,y}; a backslash escapes the next character. Raises ConfigError."""
     found: list[Assignment] = []
     for part in _split(text, ","):
-        key, equals, raw = _cut(part, "=")
+        key, equals, raw = _partition(part, "=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {key}: key.path=value is needed", hint="e.g. --set broker.image.tag=3.2.8")
-        path = _path(key)
+        path = _parse_path(key)
         if raw.startswith("{") and raw.endswith("}") and raw != "{}":
             items = _split(raw[1:-1], ",")
-            values = [_typed(item) for item in items]
+            values = [_parse_value(item) for item in items]
             found.append(Assignment(path, values, raw))
         else:
-            found.append(Assignment(path, _typed(raw), _plain(raw)))
+            found.append(Assignment(path, _parse_value(raw), _unescape(raw)))
     return found
 
 
 def assign(data: dict[str, Any], assignment: Assignment) -> None:
-    """Put the value at its path into `data`, making what is missing on the way. Raises ConfigError for a bad path."""
+    """Set the value at its path in `data`, creating missing mappings and lists. Raises ConfigError for an invalid path."""
     holder: Any = data
     for part, following in pairwise([*assignment.path, None]):
         if isinstance(holder, list if isinstance(part, str) else dict):
             kind = "list, not a mapping" if isinstance(part, str) else "mapping, not a list"
-            raise ConfigError(f"--set {dotted(assignment.path)}: what stands before {part} is a {kind}")
+            raise ConfigError(f"--set {dotted_path(assignment.path)}: what stands before {part} is a {kind}")
         if isinstance(part, int):
             if part > len(holder):
                 hint = "lists start at [0], without gaps"
-                raise ConfigError(f"--set {dotted(assignment.path)}: [{part}] is past the end of the list", hint=hint)
+                raise ConfigError(
+                    f"--set {dotted_path(assignment.path)}: [{part}] is past the end of the list", hint=hint
+                )
             if part == len(holder):
                 holder.append(None)
         if following is None:
             holder[part] = assignment.value
-        elif not isinstance(_child(holder, part), list | dict):  # nothing, or a scalar in the way
+        elif not isinstance(_child(holder, part), list | dict):  # absent, or a scalar
             holder[part] = [] if isinstance(following, int) else {}
         holder = _child(holder, part)
 
@@ -65,14 +70,14 @@ def _child(holder: Any, part: str | int | None) -> Any:
     return holder.get(part) if isinstance(holder, dict) else holder[part]
 
 
-def _typed(raw: str) -> Any:
-    """Helm's reading: true, false, null and integers are themselves, everything else is text."""
-    if raw in _WORDS:
-        return _WORDS[raw]
-    return int(raw) if _INTEGER.match(raw) else _plain(raw)
+def _parse_value(raw: str) -> Any:
+    """Convert a value like Helm: true, false, null and integers keep their type, everything else is text."""
+    if raw in _CONSTANTS:
+        return _CONSTANTS[raw]
+    return int(raw) if _INTEGER.match(raw) else _unescape(raw)
 
 
-def _path(key: str) -> KeyPath:
+def _parse_path(key: str) -> KeyPath:
     path: list[str | int] = []
     for part in _split(key.strip(), "."):
         match = re.fullmatch(r"((?:[^\[\]\\]|\\.)*)((?:\[[0-9]+\])*)", part)
@@ -81,26 +86,26 @@ def _path(key: str) -> KeyPath:
                 f"--set {key}: not a key path",
                 hint="parts are joined by dots; a list item is name[0]; a dot inside a name is \\.",
             )
-        path.append(_plain(match[1]))
+        path.append(_unescape(match[1]))
         indexes = [int(index) for index in re.findall(r"\[([0-9]+)\]", match[2])]
-        if any(index > _FARTHEST_INDEX for index in indexes):
-            raise ConfigError(f"--set {key}: no list is that long")
+        if any(index > _MAX_INDEX for index in indexes):
+            raise ConfigError(f"--set {key}: a list index is {_MAX_INDEX} at most")
         path.extend(indexes)
     return tuple(path)
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def _cut(text: str, separator: str) -> tuple[str, str, str]:
-    """Before the first separator without a backslash, it, and what follows."""
+def _partition(text: str, separator: str) -> tuple[str, str, str]:
+    """Split at the first separator without a backslash: before, separator, after."""
     first = _split(text, separator)[0]
     return first, text[len(first) : len(first) + 1], text[len(first) + 1 :]
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """`text` cut at every separator that is neither behind a backslash nor inside braces; backslashes stay."""
+    """Split at every separator that has no backslash before it and is not inside braces; backslashes stay."""
     parts, depth, at, start = [], 0, 0, 0
     while at < len(text):
         character = text[at]

@@ -1,1 +1,1 @@
-"""Programs that a sandbox runs as processes of their own; they import nothing but the standard library."""
+"""Programs that a sandbox runs as separate processes; they import the standard library only."""

@@ -2,8 +2,8 @@
 
     python -I -S load_balancer.py SPEC.json        SPEC: listen, backends ("address:port")
 
-When a server stops answering, its connections are closed at once, so that clients connect to another one instead of
-waiting for minutes.
+When a server stops answering, its connections are closed at once, so that clients connect to another server instead
+of waiting for minutes.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ _CHUNK = 1 << 16
 
 
 class LoadBalancer:
-    """Which members answer, and who is connected to which."""
+    """The backends that answer, and the connections to each."""
 
     def __init__(self, backends: "list[str]") -> None:
         self._up = dict.fromkeys(backends, True)
         self._connected: dict[str, set[asyncio.StreamWriter]] = {backend: set() for backend in backends}
 
     async def watch(self) -> None:
-        """Ask each member, again and again, whether it takes connections."""
+        """Check each backend in a loop; close the connections of one that does not answer."""
         while True:
             for backend in self._up:
                 self._up[backend] = await self._answers(backend)
@@ -35,19 +35,19 @@ class LoadBalancer:
             await asyncio.sleep(CHECK_EVERY_S)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass one connection, to the least used member that takes it."""
+        """Pass one connection to the least used backend that accepts it."""
         for backend in sorted(self._up, key=lambda one: (not self._up[one], len(self._connected[one]))):
             with contextlib.suppress(OSError, TimeoutError):
-                theirs = await asyncio.wait_for(_connect(backend), CONNECT_S)
-                await self._pass(backend, (reader, writer), theirs)
+                server = await asyncio.wait_for(_connect(backend), CONNECT_S)
+                await self._forward(backend, (reader, writer), server)
                 return
         writer.transport.abort()
 
-    async def _pass(self, backend: str, ours: "_Ends", theirs: "_Ends") -> None:
-        both = {ours[1], theirs[1]}
+    async def _forward(self, backend: str, client: "_Connection", server: "_Connection") -> None:
+        both = {client[1], server[1]}
         self._connected[backend] |= both
         try:
-            await asyncio.gather(_copy(ours[0], theirs[1]), _copy(theirs[0], ours[1]))
+            await asyncio.gather(_copy(client[0], server[1]), _copy(server[0], client[1]))
         finally:
             self._connected[backend] -= both
             for writer in both:
@@ -63,10 +63,10 @@ class LoadBalancer:
         return True
 
 
-_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def _connect(backend: str) -> _Ends:
+async def _connect(backend: str) -> _Connection:
     host, _, port = backend.rpartition(":")
     return await asyncio.open_connection(host, int(port))
 

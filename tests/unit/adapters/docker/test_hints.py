@@ -1,12 +1,12 @@
-"""What to do about the words of an engine that builds or pushes; those of 20.10, 25 and 28."""
+"""The remedy for each error message of a build or push, from engines 20.10, 25 and 28."""
 
 import pytest
 
-from fogflow_k8s.adapters.docker.hints import mend_of
+from fogflow_k8s.adapters.docker.hints import remedy_for
 
 
 @pytest.mark.parametrize(
-    ("said", "mend"),
+    ("said", "remedy"),
     [
         ("denied: requested access to the resource is denied", "docker login"),
         ("unauthorized: authentication required", "docker login"),
@@ -18,5 +18,5 @@ from fogflow_k8s.adapters.docker.hints import mend_of
         ("something else", "docker version"),
     ],
 )
-def test_the_mend(said, mend):
-    assert mend in mend_of(said)
+def test_the_remedy_for_a_message(said, remedy):
+    assert remedy in remedy_for(said)

@@ -1,4 +1,4 @@
-"""Logins and consumers, against a scripted RabbitMQ; the real one is asked in tests/real/test_edge.py."""
+"""Logins and queues of the AMQP client, against a scripted RabbitMQ; tests/real/test_edge.py uses a real one."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_consumers_of_several_queues_over_one_login(cloud):
     assert len(cloud.rabbitmq.heard) == 1
 
 
-def test_asking_makes_no_queue_and_claiming_does_once(cloud):
+def test_a_count_creates_no_queue_and_a_claim_creates_it_once(cloud):
     cloud.queues = {"made by another version, without a limit": 0}
     with log_in(cloud.rabbitmq) as session:
         assert session.consumers("mark") is None
@@ -42,12 +42,12 @@ def test_asking_makes_no_queue_and_claiming_does_once(cloud):
         assert not other.claim("mark")
 
 
-def test_what_may_not_be_claimed_is_no_claim_that_was_lost(cloud):
+def test_a_forbidden_claim_is_an_error_and_not_a_lost_claim(cloud):
     with log_in(cloud.rabbitmq) as session, pytest.raises(AmqpError, match="ACCESS_REFUSED"):
         session.claim("forbidden")
 
 
-def test_what_is_forbidden_is_said_and_the_login_goes_on(cloud):
+def test_a_forbidden_queue_is_reported_and_the_session_continues(cloud):
     with log_in(cloud.rabbitmq) as session:
         with pytest.raises(AmqpError, match="ACCESS_REFUSED"):
             session.consumers("forbidden")
@@ -61,20 +61,20 @@ def test_a_refused_login(cloud, how):
         log_in(cloud.rabbitmq, "another password")
 
 
-def test_the_capability_is_announced_by_which_a_refusal_is_told(cloud):
+def test_the_client_announces_the_capability_for_a_refusal_with_a_reason(cloud):
     with log_in(cloud.rabbitmq):
         pass
     assert b"authentication_failure_close" in cloud.rabbitmq.heard[0]
 
 
-def test_another_protocol_is_no_refused_login(cloud):
+def test_a_server_of_another_protocol_is_not_a_refused_login(cloud):
     cloud.rabbitmq.how = "stranger"
-    with pytest.raises(AmqpError, match="something else than AMQP") as caught:
+    with pytest.raises(AmqpError, match="does not speak AMQP") as caught:
         log_in(cloud.rabbitmq)
     assert not isinstance(caught.value, LoginRefused)
 
 
-def test_a_silent_server_is_given_up(cloud):
+def test_a_silent_server_times_out(cloud):
     cloud.rabbitmq.how = "silent"
     with pytest.raises(TimeoutError):
         log_in(cloud.rabbitmq, timeout_s=0.2)

@@ -1,18 +1,18 @@
-"""Designer and broker over HTTP: what their answers mean, and what no answer does."""
+"""The clients of the designer and the broker: their answers, and requests without an answer."""
 
 import socket
 
 import pytest
 
 from fogflow_k8s.adapters.fogflow import api as fogflow_api
-from fogflow_k8s.adapters.fogflow.api import Api, Broker, Designer
+from fogflow_k8s.adapters.fogflow.api import Broker, Designer, HttpApi
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.fogflow import FogFlow, serving
 
 
 @pytest.fixture
 def served():
-    """A FogFlow and its port."""
+    """A scripted server and its port."""
     fog = FogFlow()
     server = serving(fog)
     yield fog, server.server_address[1]
@@ -20,7 +20,7 @@ def served():
     server.server_close()
 
 
-def test_gone_is_gone_where_that_is_said(served):
+def test_missing_ok_accepts_404_and_410(served):
     fog, port = served
     api = Designer("designer", port)
     api.remove_function("absent/x")
@@ -31,14 +31,14 @@ def test_gone_is_gone_where_that_is_said(served):
     api.close()
 
 
-def test_what_is_no_json_is_no_document(served):
+def test_an_answer_that_is_not_json_is_none(served):
     _, port = served
-    api = Api("designer", port)
+    api = HttpApi("designer", port)
     assert api.call("POST", "/operator", []) is None
     api.close()
 
 
-def test_a_connection_that_was_idle_is_opened_anew(served, monkeypatch):
+def test_an_idle_connection_is_opened_again(served, monkeypatch):
     _, port = served
     api = Designer("designer", port)
     api.functions()
@@ -65,13 +65,13 @@ def test_no_request_to_the_broker_has_more_than_one_element(served):
 
 
 @pytest.mark.parametrize("answers", [False, True])
-def test_nobody_there_or_one_who_ends_in_the_middle(answers):
+def test_a_closed_port_and_a_broken_answer_are_errors(answers):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         if answers:
             listener.listen()
-        api = Api("designer", port, timeout_s=0.3)
-        with pytest.raises(ClusterError, match="the designer gave no answer to GET /x") as error:
+        api = HttpApi("designer", port, timeout_s=0.3)
+        with pytest.raises(ClusterError, match="the designer did not answer GET /x") as error:
             api.call("GET", "/x")
         assert "logs designer" in error.value.hint

@@ -1,4 +1,4 @@
-"""What an edge hears from a cloud that is not well, in words that stay the same."""
+"""The reasons why a cloud is not reachable from an edge: short, and the same on every run."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def cloud():
     it.close()
 
 
-def test_the_content_and_the_clock(cloud):
+def test_the_content_and_the_servers_time(cloud):
     cloud.ahead_s = 3600
     near, far = get(f"http://127.0.0.1:{cloud.discovery.port}/ngsi9/broker", timeout_s=5), None
     cloud.ahead_s = 0

@@ -1,4 +1,4 @@
-"""What the API server says, by its own words and those that Helm repeats."""
+"""Errors of the API server, from its own answers and from Helm's messages that quote them."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from fogflow_k8s.adapters.helm.client import Target
 from fogflow_k8s.adapters.helm.errors import classify
-from fogflow_k8s.adapters.kubernetes.errors import Invalid, refused
+from fogflow_k8s.adapters.kubernetes.errors import Invalid, error_for_response
 from fogflow_k8s.adapters.process import Completed
 
 BUDGET_S = 5
@@ -22,16 +22,16 @@ def from_helm(message):
 
 
 def from_server(message, status=403):
-    return refused(status, json.dumps({"message": message}).encode(), "https://test")
+    return error_for_response(status, json.dumps({"message": message}).encode(), "https://test")
 
 
 @pytest.mark.parametrize("said", [from_helm, from_server])
-def test_a_namespace_that_is_being_deleted_is_no_missing_right(said):
+def test_a_terminating_namespace_is_not_a_missing_permission(said):
     error = said(ENDING)
-    assert error.message == "namespace city-tasks is still being deleted: nothing can be made in it"
+    assert error.message == "namespace city-tasks is still being deleted: nothing can be created in it"
     assert "kubectl wait --for=delete namespace/city-tasks" in error.hint
     other = said('pods "x" is forbidden: User "jane" cannot create resource "pods"')
-    assert (other.status, "ask for a Role" in other.hint) == (403, True)
+    assert (other.status, "ask your cluster administrator for a Role" in other.hint) == (403, True)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_namespace_that_is_being_deleted_is_no_missing_right(said):
         (500, "FK-3014", 'Internal error occurred: failed calling webhook "x.example.io": failed to call webhook: Post "https://x.y.svc:443/": EOF', 'webhook "x.example.io"'),
     ],
 )  # fmt: skip
-def test_what_admission_refuses_is_refused_for_good_and_no_right_is_missing(status, id_, message, names):
+def test_a_refusal_by_admission_is_permanent_and_not_a_missing_permission(status, id_, message, names):
     error = from_server(message, status)
     assert isinstance(error, Invalid), "who tries an object in a dry run goes on with the next one"
     assert (error.id, error.status, error.passing) == (id_, 422, False)
@@ -55,5 +55,5 @@ def test_what_admission_refuses_is_refused_for_good_and_no_right_is_missing(stat
 
 
 @pytest.mark.parametrize("message", ["secrets is forbidden", "Forbidden", "the proxy says no"])
-def test_another_403_is_told_as_it_is(message):
+def test_any_other_403_is_a_missing_permission(message):
     assert from_server(message).message == f"not allowed: {message}"

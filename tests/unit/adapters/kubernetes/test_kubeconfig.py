@@ -1,11 +1,11 @@
-"""Kubeconfigs are read by kubectl's rules, whatever their number, their gaps and their folders."""
+"""Kubeconfigs are read by kubectl's rules: several files, absent files, and relative paths."""
 
 import os
 
 import pytest
 import yaml
 
-from fogflow_k8s.adapters.kubernetes.kubeconfig import IN_CLUSTER, misleading, resolve
+from fogflow_k8s.adapters.kubernetes.kubeconfig import IN_CLUSTER, ignored_variables, resolve
 from fogflow_k8s.errors import ClusterError, UsageError
 
 BUDGET_S = 3
@@ -40,7 +40,7 @@ def several(monkeypatch, *paths):
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(paths))
 
 
-def test_the_first_current_context_of_several_files_counts(tmp_path, monkeypatch):
+def test_the_first_current_context_of_several_files_wins(tmp_path, monkeypatch):
     east, west = (written(tmp_path / name, document(name, port)) for name, port in (("east", 1), ("west", 2)))
     several(monkeypatch, east, west)
     assert (resolve().context, resolve().server) == ("east", "https://127.0.0.1:1")
@@ -51,27 +51,27 @@ def test_the_first_current_context_of_several_files_counts(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("empty", ["", "{}", "# nothing\n", "current-context: ''\nclusters: null\nusers: []\n"])
-def test_files_that_say_nothing_are_passed_over(tmp_path, monkeypatch, empty):
+def test_empty_files_are_skipped(tmp_path, monkeypatch, empty):
     several(monkeypatch, written(tmp_path / "empty", empty), str(tmp_path / "absent"), "",
             written(tmp_path / "b", document("b")))  # fmt: skip
     assert resolve().context == "b"
 
 
-def test_the_first_definition_of_a_name_counts(tmp_path, monkeypatch):
+def test_the_first_definition_of_a_name_wins(tmp_path, monkeypatch):
     one = written(tmp_path / "one", document("x", 1, current=""))
     two = written(tmp_path / "two", document("x", 2))
     several(monkeypatch, one, two)
     assert (resolve().server, resolve().user["token"]) == ("https://127.0.0.1:1", "t-x")
 
 
-def test_entries_are_put_together_from_several_files(tmp_path, monkeypatch):
+def test_entries_of_several_files_are_combined(tmp_path, monkeypatch):
     whole = document("x", 7)
     parts = [{"users": whole.pop("users")}, {"clusters": whole.pop("clusters")}, whole]
     several(monkeypatch, *(written(tmp_path / str(n), part) for n, part in enumerate(parts)))
     assert (resolve().server, resolve().user_name) == ("https://127.0.0.1:7", "x")
 
 
-def test_paths_start_at_the_file_that_has_them(tmp_path, monkeypatch):
+def test_relative_paths_start_at_their_file(tmp_path, monkeypatch):
     user = {"client-certificate": "pki/a.crt", "client-key": "/abs/a.key", "exec": {"command": "./bin/login"}}
     far = written(tmp_path / "far" / "config", document("x", **user))
     several(monkeypatch, written(tmp_path / "near" / "config", {}), far)
@@ -89,29 +89,29 @@ def test_a_plug_in_without_a_folder_is_found_on_path(tmp_path):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"current-context": ""}, "names no current context"),
+        ({"current-context": ""}, "has no current context"),
         ({"current-context": "gone"}, "current context gone is not in"),
-        ({"clusters": []}, "has no cluster x, which context x names"),
+        ({"clusters": []}, "has no cluster x, which context x refers to"),
         ({"clusters": [{"name": "x", "cluster": {}}]}, "gives cluster x no server"),
-        ({"clusters": [{"name": "x"}] * 2}, "clusters has x twice"),
-        ({"contexts": ["x"]}, r"contexts\[0\] is no entry"),
-        ({"users": [{"user": {}}]}, r"users\[0\] is no entry"),
-        ({"clusters": [{"name": "x", "cluster": "https://a"}]}, r"clusters\[0\] is no entry"),
+        ({"clusters": [{"name": "x"}] * 2}, "clusters has more than one entry named x"),
+        ({"contexts": ["x"]}, r"contexts\[0\] is not an entry"),
+        ({"users": [{"user": {}}]}, r"users\[0\] is not an entry"),
+        ({"clusters": [{"name": "x", "cluster": "https://a"}]}, r"clusters\[0\] is not an entry"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, change, says):
+def test_an_error_names_the_wrong_entry(tmp_path, change, says):
     with pytest.raises((UsageError, ClusterError), match=says) as caught:
         resolve(written(tmp_path / "config", {**document("x"), **change}))
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("text", ["{", "- a\n- b\n", "text", "\x00", "a: b: c"])
-def test_what_is_no_kubeconfig(tmp_path, text):
+def test_a_file_that_is_not_a_kubeconfig(tmp_path, text):
     with pytest.raises(UsageError, match="not a kubeconfig"):
         resolve(written(tmp_path / "config", text))
 
 
-def test_what_cannot_be_read(tmp_path):
+def test_an_unreadable_file(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         resolve(str(tmp_path))
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
@@ -119,7 +119,7 @@ def test_what_cannot_be_read(tmp_path):
         resolve(str(tmp_path / "binary"))
 
 
-def test_no_cluster_at_all(tmp_path, monkeypatch):
+def test_no_configured_cluster(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
     with pytest.raises(ClusterError, match="no cluster") as caught:
         resolve()
@@ -130,7 +130,7 @@ def test_no_cluster_at_all(tmp_path, monkeypatch):
         resolve(written(tmp_path / "config", document("x")), "nope")
 
 
-def test_without_home_or_variable_nothing_breaks(monkeypatch):
+def test_a_user_without_home_or_variables(monkeypatch):
     monkeypatch.setenv("HOME", "/dev/null")
     with pytest.raises(ClusterError, match="no cluster"):
         resolve()
@@ -150,12 +150,12 @@ def test_addresses_of_servers(tmp_path, server, more, read):
     assert resolve(written(tmp_path / "config", made)).server == read
 
 
-def test_inside_a_pod_its_account_is_used_when_nothing_is_configured(tmp_path, monkeypatch):
+def test_in_a_pod_without_kubeconfig_its_service_account_is_used(tmp_path, monkeypatch):
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
-    with pytest.raises(ClusterError, match="no account's token"):
+    with pytest.raises(ClusterError, match="no service account token"):
         resolve()
-    monkeypatch.setattr("fogflow_k8s.adapters.kubernetes.kubeconfig._ACCOUNT", tmp_path)
+    monkeypatch.setattr("fogflow_k8s.adapters.kubernetes.kubeconfig._SERVICE_ACCOUNT", tmp_path)
     (tmp_path / "token").write_text("t")
     found = resolve()
     assert (found.context, found.server) == (IN_CLUSTER, "https://[fd00::1]:6443")
@@ -163,7 +163,7 @@ def test_inside_a_pod_its_account_is_used_when_nothing_is_configured(tmp_path, m
     assert resolve(written(tmp_path / "config", document("x"))).context == "x"
 
 
-def test_children_are_told_the_file_and_the_context_and_nothing_else(tmp_path, monkeypatch):
+def test_children_get_the_file_and_the_context_and_nothing_else(tmp_path, monkeypatch):
     east, west = (written(tmp_path / name, document(name)) for name in ("east", "west"))
     given = {"PATH": "/bin", "KUBECONFIG": "other", "HELM_NAMESPACE": "a", "HELM_KUBECONTEXT": "west",
              "HELM_KUBEAPISERVER": "https://else", "HELM_KUBETOKEN": "t", "HELM_DEBUG": "1"}  # fmt: skip
@@ -174,5 +174,5 @@ def test_children_are_told_the_file_and_the_context_and_nothing_else(tmp_path, m
     both = resolve()
     assert both.flags == ("", "east")  # helm's flag takes one file
     assert both.environment(given)["KUBECONFIG"] == f"{east}{os.pathsep}{west}"
-    assert misleading({**given, "HELM_KUBECAFILE": ""}) == [
+    assert ignored_variables({**given, "HELM_KUBECAFILE": ""}) == [
         "HELM_KUBEAPISERVER", "HELM_KUBECONTEXT", "HELM_KUBETOKEN", "HELM_NAMESPACE"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which kubectl there is, and whether it fits the server."""
+"""The version of kubectl, and whether it fits the server's."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from fogflow_k8s.adapters.process import SystemRunner
     ("version", "good"), [("v1.37.0", True), ("v1.36.9", True), ("v1.38.1", True), ("v1.32.4-x", False), ("v2", False), ("", False)]
 )  # fmt: skip
 def test_one_minor_version_apart_at_most(version, good):
-    assert kubectl.fits(version, "v1.37.2") is good
+    assert kubectl.is_within_skew(version, "v1.37.2") is good
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_one_minor_version_apart_at_most(version, good):
         ("exit 1", ""),
     ],
 )
-def test_what_kubectl_says_of_itself(tmp_path, body, said):
+def test_the_version_that_kubectl_prints(tmp_path, body, said):
     script = tmp_path / "kubectl"
     script.write_text(f"#!/bin/sh\n{body}\n")
     script.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A forwarded port that leads nowhere any more is noticed: by kubectl's end, by its words, and by connections that nothing answers."""
+"""A lost port forward is noticed: by kubectl's exit, by its messages, and by connections without an answer."""
 
 import contextlib
 import socket
@@ -32,12 +32,12 @@ ROUTINE = ("Forwarding from [::1]:8080 -> 80", "Handling connection for 8080")
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     monkeypatch.setattr(port_forward, "TRY_EVERY_S", 0.05)
-    monkeypatch.setattr(port_forward, "_END_LIMIT_S", 0.1)
+    monkeypatch.setattr(port_forward, "_EXIT_GRACE_S", 0.1)
 
 
 @pytest.fixture
 def kubectl(tmp_path):
-    """A kubectl that says these lines on stderr once it listens, and goes on, or ends with a status."""
+    """A fake kubectl that prints these lines on stderr after it listens, then keeps running or exits with a status."""
 
     def write(*lines, port=1, status=None):
         said = "".join(f"cat >&2 <<'END'\n{line}\nEND\n" for line in lines)
@@ -53,7 +53,7 @@ def kubectl(tmp_path):
 
 @contextlib.contextmanager
 def listening(answer):
-    """A port at which every connection is answered with these bytes and closed; how often is counted."""
+    """A port that answers every connection with these bytes, closes it, and counts the connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         counted = threading.Semaphore(0)
 
@@ -72,44 +72,44 @@ def listening(answer):
 
 def broken(kubectl, tell=lambda _: None):
     with kubectl.forwarding("service/nginx", 80) as forward:
-        return forward.broken("/healthz", tell)
+        return forward.wait_until_lost("/healthz", tell)
 
 
 @pytest.mark.parametrize("line", [LOST, FORWARDING, STREAM, FORWARDING_STREAM])
-def test_words_of_a_lost_pod_end_it_though_kubectl_goes_on(kubectl, line):
+def test_a_message_about_a_lost_pod_ends_the_forward_while_kubectl_runs(kubectl, line):
     told = []
     lost = broken(kubectl(*ROUTINE, line), told.append)
     assert (told, lost.code) == ([f"{line}\n"], 0)
     assert "the connection to service/nginx is lost" in lost.message
 
 
-def test_a_kubectl_that_goes_on_complaining_is_not_waited_for(kubectl, tmp_path):
+def test_a_kubectl_that_keeps_printing_errors_is_not_waited_for(kubectl, tmp_path):
     made = kubectl(FORWARDING)
     script = tmp_path / "kubectl"
     script.write_text(script.read_text().replace("exec sleep 600", f"while :; do echo '{LOST}' >&2; sleep 0.01; done"))
     assert broken(made).code == 0
 
 
-def test_words_after_which_kubectl_ends_come_with_its_status(kubectl, monkeypatch):
-    monkeypatch.setattr(port_forward, "_END_LIMIT_S", 60.0)
+def test_a_message_before_kubectl_exits_comes_with_its_exit_status(kubectl, monkeypatch):
+    monkeypatch.setattr(port_forward, "_EXIT_GRACE_S", 60.0)
     told = []
     lost = broken(kubectl(LOST, CLIENT, *ROUTINE, status=4), told.append)
     assert (lost.code, told) == (4, [f"{LOST}\n", f"{CLIENT}\n"])
 
 
 @pytest.mark.parametrize("status", [0, 1, 3])
-def test_a_kubectl_that_ends_is_told_with_its_words_and_its_status(kubectl, status):
+def test_an_exited_kubectl_is_reported_with_its_output_and_exit_status(kubectl, status):
     told = []
     lost = broken(kubectl(*ROUTINE, CLIENT, port=1, status=status), told.append)
     assert (lost.code, told) == (status, [f"{CLIENT}\n"])
     assert CLIENT in lost.message
 
 
-def test_a_kubectl_that_is_killed_is_told_as_a_shell_counts(kubectl):
+def test_a_killed_kubectl_has_the_exit_status_of_a_shell(kubectl):
     assert broken(kubectl(status="$(kill -9 $$)")).code == 128 + 9
 
 
-def test_a_pod_that_answers_nothing_ends_it_though_kubectl_is_silent(kubectl):
+def test_a_pod_that_does_not_answer_ends_the_forward_while_kubectl_is_silent(kubectl):
     with listening(b"") as (port, _):
         lost = broken(kubectl(port=port))
     assert "its pod is gone, or closes every connection" in lost.message
@@ -118,19 +118,19 @@ def test_a_pod_that_answers_nothing_ends_it_though_kubectl_is_silent(kubectl):
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n", b"HTTP/1.1 401 no\r\n\r\n"]
 )
-def test_any_answer_keeps_it(kubectl, answer):
+def test_any_answer_keeps_the_forward(kubectl, answer):
     with listening(answer) as (port, counted), kubectl(CLIENT, port=port).forwarding("service/nginx", 80) as forward:
 
         def watch():
             with contextlib.suppress(OSError):  # the end of the block closes what it reads
-                forward.broken("/", lambda _: None)
+                forward.wait_until_lost("/", lambda _: None)
 
         threading.Thread(target=watch, daemon=True).start()
         assert all(counted.acquire(timeout=60) for _ in range(4))
 
 
 @pytest.mark.parametrize("status", [1, 7])
-def test_a_port_that_is_never_forwarded_is_told_with_kubectls_words_and_status(kubectl, status):
+def test_a_port_that_is_never_forwarded_is_reported_with_kubectls_output_and_status(kubectl, status):
     words = 'Error from server (NotFound): services "nginx" not found'
     with pytest.raises(ForwardFailed) as told, kubectl(words, port=0, status=status).forward("service/nginx", 80):
         pass

@@ -1,4 +1,4 @@
-"""The way to an API server is the one that Go's programs take: https://pkg.go.dev/golang.org/x/net/http/httpproxy."""
+"""The proxy for an API server is the one of Go's programs: https://pkg.go.dev/golang.org/x/net/http/httpproxy."""
 
 import pytest
 
@@ -10,7 +10,7 @@ PROXY = "http://proxy.example:3128"
 
 
 def direct(server, no_proxy):
-    return proxy_of(server, env={"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY, "NO_PROXY": no_proxy}) == ""
+    return proxy_of(server, env={"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY, "NO_PROXY": no_proxy}) is None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def direct(server, no_proxy):
         ("[::1]:6443", "", True),
     ],
 )
-def test_who_is_reached_without_the_proxy(host, no_proxy, expected):
+def test_which_servers_bypass_the_proxy(host, no_proxy, expected):
     assert direct(f"https://{host}", no_proxy) is expected
 
 
@@ -56,27 +56,27 @@ def test_who_is_reached_without_the_proxy(host, no_proxy, expected):
     [
         ({"HTTPS_PROXY": PROXY}, "https://a", PROXY),
         ({"https_proxy": PROXY}, "https://a", PROXY),
-        ({"HTTP_PROXY": PROXY}, "https://a", ""),
+        ({"HTTP_PROXY": PROXY}, "https://a", None),
         ({"HTTP_PROXY": PROXY}, "http://a", PROXY),
-        ({"ALL_PROXY": PROXY}, "https://a", ""),  # Go does not know it
+        ({"ALL_PROXY": PROXY}, "https://a", None),  # Go ignores this variable
         ({"HTTPS_PROXY": "proxy.example:3128"}, "https://a", PROXY),
         ({"HTTPS_PROXY": "socks5://p:1080"}, "https://a", "socks5://p:1080"),
-        ({"HTTPS_PROXY": PROXY, "no_proxy": "a"}, "https://a", ""),
-        ({}, "https://a", ""),
+        ({"HTTPS_PROXY": PROXY, "no_proxy": "a"}, "https://a", None),
+        ({}, "https://a", None),
     ],
 )
-def test_which_variable_counts(env, server, expected):
+def test_which_variable_applies(env, server, expected):
     assert proxy_of(server, env=env) == expected
 
 
-def test_the_proxy_of_a_kubeconfig_counts_whatever_the_environment_says():
+def test_the_proxy_of_a_kubeconfig_overrides_the_environment():
     env = {"HTTPS_PROXY": "http://other:1", "NO_PROXY": "*"}
     assert proxy_of("https://127.0.0.1:6443", "socks5://p:1080", env) == "socks5://p:1080"
 
 
 @pytest.mark.parametrize("wrong", ["ftp://p:1", "http://", "p", "http://p:port", "http://p:99999", "socks4://p:1"])
-def test_what_is_no_proxy_is_refused_without_showing_it(wrong):
-    with pytest.raises(UsageError, match="proxy-url is no proxy's address; allowed: http://"):
+def test_an_invalid_proxy_is_refused_and_not_shown(wrong):
+    with pytest.raises(UsageError, match="proxy-url is not a proxy address; allowed: http://"):
         proxy_of("https://a", wrong)
     if "://" in wrong:
         with pytest.raises(UsageError, match="HTTPS_PROXY") as caught:

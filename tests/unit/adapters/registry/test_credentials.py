@@ -1,4 +1,4 @@
-"""Logins come from where docker login and pull secrets keep them."""
+"""Logins come from docker login and from image pull secrets."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ AUTH = base64.b64encode(b"me:secret").decode()
 def docker_config(tmp_path, monkeypatch, document):
     (tmp_path / "config.json").write_text(document if isinstance(document, str) else json.dumps(document))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    return credentials.of_docker()
+    return credentials.docker_logins()
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_a_file_without_logins_has_none(tmp_path, monkeypatch, text):
 
 
 @pytest.mark.parametrize("document", [{"auths": {"r.example": {"auth": "@"}}}, "[1]", {"auths": {"r.example": 1}}])
-def test_a_login_that_cannot_be_read(tmp_path, monkeypatch, document):
-    with pytest.raises(PreflightFailed, match=r"config\.json holds a login that cannot be read"):
+def test_an_unreadable_login(tmp_path, monkeypatch, document):
+    with pytest.raises(PreflightFailed, match=r"config\.json has a login that cannot be read"):
         docker_config(tmp_path, monkeypatch, document)
 
 
@@ -52,7 +52,7 @@ def helper(tmp_path, monkeypatch, script):
     return docker_config(tmp_path, monkeypatch, {"credHelpers": {"r.example": "stub"}})
 
 
-def test_a_credential_helper_is_asked(tmp_path, monkeypatch):
+def test_a_credential_helper_is_used(tmp_path, monkeypatch):
     found = helper(tmp_path, monkeypatch, """echo '{"Username": "me", "Secret": "from-helper"}'""")
     assert found.of("r.example") == Login("me", "from-helper")
     assert found.of("other.example") is None
@@ -74,13 +74,13 @@ def secret(data):
 
 def test_a_pull_secret():
     text = json.dumps({"auths": {"r.example": {"auth": AUTH}}})
-    found = credentials.of_secret(secret({".dockerconfigjson": base64.b64encode(text.encode()).decode()}))
+    found = credentials.pull_secret_logins(secret({".dockerconfigjson": base64.b64encode(text.encode()).decode()}))
     assert (found.of("r.example"), found.where) == (Login("me", "secret"), "Secret pull")
 
 
-def test_an_empty_pull_secret_is_not_this_machines_own_file(tmp_path, monkeypatch):
+def test_an_empty_pull_secret_does_not_fall_back_to_this_machines_file(tmp_path, monkeypatch):
     docker_config(tmp_path, monkeypatch, {"auths": {"r.example": {"auth": AUTH}}})
-    empty = credentials.of_secret(secret({".dockerconfigjson": base64.b64encode(b"{}").decode()}))
+    empty = credentials.pull_secret_logins(secret({".dockerconfigjson": base64.b64encode(b"{}").decode()}))
     assert empty.of("r.example") is None
 
 
@@ -89,10 +89,10 @@ def test_an_empty_pull_secret_is_not_this_machines_own_file(tmp_path, monkeypatc
     [(None, "no key .dockerconfigjson"), ({"password": "x"}, "no key .dockerconfigjson"), ({".dockerconfigjson": "x"}, "cannot be read"),
      ({".dockerconfigjson": base64.b64encode(b"[1]").decode()}, "cannot be read")],
 )  # fmt: skip
-def test_what_is_no_pull_secret(data, says):
+def test_a_secret_that_is_not_a_pull_secret(data, says):
     with pytest.raises(ValueError, match=says):
-        credentials.of_secret(secret(data))
+        credentials.pull_secret_logins(secret(data))
 
 
-def test_nothing_secret_is_shown():
+def test_no_password_is_shown():
     assert repr(Login("me", "secret", "token")) == "Login(username='me')"

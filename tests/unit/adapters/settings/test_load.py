@@ -1,4 +1,4 @@
-"""Settings files: every way of being broken is a typed error that says where; all problems at once."""
+"""Settings files: every broken file is a typed error with its line, and all problems are reported at once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fogflow_k8s.adapters.settings.load import edge_settings, load, parse_set
-from fogflow_k8s.adapters.settings.load import settings as read
+from fogflow_k8s.adapters.settings.load import load_document, load_edge_settings, parse_set
+from fogflow_k8s.adapters.settings.load import load_settings as read
 from fogflow_k8s.adapters.settings.set_flag import Assignment, assign
 from fogflow_k8s.errors import ConfigError
 from tests.strategies import text
 
 
 def settings(*args, **named):
-    """The values alone."""
+    """Return only the values of load_settings."""
     return read(*args, **named).values
 
 
@@ -54,33 +54,33 @@ def _file(folder, name, content):
 )
 def test_a_broken_file(tmp_path, name, content, says):
     with pytest.raises(ConfigError) as caught:
-        load(_file(tmp_path, name, content))
+        load_document(_file(tmp_path, name, content))
     assert says in caught.value.message
     assert str(tmp_path / name) in caught.value.message
 
 
-def test_aliases_cannot_make_a_small_file_large(tmp_path):
+def test_aliases_cannot_expand_a_small_file_without_limit(tmp_path):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     with pytest.raises(ConfigError, match="not a settings file"):
-        load(_file(tmp_path, "a.yaml", "\n".join(lines)))
+        load_document(_file(tmp_path, "a.yaml", "\n".join(lines)))
 
 
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
-        load(tmp_path / "none.yaml")
+        load_document(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="is a folder"):
-        load(tmp_path)
+        load_document(tmp_path)
     if os.geteuid():
         path = _file(tmp_path, "a.yaml", "a: 1")
         path.chmod(0)
         with pytest.raises(ConfigError, match="permission denied"):
-            load(path)
+            load_document(path)
 
 
 def test_lines_of_keys_in_both_formats(tmp_path):
-    as_json = load(_file(tmp_path, "a.json", '{\n "a": {\n  "b": [1, {"c": "}\\"{"}],\n  "d": -1.5e3\n }\n}'))
-    as_yaml = load(_file(tmp_path, "a.yaml", 'a:\n  # more\n  b:\n    - 1\n    - c: "}"\n  d: -1.5e+3'))
+    as_json = load_document(_file(tmp_path, "a.json", '{\n "a": {\n  "b": [1, {"c": "}\\"{"}],\n  "d": -1.5e3\n }\n}'))
+    as_yaml = load_document(_file(tmp_path, "a.yaml", 'a:\n  # more\n  b:\n    - 1\n    - c: "}"\n  d: -1.5e+3'))
     assert {path: as_json.line_of(path) for path in [("a",), ("a", "b"), ("a", "b", 1, "c"), ("a", "d")]} == {
         ("a",): 2,
         ("a", "b"): 3,
@@ -91,12 +91,12 @@ def test_lines_of_keys_in_both_formats(tmp_path):
     assert as_json.line_of(("x",)) is None
 
 
-def test_a_byte_order_mark_and_dates_do_no_harm(tmp_path):
-    assert load(_file(tmp_path, "a.yaml", b"\xef\xbb\xbfa: 2026-11-23")).data == {"a": "2026-11-23"}
+def test_a_byte_order_mark_is_ignored_and_dates_are_text(tmp_path):
+    assert load_document(_file(tmp_path, "a.yaml", b"\xef\xbb\xbfa: 2026-11-23")).data == {"a": "2026-11-23"}
 
 
-def test_a_merge_key_is_no_double(tmp_path):
-    document = load(_file(tmp_path, "a.yaml", "x: &x {a: 1, b: 1}\ny:\n  <<: *x\n  a: 2"))
+def test_a_merge_key_is_not_a_duplicate(tmp_path):
+    document = load_document(_file(tmp_path, "a.yaml", "x: &x {a: 1, b: 1}\ny:\n  <<: *x\n  a: 2"))
     assert document.data["y"] == {"a": 2, "b": 1}
 
 
@@ -111,7 +111,7 @@ def test_every_key_of_a_json_file_has_a_line(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "every.json"
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
     if data:
-        document = load(path)
+        document = load_document(path)
         assert document.data == data
         assert all(document.line_of((key,)) for key in data)
 
@@ -139,7 +139,7 @@ def test_every_key_of_a_json_file_has_a_line(tmp_path_factory, data):
         ("a={}", ("a",), []),
     ],
 )
-def test_set_is_read_as_helm_does(given_text, path, value):
+def test_set_is_parsed_like_helm(given_text, path, value):
     (assignment,) = parse_set(given_text)
     assert (assignment.path, assignment.value) == (path, value)
     assert type(assignment.value) is type(value)
@@ -150,12 +150,12 @@ def test_several_in_one_set():
 
 
 @pytest.mark.parametrize("bad", ["", "a", "=1", "a.=1", ".a=1", "a[=1", "a[x]=1", "[0]=1", "a[99999]=1", "a=1,"])
-def test_a_set_that_cannot_be(bad):
+def test_an_invalid_set(bad):
     with pytest.raises(ConfigError, match="--set"):
         parse_set(bad)
 
 
-def test_assign_makes_what_is_missing_and_replaces_what_is_in_the_way():
+def test_assign_creates_missing_parents_and_replaces_scalars():
     data = {"a": "text"}
     assign(data, Assignment(("a", "b", 0, "c"), 1, "1"))
     assign(data, Assignment(("a", "b", 1), 2, "2"))
@@ -166,7 +166,7 @@ def test_assign_makes_what_is_missing_and_replaces_what_is_in_the_way():
         assign(data, Assignment(("a", "b", "c"), 1, "1"))
 
 
-def test_later_ones_win(tmp_path):
+def test_later_sources_win(tmp_path):
     config = _file(tmp_path, "config.json", '{"site_id": "one", "worker": {"capacity": 3}}')
     first = _file(tmp_path, "1.yaml", "config: {site_id: two}\nreplicaCount: 3\nbroker: {image: {tag: x}}")
     second = _file(tmp_path, "2.yaml", "replicaCount: 4\nbroker: {image: {pullPolicy: Always}}")
@@ -188,21 +188,21 @@ def test_several_shards_are_refused_unless_they_are_accepted_or_forced(tmp_path)
     assert settings(force=True).given() == {}
 
 
-def test_set_takes_the_type_that_the_key_wants():
+def test_set_is_converted_to_the_keys_type():
     values = settings(sets=["broker.image.tag=4", "config.physical_location.longitude=1.5", "config.site_id=7"])
     assert values.broker.image.tag == "4"
     assert values.config.physical_location.longitude == 1.5
     assert values.config.site_id == "7"
 
 
-def test_external_ip_exposes_and_names_the_core(tmp_path):
+def test_external_ip_sets_the_exposure_and_the_core_address(tmp_path):
     values = settings(external_ips=["192.0.2.1", "192.0.2.2"])
     assert values.expose.type == "externalIPs"
     assert values.external_ips == ["192.0.2.1", "192.0.2.2"]
     assert values.config.coreservice_ip == values.config.external_hostip == "192.0.2.1"
     config = _file(tmp_path, "config.json", '{"coreservice_ip": "192.0.2.2"}')
     assert settings(config, external_ips=["192.0.2.1", "192.0.2.2"]).config.coreservice_ip == "192.0.2.2"
-    with pytest.raises(ConfigError, match="two addresses for one reverse proxy"):
+    with pytest.raises(ConfigError, match="different addresses for one reverse proxy"):
         settings(config, external_ips=["192.0.2.9"])
 
 
@@ -226,7 +226,7 @@ def test_every_problem_at_once_with_file_line_and_key(tmp_path):
         f'{config}:6: worker.container_management: must be kubernetes (found "podman")',
         f"{values}:3: broker.image.tgo: unknown key; did you mean tag?",
         f"{values}:4: broker.image.tag: must be text: put it in quotes (found 1)",
-        f"{values}:5: noodle: unknown key; allowed here: Service, broker",
+        f"{values}:5: noodle: unknown key; allowed here: Service, bootstrap, broker",
         "--set: replicaCount: must be greater than or equal to 1 (found 0)",
         "--set: nonsense: unknown key",
         "--external-ip: externalIPs[0]: must be an IP address",
@@ -243,13 +243,13 @@ def test_rules_between_keys_name_their_section(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["1: x", "y: 1", "null: 1", "2026-11-23: 1", "1.5: 2"])
-def test_keys_that_are_no_text_are_unknown_keys(tmp_path, content):
+def test_keys_that_are_not_text_are_unknown_keys(tmp_path, content):
     assert not isinstance(next(iter(yaml.safe_load(content))), str) or content.startswith("y")
     with pytest.raises(ConfigError, match="unknown key"):
         settings(None, [_file(tmp_path, "a.yaml", content)])
 
 
-def test_a_config_json_of_upstream_is_accepted_with_a_line_for_what_became_of_each_key(tmp_path):
+def test_a_config_json_of_upstream_is_accepted_with_a_note_for_each_key(tmp_path):
     config = _file(
         tmp_path,
         "config.json",
@@ -279,7 +279,7 @@ def test_a_config_json_of_upstream_is_accepted_with_a_line_for_what_became_of_ea
         ("worker.registry", "not used here: create a pull secret"),
     ],
 )
-def test_in_values_yaml_which_helm_reads_too_the_same_keys_are_refused_with_their_successor(key, says):
+def test_the_same_keys_in_values_yaml_are_refused_with_their_successor(key, says):
     with pytest.raises(ConfigError) as caught:
         read(sets=[f"config.{key}=x"])
     assert f"--set: config.{key}: {says}" in caught.value.message
@@ -296,10 +296,10 @@ def test_a_values_yaml_of_upstreams_own_chart_is_accepted(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["readinessProbe", "replicaCount", "namespace", "Service"])
-def test_those_of_an_edge_are_refused_with_their_successor(tmp_path, key):
+def test_upstreams_keys_are_refused_for_an_edge_with_their_successor(tmp_path, key):
     values = _file(tmp_path, "values.yaml", f"{key}: 1\n")
     with pytest.raises(ConfigError, match=rf":1: {key}: no effect here: remove it \("):
-        edge_settings([values], [], {})
+        load_edge_settings([values], [], {})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "169.254.7.7", "fe80::1", "0.0.0.0", "localhost"])
@@ -323,7 +323,7 @@ def test_an_address_that_may_be_reachable_is_accepted(address):
     assert read(sets=[f"config.coreservice_ip={address}"]).values.config.coreservice_ip == address
 
 
-def test_the_url_of_a_message_bus_that_cannot_be_read_is_not_shown(tmp_path):
+def test_an_invalid_url_of_a_message_bus_is_not_shown(tmp_path):
     config = _file(tmp_path, "config.json", '{"message_bus": "amqp://admin:pass/word@mq:5672/"}')
     with pytest.raises(ConfigError, match="message_bus: must be amqp://USER:PASSWORD@HOST:PORT/") as caught:
         read(config)

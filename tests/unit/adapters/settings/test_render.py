@@ -1,4 +1,4 @@
-"""config.json and values.yaml: read back as what went in, the same bytes each time, safe for every YAML reader."""
+"""config.json and values.yaml: parsed back unchanged, reproducible, and safe for every YAML reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from fogflow_k8s.adapters.assets import asset
-from fogflow_k8s.adapters.settings.load import load
+from fogflow_k8s.adapters.settings.load import load_document
 from fogflow_k8s.adapters.settings.render import as_yaml, render_config, render_values, yaml_key
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model.settings.config import FogflowConfig
@@ -23,7 +23,7 @@ from tests.strategies import TRICKY, configs, settings, text
 
 
 @given(data=configs())
-def test_config_json_says_what_the_model_says(data):
+def test_config_json_equals_the_model(data):
     config = FogflowConfig.model_validate(data)
     rendered = render_config(config)
     assert FogflowConfig.model_validate(adopt(json.loads(rendered)).values["config"]) == config
@@ -33,13 +33,13 @@ def test_config_json_says_what_the_model_says(data):
     )
 
 
-def test_values_yaml_begins_with_the_hint_for_editors():
+def test_values_yaml_starts_with_the_schema_for_editors():
     rendered = render_values(Values.model_validate({"replicaCount": 3}))
     assert rendered.splitlines()[0] == "# yaml-language-server: $schema=values.schema.json"
     assert rendered.endswith("\nreplicaCount: 3\n")
 
 
-def test_nothing_said_is_an_empty_file_of_values():
+def test_default_values_give_an_empty_file():
     assert yaml.safe_load(render_values(Values())) is None
 
 
@@ -54,7 +54,7 @@ def test_text_stays_text(value):
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
     lambda each: st.lists(each, max_size=3) | st.dictionaries(text, each, max_size=3),
 ))  # fmt: skip
-def test_any_tree_survives(data):
+def test_any_tree_is_read_back_unchanged(data):
     read = yaml.safe_load(f"key:{as_yaml(data, 1)}\n")["key"]
     assert read == data
     assert json.dumps(read) == json.dumps(data), "types too"
@@ -67,21 +67,21 @@ def test_a_rendered_file_loads_as_the_same_settings(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "rendered.yaml"
     path.write_text(render_values(values), encoding="utf-8")
     if data:
-        again = Values.model_validate(load(path).data)
+        again = Values.model_validate(load_document(path).data)
         assert again == values
         assert render_values(again) == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("key", ["y", "on", "yes", "null", "1", "1e3", "a.b/c", "", "NaN", "0x10", "off"])
-def test_keys_that_a_reader_could_mistake_are_quoted(key):
+def test_ambiguous_keys_are_quoted(key):
     assert yaml_key(key) == json.dumps(key)
 
 
-def test_usual_keys_are_bare():
+def test_usual_keys_are_not_quoted():
     assert yaml_key("replicaCount") == "replicaCount"
 
 
-def test_an_asset_that_is_not_there_says_so():
-    with pytest.raises(FogflowError, match="lacks charts/none"):
+def test_an_absent_asset_is_an_error():
+    with pytest.raises(FogflowError, match="has no charts/none"):
         asset("charts/none")
     assert (asset("charts/fogflow-chart") / "Chart.yaml").is_file()

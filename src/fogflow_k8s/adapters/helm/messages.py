@@ -1,8 +1,9 @@
-"""What Helm writes to stderr when it fails: which problem it reports, and of which sort it is.
+"""Parse what Helm writes to stderr when it fails: which problem it reports, and of which kind.
 
-Helm puts what it was doing before the problem (`UPGRADE FAILED: `, `query: failed to query with labels: `), so a
-pattern is anchored behind those prefixes: what follows may quote webhooks, policies and programs. The lines come from
-Helm 3.19 and 4.3. Only these patterns know them; what matches none is reported as Helm wrote it.
+Helm puts its current step before the problem (`UPGRADE FAILED: `, `query: failed to query with labels: `). A pattern
+is therefore anchored behind these prefixes; text further on may quote webhooks, policies and programs. The patterns
+come from messages of Helm 3.19 and 4.3, and this is the only module that has them. A message that matches none is
+shown as Helm wrote it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ _PREFIXES = tuple(
         r"cannot patch \"[^\"]*\" with kind \w+: ",
     )
 )
-# how Helm names the object that it was at
-_OBJECTS = (
+# how Helm names the object that it was processing
+_OBJECT_NAMES = (
     re.compile(r"object (?:[^\s/]*/)?(?P<name>\S+) \S+, Kind=(?P<kind>\w+): "),
     re.compile(r'cannot patch "(?P<name>[^"]*)" with kind (?P<kind>\w+): '),
     re.compile(r'about the resource (?P<kind>\w+) "(?P<name>[^"]*)" in namespace '),
 )
-_LOG = re.compile(
+_LOG_LINE = re.compile(
     r"[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ |\d{4}/\d\d/\d\d \d\d:\d\d:\d\d |(?:time=\S+ )?level=|WARNING|\w+\.go:\d+: "
 )
 _FIELD = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
@@ -52,20 +53,20 @@ _REQUEST = re.compile(
 _NETWORK = re.compile(
     r"dial |lookup |read |write |proxyconnect |unexpected EOF|EOF$|i/o timeout|net/http: |http2?: |stream error: |tls: |x509: "
     r"|remote error: |connection |context deadline exceeded|getting credentials: "
-    r"|(?:Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Timeout)$"  # a proxy's
+    r"|(?:Forbidden|Proxy Authentication Required|Bad Gateway|Service Unavailable|Gateway Timeout)$"  # answers of a proxy
 )
-_BROKEN = re.compile(
+_INTERRUPTED = re.compile(
     r"(?:TLS handshake timeout|i/o timeout|connection reset by peer|broken pipe|EOF|client connection lost"
     r"|context deadline exceeded|Client\.Timeout exceeded[^:]*)$"
 )
-_LOGIN = re.compile(
+_UNAUTHORIZED = re.compile(
     r"(?:kubernetes cluster unreachable: )?(?:Unauthorized$|the server has asked for the client to provide credentials)",
     re.IGNORECASE,
 )
-_LATE = re.compile(r"(?:^|: )(?:timed out waiting for the condition|context deadline exceeded)$", re.MULTILINE)
-_UNREADY = re.compile(r"resource (?P<kind>Job|Pod)/[^/\s]*/(?P<name>[^/\s]+) not ready")
-_ENDED = re.compile(r"(?P<kind>job|pod) (?P<name>\S+) failed")
-_FOLLOWS = re.compile(r"(?:context (?:canceled|deadline exceeded)|timed out waiting for the condition)$")
+_TIMED_OUT = re.compile(r"(?:^|: )(?:timed out waiting for the condition|context deadline exceeded)$", re.MULTILINE)
+_HOOK_NOT_READY = re.compile(r"resource (?P<kind>Job|Pod)/[^/\s]*/(?P<name>[^/\s]+) not ready")
+_HOOK_FAILED = re.compile(r"(?P<kind>job|pod) (?P<name>\S+) failed")
+_FOLLOW_UP = re.compile(r"(?:context (?:canceled|deadline exceeded)|timed out waiting for the condition)$")
 _NO_RELEASE = re.compile(r'release: not found|(?:"[^"]*" )?has no deployed releases')
 _LOCKED = re.compile(r"another operation \(.*\) is in progress")
 _CONFLICT = re.compile(r"Apply failed with \d+ conflicts?\b")
@@ -74,33 +75,33 @@ _SCHEMA = re.compile(r"values don't meet the specifications of the schema")
 
 @dataclass(frozen=True)
 class Hook:
-    """A hook that failed: its event, like `pre-delete`, and the kind and name of its object; "" for what Helm leaves out.
+    """A failed hook: its event, like `pre-delete`, and the kind and name of its object; "" for what Helm does not name.
 
-    `late`: it did not end within Helm's timeout.
+    `timed_out`: it did not finish within Helm's timeout.
     """
 
     event: str = ""
     kind: str = ""
     name: str = ""
-    late: bool = False
+    timed_out: bool = False
 
     @property
     def object(self) -> str:
-        """Its object, like `job/cleanup`; "" when it is not known."""
+        """Its object, like `job/cleanup`; "" when unknown."""
         return f"{self.kind.lower()}/{self.name}" if self.name else ""
 
     def __str__(self) -> str:
         what = f"the {self.event} hook" if self.event else "a hook"
         named = f" ({self.kind} {self.name})" if self.name else ""
-        return f"{what}{named} {'did not end in time' if self.late else 'failed'}"
+        return f"{what}{named} {'did not end in time' if self.timed_out else 'failed'}"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What Helm reports, the first real problem first.
+    """A failure that Helm reports; the first of several.
 
-    `text` has Helm's own words, without log lines; `core` is the first problem without Helm's prefixes; `event` is that
-    of the hook during which it came about.
+    `text` is Helm's message without log lines; `core` is the problem without Helm's prefixes; `event` is the event of the
+    hook that was running.
     """
 
     text: str
@@ -108,13 +109,13 @@ class Problem:
     event: str = ""
 
     @property
-    def no_release(self) -> bool:
-        """Helm knows no (deployed) release of that name."""
+    def release_not_found(self) -> bool:
+        """The release does not exist, or no revision of it is deployed."""
         return bool(_NO_RELEASE.match(self.core))
 
     @property
     def locked(self) -> bool:
-        """Another operation on the release is in progress, as far as Helm knows."""
+        """Helm reports another operation in progress on the release."""
         return bool(_LOCKED.match(self.core))
 
     @property
@@ -123,79 +124,83 @@ class Problem:
         return bool(_CONFLICT.match(self.core))
 
     @property
-    def bad_values(self) -> bool:
+    def schema_violation(self) -> bool:
         """The values do not fit the chart's schema."""
         return bool(_SCHEMA.match(self.core))
 
     @property
-    def no_login(self) -> bool:
+    def unauthorized(self) -> bool:
         """The API server does not accept the credentials."""
-        return bool(_LOGIN.match(self.core))
+        return bool(_UNAUTHORIZED.match(self.core))
 
     @property
     def unreachable(self) -> bool:
-        """A request of Helm's own did not reach the API server. One of the API server's to a webhook does not count."""
+        """Helm's own request did not reach the API server. The API server's request to a webhook does not count."""
         asked = _REQUEST.match(self.core)
         return bool(_UNREACHABLE.match(self.core) or (asked and _NETWORK.match(asked["why"])))
 
     @property
     def interrupted(self) -> bool:
-        """A request of Helm's own was on its way to the API server and broke: the same one may succeed at once."""
-        return self.unreachable and bool(_BROKEN.search(self.core))
+        """Helm's own request broke on its way to the API server: the same request may succeed at once."""
+        return self.unreachable and bool(_INTERRUPTED.search(self.core))
 
     @property
     def object(self) -> str:
-        """The object that Helm was at, like `Service "nginx"`; "" when it names none."""
-        found = next((m for pattern in _OBJECTS if (m := pattern.search(self.text))), None)
+        """The object that Helm was processing, like `Service "nginx"`; "" when it names none."""
+        found = next((m for pattern in _OBJECT_NAMES if (m := pattern.search(self.text))), None)
         return f'{found["kind"]} "{found["name"]}"' if found else ""
 
     @property
     def hook(self) -> Hook | None:
-        """The hook that failed. This tool lets Helm wait for hooks only, so a wait that took too long was for one."""
-        about = _UNREADY.match(self.core) or _ENDED.match(self.core)
-        late = bool(_LATE.search(self.text))
-        if not self.event and not about and not _LATE.match(self.core):
+        """The failed hook. In this tool, Helm waits for hooks only, so a wait that timed out was for a hook."""
+        named_object = _HOOK_NOT_READY.match(self.core) or _HOOK_FAILED.match(self.core)
+        timed_out = bool(_TIMED_OUT.search(self.text))
+        if not self.event and not named_object and not _TIMED_OUT.match(self.core):
             return None
-        return Hook(self.event, *((about["kind"].capitalize(), about["name"]) if about else ("", "")), late=late)
+        return Hook(
+            self.event,
+            *((named_object["kind"].capitalize(), named_object["name"]) if named_object else ("", "")),
+            timed_out=timed_out,
+        )
 
 
-def problem(stderr: str, stdout: str = "") -> Problem | None:
-    """What Helm reports; None when it wrote nothing that says why it failed."""
-    text = (_errors(stderr) or _logged(stderr) or stdout).strip().removeprefix("Error: ")
+def parse_problem(stderr: str, stdout: str = "") -> Problem | None:
+    """Return the failure that Helm reports; None when its output has no reason."""
+    text = (_error_lines(stderr) or _last_logged_error(stderr) or stdout).strip().removeprefix("Error: ")
     if not text:
         return None
-    lead, parts = _parts(text)
-    first = next((p for p in parts if not _FOLLOWS.match(_core(p)[0])), parts[0])
-    core, event = _core(lead + first)
+    lead, parts = _split_problems(text)
+    first = next((p for p in parts if not _FOLLOW_UP.match(_strip_prefixes(p)[0])), parts[0])
+    core, event = _strip_prefixes(lead + first)
     return Problem("\n".join([lead + first, *(p for p in parts if p is not first)]), core, event)
 
 
-def _errors(stderr: str) -> str:
-    """The lines from the one that begins with `Error: `; without one, all that are no log lines."""
-    lines = [line for line in stderr.splitlines() if line.strip() and not _LOG.match(line)]
+def _error_lines(stderr: str) -> str:
+    """Return the lines from the first `Error: ` on; without one, all lines that are not log lines."""
+    lines = [line for line in stderr.splitlines() if line.strip() and not _LOG_LINE.match(line)]
     start = next((i for i, line in enumerate(lines) if line.startswith("Error: ")), 0)
     return "\n".join(lines[start:])
 
 
-def _logged(stderr: str) -> str:
-    """The last error that Helm 4 logged, for when it logs why it cannot start and prints nothing; "" when there is none."""
-    logged = [dict(_FIELD.findall(line)) for line in stderr.splitlines() if _LOG.match(line) and "level=" in line]
-    errors = [_unquoted(fields["error"]) for fields in logged if fields.get("error")]
-    told = [
-        _unquoted(fields["msg"]) for fields in logged if fields.get("level") in {"ERROR", "WARN"} and "msg" in fields
+def _last_logged_error(stderr: str) -> str:
+    """Return the last error in Helm 4's log, for failures that it logs and does not print; "" when there is none."""
+    logged = [dict(_FIELD.findall(line)) for line in stderr.splitlines() if _LOG_LINE.match(line) and "level=" in line]
+    errors = [_unquote(fields["error"]) for fields in logged if fields.get("error")]
+    warnings = [
+        _unquote(fields["msg"]) for fields in logged if fields.get("level") in {"ERROR", "WARN"} and "msg" in fields
     ]
-    return next(iter((errors or told)[-1:]), "")
+    return next(iter((errors or warnings)[-1:]), "")
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     try:
         return str(json.loads(value)) if value.startswith('"') else value
-    except ValueError:  # Go escapes more than JSON knows
+    except ValueError:  # Go has escapes that JSON does not have
         return value.strip('"')
 
 
-def _parts(text: str) -> tuple[str, list[str]]:
-    """The words before a list of errors, and its members: Helm joins them by bullets, `&&`, `;` or line ends."""
+def _split_problems(text: str) -> tuple[str, list[str]]:
+    """Split a list of errors into the text before it and its members; Helm joins them by bullets, `&&`, `;` or line ends."""
     if found := re.search(r"\d+ errors? occurred:\s*\* ", text):
         return text[: found.start()], re.split(r"\s+\* ", text[found.end() :].strip())
     if found := re.search(r"completed with \d+ error\(s\): ", text):
@@ -203,12 +208,12 @@ def _parts(text: str) -> tuple[str, list[str]]:
     if " && " in text and all(any(p.match(part) for p in _PREFIXES) for part in text.split(" && ")):
         return "", text.split(" && ")
     lines = text.splitlines()
-    joined = len(lines) > 1 and all(_UNREADY.search(line) or _FOLLOWS.match(line) for line in lines)
+    joined = len(lines) > 1 and all(_HOOK_NOT_READY.search(line) or _FOLLOW_UP.match(line) for line in lines)
     return "", lines if joined else [text]
 
 
-def _core(text: str) -> tuple[str, str]:
-    """The text without what Helm puts before the problem, and the event of the hook that this names."""
+def _strip_prefixes(text: str) -> tuple[str, str]:
+    """Return the text without Helm's prefixes, and the event of the hook that the prefixes name."""
     left, event = text.strip(), ""
     while found := next((m for pattern in (*_PREFIXES, *_HOOKS) if (m := pattern.match(left))), None):
         event = found.groupdict().get("event") or event

@@ -1,9 +1,9 @@
-"""A Helm that only reads is started again when its request broke on the way, and for no other reason."""
+"""A helm command that only reads is repeated when its request broke, and for no other reason."""
 
 import pytest
 
 from fogflow_k8s.adapters.helm.client import Helm, Target
-from fogflow_k8s.adapters.helm.reading import TRIES, Reading
+from fogflow_k8s.adapters.helm.retry import MAX_TRIES, RetryingChild
 from fogflow_k8s.adapters.process import Completed
 from fogflow_k8s.errors import ClusterError, FogflowError
 
@@ -69,36 +69,36 @@ def failed(words):
 
 
 @pytest.mark.parametrize("words", BROKEN)
-def test_a_request_that_broke_is_made_once_more(words):
+def test_a_broken_request_is_repeated(words):
     children = Children(failed(words), ended(0, "[]", ""))
-    assert Reading(children.start).wait(5) == ended(0, "[]", "")
+    assert RetryingChild(children.start).wait(5) == ended(0, "[]", "")
     assert children.started == 2
 
 
 @pytest.mark.parametrize("words", BROKEN)
-def test_not_without_end(words):
+def test_the_number_of_tries_is_limited(words):
     children = Children(failed(words))
-    assert Reading(children.start).wait(5) == failed(words)
-    assert children.started == TRIES
+    assert RetryingChild(children.start).wait(5) == failed(words)
+    assert children.started == MAX_TRIES
 
 
 @pytest.mark.parametrize("words", FOR_GOOD)
-def test_what_another_try_does_not_change_is_told_at_once(words):
+def test_a_permanent_failure_is_not_repeated(words):
     children = Children(failed(words), ended(0, "", ""))
-    assert Reading(children.start).wait(5) == failed(words)
+    assert RetryingChild(children.start).wait(5) == failed(words)
     assert children.started == 1
 
 
-def test_one_that_was_killed_or_still_runs_is_left():
+def test_a_killed_or_running_child_is_not_repeated():
     for result in (ended(-9, "", BROKEN[0]), None):
         children = Children(result)
-        assert Reading(children.start).wait(5) == result
+        assert RetryingChild(children.start).wait(5) == result
         assert children.started == 1
 
 
-def test_a_look_at_one_that_broke_says_that_it_runs():
+def test_poll_of_a_repeated_child_reports_that_it_runs():
     children = Children(failed(BROKEN[0]), ended(0, "x", ""))
-    reading = Reading(children.start)
+    reading = RetryingChild(children.start)
     assert reading.poll() is None
     assert reading.poll() == ended(0, "x", "")
 
@@ -108,17 +108,17 @@ READS = {
     "manifest": lambda helm: helm.manifest(),
     "values": lambda helm: helm.read_text(helm.start_values(1)),
     "status": lambda helm: helm.read_text(helm.start_status()),
-    "identity": lambda helm: helm.read_identity(helm.start_identity("chart", "Namespace", "", "kube-system")),
-    "rehearsal": lambda helm: helm.read_rehearsal(helm.start_rehearsal("chart", {})),
+    "identity": lambda helm: helm.read_uid(helm.start_uid_lookup("chart", "Namespace", "", "kube-system")),
+    "rehearsal": lambda helm: helm.read_dry_run(helm.start_dry_run("chart", {})),
 }
 
 
 @pytest.mark.parametrize("read", READS)
-def test_every_read_is_repeated(read):
+def test_every_reading_command_is_repeated(read):
     children = Children(failed(BROKEN[0]))
     with pytest.raises(ClusterError):
         READS[read](Helm(children, Target("fogflow", "n"), version="v4.3.1"))
-    assert children.started == TRIES
+    assert children.started == MAX_TRIES
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_every_read_is_repeated(read):
         lambda helm: helm.start_uninstall(timeout_s=5),
     ],
 )
-def test_nothing_is_repeated_that_changes_the_cluster(change):
+def test_no_changing_command_is_repeated(change):
     children = Children(failed(BROKEN[0]))
     helm = Helm(children, Target("fogflow", "n"), version="v4.3.1")
     with pytest.raises(FogflowError):
-        helm.check(change(helm).wait(5))
+        helm.require_success(change(helm).wait(5))
     assert children.started == 1

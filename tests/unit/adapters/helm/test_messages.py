@@ -1,4 +1,4 @@
-"""What Helm, and the API server through it, say of a failure: the right error, whatever names and numbers are in the words."""
+"""Error messages of Helm, and of the API server through Helm, give the right error for any names and numbers in them."""
 
 import re
 
@@ -74,7 +74,7 @@ def sort_of(stderr):
 
 
 @pytest.mark.parametrize(("sort", "words"), SAID)
-def test_what_was_captured(sort, words):
+def test_captured_messages(sort, words):
     assert sort_of(words + "\n") == sort
 
 
@@ -126,12 +126,12 @@ def test_the_first_real_problem_is_named_with_the_hooks_job(words, says):
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), [(-9, "helm was killed by signal 9"), (3, "helm ended with exit code 3 and wrote nothing")]
+    ("code", "says"), [(-9, "helm was killed by signal 9"), (3, "helm exited with code 3 and printed nothing")]
 )
-def test_a_helm_that_says_nothing(code, says):
+def test_a_helm_without_output(code, says):
     assert classify(Completed(("helm",), code, "", "", 0.0), HERE).message == says
 
 
-def test_no_secret_stands_in_the_words():
+def test_no_secret_is_in_the_message():
     error = classify(Completed(("helm",), 1, "", "Error: bad value password=hunter22-hunter22", 0.0), HERE)
     assert "hunter22" not in str(error) + error.message

@@ -36,13 +36,13 @@ def test_nodes_are_named_as_kind_names_them():
         ("sandbox-worker2=x.io/a=b:NoExecute", ("sandbox-worker2", "x.io/a=b:NoExecute")),
     ],
 )
-def test_a_taint_is_node_then_kubectls_words(text, result):
+def test_a_taint_has_kubectls_syntax_after_the_node(text, result):
     assert simulated.parse_taint(text, NODES) == result
 
 
 @pytest.mark.parametrize("text", ["", "a:NoSchedule", "sandbox-worker", "sandbox-worker=a", "sandbox-worker=a:Never",
                                   "sandbox-worker=:NoSchedule", "nowhere=a:NoSchedule"])  # fmt: skip
-def test_a_wrong_taint_is_refused_with_the_grammar(text):
+def test_a_wrong_taint_is_refused_with_the_syntax(text):
     with pytest.raises(UsageError) as met:
         simulated.parse_taint(text, NODES)
     assert "NODE=KEY[=VALUE]:EFFECT" in met.value.hint
@@ -69,10 +69,10 @@ def test_too_many_addresses_are_refused():
 
 
 @pytest.mark.parametrize(("members", "real"), [(1, False), (3, False), (1, True), (3, True)])
-def test_every_flag_of_every_daemon_is_as_recorded(golden, members, real):
-    """Golden: a changed flag is meant; write the file anew and look at the difference."""
-    names = controlplane.ports(members, real=real)
-    plane = controlplane.Plane(
+def test_every_flag_of_every_daemon_matches_the_golden_file(golden, members, real):
+    """A golden file: after an intended change, write it again and review the difference."""
+    names = controlplane.choose_ports(members, real=real)
+    plane = controlplane.ControlPlane(
         Path("/sandbox/default"), "10.89.0.1", "10.160.0.0/16", {n: i for i, n in enumerate(names, 1)}, members, real
     )
     programs = {name: Path("/bin") / name for name in [*PACKAGES, *NODE_PACKAGES]}
@@ -86,11 +86,11 @@ def test_every_flag_of_every_daemon_is_as_recorded(golden, members, real):
 
 
 def test_ports_are_free_and_different():
-    found = controlplane.ports(3, real=False)
+    found = controlplane.choose_ports(3, real=False)
     assert len(set(found.values())) == len(found) == 3 * 3 + 2
 
 
-def test_keys_are_private_and_the_two_authorities_apart(tmp_path):
+def test_keys_are_private_and_the_two_authorities_are_separate(tmp_path):
     pki.write_pki(tmp_path / "pki", ["10.89.0.1", "10.160.0.1"], {"sandbox-worker": "10.89.0.11"})
     files = sorted((tmp_path / "pki").iterdir())
     assert all(file.stat().st_mode & 0o077 == 0 for file in files)
