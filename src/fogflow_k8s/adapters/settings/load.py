@@ -118,6 +118,7 @@ def _merge_sources(
     """Merge all sources. For an edge, keys of upstream's chart are kept here and refused by the validation."""
     from fogflow_k8s.model.settings.base import merge
     from fogflow_k8s.model.settings.config_upstream import adopt, adopt_values
+    from fogflow_k8s.model.settings.former_names import adopt_former_names
 
     documents: list[Document] = []
     data: dict[str, Any] = {}
@@ -139,6 +140,7 @@ def _merge_sources(
     for assignment in assignments:
         assign(data, assignment)
         documents.append(Document("--set", {}, {assignment.path: 0}))
+    notes += adopt_former_names(data)
     if external_ips:
         documents.append(_apply_external_ips(data, external_ips))
     return _MergedSources(data, documents, assignments, notes)
