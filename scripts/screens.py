@@ -1,7 +1,7 @@
-"""Draws docs/screens/*.svg and the page that shows them from real runs: real output of the real tool, on a terminal, against a sandbox. Run by hand.
+"""Write docs/screens/*.svg, and the page that shows them, from real output of the tool on a terminal, against a sandbox. Run by hand.
 
-Needs nothing but the checkout; it makes its own sandbox, state and kubeconfig, and leaves nothing behind. Only three
-things are not as they were on the screen: this machine's folders, user and host are replaced.
+It needs only the checkout: it creates its own sandbox, state and kubeconfig, and removes them. In the pictures, the folders, the
+user and the host of this machine are replaced; everything else is as on the screen.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ SANDBOX = "screens"
 SETTINGS = ("--config", "examples/config.json", "--external-ip", "192.0.2.10")
 BAD = (*SETTINGS, "--set", "master.image.tag=does-not-exist")
 SHOWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("check", "Before anything is installed: what is missing, and the mend of each", ("check", "--pre", "--external-ip", "192.0.2.10")),
+    ("check", "Before the installation: what is missing, and the remedy", ("check", "--pre", "--external-ip", "192.0.2.10")),
     ("deploy", "The first install", ("deploy", *SETTINGS)),
-    ("again", "A second time: nothing to do", ("deploy", *SETTINGS)),
+    ("again", "The same settings again: nothing to do", ("deploy", *SETTINGS)),
     ("diff", "What another setting would change", ("diff", *SETTINGS, "--set", "replicaCount=3")),
-    ("upgrade", "A bad upgrade, explained and taken back", ("deploy", *BAD, "--yes")),
-    ("left", "The same, left as it is for a look", ("deploy", *BAD, "--yes", "--no-rollback-on-failure")),
-    ("status", "The state: one row per component, the root cause first", ("status",)),
-    ("short", "The state in short", ("status", "-o", "short")),
+    ("upgrade", "A failed upgrade, with its cause, rolled back", ("deploy", *BAD, "--yes")),
+    ("left", "The same without the rollback", ("deploy", *BAD, "--yes", "--no-rollback-on-failure")),
+    ("status", "Status: one row per component, the root cause first", ("status",)),
+    ("short", "Status in one line", ("status", "-o", "short")),
     ("explain", "What an id means", ("explain", "FK-4001")),
-    ("rollback", "Back to the last revision that worked", ("rollback", "--yes")),
+    ("rollback", "Rollback to the last revision that worked", ("rollback", "--yes")),
     ("history", "All revisions", ("history",)),
     ("bundle", "A support archive without secrets", ("bundle", "-f", "/tmp/fogflow.tar.gz")),  # noqa: S108 - shown so, written elsewhere
     ("images", "Every image of the chart", ("images", "list")),
-    ("doctor", "What is wrong with a release, and what would mend it", ("doctor",)),
-    ("settings", "Settings that are wrong: every problem at once", ("config", "validate", "--set", "replicaCount=0", "--set", "brokr.shards=2")),
+    ("doctor", "Findings of the doctor, and what it would do about them", ("doctor",)),
+    ("settings", "Invalid settings: every problem at once", ("config", "validate", "--set", "replicaCount=0", "--set", "brokr.shards=2")),
     ("origin", "Where a value comes from", ("config", "explain", "expose.type", "--external-ip", "192.0.2.10")),
-    ("uninstall", "What an uninstall takes and keeps", ("uninstall", "--dry-run")),
+    ("uninstall", "What an uninstall removes and keeps", ("uninstall", "--dry-run")),
 )  # fmt: skip
 """Name, what it shows, and the command; in the order in which they are run on one release."""
 THEME = TerminalTheme(
