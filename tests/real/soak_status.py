@@ -21,6 +21,8 @@ class Sample(NamedTuple):
     asked: float
     answered: float
     yes: bool
+    what: str = ""
+    """The state and its reason, or the error."""
 
 
 def stretches(samples, *, yes):
@@ -65,19 +67,20 @@ class StatusWatch:
         """For how long it said "working" of a FogFlow that did not work, at least; the longest time."""
         return wrong_s(list(self.said), list(self.true))
 
-    def agrees(self, since, patience_s):
+    def agrees(self, since, patience_s, story):
         """Whether it has said "working" of a FogFlow that works since then. It may say otherwise for `patience_s`."""
         asked = [one for one in list(self.said) if one.asked >= since]
-        late = [one.asked - since for one in asked if not one.yes and one.asked - since > patience_s]
-        assert not late, f"status does not say working {late[0]:.0f} s after everything works"
+        late = [one for one in asked if not one.yes and one.asked - since > patience_s]
+        seconds = [f"{one.asked - since:.0f} s: {one.what}" for one in late]
+        assert not late, f"status does not say working after everything works: {seconds}; after {story}"
         return any(one.yes for one in asked)
 
     def _ask_again(self):
         while not self._stop.wait(EVERY_S):
             asked = time.monotonic()
             try:
-                told = self.box.tool("status", "-n", self.namespace, "-o", "json", code=None, timeout=60)
-                yes = json.loads(told)["state"] == "working"
-            except Exception:  # noqa: BLE001 - whatever it was, it did not say so; the thread must live
-                yes = False
-            self.said.append(Sample(asked, time.monotonic(), yes))
+                told = json.loads(self.box.tool("status", "-n", self.namespace, "-o", "json", code=None, timeout=60))
+                yes, what = told["state"] == "working", f"{told['state']}, {(told.get('health') or {}).get('reason')}"
+            except Exception as error:  # noqa: BLE001 - whatever it was, it did not say so; the thread must live
+                yes, what = False, f"{type(error).__name__}: {error}"
+            self.said.append(Sample(asked, time.monotonic(), yes, what))

@@ -189,7 +189,7 @@ class Soak:
         self.run()
         self.fogflow.settle()
         since = time.monotonic()
-        until(lambda: self.status.agrees(since, LOOKED_S), f"status says working after {story}", SOON_S)
+        until(lambda: self.status.agrees(since, LOOKED_S, story), f"status says working after {story}", SOON_S)
         assert self.users.lost() == "", f"after {story}"
         until(lambda: self.nowhere() == [], f"no subscription leads nowhere after {story}", SOON_S)
         end = time.monotonic() + SOON_S
