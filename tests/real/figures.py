@@ -38,7 +38,7 @@ worker listed by the master, the broker by discovery, each device's task running
 reaching a subscriber outside the cluster and coming out of its task, for eight seconds without a break.
 
 For comparison: the real programs with upstream's own chart come to 8/8 pods in 93 s and never run a task; after any restart of
-RabbitMQ they stay deaf for ever, with every pod ready.
+RabbitMQ they stay disconnected, with every pod ready.
 
 What a lost broker costs: the keeper puts back what it has seen there, and it observes every 2 s. An entity, a subscription or a new value
 that is younger than that when the broker ends is lost: the device has to publish it again.
@@ -100,7 +100,7 @@ _NOTES = {
         "",
     ),
     "burst": (
-        "The bar of 6 s for p99 is below what two cores need for as many plain pods, whoever asks for them. Upstream's worker launches",
+        "The bar of 6 s for p99 is below what two cores need for as many plain pods, no matter which program creates them. Upstream's worker launches",
         f"{UPSTREAM} tasks a second, by its client's own limits.",
         "",
     ),

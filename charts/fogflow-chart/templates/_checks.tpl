@@ -1,4 +1,4 @@
-{{/* Rules that one value alone cannot break, so no schema can hold them. The CLI's model has the same ones. */}}
+{{/* Rules about several values together, which a JSON schema cannot express. The CLI's model has the same rules. */}}
 {{- define "fogflow.checks" -}}
 {{- $v := .Values -}}
 {{- if and $v.namespace (ne $v.namespace .Release.Namespace) -}}
@@ -49,7 +49,7 @@
 {{- $c := $v.config -}}
 {{- $ports := list -}}
 {{- range $port := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}
-{{- $ports = append $ports (int $port) -}} {{- /* a file gives fractions, --set gives integers: they never look alike */ -}}
+{{- $ports = append $ports (int $port) -}} {{- /* a values file gives floats and --set gives integers, which differ as text */ -}}
 {{- end -}}
 {{- if ne (len $ports) (len (uniq $ports)) -}}
 {{- fail (printf "\n\ntwo components have one port: the ports in config must differ, found %v" $ports) -}}

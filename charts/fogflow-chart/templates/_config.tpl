@@ -1,5 +1,5 @@
-{{/* config.json per component, out of the one `config:`. The programs disagree about what a key means, so they never share a
-     file: a broker that finds `broker.host_ip` in its own file calls itself without end, and the designer tests for keys. */}}
+{{/* One config.json per component, from the one `config:`. The programs interpret some keys differently, so they share no file: a
+     broker that finds `broker.host_ip` in its file calls itself endlessly, and the designer checks which keys exist. */}}
 
 {{- define "fogflow.config.base" -}}
 {{- $c := .Values.config -}}
@@ -59,7 +59,7 @@
   ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
 {{- end }}
 
-{{/* What our worker is told of its tasks beyond upstream's keys. */}}
+{{/* The native worker's settings of its tasks, beyond upstream's keys. */}}
 {{- define "fogflow.config.workerTasks" -}}
 {{- $t := .Values.worker.tasks -}}
 {{- dict
@@ -91,7 +91,7 @@
   ) (include "fogflow.config.base" . | fromJson) | toPrettyJson }}
 {{- end }}
 
-{{/* frameMax: the designer's AMQP client offers 4096, RabbitMQ >= 4.1 wants 8192; the designer pastes the port into its URL. */}}
+{{/* frameMax: the designer's AMQP client offers 4096, and RabbitMQ 4.1 or newer requires 8192; the designer inserts the port into its URL. */}}
 {{- define "fogflow.config.designer" -}}
 {{- $c := .Values.config -}}
 {{- $rabbitmq := include "fogflow.config.rabbitmqClient" . | fromJson -}}

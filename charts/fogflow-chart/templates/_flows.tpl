@@ -1,5 +1,5 @@
-{{/* Who may talk to whom: the one table from which every NetworkPolicy is made, both ends of it. A name that is no workload:
-     outside (the reverse proxy's clients), tasks, apiserver, edges, subscribers, monitoring. Kubelets' probes need no rule. */}}
+{{/* The allowed connections: both ends of every NetworkPolicy are made from this table. Names that are not workloads: outside (the
+     reverse proxy's clients), tasks, apiserver, edges, subscribers, monitoring. The kubelet's probes need no rule. */}}
 {{- define "fogflow.flows" -}}
 {{- $c := .Values.config -}}
 {{- $discovery := int $c.discovery.http_port -}}
@@ -13,16 +13,16 @@
 {{- range $from := list "discovery" "master" "cloud-worker" "designer" "nginx" "keeper" "tasks" "edges" }}
 - {from: {{ $from }}, to: cloud-broker, ports: [{{ $broker }}]}
 {{- end }}
-{{- if gt (int .Values.broker.shards) 1 }} {{- /* what one does not own it asks the owner for */}}
+{{- if gt (int .Values.broker.shards) 1 }} {{- /* a broker asks the owner of an entity for it */}}
 - {from: cloud-broker, to: cloud-broker, ports: [{{ $broker }}]}
 {{- end }}
 - {from: discovery, to: master, ports: [{{ $agent }}]}
 - {from: designer, to: master, ports: [{{ $master }}]}
 - {from: keeper, to: master, ports: [{{ $master }}]}
-{{- $ours := include "fogflow.worker.keepsTasks" . }} {{- /* its bootstrap container waits for nobody: it finds the bus, and finds it again, by itself */}}
+{{- $ours := include "fogflow.worker.keepsTasks" . }} {{- /* the native worker waits for no other component: it connects to RabbitMQ, and reconnects, by itself */}}
 {{- if $ours }}
 - {from: monitoring, to: cloud-worker, ports: [8011]}
-{{- else if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's bootstrap container asks RabbitMQ for the master's consumer */}}
+{{- else if not (include "fogflow.rabbitmq.metrics" .) }} {{- /* else the worker's bootstrap container reads from RabbitMQ whether the master consumes */}}
 - {from: cloud-worker, to: master, ports: [{{ $master }}]}
 {{- end }}
 - {from: nginx, to: designer, ports: [{{ $designer }}]}
@@ -54,7 +54,7 @@
 - {from: discovery, to: subscribers}
 {{- end }}
 
-{{/* The peers that a name stands for, as a JSON list; empty when the values open that way to nobody. */}}
+{{/* The peers of a name, as a JSON list; empty when the values admit none. */}}
 {{- define "fogflow.peers" -}}
 {{- $n := .root.Values.networkPolicy -}}
 {{- $ns := dict "kubernetes.io/metadata.name" (include "fogflow.tasksNamespace" .root) -}}
@@ -85,7 +85,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* The rules of one end: "side" is ingress (who comes to .name) or egress (where .name goes). */}}
+{{/* The rules of one end: "side" is ingress (connections to .name) or egress (connections from .name). */}}
 {{- define "fogflow.rules" -}}
 {{- $root := .root -}}
 {{- $here := ternary "to" "from" (eq .side "ingress") -}}
@@ -120,7 +120,7 @@
 {{- end }}
 
 {{- define "fogflow.dnsRule" -}}
-- ports: # names, wherever this cluster resolves them
+- ports: # DNS, at the ports that this cluster uses
     {{- range .Values.networkPolicy.dns.ports }}
     - {protocol: UDP, port: {{ int . }}}
     - {protocol: TCP, port: {{ int . }}}
@@ -130,7 +130,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The ports of your own RabbitMQ that .name needs, as a JSON list: AMQP, and the one of metricsUrl. */}}
+{{/* The ports of an external RabbitMQ that .name needs, as a JSON list: AMQP, and the port of metricsUrl. */}}
 {{- define "fogflow.externalBusPorts" -}}
 {{- $e := .root.Values.rabbitmq.external | default dict -}}
 {{- $ports := list -}}

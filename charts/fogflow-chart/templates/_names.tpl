@@ -1,20 +1,20 @@
-{{/* Every name, label and address of the chart, and nothing else. `$c` is (dict "root" $ "name" <workload> "key" <values section>). */}}
+{{/* All names, labels and addresses of the chart. `$c` is (dict "root" $ "name" <workload> "key" <values section>). */}}
 
 {{- define "fogflow.chart" -}}
 {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The chart of an edge shares these templates; what only it has are the addresses of its cloud. */}}
+{{/* The edge chart shares these templates; only an edge has the addresses of its cloud. */}}
 {{- define "fogflow.isEdge" -}}
 {{ if hasKey .Values "cloud" }}true{{ end }}
 {{- end }}
 
-{{/* A workload's name there: what is cloud-broker in a cloud is edge-broker at an edge. */}}
+{{/* A workload's name: cloud-broker in a cloud is edge-broker at an edge. */}}
 {{- define "fogflow.workload" -}}
 {{ ternary (.name | replace "cloud-" "edge-") .name (eq (include "fogflow.isEdge" .root) "true") }}
 {{- end }}
 
-{{/* What a selector may hold: nothing that ever changes in a release's life. */}}
+{{/* The labels for selectors: none of them changes while the release exists. */}}
 {{- define "fogflow.selector" -}}
 app.kubernetes.io/name: {{ include "fogflow.workload" . }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -40,18 +40,18 @@ labels:
   {{- include "fogflow.labels" . | nindent 2 }}
 {{- end }}
 
-{{/* Full names: tasks live in another namespace and are handed the broker's. */}}
+{{/* Full DNS names, because tasks run in another namespace and receive the broker's. */}}
 {{- define "fogflow.fqdn" -}}
 {{- $root := index . 0 -}}
 {{ printf "%s.%s.svc.%s" (include "fogflow.workload" (dict "root" $root "name" (index . 1))) $root.Release.Namespace $root.Values.clusterDomain }}
 {{- end }}
 
-{{/* Shards of the broker. The first keeps the one broker's name and address: discovery may know entities of it from before. */}}
+{{/* Shards of the broker. The first has the name and address of a single broker, under which discovery may already know entities. */}}
 {{- define "fogflow.shard" -}}
 {{ ternary (printf "cloud-broker-%d" .) "cloud-broker" (gt . 0) }}
 {{- end }}
 
-{{/* All their full names, separated by commas. */}}
+{{/* The full names of all shards, separated by commas. */}}
 {{- define "fogflow.shards" -}}
 {{- $hosts := list -}}
 {{- range $n := until (int .Values.broker.shards) -}}
@@ -60,13 +60,13 @@ labels:
 {{ join "," $hosts }}
 {{- end }}
 
-{{/* Whether the worker is ours, whose tasks live in the cluster and outlive it: "true" or empty. */}}
+{{/* Whether the native worker is used, whose tasks keep running without it: "true" or empty. */}}
 {{- define "fogflow.worker.keepsTasks" -}}
 {{- if eq .Values.worker.implementation "native" }}true{{ end }}
 {{- end }}
 
-{{/* The queues of all workers, separated by commas: the first has the site's alone, as the programs do it. Ours have names of their
-     own, as their queues last and a queue's properties cannot be changed. */}}
+{{/* The queues of all workers, separated by commas. The first has the site's name alone, as upstream's. The native worker's queues have
+     names of their own, because they are durable and a queue's properties cannot be changed. */}}
 {{- define "fogflow.workerQueues" -}}
 {{- $queues := list -}}
 {{- $whose := ternary "fogflow-k8s." "" (eq (include "fogflow.worker.keepsTasks" .) "true") -}}
@@ -84,7 +84,7 @@ labels:
 {{ if include "fogflow.isEdge" . }}{{ int .Values.cloud.rabbitmq.port }}{{ else if .Values.rabbitmq.external.host }}{{ int .Values.rabbitmq.external.port }}{{ else }}5672{{ end }}
 {{- end }}
 
-{{/* Where consumers per queue can be read; empty with an external RabbitMQ that does not say. */}}
+{{/* The URL at which the consumers of each queue can be read; empty for an external RabbitMQ without metricsUrl. */}}
 {{- define "fogflow.rabbitmq.metrics" -}}
 {{- if include "fogflow.isEdge" . -}}
 {{- else if .Values.rabbitmq.external.host -}}
@@ -110,23 +110,23 @@ http://{{ include "fogflow.fqdn" (list . "rabbitmq") }}:15692
 {{ .Values.config.worker.app_namespace | default (printf "%s-tasks" .Release.Namespace) }}
 {{- end }}
 
-{{/* One account per component, or upstream's single one when it has a name. */}}
+{{/* One service account per component, or upstream's single one if it is named. */}}
 {{- define "fogflow.serviceAccount" -}}
 {{- $sa := .root.Values.serviceAccount -}}
 {{- if $sa.name }}{{ $sa.name }}{{ else if $sa.create }}{{ include "fogflow.workload" . }}{{ else }}default{{ end -}}
 {{- end }}
 
-{{/* Both spellings of upstream's key, as a JSON list without doubles. */}}
+{{/* Both spellings of upstream's key, as a JSON list without duplicates. */}}
 {{- define "fogflow.externalIPs" -}}
 {{ concat (.Values.externalIPs | default list) (.Values.Service.spec.externalIPs | default list) | uniq | toJson }}
 {{- end }}
 
-{{/* The address that people and edges use; empty when nobody said. */}}
+{{/* The address that users and edges use; empty if it is not set. */}}
 {{- define "fogflow.address" -}}
 {{ .Values.config.coreservice_ip | default (first (concat (.Values.externalIPs | default list) (.Values.Service.spec.externalIPs | default list))) }}
 {{- end }}
 
-{{/* The Secret with the Ingress's certificate: yours, or the one that cert-manager is to make; empty without TLS. */}}
+{{/* The Secret with the Ingress's certificate: an existing one, or one that cert-manager creates; empty without TLS. */}}
 {{- define "fogflow.ingress.tlsSecret" -}}
 {{- $i := .Values.expose.ingress -}}
 {{ $i.tlsSecret | default (ternary "nginx-tls" "" (eq (include "fogflow.ingress.certManager" .) "true")) }}

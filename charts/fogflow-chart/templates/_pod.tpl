@@ -1,4 +1,4 @@
-{{/* What all pods have in common. `$c` as in _names.tpl; "config" in it is whatever must roll the pod when it changes. */}}
+{{/* What all pods have in common. `$c` as in _names.tpl; "config" in it is the content whose change must replace the pod. */}}
 
 {{- define "fogflow.image" -}}
 {{- $i := .image -}}
@@ -6,7 +6,7 @@
 {{- if $registry }}{{ $registry }}/{{ end }}{{ $i.repository }}:{{ $i.tag | default .root.Chart.AppVersion }}{{ with $i.digest }}@{{ . }}{{ end }}
 {{- end }}
 
-{{/* The image of a section: of the worker, the one of its implementation. */}}
+{{/* The image of a section; of the worker, the image of its implementation. */}}
 {{- define "fogflow.imageOf" -}}
 {{- $v := index .root.Values .key -}}
 {{- if and (eq .key "worker") (include "fogflow.worker.keepsTasks" .root) -}}
@@ -16,8 +16,8 @@
 {{- end -}}
 {{- end }}
 
-{{/* Two instances of one identity lose data without a word: never more than one, never two at a time. `.handsOver`: they agree
-     among themselves who acts, so the next one comes before the last one goes. */}}
+{{/* Two instances with one identity lose data without an error, so there is never more than one. `.handsOver`: the instances
+     elect a leader, so the new one starts before the old one ends. */}}
 {{- define "fogflow.singleton" -}}
 replicas: 1
 revisionHistoryLimit: 5
@@ -33,7 +33,7 @@ selector:
     {{- include "fogflow.selector" . | nindent 4 }}
 {{- end }}
 
-{{/* Several with an identity each, which comes from the pod's index. They need nobody of their kind: all start at once. */}}
+{{/* Several instances, each with an identity from the pod's index. They do not depend on each other, so all start at once. */}}
 {{- define "fogflow.several" -}}
 replicas: {{ int .several }}
 revisionHistoryLimit: 5
@@ -46,7 +46,7 @@ selector:
     {{- include "fogflow.selector" . | nindent 4 }}
 {{- end }}
 
-{{/* Kind and count of a workload of which there may be several. */}}
+{{/* Kind and number of replicas of a workload that can have several instances. */}}
 {{- define "fogflow.kind" -}}
 {{ ternary "StatefulSet" "Deployment" (gt (int .several) 1) }}
 {{- end }}
@@ -55,7 +55,7 @@ selector:
 {{ if gt (int .several) 1 }}{{ include "fogflow.several" . }}{{ else }}{{ include "fogflow.singleton" . }}{{ end }}
 {{- end }}
 
-{{/* The program's own way to be told which one it is; its image has no entrypoint that would take arguments alone. */}}
+{{/* The command that gives the program its identity; its image has no entrypoint to which arguments could be added. */}}
 {{- define "fogflow.instance" -}}
 {{- if gt (int .several) 1 -}}
 command: [{{ printf "/%s" .key }}, -i, $(POD_INDEX)]
@@ -70,7 +70,7 @@ env:
     fieldRef: {fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']"}
 {{- end }}
 
-{{/* What governs the set: names for its pods, ready or not. Clients have Services of their own. */}}
+{{/* The headless Service of the StatefulSet: DNS names of its pods, ready or not. Clients use other Services. */}}
 {{- define "fogflow.membersService" -}}
 {{- if gt (int .several) 1 -}}
 apiVersion: v1
@@ -104,7 +104,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* Helm leaves out what is null in a user's values: whatever is null there is absent here. */}}
+{{/* Helm drops a key that is null in the user's values, so such a key is absent here. */}}
 {{- define "fogflow.securityContext.pod" -}}
 {{- $ids := .podSecurityContext | default dict -}}
 runAsNonRoot: true
@@ -131,7 +131,7 @@ capabilities:
 {{- $v := index .root.Values .key -}}
 {{- $g := .root.Values.global -}}
 serviceAccountName: {{ include "fogflow.serviceAccount" . }}
-automountServiceAccountToken: false # who calls the API server mounts a token, see fogflow.tokenVolume
+automountServiceAccountToken: false # a container that calls the API server mounts a token, see fogflow.tokenVolume
 enableServiceLinks: false
 securityContext:
   {{- include "fogflow.securityContext.pod" $v | nindent 2 }}
@@ -162,7 +162,7 @@ tolerations:
   {{- with concat ($g.tolerations | default list) ($v.tolerations | default list) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- if ne .name "cleanup" }} {{- /* an uninstall must not wait for a place that keeps the balance */}}
+{{- if ne .name "cleanup" }} {{- /* an uninstall must not wait for a node that satisfies the spread */}}
 {{- with include "fogflow.spread" . | fromYamlArray }}
 topologySpreadConstraints:
   {{- toYaml . | nindent 2 }}
@@ -170,8 +170,8 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
-{{/* The component's own constraints, else the global ones. Most components are one pod, so a global constraint that does not say
-     over which pods is about all of the release. */}}
+{{/* The component's constraints, else the global ones. Most components have one pod, so a global constraint without a labelSelector
+     counts all pods of the release. */}}
 {{- define "fogflow.spread" -}}
 {{- $v := index .root.Values .key -}}
 {{- $whose := ternary (include "fogflow.selector" . | fromYaml) (dict "app.kubernetes.io/instance" .root.Release.Name) (gt (len ($v.topologySpreadConstraints | default list)) 0) -}}
@@ -192,8 +192,8 @@ resources:
   {{- toYaml $v.resources | nindent 2 }}
 {{- end }}
 
-{{/* Probe times for a program that opens its port in a moment; `.path` and `.port` are the component's. `.live`: where being alive is
-     another question than being ready. */}}
+{{/* Probes of a program that opens its port soon after its start; `.path` and `.port` are the component's. `.live`: a different
+     check for liveness than for readiness. */}}
 {{- define "fogflow.httpProbes" -}}
 startupProbe:
   httpGet: {path: {{ .live | default .path }}, port: {{ .port }}}
@@ -210,7 +210,7 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: {{ .liveFailures | default 6 }}
-  terminationGracePeriodSeconds: 1 # a wedged process ignores SIGTERM
+  terminationGracePeriodSeconds: 1 # a hung process ignores SIGTERM
 {{- end }}
 
 {{/* The bootstrap container: writes config.json (with the password) into memory, then waits for `.needs` (a list of arguments). */}}
@@ -286,13 +286,13 @@ livenessProbe:
 {{- define "fogflow.passwordVolume" -}}
 secret:
   secretName: {{ include "fogflow.rabbitmq.secret" . }}
-  defaultMode: 0444 # only the bootstrap container mounts it, and its uid is a value
+  defaultMode: 0444 # only the bootstrap container mounts it, and its user id can be changed by values
   items:
     - {key: password, path: password}
 {{- end }}
 
-{{/* The API server's token, for the one container that calls it: automounting would give it to the bootstrap container too. 3607 s is what
-     Kubernetes asks for when it mounts one; of this length alone it suffers clients that never read the file again. */}}
+{{/* The API server's token, for the one container that needs it: automounting would also give it to the bootstrap container. 3607 s is what
+     Kubernetes requests when it mounts a token; only tokens of this length stay valid for clients that do not read the file again. */}}
 {{- define "fogflow.tokenMount" -}}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end }}
@@ -311,7 +311,7 @@ secret:
             - {path: namespace, fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
 
-{{/* Where the program reads its configuration: what the bootstrap container wrote, or upstream's file of the node. */}}
+{{/* Where the program reads its configuration: the file that the bootstrap container wrote, or a file of the node (upstream's key). */}}
 {{- define "fogflow.configMount" -}}
 {{- if .root.Values.configJson.hostPath.path -}}
 - {name: config, mountPath: {{ .path }}, readOnly: true}
@@ -346,7 +346,7 @@ data:
 {{- end }}
 {{- end }}
 
-{{/* A claim that outlives the release; one left by an earlier release is used as it is. */}}
+{{/* A claim that stays after an uninstall; an existing one is used. */}}
 {{- define "fogflow.claim" -}}
 {{- $p := .persistence -}}
 {{- $name := printf "%s-data" .name -}}
@@ -358,7 +358,7 @@ kind: PersistentVolumeClaim
 metadata:
   {{- include "fogflow.metadata" (merge (dict "as" $name) .) | nindent 2 }}
   annotations:
-    helm.sh/resource-policy: keep # data is never deleted in passing
+    helm.sh/resource-policy: keep # an uninstall does not delete data
 spec:
   accessModes: [ReadWriteOnce]
   {{- with $p.storageClass }}

@@ -11,7 +11,7 @@ events {
 http {
   server_tokens off;
   access_log /dev/stdout;
-  keepalive_requests 100; # then a client connects anew, and may get to another replica
+  keepalive_requests 100; # after these, a client connects again, possibly to another replica
   client_body_temp_path /tmp/client_body;
   proxy_temp_path /tmp/proxy;
   fastcgi_temp_path /tmp/fastcgi;
@@ -19,7 +19,7 @@ http {
   scgi_temp_path /tmp/scgi;
   client_max_body_size 16m;
 
-  # web sockets and nothing else: whoever may switch to another protocol would speak to a component past the rules below
+  # Only WebSocket: a client that switches to another protocol could talk to a component without the rules below.
   map $http_upgrade $upgrade {
     default '';
     ~*^websocket$ websocket;
@@ -38,7 +38,7 @@ http {
 
   {{- $hosts := splitList "," (include "fogflow.shards" .) }}
   {{- if gt (len $hosts) 1 }}
-  upstream brokers { # the first is asked first; that it does not have something is no failure of it
+  upstream brokers { # the first is asked first; an answer that it does not have an entity is not a failure
     {{- range $n, $host := $hosts }}
     server {{ $host }}:{{ int $.Values.config.broker.http_port }} max_fails=0{{ if $n }} backup{{ end }};
     {{- end }}
@@ -56,16 +56,16 @@ http {
       default_type text/plain;
       return 200 "ok\n";
     }
-    # nginx chooses the location by the path as it understands it, but passes on what was sent. Where the programs behind it
-    # understand another path, a rule below could be walked around: no dot segments, no # and no backslash
+    # nginx selects the location by the path as it parses it, but forwards the path as it was sent. If a component parses it
+    # differently, a rule below could be bypassed, so dot segments, # and backslashes are refused.
     if ($request_uri ~* "^[^?]*([#\\\\]|(/|%2f)(\.|%2e){1,2}(/|%2f|[?]|$))") {
       return 400;
     }
-    # one GET of a subscription by id ends discovery's process
+    # a single GET of a subscription by id ends discovery's process
     location ~* ^/ngsi9/subscription/ {
       return 403;
     }
-    # the designer serves its own database as a static file
+    # the designer serves its database as a static file
     location ~* ^/data/meta(/|$) {
       return 403;
     }
@@ -73,8 +73,8 @@ http {
       proxy_pass {{ $discovery }};
     }
     {{- if gt (len $hosts) 1 }}
-    # What comes with a body goes to the first broker, so that what was made here is found here. An entity that was made at another
-    # one can only be read there by its id; a broker that does not answer is a 502: nobody knows what it holds.
+    # Requests with a body go to the first broker, so that an entity is found where it was created. An entity of another broker can
+    # only be read by its id; if a broker does not answer, the answer is 502, because it may have the entity.
     location /ngsi10/entity/ {
       if ($request_method = DELETE) {
         return 400;
@@ -89,7 +89,7 @@ http {
       proxy_next_upstream http_404;
       proxy_pass http://brokers;
     }
-    # a broker that does not own an entity would take its registration away and leave it where it is; this call reaches the owner
+    # a broker that does not own an entity would remove only its registration; this call reaches the owner
     location = /deleted-by-its-owner {
       internal;
       proxy_method POST;
@@ -110,7 +110,7 @@ http {
       auth_basic_user_file /etc/nginx/auth/htpasswd;
       {{- end }}
       proxy_pass {{ $designer }};
-      proxy_read_timeout 3600s; # web sockets of the dashboard
+      proxy_read_timeout 3600s; # WebSockets of the dashboard
     }
   }
 }

@@ -1,20 +1,20 @@
-{{/* Whether the tasks namespace is the chart's to furnish, and whether its pods can be put right at their creation. */}}
+{{/* Whether the chart creates objects in the tasks namespace, and whether an admission policy can correct its pods. */}}
 {{- define "fogflow.tasks.ours" -}}
 {{- if and .Values.tasks.createNamespace (ne (include "fogflow.tasksNamespace" .) .Release.Namespace) }}true{{ end }}
 {{- end }}
 
 {{- define "fogflow.tasks.admission" -}}
-{{- /* Our worker's pods are right as it makes them. By the version, which `helm template` can be told, and not by the API: what was rendered can be compared with what runs. */ -}}
+{{- /* The native worker's pods need no correction. The decision depends on the Kubernetes version, which `helm template` also knows, and not on the API, so that a rendered manifest can be compared with the installed one. */ -}}
 {{- $can := semverCompare ">=1.36-0" .Capabilities.KubeVersion.Version -}}
 {{- if and (include "fogflow.tasks.ours" .) .Values.tasks.admission.enabled $can (not (include "fogflow.worker.keepsTasks" .)) }}true{{ end }}
 {{- end }}
 
-{{/* The ConfigMap that owns all that our worker makes. */}}
+{{/* The ConfigMap that owns everything that the native worker creates. */}}
 {{- define "fogflow.tasks.owner" -}}
 fogflow-worker
 {{- end }}
 
-{{/* What our worker does: it watches what it made, so that it knows all of it again after its own restart. */}}
+{{/* The native worker's rules: it watches the objects that it created, so that it knows them after a restart. */}}
 {{- define "fogflow.worker.rules" -}}
 - apiGroups: [apps]
   resources: [deployments]
