@@ -30,12 +30,13 @@ all: test rest kills diagnosis search reliability soak bench  ## every test, ben
 begin: .venv/ready
 	@$(DURATIONS) begin
 
-check: .venv/ready  ## style, types, layers, generated files
+check: .venv/ready  ## style, types, layers, words, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=charts/fogflow-chart/files/keeper:charts/fogflow-edge-chart/files/edge $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py charts/fogflow-edge-chart/files/edge/edge*.py
 	$(BIN)/lint-imports
+	$(BIN)/codespell src charts docs examples README.md CHANGELOG.md CONTRIBUTING.md tests/cli/golden  # with the words that scripts/words.txt replaces
 	$(BIN)/python scripts/generate.py --check
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 

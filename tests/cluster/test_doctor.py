@@ -1,4 +1,4 @@
-"""Findings as a real API server shows them, their mends, and what the doctor leaves alone. Every one: tests/unit/actions/doctor/test_doctor.py."""
+"""Findings as a real API server shows them, their repairs, and what the doctor leaves alone. Every one: tests/unit/actions/doctor/test_doctor.py."""
 
 import json
 

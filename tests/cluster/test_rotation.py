@@ -1,4 +1,4 @@
-"""RabbitMQ's password changed by hand, by settings, and in Secrets of every owner: who is restarted, and when nobody is.
+"""RabbitMQ's password changed by hand, by settings, and in Secrets of every owner: which components restart, and when none does.
 
 The gate has one of each owner; every way is in tests/unit/actions/release/test_rotation.py, and real logins in tests/real/shared.
 """

@@ -1,4 +1,4 @@
-"""Our worker against a real API server and a real RabbitMQ; the task pods are simulated, so nobody answers in them."""
+"""The native worker against a real API server and a real RabbitMQ; the task pods are simulated, so nothing answers in them."""
 
 import asyncio
 import json

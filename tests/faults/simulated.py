@@ -80,7 +80,7 @@ FAULTS = [
     Fault("by helm: more memory than any node has", "FK-3002", "rabbitmq", _hungry("memory"), by_hand=True, exit=40),
     Fault("by helm: only a tainted node matches", "FK-3004", "rabbitmq", PINNED, by_hand=True, exit=40),
     Fault("by helm: no node matches", "FK-3005", "rabbitmq", {"rabbitmq": {"nodeSelector": {"a": "b"}}}, by_hand=True, exit=40),
-    Fault("by helm: a claim that nobody can fill", "FK-3006", "designer", by_hand=True, exit=40,
+    Fault("by helm: a claim without a provisioner", "FK-3006", "designer", by_hand=True, exit=40,
           values={"designer": {"persistence": {"enabled": True, "storageClass": "fast"}}}),
     # images
     Fault("the image does not exist", "FK-4001", "rabbitmq", {"rabbitmq": {"image": {"tag": "does-not-exist"}}}),

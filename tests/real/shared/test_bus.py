@@ -1,4 +1,4 @@
-"""RabbitMQ away, and late: the three that hang on it come back, with the same tasks; nobody else is touched."""
+"""RabbitMQ away, and late: the three components that depend on it recover with the same tasks; no other one is touched."""
 
 import time
 
