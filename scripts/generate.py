@@ -9,8 +9,7 @@ from pathlib import Path
 from reference import reference
 from schemas import page, schemas
 
-from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
-from fogflow_k8s.model.diagnosis.explanations import CLASSES, WHY
+from fogflow_k8s.model.diagnosis.catalogue import CLASSES, ENTRIES, cause
 from fogflow_k8s.model.settings.base import schema_of
 from fogflow_k8s.model.settings.config import FogflowConfig
 from fogflow_k8s.model.settings.edge import EdgeValues
@@ -28,7 +27,7 @@ FAMILIES = {
 }
 HEAD = """# Causes
 
-Generated from `src/fogflow_k8s/model/diagnosis/catalogue.py` by `make generate`; do not edit.
+Generated from `src/fogflow_k8s/model/diagnosis/catalogue/` by `make generate`; do not edit.
 
 `deploy`, `status`, `rollback` and `doctor` report a problem by an id from this list, the root cause first. The meaning of an id
 never changes. In `-o json` the id is `causes[].id`, and `causes[0]` is the root cause. `fogflow-k8s explain ID` prints an entry.
@@ -73,7 +72,7 @@ def errors_page() -> str:
             "",
             f"**{entry.title[0].upper()}{entry.title[1:]}.** Class: {entry.kind}.",
             "",
-            WHY[id_],
+            entry.explanation,
             "",
         ]
         lines += [*(f"- {_advice(line)}" for line in advice), ""] if advice else []

@@ -1,4 +1,4 @@
-"""The program: global options, the verbs, and the one place where an error becomes an exit code."""
+"""The program: the global options, the table of commands, and the only place where an error becomes an exit code."""
 
 from __future__ import annotations
 
@@ -40,9 +40,7 @@ from fogflow_k8s.errors import FogflowError, Forbidden
 
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
 GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
-EPILOG = (
-    "Global options (--context, --kubeconfig, -n, --release, --no-color, -q, -v) are accepted before or after the verb."
-)
+EPILOG = "Global options (--context, --kubeconfig, -n, --release, --no-color, -q, -v) are accepted before or after the command."
 
 app = typer.Typer(
     name="fogflow-k8s",
@@ -55,8 +53,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(given: bool) -> None:
+    if given:
         typer.echo(f"fogflow-k8s {__version__}")
         raise typer.Exit
 
@@ -84,7 +82,7 @@ def options(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only warnings and the result.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also print the commands that are run.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Global options."""
@@ -120,26 +118,26 @@ app.add_typer(edge.app)
 app.add_typer(sandbox.app)
 
 
-class _Words(NamedTuple):
-    """A command line with its global options set apart."""
+class _CommandLine(NamedTuple):
+    """A command line, separated into its global options and the rest."""
 
     front: list[str]  # the global options
-    rest: list[str]  # the verb and what belongs to it
+    rest: list[str]  # the command, its options and arguments
     dangling: str = ""  # a global option at the end, without its value
 
 
 def move_global_options_first(argv: list[str]) -> list[str]:
-    """The same command line with the global options in front of the verb, where the parser wants them.
+    """The same command line with the global options before the command, where the parser expects them.
 
-    They may be written as kubectl takes them: -n NAME, -nNAME, -n=NAME, --namespace NAME, --namespace=NAME, -qv. What
-    follows `--` stays as it is. An option at the end without its value is left alone, so that the parser refuses it: in
-    front of the verb it would take the verb as its value.
+    Every form that kubectl accepts is allowed: -n NAME, -nNAME, -n=NAME, --namespace NAME, --namespace=NAME, -qv. What
+    follows `--` stays as it is. An option at the end without its value stays there, so that the parser reports it: before
+    the command, it would take the command as its value.
     """
-    front, rest, dangling = _set_apart(argv)
+    front, rest, dangling = _separate(argv)
     return [*front, dangling] if dangling else front + rest
 
 
-def _set_apart(argv: list[str]) -> _Words:
+def _separate(argv: list[str]) -> _CommandLine:
     front: list[str] = []
     rest: list[str] = []
     words = iter(argv)
@@ -150,19 +148,19 @@ def _set_apart(argv: list[str]) -> _Words:
             front.append(word)
         elif word in GLOBAL_WITH_VALUE or re.fullmatch("-[qv]+n", word):
             if (value := next(words, None)) is None:
-                return _Words(front, rest, word)
+                return _CommandLine(front, rest, word)
             front += [word, value]
         elif word != "-" and (short := re.fullmatch(r"-([qv]*)(?:n=?(.*))?", word, re.DOTALL)):
             flags, name = short.groups()
             front += [f"-{flags}"] * bool(flags) + ([] if name is None else ["-n", name])
         else:
             rest.append(word)
-    return _Words(front, rest)
+    return _CommandLine(front, rest)
 
 
 def main() -> None:
     """Run the program; the only place that ends the process."""
-    _on_signals(_first_signal)
+    _handle_signals_with(_first_signal)
     argv = sys.argv[1:]
     try:
         code = app(move_global_options_first(argv), standalone_mode=False, prog_name="fogflow-k8s")
@@ -174,37 +172,37 @@ def main() -> None:
         code = 130
     except BrokenPipeError:
         code = _output_closed()
-    except SystemExit as error:  # the parser's own answer to a closed pipe: exit code 1 without a word
+    except SystemExit as error:  # how the parser reacts to a closed pipe: exit code 1 without a message
         if not isinstance(error.__context__, BrokenPipeError):
             raise
         code = _output_closed()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a sentence and not a wall
+    except Exception as error:  # noqa: BLE001 - a bug: the user gets a sentence before the traceback
         code = _report_unexpected(error, argv)
-    _on_signals(signal.SIG_IGN)  # how it ended is settled: a signal in the last milliseconds changes nothing
+    _handle_signals_with(signal.SIG_IGN)  # the exit code is known: a signal in the last milliseconds must not change it
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _output_closed() -> int:
-    """The reader went away, as in `fogflow-k8s status | head`: it has what it wanted, so this is no failure."""
+    """Returns 0: the reader has closed the pipe, as in `fogflow-k8s status | head`, which is not a failure."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _on_signals(handler: Any) -> None:
+def _handle_signals_with(handler: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
 
 
 def _first_signal(_number: int, _frame: Any) -> None:
-    """Ctrl-C or SIGTERM: stop in order, and say in what state things are. The next one ends the process at once."""
-    _on_signals(_second_signal)
+    """Ctrl-C or SIGTERM: stop in an orderly way and report the state. The next signal ends the process at once."""
+    _handle_signals_with(_second_signal)
     raise KeyboardInterrupt
 
 
 def _second_signal(_number: int, _frame: Any) -> None:
     if sys.stderr.isatty():
         sys.stderr.write("\x1b[?25h")  # a live table hides the cursor
-    os._exit(130)  # helm gets SIGTERM from the kernel and records what it left
+    os._exit(130)  # the kernel then sends SIGTERM to helm, which records the state of the release
 
 
 def _report(error: FogflowError, argv: list[str]) -> int:
@@ -220,11 +218,11 @@ def _report(error: FogflowError, argv: list[str]) -> int:
 
 
 def _report_as_json(error: FogflowError, argv: list[str]) -> None:
-    if wanted := _wanted_json(argv):
+    if output := _json_format(argv):
         from fogflow_k8s.console.documents import error_document
 
         document = error_document(error)
-        if wanted == "jsonl":
+        if output == "jsonl":
             from fogflow_k8s.console.jsonl import JsonLinesReporter
 
             JsonLinesReporter().result(document)
@@ -233,7 +231,7 @@ def _report_as_json(error: FogflowError, argv: list[str]) -> None:
 
 
 def _report_unexpected(error: Exception, argv: list[str]) -> int:
-    if hasattr(error, "exit_code") and hasattr(error, "show"):  # the parser's own: it words usage errors well
+    if hasattr(error, "exit_code") and hasattr(error, "show"):  # a usage error of the parser, which prints it itself
         error.show()
         _report_as_json(FogflowError(str(error), hint="fogflow-k8s --help", exit_code=int(error.exit_code)), argv)
         return int(error.exit_code)
@@ -253,13 +251,14 @@ def _report_unexpected(error: Exception, argv: list[str]) -> int:
     return code
 
 
-def _wanted_json(argv: list[str]) -> str:
-    """What -o of the verb says, if that is json or jsonl, else ""; for a line that the parser refused, too.
+def _json_format(argv: list[str]) -> str:
+    """The value of the command's option -o, if it is json or jsonl, otherwise "".
 
-    The parser knows which word is the value of which option.
+    Also works for a line that the parser refused: the parser is used again, because only it knows which word is the value of
+    which option.
     """
-    command, name, words = typer.main.get_command(app), "fogflow-k8s", _set_apart(argv).rest
-    how: dict[str, Any] = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
+    command, name, words = typer.main.get_command(app), "fogflow-k8s", _separate(argv).rest
+    lenient: dict[str, Any] = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
     while isinstance(command, typer.core.TyperGroup):
         at = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
         name = words[at] if at < len(words) else ""
@@ -268,9 +267,9 @@ def _wanted_json(argv: list[str]) -> str:
         command, words = command.commands[name], words[at + 1 :]
     form = next(
         (one.name for one in command.params if "-o" in one.opts and one.type.name != "path"), ""
-    )  # of render a path
+    )  # the option -o of render is a path
     try:
-        asked = command.make_context(name, words, **how).params.get(form or "")
-    except Exception:  # noqa: BLE001 - the error that is being told is another one
+        selected = command.make_context(name, words, **lenient).params.get(form or "")
+    except Exception:  # noqa: BLE001 - another error is being reported already
         return ""
-    return asked if asked in ("json", "jsonl") else ""
+    return selected if selected in ("json", "jsonl") else ""

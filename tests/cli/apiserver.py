@@ -38,7 +38,7 @@ def revision(number, status="deployed", *, objects=(NGINX,), kind="Secret", name
 
 
 class ApiServer(ThreadingHTTPServer):
-    """`objects`: path -> object; a list is what lies below its path. `fail`: the status with which everything is refused, 0 for none."""
+    """`objects`: path -> object; a list consists of the objects below its path. `fail`: the status of every response, 0 for normal responses."""
 
     daemon_threads = True
 
@@ -60,7 +60,7 @@ class ApiServer(ThreadingHTTPServer):
         return path
 
     def handle_error(self, request, client_address):
-        """A client that hangs up is part of the tests."""
+        """Nothing: tests close connections on purpose."""
 
 
 def _has(obj, selector):

@@ -1,4 +1,4 @@
-"""Results of actions built by hand, small and whole: what the screens and documents are made of."""
+"""Results of actions, built by hand: the input of the screens and documents."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def unschedulable() -> Cause:
         "FK-3001",
         "rabbitmq",
         "pod/rabbitmq-7f9c-abcde",
-        "rabbitmq: no node has enough free CPU (asked for 64)",
+        "rabbitmq: no node has enough free CPU (requested: 64)",
         namespace="city",
         pod="rabbitmq-7f9c-abcde",
     )
@@ -123,7 +123,7 @@ REPORTS: dict[str, Report] = {
 
 
 def apart() -> Difference:
-    """A change of the settings and one by hand, both of some length."""
+    """A difference with changes of the settings and changes by hand, each in several objects."""
 
     def made(kind: str, name: str, **body: Any) -> dict[str, Any]:
         return {"kind": kind, "metadata": {"name": name}, **body}
@@ -152,7 +152,7 @@ def apart() -> Difference:
     )
     return Difference(
         "fogflow", "fogflow", "kind-city", "https://192.0.2.1:6443", 2, changes=tuple(changes(old, new)), drift=by_hand,
-        unseen=("Secret/hidden",), notes=(f"{CONFLICT}: deploy --force-conflicts takes them over",),
+        unseen=("Secret/hidden",), notes=(f"{CONFLICT}: to take them over: fogflow-k8s deploy --force-conflicts",),
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ NONE = Difference("fogflow", "fogflow", "kind-city", "https://192.0.2.1:6443", 2
 DIFFERENCES: dict[str, Difference] = {
     "none": NONE,
     "apart": apart(),
-    "failed-before": replace(NONE, renews=True, notes=("revision 2 is failed: a new one is made in any case",)),
+    "failed-before": replace(NONE, renews=True, notes=("revision 2 is failed: a deploy makes a new one in any case",)),
     "new-password": replace(NONE, rotates=("rabbitmq", "master", "cloud-worker", "designer")),
     "not-installed": replace(NONE, revision=0, changes=(Change("add", "Deployment/master"),)),
 }
@@ -171,9 +171,9 @@ KEPT = findings.Finding(
 DIAGNOSES: dict[str, Diagnosis] = {
     "well": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=()),
     "found": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=(STUCK, KEPT)),
-    "mended": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=(replace(STUCK, fixed=True), KEPT)),
+    "fixed": Diagnosis("fogflow", "city", "kind-city", installed=True, findings=(replace(STUCK, fixed=True), KEPT)),
     "absent": Diagnosis(
-        "fogflow", "city", "kind-city", installed=False, findings=(), unchecked=("volumes that nothing uses: not allowed",)
+        "fogflow", "city", "kind-city", installed=False, findings=(), unchecked=("unused volumes: not allowed",)
     ),
 }  # fmt: skip
 OUTCOMES: dict[str, Outcome] = {
@@ -185,15 +185,19 @@ OUTCOMES: dict[str, Outcome] = {
         preset=Preset("small", "topology 3: one control-plane node and 2 worker nodes", TOPOLOGY),
     ),
     "installed-without-address": Outcome("installed", 0, report(revision=revision(1), urls=()), seconds=SECONDS),
-    "unchanged": Outcome("unchanged", 0, report(), seconds=SECONDS, says="the release is as asked for, and ready"),
-    "dry-run": Outcome("unchanged", 0, report(), seconds=SECONDS, says="dry run: nothing was changed", difference=NONE),
+    "unchanged": Outcome(
+        "unchanged", 0, report(), seconds=SECONDS, detail="the release already matches the settings, and is ready"
+    ),
+    "dry-run": Outcome(
+        "unchanged", 0, report(), seconds=SECONDS, detail="dry run: nothing was changed", difference=NONE
+    ),
     "rolled-back": Outcome(
         "rolled-back",
         20,
         report(revision=revision(3)),
         causes=(image_not_found(),),
         seconds=SECONDS,
-        says="rolled back to revision 1, which is ready again",
+        detail="rolled back to revision 1, which is ready again",
         bundle=Path("bundles/fogflow-20260304T120000Z.tar.gz"),
         before=1,
     ),
@@ -203,7 +207,7 @@ OUTCOMES: dict[str, Outcome] = {
         report(BROKEN, state="failed", revision=revision(1)),
         causes=(image_not_found(),),
         seconds=SECONDS,
-        says="left as it is: there is no earlier revision",
+        detail="left in place: there is no earlier revision",
         bundle=Path("bundles/fogflow-20260304T120000Z.tar.gz"),
     ),
     "upgrade-left-elsewhere": Outcome(
@@ -219,7 +223,7 @@ OUTCOMES: dict[str, Outcome] = {
         report(state="failed", revision=revision(3, "failed")),
         seconds=SECONDS,
         error="the server is shutting down",
-        says="helm rollback failed too",
+        detail="helm rollback failed too",
     ),
     "timed-out": Outcome("timed-out", 30, report(PULLS, state="progressing"), seconds=SECONDS),
 }

@@ -1,4 +1,4 @@
-"""What the shell offers at Tab, asked as the three shells ask it."""
+"""Shell completion, called as bash, zsh and fish call it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUDGET_S = 10
 
 
 def offered(line, shell="bash", **env):
-    """What is offered for the line as far as it was typed."""
+    """The completions of an incomplete line."""
     words = shlex.split(line)
     count = len(words) - (0 if line.endswith(" ") else 1)
     asked = {
@@ -31,7 +31,7 @@ def offered(line, shell="bash", **env):
         env={**os.environ, "_FOGFLOW_K8S_COMPLETE": f"complete_{shell}", **asked, **env},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.stderr == "", "it would be printed into the line that somebody is typing"
+    assert done.stderr == "", "it would be printed into the line that the user is typing"
     return done.stdout
 
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_asked_is_not_offered_and_nothing_is_said(line, tmp_path)
 )
 def test_global_options_are_found_wherever_they_stand(monkeypatch, line, value):
     monkeypatch.setenv("COMP_WORDS", line)
-    assert complete.given("-n", "--namespace") == value
+    assert complete.option_value("-n", "--namespace") == value
 
 
 PROGRAM = Path(sys.executable).with_name("fogflow-k8s")
@@ -84,7 +84,7 @@ PROGRAM = Path(sys.executable).with_name("fogflow-k8s")
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
 def test_the_script_for_bash_works_in_bash():
-    """As somebody has it who put `fogflow-k8s --show-completion bash` into a start-up file."""
+    """As with `fogflow-k8s --show-completion bash` in a start-up file of the shell."""
     text = """
       eval "$("$1" --show-completion bash)"
       COMP_WORDS=(fogflow-k8s hist); COMP_CWORD=1

@@ -1,4 +1,4 @@
-"""`config` with the files that real installations have: accepted with a line for each key, which `config explain` explains."""
+"""`config` with the files of real installations: they are accepted with a note for each key, and `config explain` knows each key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUDGET_S = 30
 
 
 def run(*words, **more):
-    """The tool; nothing of this machine's settings."""
+    """Runs the tool without the settings of this machine."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FOGFLOW_K8S_", "HELM", "KUBE"))}
     return subprocess.run(
         [sys.executable, "-m", "fogflow_k8s", *map(str, words)],
@@ -62,7 +62,7 @@ def test_each_key_that_validate_names_is_explained_without_a_regular_expression(
 
 
 @pytest.mark.parametrize(
-    "key", ["worker.capcity", "config.worker.capcity", "nonsense", "externalIPs.first", "", "replicaCount.x"]
+    "key", ["worker.capacit", "config.worker.capacit", "nonsense", "externalIPs.first", "", "replicaCount.x"]
 )
 def test_a_key_that_does_not_exist_is_an_error(key):
     with pytest.raises(UsageError):

@@ -1,4 +1,4 @@
-"""Verbs that read and follow, as programs of their own: without helm, through an API server that goes away, and with kubectl's ends."""
+"""Commands that read and follow: without helm, while the API server is unavailable, and when kubectl ends."""
 
 import os
 import shutil
@@ -107,7 +107,7 @@ def test_each_line_of_jsonl_is_a_document(command):
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["status", "--release", "none"], 41), (["status", "--frobnicate"], 2), (["status", "--watch", "-n"], 2), (["status", "--timeout", "x"], 2)],
+    [(["status", "--release", "none"], 41), (["status", "--unknown"], 2), (["status", "--watch", "-n"], 2), (["status", "--timeout", "x"], 2)],
     ids=str,
 )  # fmt: skip
 def test_an_error_is_a_line_of_jsonl_too(command, words, code):
@@ -124,7 +124,7 @@ def test_a_watch_goes_on_through_errors_and_ends_with_a_refusal(command, server)
         while (away := line())["type"] == "result":
             pass
         assert away["type"] == "warning"
-        assert "no answer of the API server since " in away["text"]
+        assert "the API server has not answered since " in away["text"]
         server.fail = 0
         back = line()
         assert (back["type"], back["text"][:32]) == ("step", "the API server answers again, af")
@@ -140,7 +140,7 @@ def test_a_watch_goes_on_through_errors_and_ends_with_a_refusal(command, server)
 def test_a_watch_in_a_table_says_on_stderr_that_nothing_answers_and_ends_with_ctrl_c(command, server):
     server.fail = 500
     with following(command("status", "--watch")) as process:
-        assert "no answer of the API server since" in process.stderr.readline()
+        assert "the API server has not answered since" in process.stderr.readline()
         server.fail = 0
         assert "answers again" in process.stderr.readline()
         assert process.stdout.readline().startswith("Cluster  fake")
@@ -174,11 +174,11 @@ echo '{CUT}' >&2
 exit 1"""
     with following(command("dashboard", "--no-browser", "--port", "0", kubectl=kubectl)) as process:
         assert process.stdout.readline() == "http://127.0.0.1:4321/index.html\n"
-        said = [process.stderr.readline() for _ in range(4)]
-        assert said[0] == "forwarded until Ctrl-C\n"
-        assert CUT in said[1]
-        assert "forwarding again" in said[2]
-        assert said[3] == "forwarded again\n"
+        lines = [process.stderr.readline() for _ in range(4)]
+        assert lines[0] == "forwarded until Ctrl-C\n"
+        assert CUT in lines[1]
+        assert "forwarding again" in lines[2]
+        assert lines[3] == "forwarded again\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
     asked = (tmp_path / "asked").read_text().splitlines()
@@ -191,7 +191,7 @@ def test_a_dashboard_that_is_lost_again_and_again_ends_with_kubectls_status(tmp_
     script = tmp_path / "kubectl"
     script.write_text(f"#!/bin/sh\necho 'Forwarding from 127.0.0.1:4321 -> 80'; echo '{CUT}' >&2; exit {status}\n")
     script.chmod(0o755)
-    begun = []
-    with pytest.raises(ForwardFailed, match="the connection to service/nginx is lost") as told:
-        dashboard.keep(Kubectl(str(script), "city"), 8080, begun.append)
-    assert (told.value.exit_code, begun) == (status, [4321])
+    started = []
+    with pytest.raises(ForwardFailed, match="the connection to service/nginx is lost") as lost:
+        dashboard.keep_forwarding(Kubectl(str(script), "city"), 8080, started.append)
+    assert (lost.value.exit_code, started) == (status, [4321])

@@ -1,15 +1,14 @@
-"""The screens and documents of `images`, and what its command lines refuse."""
+"""The screens and documents of `images`, and its usage errors."""
 
 import pytest
 
-from fogflow_k8s.actions.images.build import Built
-from fogflow_k8s.actions.images.check import Checked, RegistryAnswer
+from fogflow_k8s.actions.images.build import BuiltImage
+from fogflow_k8s.actions.images.check import ImageReport, RegistryAnswer
 from fogflow_k8s.actions.images.listing import ImageUses
-from fogflow_k8s.actions.images.mirror import Copy, Failure, Mirrored
+from fogflow_k8s.actions.images.mirror import Failure, ImageCopy, MirrorResult
 from fogflow_k8s.console import images as screens
 from fogflow_k8s.engine.checks import Check, CheckOutcome, run
 from fogflow_k8s.model.image.reference import Use, parse
-from tests.cli.test_commands import tool
 from tests.cli.test_screens import as_json, drawn
 
 SHA = "sha256:" + "ab" * 32
@@ -33,13 +32,13 @@ FOUND = [
     Check("rate", "pulls from docker.io", lambda: CheckOutcome(False, "1 of 100 are left", "mirror"), warning=True),
 ]
 CHECKED = {
-    "failed": Checked(WANTED, {str(BROKER.image): RegistryAnswer(), str(PYTHON.image): RegistryAnswer(SHA, ("linux/amd64",), "Secret pull")}, tuple(run(FOUND))),
-    "ok": Checked(ImageUses((PYTHON,), ()), {str(PYTHON.image): RegistryAnswer(SHA, ("linux/amd64",))}, tuple(run(FOUND[2:]))),
+    "failed": ImageReport(WANTED, {str(BROKER.image): RegistryAnswer(), str(PYTHON.image): RegistryAnswer(SHA, ("linux/amd64",), "Secret pull")}, tuple(run(FOUND))),
+    "ok": ImageReport(ImageUses((PYTHON,), ()), {str(PYTHON.image): RegistryAnswer(SHA, ("linux/amd64",))}, tuple(run(FOUND[2:]))),
 }  # fmt: skip
-MIRRORED = Mirrored(
+MIRRORED = MirrorResult(
     (
-        Copy("docker.io/a:1", f"r.example/x/a:1@{SHA}", SHA, changed=True, sent=2, there=1, size=3 << 20),
-        Copy("docker.io/b:1", f"r.example/x/b:1@{SHA}", SHA, changed=False, sent=0, there=0, size=0),
+        ImageCopy("docker.io/a:1", f"r.example/x/a:1@{SHA}", SHA, changed=True, sent=2, there=1, size=3 << 20),
+        ImageCopy("docker.io/b:1", f"r.example/x/b:1@{SHA}", SHA, changed=False, sent=0, there=0, size=0),
     ),
     (Failure("docker.io/c:1", "docker.io has no library/c:1", "is name and tag right?"),),
     {"global": {"imageRegistry": "r.example/x"}},
@@ -59,7 +58,7 @@ def test_the_check(golden, name):
 
 @pytest.mark.parametrize("pushed", ["", SHA])
 def test_the_build(golden, pushed):
-    built = Built(
+    built = BuiltImage(
         "docker.io/fogflow-k8s/worker:1.0.0", SHA, "linux/arm64", "docker.io/library/python:3.13-slim", SHA, 97 << 20
     )
     name = "images-build-pushed" if pushed else "images-build"
@@ -68,7 +67,7 @@ def test_the_build(golden, pushed):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["--tag", "UPPER"], "not an image's name"),
         (["--push", "r.example/worker"], "it has no tag"),
@@ -76,16 +75,16 @@ def test_the_build(golden, pushed):
         (["--platform", "linux/s390x", "--export", "out"], "only for linux/amd64, linux/arm64"),
     ],
 )
-def test_what_a_build_refuses(tmp_path, words, says):
-    assert says in tool("images", "build", *words, code=2, cwd=tmp_path).stderr
+def test_what_a_build_refuses(tool, words, message):
+    assert message in tool("images", "build", *words, code=2).stderr
 
 
-def test_a_build_without_an_engine(tmp_path):
+def test_a_build_without_an_engine(tool, tmp_path):
     env = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    assert "no Docker engine" in tool("images", "build", code=10, cwd=tmp_path, **env).stderr
+    assert "no Docker engine" in tool("images", "build", code=10, **env).stderr
 
 
-def test_a_build_for_a_sandbox_that_does_not_run(tmp_path):
+def test_a_build_for_a_sandbox_that_does_not_run(tool, tmp_path):
     env = {"FOGFLOW_K8S_STATE": str(tmp_path)}
     assert "no sandbox absent is running" in tool("images", "build", "--load", "absent", code=41, **env).stderr
 
@@ -96,7 +95,7 @@ def test_the_mirror(golden):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["check", "--platform", "amd64"], "is not a platform"),
         (["mirror"], "--to"),
@@ -106,5 +105,5 @@ def test_the_mirror(golden):
         (["list", "--set", "nginx.image.tag=a b"], "nginx.image.tag"),
     ],
 )
-def test_usage(words, says, tmp_path):
-    assert says in tool("images", *words, code=2, cwd=tmp_path).stderr
+def test_usage(tool, words, message):
+    assert message in tool("images", *words, code=2).stderr

@@ -1,4 +1,4 @@
-"""docs/cli.md is made from the parser; what only a person can write is complete."""
+"""docs/cli.md is generated from the parser; its handwritten parts, examples and exit codes, are complete."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`render`: what it writes can be applied by kubectl, is the same each time, and what must exist beforehand is said with commands."""
+"""`render`: the files can be applied by kubectl and are reproducible, and commands are printed for everything that must exist before."""
 
 import os
 import re
@@ -57,7 +57,7 @@ def render(tmp_path, helm):
 
 @pytest.fixture
 def tool(tmp_path, helm):
-    """Runs the verb, without a cluster; what it says on stderr."""
+    """Runs the verb, without a cluster; returns its stderr."""
 
     def run(values, *words):
         path = tmp_path / "given.yaml"
@@ -91,27 +91,27 @@ def test_no_hook_no_password_the_same_bytes_and_a_command_for_every_secret(rende
     assert b"correct-horse" not in b"".join(made["one"].values())
     namespace, *commands = before["one"]
     assert namespace == "kubectl create namespace fogflow"
-    told = {re.search(r"create secret (?:generic|docker-registry) (\S+)", each)[1]: each for each in commands}
-    assert set(told) == set(secrets)
+    created = {re.search(r"create secret (?:generic|docker-registry) (\S+)", each)[1]: each for each in commands}
+    assert set(created) == set(secrets)
     for name, key in secrets.items():
-        assert (f" generic {name} --from-file={key}=" if key else f" docker-registry {name} ") in told[name]
+        assert (f" generic {name} --from-file={key}=" if key else f" docker-registry {name} ") in created[name]
 
 
 def test_hooks_for_another_kubernetes_are_written_when_they_are_asked_for(tool, tmp_path):
-    said = tool({}, "--include-hooks", "--kube-version", "v1.37.0")
+    stderr = tool({}, "--include-hooks", "--kube-version", "v1.37.0")
     assert hooks(tmp_path / "out") == ["pre-delete", "test"]
     assert "MutatingAdmissionPolicy" in {o["kind"] for o in objects(tmp_path / "out")}
-    assert "rendered for" not in said
+    assert "rendered for" not in stderr
 
 
-def test_without_a_cluster_it_is_for_the_oldest_kubernetes_and_what_is_missing_is_said(tool, tmp_path):
-    said = tool({})
+def test_without_a_cluster_it_is_for_the_oldest_kubernetes_and_what_is_missing_is_printed(tool, tmp_path):
+    stderr = tool({})
     assert (
         f"rendered for Kubernetes {OLDEST}, the oldest that the chart supports: the cluster's version is not known"
-        in said
+        in stderr
     )
-    assert "before kubectl apply -f out/manifests.yaml" in said
-    (line,) = [each for each in said.splitlines() if "create secret" in each]
+    assert "before kubectl apply -f out/manifests.yaml" in stderr
+    (line,) = [each for each in stderr.splitlines() if "create secret" in each]
     kubectl = tmp_path / "kubectl"
     kubectl.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\" > argv\ncat > password\n")
     kubectl.chmod(0o755)
@@ -121,10 +121,10 @@ def test_without_a_cluster_it_is_for_the_oldest_kubernetes_and_what_is_missing_i
 
 
 def test_a_given_password_is_not_replaced_by_a_random_one(tool):
-    said = tool(SETTINGS["a password"][0])
-    assert "kubectl -n fogflow create secret generic fogflow-rabbitmq --from-file=password=FILE" in said
-    assert "in none of the files written" in said
-    assert "urandom" not in said
+    stderr = tool(SETTINGS["a password"][0])
+    assert "kubectl -n fogflow create secret generic fogflow-rabbitmq --from-file=password=FILE" in stderr
+    assert "in none of these files" in stderr
+    assert "urandom" not in stderr
 
 
 def test_the_oldest_kubernetes_is_the_charts():
@@ -133,21 +133,21 @@ def test_the_oldest_kubernetes_is_the_charts():
 
 
 @pytest.mark.parametrize(
-    ("answers", "version", "says"),
+    ("answers", "version", "reason"),
     [
         ("v1.37.2", "v1.37.2", "the version of the cluster of context fake"),
         ("v1.36.1+k3s1", "v1.36.1+k3s1", "the version of the cluster"),
         ("v1.35.4-gke.1200", "v1.35.4-gke.1200", "the version of the cluster"),
-        ("v1.29.9", OLDEST, "the oldest that the chart supports: the cluster of context fake says v1.29.9"),
-        ("", OLDEST, "the oldest that the chart supports: the cluster of context fake says no version"),
+        ("v1.29.9", OLDEST, "the oldest that the chart supports: the cluster of context fake reports v1.29.9"),
+        ("", OLDEST, "the oldest that the chart supports: the cluster of context fake reports no version"),
         (403, OLDEST, "the oldest that the chart supports: the cluster's version is not known"),
     ],
 )
-def test_with_a_cluster_it_is_for_its_version_where_the_chart_supports_it(tmp_path, answers, version, says):
+def test_with_a_cluster_it_is_for_its_version_where_the_chart_supports_it(tmp_path, answers, version, reason):
     with apiserver.serving({"/version": {"gitVersion": answers}} if isinstance(answers, str) else {}) as server:
         server.fail = answers if isinstance(answers, int) else 0
         found, why = version_for(Session(kubeconfig=str(server.kubeconfig(tmp_path))))
-    assert (found, why[: len(says)]) == (version, says)
+    assert (found, why[: len(reason)]) == (version, reason)
 
 
 BROKEN = "{"
@@ -171,12 +171,12 @@ def test_a_cluster_that_is_named_and_not_there_is_an_error_as_for_every_verb(
     if text is not None:
         path.write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(path))
-    told = []
+    errors = []
     for ask in (version_for, Session.operation):
         with pytest.raises(UsageError, match=message) as error:
             ask(Session(**given))
-        told.append((error.value.message, error.value.hint, error.value.exit_code))
-    assert told[0] == told[1]
+        errors.append((error.value.message, error.value.hint, error.value.exit_code))
+    assert errors[0] == errors[1]
 
 
 def test_nothing_is_written_for_a_context_that_is_not_there(tmp_path, helm):

@@ -1,4 +1,4 @@
-"""Golden files of every screen and document. After a wanted change: pytest tests/cli --update-golden, and look."""
+"""Golden files of every screen and document. After an intended change: pytest tests/cli --update-golden, and review the difference."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLOURS = ("\x1b[31m", "\x1b[32m", "\x1b[33m")
 
 
 def drawn(what, width=10_000, **console):
-    """A screen as text; spaces at line ends are the table's padding, which nobody sees."""
+    """A screen as text; spaces at line ends are the table's invisible padding."""
     out = io.StringIO()
     screens.show(Console(file=out, width=width, emoji=False, markup=True, **console), what)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
@@ -107,7 +107,7 @@ def test_what_the_doctor_found(golden, name):
 
 def test_a_list_with_a_title(golden):
     lines = ["Deployment/nginx", "ConfigMap/[not markup]"]
-    golden("list.txt", drawn(screens.lines_screen("Goes, from kind-city:", lines)))
+    golden("list.txt", drawn(screens.lines_screen("Removed from kind-city:", lines)))
 
 
 def test_the_error_document(golden):
@@ -137,11 +137,11 @@ def test_colour_only_where_it_is_wanted():
 
 
 @pytest.mark.parametrize(
-    ("seconds_ago", "said"),
+    ("seconds_ago", "expected"),
     [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (172_800, "2d"), (-5, "0s")],
 )
-def test_an_age_reads_as_kubectl_writes_it(seconds_ago, said):
-    assert screens.age((NOW - timedelta(seconds=seconds_ago)).isoformat(), NOW) == said
+def test_an_age_reads_as_kubectl_writes_it(seconds_ago, expected):
+    assert screens.age((NOW - timedelta(seconds=seconds_ago)).isoformat(), NOW) == expected
 
 
 def test_an_unknown_age_is_left_out():
@@ -191,5 +191,5 @@ def test_the_password_is_looked_for_in_the_releases_own_secret():
     ],
 )
 def test_what_a_keeper_should_have_verified_and_has_not_is_no_success(health, code):
-    told = report(replace(REPORTS["unverified"].assessment, seen=Snapshot(health=health)))
-    assert (told.state, exit_code(told)) == ("unverified", code)
+    verified_late = report(replace(REPORTS["unverified"].assessment, seen=Snapshot(health=health)))
+    assert (verified_late.state, exit_code(verified_late)) == ("unverified", code)

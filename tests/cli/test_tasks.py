@@ -1,4 +1,4 @@
-"""The screens and documents of `task`, and what its command lines refuse."""
+"""The screens and documents of `task`, and its usage errors."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,6 @@ from fogflow_k8s.actions.task.run import TaskRun
 from fogflow_k8s.console import tasks as screens
 from fogflow_k8s.model.task.observed import observe_tasks
 from fogflow_k8s.model.task.percentiles import percentiles
-from tests.cli.test_commands import tool
 from tests.cli.test_screens import as_json, drawn
 from tests.unit.model.tasks import ours, pod, upstreams
 
@@ -65,7 +64,7 @@ def test_a_bench(golden, name):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         (["run", "--image", "UP", "--input", "T"], "not an image's name"),
         (["run", "--image", "x", "--input", "T", "--name", "a.b"], "not a function's name"),
@@ -80,5 +79,5 @@ def test_a_bench(golden, name):
         (["bench", "1", "--rate", "-1"], "-1"),
     ],
 )
-def test_a_command_line_that_cannot_be(words, says):
-    assert says in tool("task", *words, code=2).stderr
+def test_a_command_line_that_cannot_be(tool, words, message):
+    assert message in tool("task", *words, code=2).stderr

@@ -1,4 +1,4 @@
-"""Where the tasks run: what the tool reads from a release is what the charts, with a real Helm, have written into it."""
+"""The namespace of the tasks: the tool reads from a release what the charts, rendered by a real Helm, wrote into it."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def path_of(obj):
     ],
 )
 def test_the_tasks_namespace_is_read_as_the_chart_writes_it(helm, tmp_path, chart, values, expected):
-    """From all the manifests, and from those few that a verb asks the cluster for."""
+    """From all manifests, and from the few objects that a command requests from the cluster."""
     ours = Helm(SystemRunner(), Target("fogflow", "city"), helm)
     made = ours.read_text(ours.start_template(CHARTS / chart, values, kube_version=OLDEST, hooks=False))
     objects = manifests.split(made)
@@ -62,12 +62,12 @@ def test_the_tasks_namespace_is_read_as_the_chart_writes_it(helm, tmp_path, char
 
 def test_the_shell_offers_the_tasks_that_are_there(monkeypatch, tmp_path):
     labels = {"app.kubernetes.io/instance": "fogflow", "app.kubernetes.io/component": "cloud-worker"}
-    told = {
+    config = {
         "metadata": {"name": "w", "labels": labels},
         "data": {"config.json": '{"worker": {"app_namespace": "work"}}'},
     }
     objects = {
-        "/api/v1/namespaces/fogflow/configmaps/w": told,
+        "/api/v1/namespaces/fogflow/configmaps/w": config,
         "/apis/apps/v1/namespaces/work/deployments/t": ours(),
     }
     with apiserver.serving(objects) as server:

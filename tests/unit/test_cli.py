@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogflow_k8s import cli
-from fogflow_k8s.cli import _wanted_json, app, move_global_options_first
-from fogflow_k8s.commands.session import Session, seconds
+from fogflow_k8s.cli import _json_format, app, move_global_options_first
+from fogflow_k8s.commands.options import seconds
+from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import UsageError
 from tests import scope
 from tests.documents import valid
@@ -126,7 +127,7 @@ def test_every_verb_gets_the_same_words_wherever_and_however_global_options_are_
     ],
 )
 def test_what_is_told_as_json_is_what_the_verb_itself_was_told(argv, wanted):
-    assert _wanted_json(argv.split()) == wanted
+    assert _json_format(argv.split()) == wanted
 
 
 @pytest.mark.parametrize(
@@ -161,8 +162,8 @@ def test_every_verb_that_prints_json_tells_its_errors_in_it(words):
         [["--output=json"], ["--output", "json"]] if words != ("task", "run") else []
     )  # there it names FogFlow's output
     for asked in (["-o", "json"], ["-ojson"], *long):
-        assert _wanted_json([*words, *asked, "-n", "city"]) == "json"
-    assert _wanted_json([*words, "-n", "json"]) == ""
+        assert _json_format([*words, *asked, "-n", "city"]) == "json"
+    assert _json_format([*words, "-n", "json"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -181,8 +182,8 @@ def test_a_bug_is_a_document_too_and_its_traceback_is_on_stderr(monkeypatch, cap
         raise ZeroDivisionError("by a test")
 
     monkeypatch.setattr(cli, "app", broken)
-    monkeypatch.setattr(cli, "_wanted_json", lambda _: "json")
-    monkeypatch.setattr(cli, "_on_signals", lambda _: None)
+    monkeypatch.setattr(cli, "_json_format", lambda _: "json")
+    monkeypatch.setattr(cli, "_handle_signals_with", lambda _: None)
     monkeypatch.setattr(sys, "argv", ["fogflow-k8s", "status", "-o", "json"])
     with pytest.raises(SystemExit) as end:
         cli.main()

@@ -1,1 +1,1 @@
-"""What a person types: one file per verb: parse, act, show."""
+"""The commands, one module each. A command parses its options, calls one action, and prints the result."""

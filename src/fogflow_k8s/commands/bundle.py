@@ -1,4 +1,4 @@
-"""`bundle`, and the flags by which deploy and rollback make one when they fail."""
+"""The command `bundle`, and the options with which other commands save a support archive when they fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, print_json, seconds, session
+from fogflow_k8s.commands.options import Output, seconds
+from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -45,44 +46,44 @@ def bundle(
 ) -> None:
     """Save a support archive of the release. It contains objects, logs, events, history and status, without secrets."""
     from fogflow_k8s.actions.bundle import bundle as action
-    from fogflow_k8s.actions.bundle.collectors import Collector, earlier
+    from fogflow_k8s.actions.bundle.collectors import Collector, last_failure
     from fogflow_k8s.console.bundle import bundle_document, bundle_screen
 
-    me = session(ctx)
+    session = session_of(ctx)
     when = datetime.now(UTC)
-    path = file or Path(f"{action.name_of(me.release, when)}.tar.gz")
+    path = file or Path(f"{action.name_of(session.release, when)}.tar.gz")
     limit, since_s, timeout_s = size(max_size), int(seconds(since)), seconds(timeout)
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
         raise UsageError(f"--output-file {path}: {what}", hint="name a file in a folder that exists")
-    op = me.operation(helm_needed=False)
+    op = session.operation(helm_needed=False)
     op.report.step(f"collecting release {op.release} in namespace {op.namespace} on {op.cluster.context}")
     request = action.Request(
         path=path, when=when, since_s=since_s, include=tuple(include), exclude=tuple(exclude), max_bytes=limit, timeout_s=timeout_s,
-        extra=(Collector("status", lambda output: _status(op, output)), earlier(op, folder_for_failures())),
+        extra=(Collector("status", lambda output: _status(op, output)), last_failure(op, default_failure_folder())),
     )  # fmt: skip
     try:
         made = action.make(op, request)
     except KeyboardInterrupt:
         raise Interrupted(
-            "interrupted: no archive was written", hint="--timeout 10s takes what is there after ten seconds"
+            "interrupted: no archive was written", hint="to write what is collected within ten seconds: --timeout 10s"
         ) from None
     for warning in made.warnings:
         op.report.warn(warning)
-    me.reporter.close()
-    print_json(bundle_document(made)) if output == "json" else me.print(bundle_screen(made))
+    session.reporter.close()
+    print_json(bundle_document(made)) if output == "json" else session.print(bundle_screen(made))
 
 
-def folder_for_failures() -> Path:
-    """Where the archives of failed deploys and rollbacks lie."""
+def default_failure_folder() -> Path:
+    """The folder for the archives of failed operations, unless --bundle-dir names another one."""
     from fogflow_k8s.adapters.state_dir import state_home
 
     return state_home() / "bundles"
 
 
-def failures_go_to(folder: Path | None, *, wanted: bool) -> Path | None:
-    """The folder for an archive of a failure, as the options of a command say; None when nobody wants one."""
-    return (folder or folder_for_failures()) if wanted else None
+def failure_folder(folder: Path | None, *, enabled: bool) -> Path | None:
+    """The folder for the archive of a failure, according to the options --bundle and --bundle-dir; None for no archive."""
+    return (folder or default_failure_folder()) if enabled else None
 
 
 def size(text: str) -> int:
@@ -98,12 +99,12 @@ def size(text: str) -> int:
         raise UsageError(f"--max-size {text!r} is not a size", hint="write it like 500KB, 50MB or 1GB")
     value = int(float(found[1]) * units[f"{unit}B" if unit else ""])
     if value < SMALLEST:
-        raise UsageError(f"--max-size {text}: too small for anything", hint=f"at least {SMALLEST // 1000}KB")
+        raise UsageError(f"--max-size {text}: too small for an archive", hint=f"use at least {SMALLEST // 1000}KB")
     return value
 
 
 def _status(op: Operation, output: CollectorOutput) -> None:
-    """The document and the screen of `status`: what a person would be asked for first."""
+    """Collect the document and the screen of `status`, which support asks for first."""
     import io
     from dataclasses import replace
 

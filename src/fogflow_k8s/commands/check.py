@@ -1,4 +1,4 @@
-"""`check`."""
+"""The command `check`: tests the prerequisites of a deploy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete, settings
-from fogflow_k8s.commands.session import ShortOutput, among, existing, print_json, session
+from fogflow_k8s.commands.options import ShortOutput, among, existing
+from fogflow_k8s.commands.session import print_json, session_of
 
 
 def check(
@@ -41,22 +42,22 @@ def check(
 
     If a release is installed, the command also checks the release, unless --pre is given.
     """
-    from fogflow_k8s.actions.check.check import checkup
+    from fogflow_k8s.actions.check.check import run_checks
     from fogflow_k8s.actions.release.request import Request
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.console import checkup as console
     from fogflow_k8s.console import junit as junit_file
 
-    me = session(ctx)
+    session = session_of(ctx)
     existing(config, "--config")
-    wanted = settings.load(config, values, set_, external_ip, expose)
-    op = me.operation(wanted.namespace)
+    wanted = settings.load_values(config, values, set_, external_ip, expose)
+    op = session.operation(wanted.namespace)
     request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset or None)
-    found = checkup(op, request, pre=pre, without=suppress)
+    found = run_checks(op, request, pre=pre, without=suppress)
     if junit:
         junit.write_text(junit_file.of_checkup(found), encoding="utf-8")
     if output == "json":
         print_json(console.document(found))
     else:
-        me.print(console.screen(found, short=output == "short"))
+        session.print(console.screen(found, short=output == "short"))
     raise typer.Exit(found.exit_code(fail_on))

@@ -1,7 +1,7 @@
-"""What the shell offers at Tab: contexts, namespaces, revisions, components, tasks, ids of checks. Quick, and silent when nothing answers.
+"""Shell completion of contexts, namespaces, revisions, components, tasks and ids of checks.
 
-Global options may stand anywhere, but the completing parser sees only those in front of the verb; the words of the line are
-looked through for the others.
+A cluster that does not answer within TIMEOUT_S offers nothing, without an error message. Global options may stand anywhere in
+the line, but the parser that completes it sees only those before the verb, so `option_value` searches the whole line.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import shlex
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 2.0
+TIMEOUT_S = 2.0
 T = TypeVar("T")
 
 
 def contexts() -> list[str]:
-    """The contexts of the kubeconfig."""
-    return _or_nothing(_contexts)
+    """The contexts of the kubeconfig that the line names."""
+    return _or_empty(_contexts)
 
 
 def namespaces() -> list[str]:
-    """The namespaces of the cluster that the line names; the usual one first."""
-    return _or_nothing(_namespaces)
+    """The namespaces of the cluster that the line names; the default one first."""
+    return _or_empty(_namespaces)
 
 
 def revisions() -> list[tuple[str, str]]:
     """The revisions of the release, newest first, with their status."""
-    return _or_nothing(_revisions)
+    return _or_empty(_revisions)
 
 
 def components() -> list[str]:
@@ -46,16 +46,16 @@ def checks() -> list[str]:
 
 def tasks() -> list[tuple[str, str]]:
     """The tasks of the release that the line names, with their state."""
-    return _or_nothing(_tasks)
+    return _or_empty(_tasks)
 
 
-def words(*some: str) -> Callable[[], list[str]]:
-    """For an option that takes one of a few words."""
-    return lambda: list(some)
+def words(*choices: str) -> Callable[[], list[str]]:
+    """The completion of an option that takes one of a few words."""
+    return lambda: list(choices)
 
 
-def given(*flags: str) -> str:
-    """The value of a flag on the line that is being completed, as FLAG VALUE or --FLAG=VALUE; "" without one."""
+def option_value(*flags: str) -> str:
+    """The value of an option in the line that is being completed, as --FLAG VALUE or --FLAG=VALUE; "" if it is absent."""
     try:
         line = shlex.split(os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "")
     except ValueError:  # an open quote
@@ -70,7 +70,7 @@ def given(*flags: str) -> str:
 def _contexts() -> list[str]:
     import yaml
 
-    where = given("--kubeconfig") or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    where = option_value("--kubeconfig") or os.environ.get("KUBECONFIG") or "~/.kube/config"
     found = []
     for path in filter(None, where.split(os.pathsep)):
         with open(os.path.expanduser(path), encoding="utf-8") as stream:  # noqa: PTH123, PTH111 - as the loader reads it
@@ -82,7 +82,7 @@ def _namespaces() -> list[str]:
     from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
 
-    cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
+    cluster = KubeCluster.connect(option_value("--kubeconfig"), option_value("--context"), timeout_s=TIMEOUT_S)
     found = [str(n["metadata"]["name"]) for n in cluster.list("Namespace")]
     return sorted(found, key=lambda name: (name != DEFAULT_NAMESPACE, name))
 
@@ -91,8 +91,8 @@ def _revisions() -> list[tuple[str, str]]:
     from fogflow_k8s.adapters.kubernetes.client import KubeCluster
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
 
-    cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
-    namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
+    cluster = KubeCluster.connect(option_value("--kubeconfig"), option_value("--context"), timeout_s=TIMEOUT_S)
+    namespace = option_value("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
     stored = cluster.labels("Secret", namespace, f"owner=helm,name={_release()}")
     return sorted(((each["version"], each["status"]) for each in stored), key=lambda r: -int(r[0]))
 
@@ -103,18 +103,18 @@ def _tasks() -> list[tuple[str, str]]:
     from fogflow_k8s.commands.session import DEFAULT_NAMESPACE
     from fogflow_k8s.model.task.observed import observe_tasks
 
-    cluster = KubeCluster.connect(given("--kubeconfig"), given("--context"), timeout_s=PATIENCE_S)
-    namespace = given("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
+    cluster = KubeCluster.connect(option_value("--kubeconfig"), option_value("--context"), timeout_s=TIMEOUT_S)
+    namespace = option_value("-n", "--namespace") or os.environ.get("FOGFLOW_K8S_NAMESPACE") or DEFAULT_NAMESPACE
     where = tasks_namespace.read(cluster, _release(), namespace)
     return [(task.name, task.state) for task in observe_tasks(cluster.list("Deployment", where), ())]
 
 
 def _release() -> str:
-    return given("--release") or os.environ.get("FOGFLOW_K8S_RELEASE") or "fogflow"
+    return option_value("--release") or os.environ.get("FOGFLOW_K8S_RELEASE") or "fogflow"
 
 
-def _or_nothing(ask: Callable[[], list[T]]) -> list[T]:
+def _or_empty(query: Callable[[], list[T]]) -> list[T]:
     try:
-        return ask()
-    except Exception:  # noqa: BLE001 - an error here would be printed into the line that somebody is typing
+        return query()
+    except Exception:  # noqa: BLE001 - an error message would appear in the line that the user is typing
         return []

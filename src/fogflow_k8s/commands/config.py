@@ -1,4 +1,4 @@
-"""`config validate` and `config explain`."""
+"""The commands `config validate` and `config explain`: check settings, and describe one of their keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import settings
-from fogflow_k8s.commands.session import existing, session
+from fogflow_k8s.commands.options import existing
+from fogflow_k8s.commands.session import session_of
 
 app = typer.Typer(name="config", help="Validate and explain settings.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,8 +22,8 @@ def validate(
     external_ip: settings.ExternalIP = [],  # noqa: B006
 ) -> None:
     """Validate the settings, and list every problem with file, line and key."""
-    settings.load(existing(config, "--config"), values, set_, external_ip)
-    session(ctx).reporter.step("the settings are valid")
+    settings.load_values(existing(config, "--config"), values, set_, external_ip)
+    session_of(ctx).reporter.step("the settings are valid")
 
 
 def _keys(incomplete: str) -> list[str]:
@@ -50,5 +51,5 @@ def explain(
     from fogflow_k8s.adapters.settings.load import origin_of
 
     given = (existing(config, "--config"), values, set_, external_ip)
-    for line in action(key, settings.load(*given), origin_of(settings_path(key), *given)):
+    for line in action(key, settings.load_values(*given), origin_of(settings_path(key), *given)):
         typer.echo(line)

@@ -1,4 +1,4 @@
-"""`dashboard`."""
+"""The command `dashboard`: forwards a local port to the dashboard, and restores a lost connection."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import session
+from fogflow_k8s.commands.session import session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 
-LASTING_S = 10.0  # a connection that held that long worked: the next loss is a new one
-PAUSES_S = (1.0, 2.0, 4.0, 8.0)  # before each try to forward again; a lost node's pod takes longer, and is told as lost
+STABLE_S = 10.0  # after a connection that lasted this long, losses are counted from 1 again
+PAUSES_S = (
+    1.0,
+    2.0,
+    4.0,
+    8.0,
+)  # before each attempt to forward again; the pod of a lost node takes longer, and the command fails
 _PATH = "/healthz"  # of nginx; not in its access log
 
 
@@ -30,9 +35,9 @@ def dashboard(
     If the pod behind the port goes away, the command forwards the port again. If forwarding fails, the exit code is
     that of kubectl.
     """
-    me = session(ctx)
+    session = session_of(ctx)
 
-    def begun(local: int) -> None:
+    def on_started(local: int) -> None:
         url = f"http://127.0.0.1:{local}/index.html"
         typer.echo(url)
         typer.echo("forwarded until Ctrl-C", err=True)
@@ -41,13 +46,13 @@ def dashboard(
 
             webbrowser.open(url)
 
-    keep(me.kubectl(), port, begun)
+    keep_forwarding(session.kubectl(), port, on_started)
 
 
-def keep(kubectl: Kubectl, port: int, begun: Callable[[int], None]) -> None:
-    """Forward a local port to nginx until Ctrl-C, and again when the connection is lost; `begun` gets the port, once.
+def keep_forwarding(kubectl: Kubectl, port: int, on_started: Callable[[int], None]) -> None:
+    """Forward a local port to nginx until Ctrl-C, and again when the connection is lost; `on_started` gets the port, once.
 
-    Raises ForwardFailed, with kubectl's exit status as its exit code: at once when the first try fails, else after the last.
+    Raises ForwardFailed, with kubectl's exit status as its exit code: at once when the first attempt fails, otherwise after the last.
     """
     from fogflow_k8s.adapters.kubernetes.port_forward import ForwardFailed
 
@@ -59,12 +64,12 @@ def keep(kubectl: Kubectl, port: int, begun: Callable[[int], None]) -> None:
                 if local:
                     typer.echo("forwarded again", err=True)
                 else:
-                    begun(forward.port)
-                local = forward.port  # kept: a page in the browser goes on with it
+                    on_started(forward.port)
+                local = forward.port  # the same again: a page that is open in the browser uses it
                 lost = forward.wait_until_lost(_PATH, sys.stderr.write)
         except ForwardFailed as error:
             lost = error
-        losses = 1 if time.monotonic() - since >= LASTING_S else losses + 1
+        losses = 1 if time.monotonic() - since >= STABLE_S else losses + 1
         if not local or losses > len(PAUSES_S):
             lost.exit_code = lost.code or lost.exit_code
             raise lost

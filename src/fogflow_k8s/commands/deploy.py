@@ -1,4 +1,4 @@
-"""`deploy`."""
+"""The command `deploy`: installs or upgrades a release, and waits until it works."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from fogflow_k8s.commands import settings
-from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import EventsOutput, Timeout, Yes, existing, seconds, session
+from fogflow_k8s.commands.bundle import Folder, OnFailure, failure_folder
+from fogflow_k8s.commands.options import EventsOutput, Timeout, Yes, existing, seconds
+from fogflow_k8s.commands.session import session_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.release.request import DryRun
@@ -52,20 +53,18 @@ def deploy(
 
     If the release already matches the settings, the command changes nothing.
     """
-    me = session(ctx)
-    if output == "jsonl":
-        me.use_json_lines()
-    timeout_s = seconds(timeout)
+    session = session_of(ctx, output)
+    timeout_s = seconds(timeout)  # errors of the command line are reported before the cluster is contacted
     existing(config, "--config")
-    me.begin(ctx)
+    session.begin(ctx)
     from fogflow_k8s.actions.preconditions import prerequisites
     from fogflow_k8s.actions.release.deploy import deploy as action
     from fogflow_k8s.actions.release.request import Request
     from fogflow_k8s.adapters.assets import asset
 
-    wanted = settings.load(config, values, set_, external_ip, expose, force=force)
-    op = me.operation(wanted.namespace)
-    op.bundles = failures_go_to(bundle_dir, wanted=bundle)
+    wanted = settings.load_values(config, values, set_, external_ip, expose, force=force)
+    op = session.operation(wanted.namespace)
+    op.bundles = failure_folder(bundle_dir, enabled=bundle)
     prerequisites.require(op)
     request = Request(
         chart=asset("charts/fogflow-chart"),
@@ -81,17 +80,17 @@ def deploy(
         expect_cluster=expect_cluster or None,
         preset=preset or None,
         force=force,
-        confirm=partial(_confirm, me, op.cluster.context) if me.interactive and not yes else None,
+        confirm=partial(_confirm, session, op.cluster.context) if session.interactive and not yes else None,
     )
     outcome = action(op, request)
-    me.print_outcome(outcome, output)
+    session.print_outcome(outcome, output)
     raise typer.Exit(outcome.exit_code)
 
 
-def _confirm(me: Session, context: str, found: Difference) -> None:
-    """Show what changes in a release that is there, and ask. A pipe is never asked: an upgrade is no danger."""
+def _confirm(session: Session, context: str, found: Difference) -> None:
+    """Show what changes in an installed release, and ask. Raises Refused for any answer but yes."""
     from fogflow_k8s.console.diff import diff_screen
 
     taken = " The fields changed by hand are taken over." if found.affected_drift else ""
-    me.print_to_stderr(diff_screen(found, brief=True))
-    me.confirm(f"Upgrade {found.release} in namespace {found.namespace} on {context}?{taken}", yes=False)
+    session.print_to_stderr(diff_screen(found, brief=True))
+    session.confirm(f"Upgrade {found.release} in namespace {found.namespace} on {context}?{taken}", yes=False)

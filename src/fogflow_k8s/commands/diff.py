@@ -1,4 +1,4 @@
-"""`diff`."""
+"""The command `diff`: shows what a deploy would change."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import settings
-from fogflow_k8s.commands.session import Output, existing, print_json, session
+from fogflow_k8s.commands.options import Output, existing
+from fogflow_k8s.commands.session import print_json, session_of
 
-CHANGES = 3  # the exit code for --exit-code
+CHANGES = 3  # exit code with --exit-code
 
 
 def diff(
@@ -24,9 +25,9 @@ def diff(
     output: Output = "table",
 ) -> None:
     """Show what a deploy with the same settings would change. Also shows what was changed in the cluster by hand."""
-    me = session(ctx)
+    session = session_of(ctx)
     existing(config, "--config")
-    me.begin(ctx)
+    session.begin(ctx)
     from fogflow_k8s.actions.preconditions import prerequisites
     from fogflow_k8s.actions.release.diff import diff as action
     from fogflow_k8s.actions.release.request import Request
@@ -34,10 +35,10 @@ def diff(
     from fogflow_k8s.console.diff import diff_screen
     from fogflow_k8s.console.diff_document import diff_document
 
-    wanted = settings.load(config, values, set_, external_ip, expose)
-    op = me.operation(wanted.namespace)
+    wanted = settings.load_values(config, values, set_, external_ip, expose)
+    op = session.operation(wanted.namespace)
     prerequisites.require(op)
     request = Request(chart=asset("charts/fogflow-chart"), values=wanted.given(), config=config, preset=preset or None)
     found = action(op, request)
-    print_json(diff_document(found)) if output == "json" else me.print(diff_screen(found))
+    print_json(diff_document(found)) if output == "json" else session.print(diff_screen(found))
     raise typer.Exit(CHANGES if exit_code and found.changed else 0)

@@ -1,4 +1,4 @@
-"""`doctor`."""
+"""The command `doctor`: finds problems of a release, and repairs them with --fix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
+from fogflow_k8s.commands.options import Output, Timeout, Yes, seconds
+from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.errors import Refused
 
 if TYPE_CHECKING:
@@ -30,21 +31,25 @@ def doctor(
     from fogflow_k8s.actions.doctor import doctor as action
     from fogflow_k8s.console.doctor import doctor_document, doctor_screen
 
-    me = session(ctx)
+    session = session_of(ctx)
     timeout_s = seconds(timeout)
-    op = me.operation(helm_needed=fix)
-    found = action.mend(op, lambda one: _agree(me, one, yes=yes), timeout_s=timeout_s) if fix else action.examine(op)
-    me.reporter.close()
-    print_json(doctor_document(found)) if output == "json" else me.print(doctor_screen(found))
+    op = session.operation(helm_needed=fix)
+    found = (
+        action.fix_findings(op, lambda finding: _confirm_fix(session, finding, yes=yes), timeout_s=timeout_s)
+        if fix
+        else action.examine(op)
+    )
+    session.reporter.close()
+    print_json(doctor_document(found)) if output == "json" else session.print(doctor_screen(found))
     raise typer.Exit(found.exit_code)
 
 
-def _agree(me: Session, one: Finding, *, yes: bool) -> bool:
-    """Say what would be done and why, and ask. A no leaves this one as it is. Raises Refused where nobody can be asked."""
+def _confirm_fix(session: Session, finding: Finding, *, yes: bool) -> bool:
+    """Ask whether to fix a finding; False leaves it unchanged. Raises Refused without a terminal and without --yes."""
     try:
-        me.confirm(f"{one.cause.id} {one.cause.summary}. Shall I {one.action}?", yes=yes)
+        session.confirm(f"{finding.cause.id} {finding.cause.summary}. Fix it: {finding.action}?", yes=yes)
     except Refused:
-        if not me.interactive:
+        if not session.interactive:
             raise
         return False
     return True

@@ -1,4 +1,4 @@
-"""`edge token create`, `list` and `remove` at the cloud; `edge join`, `check` and the cleanup hook at the edge."""
+"""The commands `edge`: `token create`, `list` and `remove` run at the cloud; `join`, `check` and `leave` run at the edge."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from fogflow_k8s.commands import complete, settings
-from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import (
-    EventsOutput,
-    Output,
-    Session,
-    Timeout,
-    Yes,
-    among,
-    print_json,
-    seconds,
-    session,
-)
+from fogflow_k8s.commands.bundle import Folder, OnFailure, failure_folder
+from fogflow_k8s.commands.options import EventsOutput, Output, Timeout, Yes, among, seconds
+from fogflow_k8s.commands.session import Session, print_json, session_of
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.edge.join import Connectivity, Joined
+    from fogflow_k8s.actions.edge.join import Connectivity, JoinResult
 
 app = typer.Typer(
     name="edge",
@@ -38,7 +29,7 @@ app.add_typer(token_app)
 Site = Annotated[
     str, typer.Option("--site", help="Site id of the edge: 1 to 32 letters and digits, unique to this edge.")
 ]
-_WAYS = ("direct", "overlay")
+_CONNECTIVITIES = ("direct", "overlay")
 
 
 @token_app.command("create")
@@ -72,22 +63,22 @@ def create(
     from fogflow_k8s.console.edge import token_document
     from fogflow_k8s.model.edge.token import encode
 
-    me = session(ctx)
+    session = session_of(ctx)
     wanted = TokenRequest(site, seconds(ttl), external_ip, tuple(edge_cidr))
-    token = action(me.operation(helm_needed=False), me.kubectl(), wanted)
+    token = action(session.operation(helm_needed=False), session.kubectl(), wanted)
     text = encode(token)
     if output == "json":
         print_json(token_document(token, text))
         return
     sys.stderr.write(
-        f"For site {site}, once, within {ttl}. It holds a password and is not shown again: pass it on as one.\n"
-        "On the edge, paste this, with the edge's own kubeconfig:\n\n"
+        f"Token for site {site}, valid once, within {ttl}. It contains a password and is not shown again: keep it secret.\n"
+        "Run this command on the edge, with the edge's own kubeconfig:\n\n"
     )
     sys.stdout.write(f"fogflow-k8s edge join - <<'TOKEN'\n{text}\nTOKEN\n")
 
 
 NOT_KNOWN_YET = "192.0.2.1"
-"""In the place of the edge's own address while its settings are judged: of a network that nobody has (RFC 5737)."""
+"""Stands for the edge's own address while its settings are validated; reserved for documentation (RFC 5737)."""
 
 
 @app.command()
@@ -109,8 +100,8 @@ def join(
     connectivity: Annotated[
         str,
         typer.Option(
-            callback=among("--connectivity", *_WAYS),
-            autocompletion=complete.words(*_WAYS),
+            callback=among("--connectivity", *_CONNECTIVITIES),
+            autocompletion=complete.words(*_CONNECTIVITIES),
             help="How the cloud reaches this edge: direct (routed, or through a forwarded port) or overlay (through a "
             "VPN whose address is --external-ip).",
         ),
@@ -133,19 +124,17 @@ def join(
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.settings.load import load_edge_settings
 
-    me = session(ctx)
-    if output == "jsonl":
-        me.use_json_lines()
+    session = session_of(ctx, output)
     known = read(sys.stdin.read() if token.strip("-") == "" else token)
     given = load_edge_settings(values, set_, values_of(known, external_ip or NOT_KNOWN_YET, connectivity))
-    op = me.operation()
-    op.bundles = failures_go_to(bundle_dir, wanted=bundle)
+    op = session.operation()
+    op.bundles = failure_folder(bundle_dir, enabled=bundle)
     prerequisites.require(op)
     wanted = JoinRequest(
         known, asset("charts/fogflow-edge-chart"), given, external_ip, cast("Connectivity", connectivity), seconds(timeout), expect_cluster or None
     )  # fmt: skip
     joined = action(op, wanted)
-    _tell(me, joined, output)
+    _print_joined(session, joined, output)
     raise typer.Exit(joined.outcome.exit_code)
 
 
@@ -156,12 +145,12 @@ def check_(ctx: typer.Context, output: Output = "table") -> None:
     The test is a round trip. If NAT or a firewall blocks the way from the cloud, the command prints the consequences.
     """
     from fogflow_k8s.actions.edge.check import check
-    from fogflow_k8s.console.edge import way_document, way_screen
+    from fogflow_k8s.console.edge import connectivity_document, connectivity_screen
 
-    me = session(ctx)
-    way = check(me.operation(helm_needed=False), me.kubectl())
-    print_json(way_document(way)) if output == "json" else me.print(way_screen(way))
-    raise typer.Exit(0 if way.proof.ok else 40)
+    session = session_of(ctx)
+    report = check(session.operation(helm_needed=False), session.kubectl())
+    print_json(connectivity_document(report)) if output == "json" else session.print(connectivity_screen(report))
+    raise typer.Exit(0 if report.proof.ok else 40)
 
 
 @app.command("list")
@@ -179,11 +168,11 @@ def list_(
     from fogflow_k8s.actions.edge.cloud import edges
     from fogflow_k8s.console.edge import list_document, list_screen
 
-    me = session(ctx)
-    listing = edges(me.operation(helm_needed=False), me.kubectl(), prune=prune)
+    session = session_of(ctx)
+    listing = edges(session.operation(helm_needed=False), session.kubectl(), prune=prune)
     for site in listing.pruned:
-        me.reporter.step(f"the token for site {site} expired unused: its login is removed")
-    print_json(list_document(listing)) if output == "json" else me.print(list_screen(listing))
+        session.reporter.step(f"the token for site {site} expired unused: its login was removed")
+    print_json(list_document(listing)) if output == "json" else session.print(list_screen(listing))
 
 
 @app.command()
@@ -207,19 +196,22 @@ def leave(
     """
     from fogflow_k8s.actions.edge.check import leave as action
 
-    me = session(ctx)
-    op = me.operation()
-    me.confirm(f"Take the edge {op.release} in namespace {op.namespace} off its cloud, with its tasks?", yes=yes)
+    session = session_of(ctx)
+    op = session.operation()
+    session.confirm(f"Remove the edge {op.release} in namespace {op.namespace} and its tasks from its cloud?", yes=yes)
     site = action(op, timeout_s=seconds(timeout))
     if not site:
         op.report.step(f"nothing to do: there is no release {op.release} in namespace {op.namespace}")
     elif cloud_context:
         _remove(
-            Session(context=cloud_context, kubeconfig=me.kubeconfig, namespace=cloud_namespace, quiet=me.quiet), site
+            Session(
+                context=cloud_context, kubeconfig=session.kubeconfig, namespace=cloud_namespace, quiet=session.quiet
+            ),
+            site,
         )
     else:
         op.report.step(
-            f"site {site} has left; its login is still known at the cloud: there, fogflow-k8s edge remove {site}"
+            f"site {site} has left; its login still exists at the cloud. There, run: fogflow-k8s edge remove {site}"
         )
 
 
@@ -230,24 +222,24 @@ def remove(
     yes: Yes = False,
 ) -> None:
     """Remove an edge's login and record at the cloud. RabbitMQ closes the connections of this login at once."""
-    me = session(ctx)
-    me.confirm(f"Take the login of edge {site} away?", yes=yes)
-    _remove(me, site)
+    session = session_of(ctx)
+    session.confirm(f"Remove the login of edge {site}?", yes=yes)
+    _remove(session, site)
 
 
-def _remove(me: Session, site: str) -> None:
+def _remove(session: Session, site: str) -> None:
     from fogflow_k8s.actions.edge.cloud import remove as action
 
-    action(me.operation(helm_needed=False), me.kubectl(), site)
-    me.reporter.step(f"site {site}: its login and its queues at the cloud are removed")
+    action(session.operation(helm_needed=False), session.kubectl(), site)
+    session.reporter.step(f"site {site}: its login and its queues at the cloud were removed")
 
 
-def _tell(me: Session, joined: Joined, output: str) -> None:
+def _print_joined(session: Session, joined: JoinResult, output: str) -> None:
     from fogflow_k8s.console.edge import joined_document, joined_lines
 
     if output in {"json", "jsonl"}:
-        me.print_document(joined_document(joined), output)
+        session.print_document(joined_document(joined), output)
     else:
-        me.print_outcome(joined.outcome, output)
+        session.print_outcome(joined.outcome, output)
         if not joined.outcome.exit_code:
             sys.stdout.write("\n".join(["", *joined_lines(joined), ""]))

@@ -1,10 +1,11 @@
-"""`history`."""
+"""The command `history`: lists the revisions of a release."""
 
 from __future__ import annotations
 
 import typer
 
-from fogflow_k8s.commands.session import Output, print_json, session
+from fogflow_k8s.commands.options import Output
+from fogflow_k8s.commands.session import print_json, session_of
 
 
 def history(ctx: typer.Context, output: Output = "table") -> None:
@@ -13,6 +14,6 @@ def history(ctx: typer.Context, output: Output = "table") -> None:
     from fogflow_k8s.console.documents import history_document
     from fogflow_k8s.console.screens import history_screen
 
-    me = session(ctx)
-    revisions = action(me.operation(helm_needed=False))
-    print_json(history_document(revisions)) if output == "json" else me.print(history_screen(revisions))
+    session = session_of(ctx)
+    revisions = action(session.operation(helm_needed=False))
+    print_json(history_document(revisions)) if output == "json" else session.print(history_screen(revisions))

@@ -1,4 +1,4 @@
-"""`images build`."""
+"""The command `images build`: builds the image of the native worker."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import Output, print_json, session
+from fogflow_k8s.commands.options import Output
+from fogflow_k8s.commands.session import print_json, session_of
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.images.build import Built
+    from fogflow_k8s.actions.images.build import BuiltImage
     from fogflow_k8s.commands.session import Session
 
 Platform = Annotated[
@@ -71,26 +72,26 @@ def build(
     from fogflow_k8s.adapters.process import SystemRunner
     from fogflow_k8s.console import images as screens
 
-    me = session(ctx)
+    session = session_of(ctx)
     require_platforms([platform] if platform else [])
-    runner, name = SystemRunner(echo=me.echo), tag or action.NAME
+    runner, name = SystemRunner(echo=session.echo), tag or action.NAME
     if export:
         platform = platform or "linux/amd64"
-        action.write_context(export, platform, runner, me.reporter)
-        me.reporter.log(f"next: docker buildx build --platform {platform} --file {export}/Containerfile --tag {name} {export}")  # fmt: skip
+        action.write_context(export, platform, runner, session.reporter)
+        session.reporter.log(f"next: docker buildx build --platform {platform} --file {export}/Containerfile --tag {name} {export}")  # fmt: skip
         return
     if push:
-        action.named(push, "--push")  # a wrong name is refused before the image is built
+        action.require_tag(push, "--push")  # a wrong name is refused before the image is built
     if load:
         _require_running(load)
-    built = action.build(name, base or action.BASE, platform, runner, me.reporter)
+    built = action.build(name, base or action.BASE, platform, runner, session.reporter)
     if save:
-        action.save(built, save, me.reporter)
-        me.reporter.log(f"next, on each node: ctr --namespace k8s.io images import {save.name}")
+        action.save(built, save, session.reporter)
+        session.reporter.log(f"next, on each node: ctr --namespace k8s.io images import {save.name}")
     if load:
-        _load_into_sandbox(me, built, load)
-    digest = action.push(built, push, me.reporter) if push else ""
-    print_json(screens.build_document(built, digest)) if output == "json" else me.print(screens.build_screen(built, digest))  # fmt: skip
+        _load_into_sandbox(session, built, load)
+    digest = action.push(built, push, session.reporter) if push else ""
+    print_json(screens.build_document(built, digest)) if output == "json" else session.print(screens.build_screen(built, digest))  # fmt: skip
 
 
 def require_platforms(given: list[str]) -> None:
@@ -111,7 +112,7 @@ def _require_running(sandbox: str) -> None:
     operate.require_running(sandbox)
 
 
-def _load_into_sandbox(me: Session, built: Built, name: str) -> None:
+def _load_into_sandbox(session: Session, built: BuiltImage, name: str) -> None:
     """Save the image to an archive, and load that as `sandbox load` does."""
     import tempfile
 
@@ -120,6 +121,6 @@ def _load_into_sandbox(me: Session, built: Built, name: str) -> None:
 
     with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
         archive = Path(folder, "worker.tar")
-        action.save(built, archive, me.reporter)
-        for loaded in operate.load_images(name, [archive], me.reporter):
-            me.reporter.log(f"loaded {loaded} into sandbox {name}")
+        action.save(built, archive, session.reporter)
+        for loaded in operate.load_images(name, [archive], session.reporter):
+            session.reporter.log(f"loaded {loaded} into sandbox {name}")

@@ -1,4 +1,4 @@
-"""`images list`, `check`, `mirror` and `build`."""
+"""The commands `images`: `list`, `check` and `mirror`; `build` is in `image_build`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import typer
 
 from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.image_build import build, require_platforms
-from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Output, Session, existing, helm_binary, print_json, session
+from fogflow_k8s.commands.options import Output, existing
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Session, helm_binary, print_json, session_of
 
 if TYPE_CHECKING:
-    from fogflow_k8s.actions.images.check import Nodes, Secrets
+    from fogflow_k8s.actions.images.check import PullSecrets, TargetPlatforms
     from fogflow_k8s.actions.images.listing import ImageUses
 
 app = typer.Typer(
@@ -53,9 +54,9 @@ def list_(
     """List every image that the chart runs with these settings. Does not contact a cluster or a registry."""
     from fogflow_k8s.console import images as screens
 
-    me = session(ctx)
-    wanted = _wanted(me, config, values, set_)
-    print_json(screens.list_document(wanted)) if output == "json" else me.print(screens.list_screen(wanted))
+    session = session_of(ctx)
+    wanted = _wanted(session, config, values, set_)
+    print_json(screens.list_document(wanted)) if output == "json" else session.print(screens.list_screen(wanted))
 
 
 @app.command()
@@ -86,19 +87,19 @@ def check(
     from fogflow_k8s.adapters.registry.credentials import docker_logins
     from fogflow_k8s.console import images as screens
 
-    me = session(ctx)
+    session = session_of(ctx)
     require_platforms(platform)
-    wanted = _wanted(me, config, values, set_)
-    nodes, secrets = _asked_of_cluster(me, wanted, tuple(platform))
+    wanted = _wanted(session, config, values, set_)
+    nodes, secrets = _nodes_and_secrets(session, wanted, tuple(platform))
     checked = action(wanted, Registries(insecure_registry), docker_logins(), nodes, secrets)
-    print_json(screens.checked_document(checked)) if output == "json" else me.print(screens.check_screen(checked))
+    print_json(screens.checked_document(checked)) if output == "json" else session.print(screens.check_screen(checked))
     if pin and len(checked.digests) == len(wanted.uses):
         about = (
-            "Pins every image to what its tag stood for; give it with --values, and write it again to take newer ones."
+            "Pins every image to the digest that its tag had. Use it with --values; write it again to get newer images."
         )
-        me.reporter.log(f"digests: {write_values(pin, about, wanted.pins(checked.digests))}")
+        session.reporter.log(f"digests: {write_values(pin, about, wanted.pins(checked.digests))}")
     elif pin:
-        me.reporter.warn(f"{pin} is not written: not every digest is known")
+        session.reporter.warn(f"{pin} was not written: not every digest is known")
     raise typer.Exit(0 if checked.ok else PREFLIGHT)
 
 
@@ -136,21 +137,21 @@ def mirror(
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.image.reference import split_place
 
-    me = session(ctx)
+    session = session_of(ctx)
     require_platforms(platform)
     try:
         place = split_place(to)
     except ValueError as error:
         raise UsageError(f"--to {error}", hint="--to registry.example:5000/fogflow") from error
-    wanted = _wanted(me, config, values, set_)
-    done = action(wanted, Registries(insecure_registry), docker_logins(), place, platform, me.reporter)
-    print_json(screens.mirror_document(done)) if output == "json" else me.print(screens.mirror_screen(done))
+    wanted = _wanted(session, config, values, set_)
+    done = action(wanted, Registries(insecure_registry), docker_logins(), place, platform, session.reporter)
+    print_json(screens.mirror_document(done)) if output == "json" else session.print(screens.mirror_screen(done))
     if values_out and not done.failures:
-        about = f"Takes every image from {to}; give it with --values."
-        me.reporter.log(f"next: fogflow-k8s deploy --values {write_values(values_out, about, done.values)}")
+        about = f"Pulls every image from {to}. Use it with --values."
+        session.reporter.log(f"next: fogflow-k8s deploy --values {write_values(values_out, about, done.values)}")
     elif values_out:
-        me.reporter.warn(
-            f"{values_out} is not written: not every image was copied; run it again, what is there is not sent again"
+        session.reporter.warn(
+            f"{values_out} was not written: not every image was copied. Run the command again; it sends only what is missing"
         )
     raise typer.Exit(PREFLIGHT if done.failures else 0)
 
@@ -158,33 +159,35 @@ def mirror(
 app.command()(build)
 
 
-def _wanted(me: Session, config: Path | None, values: list[Path], sets: list[str]) -> ImageUses:
+def _wanted(session: Session, config: Path | None, values: list[Path], sets: list[str]) -> ImageUses:
     from fogflow_k8s.actions.images.listing import wanted
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.helm.client import Helm, Target
     from fogflow_k8s.adapters.process import SystemRunner
 
-    given = settings.load(existing(config, "--config"), values, sets, [])
-    target = Target(me.release, me.namespace or given.namespace or DEFAULT_NAMESPACE)
+    given = settings.load_values(existing(config, "--config"), values, sets, [])
+    target = Target(session.release, session.namespace or given.namespace or DEFAULT_NAMESPACE)
     return wanted(Helm(SystemRunner(), target, helm_binary()), asset("charts/fogflow-chart"), given)
 
 
-def _asked_of_cluster(me: Session, wanted: ImageUses, said: tuple[str, ...]) -> tuple[Nodes, Secrets]:
-    """The nodes and the pull secrets of the cluster; without one (and none requested by name) a note instead."""
-    from fogflow_k8s.actions.images.check import DEFAULT_PLATFORM, Nodes, Secrets, secrets_of
+def _nodes_and_secrets(
+    session: Session, wanted: ImageUses, platforms: tuple[str, ...]
+) -> tuple[TargetPlatforms, PullSecrets]:
+    """The nodes and the pull secrets of the cluster; if none is reachable and none was named, empty ones after a warning."""
+    from fogflow_k8s.actions.images.check import DEFAULT_PLATFORM, PullSecrets, TargetPlatforms, secrets_of
     from fogflow_k8s.errors import FogflowError
 
     try:
-        op = me.operation()
+        op = session.operation()
         secrets = secrets_of(op, wanted.uses)
-        nodes = () if said else op.nodes
+        nodes = () if platforms else op.nodes
     except FogflowError as error:
-        if me.context or me.kubeconfig:
+        if session.context or session.kubeconfig:
             raise
-        me.reporter.warn(f"no cluster was asked for its nodes and pull secrets: {error.message}")
-        return Nodes((), said), Secrets()
+        session.reporter.warn(f"the nodes and pull secrets of the cluster are unknown: {error.message}")
+        return TargetPlatforms((), platforms), PullSecrets()
     if nodes is None:
-        me.reporter.warn(
-            f"no right to list nodes: images are checked for {DEFAULT_PLATFORM}; say others with --platform"
+        session.reporter.warn(
+            f"the right to list nodes is missing: images are checked for {DEFAULT_PLATFORM}; select others with --platform"
         )
-    return Nodes(tuple(nodes or ()), said), secrets
+    return TargetPlatforms(tuple(nodes or ()), platforms), secrets

@@ -1,4 +1,4 @@
-"""`logs`."""
+"""The command `logs`: prints the logs of a release through kubectl, with passwords masked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, session
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, session_of
 from fogflow_k8s.errors import UsageError
 
 
@@ -36,17 +36,17 @@ def logs(
     from fogflow_k8s.model.components import NAMES
     from fogflow_k8s.model.suggestions import suggestion
 
-    me = session(ctx)
+    session = session_of(ctx)
     if component and component not in NAMES:
         raise UsageError(f"there is no component {component!r}", hint=suggestion(component, NAMES, f"one of {', '.join(NAMES)}"))  # fmt: skip
-    selector = f"app.kubernetes.io/instance={me.release}" + (f",app.kubernetes.io/component={component}" if component else "")  # fmt: skip
+    selector = f"app.kubernetes.io/instance={session.release}" + (f",app.kubernetes.io/component={component}" if component else "")  # fmt: skip
     words = [f"--selector={selector}", "--all-containers", "--prefix", f"--tail={tail}", "--max-log-requests=50"]
     words += ["--follow"] * follow + ["--previous"] * previous + ([f"--since={since}"] if since else [])
-    namespace = me.namespace or DEFAULT_NAMESPACE
-    known = known_secrets.known(KubeCluster(me.chosen), me.release, (namespace,))
+    namespace = session.namespace or DEFAULT_NAMESPACE
+    known = known_secrets.secret_mask(KubeCluster(session.kube_context), session.release, (namespace,))
     if known.why:
-        me.reporter.warn(f"only what looks like a password is masked: {known.why}")
-    with me.kubectl().logs(*words) as lines:
+        session.reporter.warn(f"only values that look like passwords are masked: {known.why}")
+    with session.kubectl().logs(*words) as lines:
         for line in lines:
             sys.stdout.write(known.redactor.text(line))
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""`render`."""
+"""The command `render`: writes manifests for `kubectl apply`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands import settings
-from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, existing, helm_binary, session
+from fogflow_k8s.commands.options import existing
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, helm_binary, session_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.commands.session import Session
 
-_TIMEOUT_S = 5.0  # for the version of a cluster that need not be there
+_TIMEOUT_S = 5.0  # for the version of a cluster, which may not exist
 
 
 def render(
@@ -46,31 +47,31 @@ def render(
     from fogflow_k8s.adapters.helm.client import Helm, Target
     from fogflow_k8s.adapters.process import SystemRunner
 
-    me = session(ctx)
-    wanted = settings.load(existing(config, "--config"), values, set_, external_ip, expose)
-    target = Target(me.release, me.namespace or wanted.namespace or DEFAULT_NAMESPACE)
+    session = session_of(ctx)
+    wanted = settings.load_values(existing(config, "--config"), values, set_, external_ip, expose)
+    target = Target(session.release, session.namespace or wanted.namespace or DEFAULT_NAMESPACE)
     helm = Helm(SystemRunner(), target, helm_binary())
-    version, why = (kube_version, "") if kube_version else version_for(me)
+    version, why = (kube_version, "") if kube_version else version_for(session)
     made = action(helm, asset("charts/fogflow-chart"), wanted, output, kube_version=version, hooks=include_hooks)
     for path in made.files:
         typer.echo(str(path))
     if why:
-        typer.echo(f"rendered for Kubernetes {version}, {why}; another one: --kube-version VERSION", err=True)
-    typer.echo(f"before kubectl apply -f {output / 'manifests.yaml'}, where they do not exist yet:", err=True)
+        typer.echo(f"rendered for Kubernetes {version}, {why}; for another version: --kube-version VERSION", err=True)
+    typer.echo(f"before kubectl apply -f {output / 'manifests.yaml'}, create what does not exist yet:", err=True)
     for command in made.before:
         typer.echo(f"  {command}", err=True)
     if wanted.rabbitmq.auth.password:
         typer.echo(
-            "RabbitMQ's password in your settings is in none of the files written: FILE has it, without a line end",
+            "the RabbitMQ password of your settings is in none of these files: write it to FILE, without a line end",
             err=True,
         )
 
 
-def version_for(me: Session) -> tuple[str, str]:
-    """The version to render for, and why that one: the cluster's, where it can be reached and the chart supports it.
+def version_for(session: Session) -> tuple[str, str]:
+    """The Kubernetes version to render for, and the reason for it.
 
-    Raises UsageError for a context or kubeconfig that is not there, as every verb does: only without any, or where the
-    cluster does not answer, the chart's oldest version is what was meant.
+    It is the cluster's version, if the cluster answers and the chart supports that version, otherwise the oldest version
+    that the chart supports. Raises UsageError for a context or kubeconfig that does not exist, as every command does.
     """
     from fogflow_k8s.actions.release.render import OLDEST, supported
     from fogflow_k8s.adapters.kubernetes.client import KubeCluster
@@ -78,7 +79,7 @@ def version_for(me: Session) -> tuple[str, str]:
 
     oldest = "the oldest that the chart supports"
     try:
-        cluster = KubeCluster(me.chosen, timeout_s=_TIMEOUT_S)
+        cluster = KubeCluster(session.kube_context, timeout_s=_TIMEOUT_S)
         version = cluster.version
     except UsageError:
         raise
@@ -86,4 +87,4 @@ def version_for(me: Session) -> tuple[str, str]:
         return OLDEST, f"{oldest}: the cluster's version is not known ({error.message})"
     if supported(version):
         return version, f"the version of the cluster of context {cluster.context}"
-    return OLDEST, f"{oldest}: the cluster of context {cluster.context} says {version or 'no version'}"
+    return OLDEST, f"{oldest}: the cluster of context {cluster.context} reports {version or 'no version'}"

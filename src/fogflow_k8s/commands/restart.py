@@ -1,4 +1,4 @@
-"""`restart`."""
+"""The command `restart`: restarts components in the order that FogFlow requires."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import Output, Timeout, Yes, print_json, seconds, session
+from fogflow_k8s.commands.options import Output, Timeout, Yes, seconds
+from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.commands.status import exit_code
 
 
@@ -31,12 +32,12 @@ def restart(
     from fogflow_k8s.console.documents import report_document
     from fogflow_k8s.console.screens import status_screen
 
-    me = session(ctx)
+    session = session_of(ctx)
     timeout_s = seconds(timeout)
-    op = me.operation()
+    op = session.operation()
     what = ", ".join(components) if components else "every component"
-    me.confirm(f"Restart {what} of {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
+    session.confirm(f"Restart {what} of {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
     report, _ = action.restart(op, components or (), timeout_s=timeout_s, wait=wait)
-    me.reporter.close()
-    print_json(report_document(report)) if output == "json" else me.print(status_screen(report))
+    session.reporter.close()
+    print_json(report_document(report)) if output == "json" else session.print(status_screen(report))
     raise typer.Exit(exit_code(report) if wait else 0)

@@ -1,4 +1,4 @@
-"""`rollback`."""
+"""The command `rollback`: returns a release to an earlier revision."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.bundle import Folder, OnFailure, failures_go_to
-from fogflow_k8s.commands.session import EventsOutput, Timeout, Yes, seconds, session
+from fogflow_k8s.commands.bundle import Folder, OnFailure, failure_folder
+from fogflow_k8s.commands.options import EventsOutput, Timeout, Yes, seconds
+from fogflow_k8s.commands.session import session_of
 
 
 def rollback(
@@ -44,24 +45,22 @@ def rollback(
     from fogflow_k8s.actions.release import rollback as action
     from fogflow_k8s.console.diff import changes_screen
 
-    me = session(ctx)
-    if output == "jsonl":
-        me.use_json_lines()
+    session = session_of(ctx, output)
     timeout_s = seconds(timeout)
-    op = me.operation()
-    op.bundles = failures_go_to(bundle_dir, wanted=bundle)
+    op = session.operation()
+    op.bundles = failure_folder(bundle_dir, enabled=bundle)
     plan = action.plan(op, revision)
     plan.require_no_loss(force=force)
     op.report.step(
         f"release {op.release}: revision {plan.current.number} -> the state of revision {plan.target.number}"
     )
-    if not me.quiet:
-        me.print_to_stderr(changes_screen(plan.changes, op.namespace))
+    if not session.quiet:
+        session.print_to_stderr(changes_screen(plan.changes, op.namespace))
     if dry_run:
-        if output != "table":  # the table is what was printed above
-            me.print_outcome(action.rehearse(op, plan), output)
+        if output != "table":  # the table was printed above
+            session.print_outcome(action.dry_run(op, plan), output)
         return
-    me.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
+    session.confirm(f"Roll back {op.release} in namespace {op.namespace} on {op.cluster.context}?", yes=yes)
     outcome = action.rollback(op, plan, timeout_s=timeout_s, wait=wait)
-    me.print_outcome(outcome, output)
+    session.print_outcome(outcome, output)
     raise typer.Exit(outcome.exit_code)

@@ -1,4 +1,4 @@
-"""`fogflow-k8s sandbox`: a Kubernetes of one's own on this machine."""
+"""The commands `sandbox`: run a Kubernetes cluster on this machine, for trials and tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, print_json, session
+from fogflow_k8s.commands.options import Output
+from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.errors import NotInstalled, UsageError
 
 if TYPE_CHECKING:
@@ -67,16 +68,16 @@ def up(
     from fogflow_k8s.sandbox import lifecycle, simulated
 
     if ipv6 and not real:
-        raise UsageError("simulated nodes have no addresses of IPv6", hint="fogflow-k8s sandbox up --real --ipv6")
+        raise UsageError("simulated nodes have no IPv6 addresses", hint="fogflow-k8s sandbox up --real --ipv6")
     names = simulated.node_names(nodes, control_planes=control_planes if control_plane else 0)
     taints = simulated.taints_by_node(taint or [], names)
-    report = session(ctx).reporter
-    shape = lifecycle.SandboxSpec(names, taints, pods_per_node, control_planes, real, ipv6)
+    report = session_of(ctx).reporter
+    spec = lifecycle.SandboxSpec(names, taints, pods_per_node, control_planes, real, ipv6)
     try:
-        state = lifecycle.up(name, report, shape, switch=not no_switch)
+        state = lifecycle.up(name, report, spec, switch=not no_switch)
     finally:
         report.close()
-    _say(_how_to_go_on(state, switched=not no_switch))
+    _log(_next_steps(state, switched=not no_switch))
 
 
 @app.command()
@@ -84,8 +85,8 @@ def down(ctx: typer.Context, name: Name = "default") -> None:
     """Stop a sandbox and remove all its data. Succeeds if the sandbox does not exist."""
     from fogflow_k8s.sandbox import lifecycle
 
-    existed = lifecycle.down(name, session(ctx).reporter)
-    _say(f"sandbox {name} is gone" if existed else f"there is no sandbox {name}: nothing to do")
+    existed = lifecycle.down(name, session_of(ctx).reporter)
+    _log(f"sandbox {name} was removed" if existed else f"there is no sandbox {name}: nothing to do")
 
 
 @app.command()
@@ -124,8 +125,8 @@ def load(
     """Load images into a sandbox with real nodes, under their own names."""
     from fogflow_k8s.sandbox import operate
 
-    for tag in operate.load_images(name, archives, session(ctx).reporter):
-        _say(f"loaded {tag}")
+    for tag in operate.load_images(name, archives, session_of(ctx).reporter):
+        _log(f"loaded {tag}")
 
 
 node_app = typer.Typer(name="node", help="Stop and start nodes.", no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
@@ -138,8 +139,8 @@ def stop_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> Non
     """Stop a node, as a power failure does. A control plane node's etcd and API server stop, too."""
     from fogflow_k8s.sandbox import operate
 
-    operate.stop_node(name, node, session(ctx).reporter)
-    _say(f"{node} is off")
+    operate.stop_node(name, node, session_of(ctx).reporter)
+    _log(f"{node} is stopped")
 
 
 @node_app.command("start")
@@ -147,8 +148,8 @@ def start_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> No
     """Start a stopped node."""
     from fogflow_k8s.sandbox import operate
 
-    operate.start_node(name, node, session(ctx).reporter)
-    _say(f"{node} is on; it will be Ready in a few seconds")
+    operate.start_node(name, node, session_of(ctx).reporter)
+    _log(f"{node} is started; it will be Ready in a few seconds")
 
 
 def _existing(name: str) -> SandboxState:
@@ -159,12 +160,12 @@ def _existing(name: str) -> SandboxState:
     raise NotInstalled(f"there is no sandbox {name}", hint=f"fogflow-k8s sandbox up{_flag(name)}")
 
 
-def _how_to_go_on(state: SandboxState, *, switched: bool) -> str:
+def _next_steps(state: SandboxState, *, switched: bool) -> str:
     context = state.entry.context if state.entry else ""
     flag = "" if switched else f" --context {context}"
     return "\n".join(
         [
-            f"The context is {context}{', now the current one' if switched else '; the current one is as it was'}.",
+            f"The context is {context}{', now the current one' if switched else '; the current one is unchanged'}.",
             *_about_nodes(state),
             "",
             f"  fogflow-k8s deploy --external-ip {state.net.node(0) if state.real else '192.0.2.10'}{flag}",
@@ -176,10 +177,10 @@ def _how_to_go_on(state: SandboxState, *, switched: bool) -> str:
 def _about_nodes(state: SandboxState) -> list[str]:
     if state.real:
         return [
-            "Its nodes are real: each has a containerd, a kubelet and a kube-proxy. Images come from its own registry only:",
+            "Its nodes are real: each has a containerd, a kubelet and a kube-proxy. They pull images only from the sandbox's own registry:",
             f"  fogflow-k8s sandbox load IMAGE.tar{_flag(state.name)}",
         ]
-    return ["Its nodes are SIMULATED: Kubernetes is real, but no container runs, so nothing answers at a pod."]
+    return ["Its nodes are SIMULATED: Kubernetes is real, but no container runs, so no pod answers."]
 
 
 def _table(now: Status) -> str:
@@ -187,7 +188,7 @@ def _table(now: Status) -> str:
     if now.state != "absent":
         lines += [f"  API server  {now.server}", f"  context     {now.context}", f"  kubeconfig  {now.kubeconfig}"]
         lines += [
-            f"  {name:<24}{'runs' if runs else 'off' if name in now.off else 'DEAD'}"
+            f"  {name:<24}{'runs' if runs else 'off' if name in now.off else 'ended'}"
             for name, runs in now.daemons.items()
         ]
         lines.append(
@@ -201,5 +202,5 @@ def _flag(name: str) -> str:
     return "" if name == "default" else f" --name {name}"
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     typer.echo(text, err=True)

@@ -1,4 +1,8 @@
-"""What every verb needs from the command line: which release, which cluster, how to print. Nothing heavy until used."""
+"""The session: the global options of a command line, and what every command makes of them.
+
+A session finds the cluster, Helm and kubectl, prints to stdout and stderr, and asks for confirmation.
+Slow modules are imported only inside the functions that need them, so that --help is quick.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from fogflow_k8s.commands import complete
 from fogflow_k8s.errors import ClusterError, Refused, ToolMissing, UsageError
 
 if TYPE_CHECKING:
@@ -32,54 +34,12 @@ if TYPE_CHECKING:
     from fogflow_k8s.console.schema.events import Result
 
 
-def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
-    """The value, when it is allowed. Raises UsageError with the allowed ones."""
-    if value not in allowed:
-        raise UsageError(f"{flag} {value}: not one of {', '.join(allowed)}", hint=f"{flag} {allowed[0]}")
-    return value
-
-
-def among(flag: str, *allowed: str) -> Callable[[str], str]:
-    """For an option that takes one of a few words, or is left out."""
-    return lambda value: one_of(value, allowed, flag) if value else ""
-
-
-def _output(*forms: str, says: str = "") -> Any:
-    """The option for the form of what goes to stdout."""
-    return typer.Option(
-        "--output",
-        "-o",
-        callback=among("--output", *forms),
-        autocompletion=complete.words(*forms),
-        help=says or f"Output format: {', '.join(forms[:-1])} or {forms[-1]}.",
-    )
-
-
-Output = Annotated[str, _output("table", "json")]
-WideOutput = Annotated[str, _output("table", "wide", "json")]
-ShortOutput = Annotated[str, _output("table", "short", "json")]
-StatusOutput = Annotated[
-    str,
-    _output(
-        "table",
-        "short",
-        "json",
-        "jsonl",
-        says="Output format: table, short, json or jsonl (one JSON document per line).",
-    ),
-]
-EventsOutput = Annotated[
-    str,
-    _output("table", "json", "jsonl", says="Output format: table, json or jsonl (one event per line, as it happens)."),
-]
-Timeout = Annotated[str, typer.Option(help="How long to wait, like 90s, 5m, 1h.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DEFAULT_NAMESPACE = "fogflow"
 
 
 @dataclass
 class Session:
-    """The global options, and what follows from them."""
+    """The global options, and the cluster, programs and streams that they select."""
 
     context: str = ""
     kubeconfig: str = ""
@@ -89,16 +49,16 @@ class Session:
     quiet: bool = False
     verbose: bool = False
     verb: str = ""
-    _begun: Helm | None = None
+    _helm_client: Helm | None = None
 
     @cached_property
     def out(self) -> Console:
-        """Where data for people goes: stdout."""
+        """The console for screens: stdout."""
         return self._console(sys.stdout)
 
     @cached_property
     def reporter(self) -> LiveReporter | PlainReporter | JsonLinesReporter:
-        """Where progress goes: stderr; redrawn on a terminal, plain lines elsewhere."""
+        """The reporter of progress, on stderr: redrawn on a terminal, plain lines otherwise."""
         if sys.stderr.isatty() and not self._plain and os.environ.get("TERM") != "dumb":
             from fogflow_k8s.console.live import LiveReporter
 
@@ -108,27 +68,27 @@ class Session:
         return PlainReporter(sys.stderr, quiet=self.quiet)
 
     @cached_property
-    def chosen(self) -> KubeContext:
-        """The cluster that is meant, found once: we, helm and kubectl are all told this one. Raises UsageError, ClusterError."""
+    def kube_context(self) -> KubeContext:
+        """The selected cluster, resolved once, so that this tool, helm and kubectl all use the same. Raises UsageError, ClusterError."""
         from fogflow_k8s.adapters.kubernetes.kubeconfig import ignored_variables, resolve
 
         found = resolve(self.kubeconfig, self.context)
         for name in ignored_variables(os.environ):
             self.reporter.warn(
-                f"{name} is set and not used, nor by helm: what counts is --context, --kubeconfig, KUBECONFIG and --namespace"
+                f"{name} is set, but neither this tool nor helm uses it; use --context, --kubeconfig, KUBECONFIG or --namespace"
             )
         return found
 
     def operation(self, namespace: str = "", *, helm_needed: bool = True) -> Operation:
-        """The release on its cluster. Raises UsageError, ClusterError, ToolMissing; nothing is sent yet.
+        """The release on its cluster. Sends no request yet. Raises UsageError, ClusterError, ToolMissing.
 
-        Without `helm_needed` an absent helm is met (as ToolMissing) only by what asks it.
+        Without `helm_needed`, a missing helm raises ToolMissing only when it is first used.
         """
         from fogflow_k8s.actions.operation import Operation
         from fogflow_k8s.adapters.kubernetes.client import KubeCluster
 
         helm = self._helm(namespace, needed=helm_needed)
-        cluster = KubeCluster(self.chosen)
+        cluster = KubeCluster(self.kube_context)
         return Operation(helm, cluster, report=self.reporter, command=f"fogflow-k8s {self.verb}".strip())
 
     def kubectl(self) -> Kubectl:
@@ -140,13 +100,13 @@ class Session:
         binary = os.environ.get("KUBECTL") or shutil.which("kubectl") or programs.cached_program("kubectl")
         if not binary:
             raise ToolMissing("kubectl is not on PATH", hint="https://kubernetes.io/docs/tasks/tools/#kubectl")
-        kubeconfig, context = self.chosen.flags
-        runner = SystemRunner(env=self.chosen.environment(os.environ))
+        kubeconfig, context = self.kube_context.flags
+        runner = SystemRunner(env=self.kube_context.environment(os.environ))
         return Kubectl(str(binary), self.namespace or DEFAULT_NAMESPACE, kubeconfig, context, runner)
 
     def begin(self, ctx: typer.Context) -> None:
-        """Let Helm read the release while the rest of the program loads; what is not asked for ends with the verb."""
-        with suppress(ToolMissing, UsageError, ClusterError):  # said later, after what is wrong with the settings
+        """Let Helm read the release while the rest of the program loads; an unused result is discarded when the command ends."""
+        with suppress(ToolMissing, UsageError, ClusterError):  # reported later, after the problems of the settings
             helm = self._helm()
             helm.prefetch()
             ctx.call_on_close(helm.discard_prefetched)
@@ -158,30 +118,30 @@ class Session:
 
         namespace = self.namespace or namespace or DEFAULT_NAMESPACE
         names.require(self.release, namespace)
-        target = Target(self.release, namespace, *self.chosen.flags)
-        if self._begun is None or self._begun.target != target:
-            runner = SystemRunner(env=self.chosen.environment(os.environ), echo=self.echo)
+        target = Target(self.release, namespace, *self.kube_context.flags)
+        if self._helm_client is None or self._helm_client.target != target:
+            runner = SystemRunner(env=self.kube_context.environment(os.environ), echo=self.echo)
             try:
-                self._begun = Helm(runner, target, helm_binary(), version=_known_version())
+                self._helm_client = Helm(runner, target, helm_binary(), version=_known_version())
             except ToolMissing:
                 if needed:
                     raise
                 return Helm(runner, target)
-        return self._begun
+        return self._helm_client
 
     def echo(self, line: str) -> None:
-        """A command line that is about to be run; shown with -v."""
+        """Print a command line that is about to be run, if -v is given."""
         if self.verbose:
             sys.stderr.write(f"    + {line}\n")
 
     def use_json_lines(self) -> None:
-        """From now on progress goes to stdout as JSON lines."""
+        """From now on, print progress on stdout as JSON lines."""
         from fogflow_k8s.console.jsonl import JsonLinesReporter
 
         self.reporter = JsonLinesReporter()
 
     def print_outcome(self, outcome: Outcome, output: str) -> None:
-        """Print how an operation ended, in the form that was asked for."""
+        """Print the result of an operation in the selected output format."""
         if output == "table":
             from fogflow_k8s.console.screens import outcome_screen
 
@@ -192,7 +152,7 @@ class Session:
         self.print_document(outcome_document(outcome), output)
 
     def print_document(self, document: Result, output: str) -> None:
-        """Print a document as `output` says: json, or jsonl for a line among the events."""
+        """Print a document in the output format `output`: json, or jsonl for one line among the events."""
         self.reporter.close()
         cast("JsonLinesReporter", self.reporter).result(document) if output == "jsonl" else print_json(document)
 
@@ -204,7 +164,7 @@ class Session:
         screens.show(self.out, what)
 
     def print_to_stderr(self, what: Any) -> None:
-        """Print a screen beside the data: what a question is about."""
+        """Print a screen that is not the result, such as the plan before a question."""
         from fogflow_k8s.console import screens
 
         self.reporter.close()
@@ -212,16 +172,19 @@ class Session:
 
     @property
     def interactive(self) -> bool:
-        """True when there is somebody to ask."""
+        """Whether a user at a terminal can answer questions."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Ask on a terminal; without one, and without --yes, refuse. Raises Refused."""
+        """Ask the user, unless `yes` is given. Raises Refused for any answer but yes, and without a terminal."""
         if yes:
             return
         self.reporter.close()
         if not self.interactive:
-            raise Refused(f"{question} Not asked: this is no terminal.", hint="say yes beforehand: --yes")
+            raise Refused(
+                f"{question} This is not a terminal, so nothing was asked or changed.",
+                hint="to confirm in advance: --yes",
+            )
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
@@ -238,16 +201,18 @@ class Session:
         return Console(file=stream, no_color=self._plain or None, width=width, emoji=False, markup=True)
 
 
-def session(ctx: typer.Context) -> Session:
-    """The session of this command line."""
+def session_of(ctx: typer.Context, output: str = "") -> Session:
+    """The session of this command line; with the output format jsonl, its progress goes to stdout as JSON lines."""
     found = ctx.obj if isinstance(ctx.obj, Session) else Session()
     found.verb = ctx.info_name or ""
+    if output == "jsonl":
+        found.use_json_lines()
     return found
 
 
 @cache
 def helm_binary() -> str:
-    """$HELM, else a helm on PATH that we can work with, else the one the sandbox built. Raises ToolMissing."""
+    """The helm program: $HELM, otherwise a supported one on PATH, otherwise the one that the sandbox built. Raises ToolMissing."""
     from fogflow_k8s.adapters.helm.client import check_version
     from fogflow_k8s.adapters.process import SystemRunner
     from fogflow_k8s.sandbox import programs
@@ -256,7 +221,7 @@ def helm_binary() -> str:
         return given
     if found := programs.find_program("helm"):
         return str(found)
-    if unfit := shutil.which("helm"):  # say what is wrong with it
+    if unfit := shutil.which("helm"):  # raises an error that explains the problem
         check_version(SystemRunner().run([unfit, "version", "--template", "{{.Version}}"], timeout_s=20).stdout)
     raise ToolMissing(
         "helm is not on PATH",
@@ -265,34 +230,14 @@ def helm_binary() -> str:
 
 
 def _known_version() -> str:
-    """The version of the helm in use when it need not be asked: the sandbox's own, whose version is in its go.mod."""
+    """The version of the sandbox's own helm, from its go.mod; "" for any other helm, which must be run to report its version."""
     from fogflow_k8s.sandbox import programs
 
     ours = programs.cached_program("helm")
     return programs.version_of("helm.sh/helm/v4") if ours and str(ours) == helm_binary() else ""
 
 
-def seconds(text: str) -> float:
-    """A duration like 90s, 5m, 1h30m or plain seconds, in seconds. Raises UsageError."""
-    import re
-
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", text)
-    if parts and "".join(n + u for n, u in parts) == text:
-        return sum(float(n) * units[u] for n, u in parts)
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    raise UsageError(f"{text!r} is not a duration", hint="write it like 90s, 5m or 1h30m")
-
-
 def print_json(document: Mapping[str, object]) -> None:
-    """One document on stdout."""
+    """Print a document on stdout."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def existing(path: Path | None, flag: str) -> Path | None:
-    """The path, when it exists. Raises UsageError."""
-    if path is not None and not path.exists():
-        raise UsageError(f"{flag} {path}: no such file", hint="is it the right folder?")
-    return path

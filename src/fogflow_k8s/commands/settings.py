@@ -1,4 +1,4 @@
-"""The flags that say what to deploy, shared by deploy, render and config; and the one way from them to values."""
+"""The options that describe what to deploy, shared by several commands, and how they become validated values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import among, one_of
+from fogflow_k8s.commands.options import among, one_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.model.settings.values import Values
@@ -52,7 +52,7 @@ Preset = Annotated[
     ),
 ]
 
-# how deploy goes about it
+# the options of deploy that are not values
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until every component is ready and FogFlow works.")]
 RollbackOnFailure = Annotated[
     bool,
@@ -92,7 +92,7 @@ ExpectCluster = Annotated[
 ]
 
 
-def load(
+def load_values(
     config: Path | None,
     values: list[Path],
     sets: list[str],
@@ -101,7 +101,10 @@ def load(
     *,
     force: bool = False,
 ) -> Values:
-    """The validated values; with `force` several shards of the broker are accepted. Raises ConfigError with every problem, UsageError for flags that contradict each other."""
+    """The validated values; `force` allows several broker shards.
+
+    Raises ConfigError with every problem of the files, and UsageError for options that contradict each other.
+    """
     from fogflow_k8s.adapters.settings.load import load_settings
     from fogflow_k8s.errors import UsageError
     from fogflow_k8s.model.redaction.redactor import names_secret
@@ -109,12 +112,12 @@ def load(
     for name in (each.partition("=")[0] for each in sets):
         if names_secret(name):
             sys.stderr.write(
-                f"  ! --set {name}: everybody on this machine sees command lines; give it in a file: --values\n"
+                f"  ! --set {name}: other users of this machine can see command lines; use a file instead: --values\n"
             )
     if expose:
         one_of(expose, tuple(_EXPOSE), "--expose")
         if external_ips and expose != "external-ip":
-            raise UsageError(f"--external-ip and --expose {expose} contradict each other", hint="drop one of them")
+            raise UsageError(f"--external-ip and --expose {expose} contradict each other", hint="omit one of them")
         sets = [*sets, f"expose.type={_EXPOSE[expose]}"]
     given = load_settings(config, values, sets, external_ips, force=force)
     for note in given.notes:

@@ -1,4 +1,4 @@
-"""`status`."""
+"""The command `status`: shows the state of a release, once, until it is ready, or repeatedly."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import StatusOutput, Timeout, seconds, session
+from fogflow_k8s.commands.options import StatusOutput, Timeout, seconds
+from fogflow_k8s.commands.session import session_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.observe.status import Report
     from fogflow_k8s.commands.session import Session
 
-EVERY_S = 2.0  # between two looks of --watch
+EVERY_S = 2.0  # between two observations of --watch
 _EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
 
 
 def exit_code(report: Report) -> int:
-    """The exit code for a state. One that a keeper should have verified, and has not, is no success.
+    """The exit code for a state; a state that the keeper should have verified, but has not, is not a success.
 
-    30 while its report is older than the pods, 40 once its reports have stopped. With no keeper, or one that has never
-    reported, nothing more can be known, and ready pods are 0.
+    30 while the keeper's report is older than the pods, 40 when its reports have stopped. Without a keeper, or with one that
+    has never reported, nothing more can be known, and ready pods mean 0.
     """
     health = report.assessment.health
     if report.state == "unverified" and health and health.overdue:
@@ -51,30 +52,28 @@ def status(
     from fogflow_k8s.actions.observe import status as action
     from fogflow_k8s.engine.reporter import Silent
 
-    me = session(ctx)
+    session = session_of(ctx, output)
     timeout_s = seconds(timeout)
-    if output == "jsonl":
-        me.use_json_lines()
-    op = me.operation(helm_needed=False)
+    op = session.operation(helm_needed=False)
     report = action.wait(op, timeout_s=timeout_s)[0] if wait else None
     op.report = Silent()
     if not watch:
         report = report or action.status(op)
-        _show(me, report, output)
+        _show(session, report, output)
         raise typer.Exit(exit_code(report))
-    for turn, report in enumerate(action.watch(op, me.reporter, every_s=EVERY_S)):
-        me.reporter.close()
-        if turn and output in {"table", "short"} and me.out.is_terminal:
-            me.out.clear()
-        _show(me, report, output)
+    for turn, report in enumerate(action.watch(op, session.reporter, every_s=EVERY_S)):
+        session.reporter.close()
+        if turn and output in {"table", "short"} and session.out.is_terminal:
+            session.out.clear()
+        _show(session, report, output)
 
 
-def _show(me: Session, report: Report, output: str) -> None:
+def _show(session: Session, report: Report, output: str) -> None:
     if output in {"json", "jsonl"}:
         from fogflow_k8s.console.documents import report_document
 
-        me.print_document(report_document(report), output)
+        session.print_document(report_document(report), output)
         return
     from fogflow_k8s.console.screens import short_screen, status_screen
 
-    me.print(short_screen(report) if output == "short" else status_screen(report))
+    session.print(short_screen(report) if output == "short" else status_screen(report))

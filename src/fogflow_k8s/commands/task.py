@@ -1,4 +1,4 @@
-"""`task list`, `run`, `logs`, `stop` and `bench`."""
+"""The commands `task`: list, run, stop and measure tasks, and show their logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import Output, Timeout, WideOutput, Yes, among, print_json, seconds, session
+from fogflow_k8s.commands.options import Output, Timeout, WideOutput, Yes, among, seconds
+from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.errors import FogflowError, UsageError
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-NOT_WELL = 40
+NOT_WORKING = 40
 
 TaskName = Annotated[
     str,
@@ -40,12 +41,12 @@ def list_(ctx: typer.Context, output: WideOutput = "table") -> None:
     from fogflow_k8s.actions.task import listing as action
     from fogflow_k8s.console import tasks as screens
 
-    me = session(ctx)
-    found = action.list_tasks(me.operation(helm_needed=False))
+    session = session_of(ctx)
+    found = action.list_tasks(session.operation(helm_needed=False))
     if output == "json":
         print_json(screens.list_document(found))
     else:
-        me.print(screens.list_screen(found, wide=output == "wide"))
+        session.print(screens.list_screen(found, wide=output == "wide"))
 
 
 @app.command()
@@ -90,11 +91,11 @@ def run(
     from fogflow_k8s.actions.task import run as action
     from fogflow_k8s.console import tasks as screens
 
-    me = session(ctx)
+    session = session_of(ctx)
     wanted = action.TaskRequest(_image(image), input_, output_type, entity=entity, parameters=_parameters(param), timeout_s=seconds(timeout))  # fmt: skip
     wanted = replace(wanted, name=_name(name)) if name else wanted
-    ran = action.run(me.operation(helm_needed=False), me.kubectl(), wanted)
-    print_json(screens.run_document(ran)) if form == "json" else me.print(screens.run_screen(ran))
+    ran = action.run(session.operation(helm_needed=False), session.kubectl(), wanted)
+    print_json(screens.run_document(ran)) if form == "json" else session.print(screens.run_screen(ran))
 
 
 @app.command()
@@ -107,20 +108,20 @@ def logs(
     """Show the log of a task. Passwords are masked. Exits with 40 if the task has no log yet."""
     from fogflow_k8s.actions.task import listing as action
 
-    me = session(ctx)
-    op = me.operation(helm_needed=False)
-    it = action.find_task(action.list_tasks(op).tasks, task)
-    if not it.started:
+    session = session_of(ctx)
+    op = session.operation(helm_needed=False)
+    found = action.find_task(action.list_tasks(op).tasks, task)
+    if not found.started:
         raise FogflowError(
-            f"{it.name} has no log: it is {it.state}" + (f": {it.reason}" if it.reason else ""),
-            hint=f"fogflow-k8s explain {it.cause}" if it.cause else "fogflow-k8s task list -o wide",
-            exit_code=NOT_WELL,
+            f"{found.name} has no log: it is {found.state}" + (f": {found.reason}" if found.reason else ""),
+            hint=f"fogflow-k8s explain {found.cause}" if found.cause else "fogflow-k8s task list -o wide",
+            exit_code=NOT_WORKING,
         )
-    if op.known.why:
-        me.reporter.warn(f"only what looks like a password is masked: {op.known.why}")
-    kubectl = replace(me.kubectl(), namespace=op.tasks_namespace)
+    if op.secret_mask.why:
+        session.reporter.warn(f"only values that look like passwords are masked: {op.secret_mask.why}")
+    kubectl = replace(session.kubectl(), namespace=op.tasks_namespace)
     words = [
-        f"deployment/{it.object}",
+        f"deployment/{found.object}",
         "--all-containers",
         "--all-pods",
         "--prefix",
@@ -144,12 +145,14 @@ def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes 
     from fogflow_k8s.actions.task import stop as action
     from fogflow_k8s.console.screens import lines_screen
 
-    me = session(ctx)
+    session = session_of(ctx)
     timeout_s = seconds(timeout)
-    op, kubectl = me.operation(helm_needed=False), me.kubectl()
+    op, kubectl = session.operation(helm_needed=False), session.kubectl()
     plan = action.plan(op, kubectl, task)
-    me.print_to_stderr(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.lines))
-    me.confirm(f"Stop {plan.function}?", yes=yes)
+    session.print_to_stderr(
+        lines_screen(f"Will be removed from {op.cluster.context}, namespace {op.namespace}:", plan.lines)
+    )
+    session.confirm(f"Stop {plan.function}?", yes=yes)
     action.stop(op, kubectl, plan, timeout_s=timeout_s)
     op.report.step(f"stopped {plan.function}")
 
@@ -177,12 +180,12 @@ def bench(
     from fogflow_k8s.actions.task import bench as action
     from fogflow_k8s.console import tasks as screens
 
-    me = session(ctx)
+    session = session_of(ctx)
     request = action.BenchRequest(entities, _image(image or action.IMAGE), rate, seconds(timeout))
-    done = action.bench(me.operation(helm_needed=False), me.kubectl(), request)
-    me.reporter.close()
-    print_json(screens.bench_document(done)) if output == "json" else me.print(screens.bench_screen(done))
-    raise typer.Exit(0 if done.ok else NOT_WELL)
+    done = action.bench(session.operation(helm_needed=False), session.kubectl(), request)
+    session.reporter.close()
+    print_json(screens.bench_document(done)) if output == "json" else session.print(screens.bench_screen(done))
+    raise typer.Exit(0 if done.ok else NOT_WORKING)
 
 
 def _parameters(given: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`uninstall`."""
+"""The command `uninstall`: removes a release, after listing what is removed and what is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Timeout, Yes, seconds, session
+from fogflow_k8s.commands.options import Timeout, Yes, seconds
+from fogflow_k8s.commands.session import session_of
 
 
 def uninstall(
@@ -32,17 +33,17 @@ def uninstall(
     from fogflow_k8s.actions.release import uninstall as action
     from fogflow_k8s.console.screens import lines_screen
 
-    me = session(ctx)
+    session = session_of(ctx)
     timeout_s = seconds(timeout)
-    op = me.operation()
+    op = session.operation()
     plan = action.plan(op, delete_data=delete_data)
     if not plan.installed:
         op.report.step(f"nothing to do: there is no release {op.release} in namespace {op.namespace}")
         return
-    me.print(lines_screen(f"Goes, from {op.cluster.context}, namespace {op.namespace}:", plan.goes))
-    me.print(lines_screen("Stays:", plan.stays))
+    session.print(lines_screen(f"Will be removed from {op.cluster.context}, namespace {op.namespace}:", plan.removed))
+    session.print(lines_screen("Will be kept:", plan.kept))
     if dry_run:
         return
-    me.confirm(f"Uninstall {op.release}?", yes=yes)
+    session.confirm(f"Uninstall {op.release}?", yes=yes)
     action.uninstall(op, delete_data=delete_data, timeout_s=timeout_s)
     op.report.step(f"uninstalled {op.release}")

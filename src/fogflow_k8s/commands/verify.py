@@ -1,4 +1,4 @@
-"""`verify`."""
+"""The command `verify`: tests FogFlow end to end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from fogflow_k8s.commands.session import Output, print_json, session
+from fogflow_k8s.commands.options import Output
+from fogflow_k8s.commands.session import print_json, session_of
 
-BROKEN = 40
+NOT_WORKING = 40
 PAUSE_S = 10.0
 
 
@@ -38,16 +39,16 @@ def verify(
     from fogflow_k8s.console import documents, screens
     from fogflow_k8s.console import junit as junit_file
 
-    me = session(ctx)
-    op, kubectl = me.operation(helm_needed=False), me.kubectl()
+    session = session_of(ctx)
+    op, kubectl = session.operation(helm_needed=False), session.kubectl()
     ok, turn = True, 0
     while True:
         turn += 1
         proof = action.verify(op, kubectl, inside=inside)
         ok = ok and proof.ok
-        if junit and (turn == 1 or not proof.ok):  # of the last failure, if there was one
+        if junit and (turn == 1 or not proof.ok):  # keeps the last failure, if there was one
             junit.write_text(junit_file.of_proof(proof), encoding="utf-8")
-        print_json(documents.proof_document(proof)) if output == "json" else me.print(screens.proof_screen(proof))
+        print_json(documents.proof_document(proof)) if output == "json" else session.print(screens.proof_screen(proof))
         if not watch and turn >= repeat:
-            raise typer.Exit(0 if ok else BROKEN)
+            raise typer.Exit(0 if ok else NOT_WORKING)
         time.sleep(PAUSE_S)

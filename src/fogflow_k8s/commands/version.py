@@ -1,4 +1,4 @@
-"""`version`."""
+"""The command `version`: prints the versions of all programs involved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 import typer
 
 from fogflow_k8s import __version__
-from fogflow_k8s.commands.session import Output, print_json, session
+from fogflow_k8s.commands.options import Output
+from fogflow_k8s.commands.session import print_json, session_of
 
 
 def version(ctx: typer.Context, output: Output = "table") -> None:
@@ -20,7 +21,7 @@ def version(ctx: typer.Context, output: Output = "table") -> None:
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.errors import FogflowError
 
-    me = session(ctx)
+    session = session_of(ctx)
     chart = yaml.safe_load((asset("charts/fogflow-chart") / "Chart.yaml").read_text(encoding="utf-8"))
     found = {
         "tool": __version__,
@@ -34,11 +35,11 @@ def version(ctx: typer.Context, output: Output = "table") -> None:
     def ask(name: str, answer: Callable[[], str]) -> None:
         try:
             found[name] = answer()
-        except FogflowError as error:  # the other one can be asked all the same
+        except FogflowError as error:  # the other version may still be available
             problems.append(error.message)
 
     try:
-        op = me.operation(helm_needed=False)
+        op = session.operation(helm_needed=False)
     except FogflowError as error:
         problems.append(error.message)
     else:

@@ -1,1 +1,1 @@
-"""What a person sees: tables, the live view, JSON."""
+"""The console: turns the results of actions into screens for people and into JSON documents for programs."""

@@ -1,4 +1,4 @@
-"""What `bundle` shows: where the archive is, what is in it, what was masked, and what is missing."""
+"""The result of `bundle`, as a screen and as a JSON document: the archive, its contents, and what was masked or is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def bundle_screen(bundle: Bundle) -> RenderableType:
-    """The end of `bundle`."""
+    """The screen of `bundle`."""
     files = sum(len(p.members) for p in bundle.parts)
     masked = ", ".join(f"{count} x {rule}" for rule, count in sorted(bundle.masked.items()))
     cut = sum(bool(m.truncated) for p in bundle.parts for m in p.members)
@@ -25,11 +25,13 @@ def bundle_screen(bundle: Bundle) -> RenderableType:
         Text(f"Masked   {masked or 'nothing'}"),
     ]
     if cut:
-        lines.append(Text(f"Cut      {cut} files are not whole; index.md says which and why", "yellow"))
+        lines.append(Text(f"Cut      {cut} files are incomplete; index.md lists them and the reasons", "yellow"))
     if missing := sorted({p.name for p in bundle.parts if p.errors}):
-        lines.append(Text(f"Missing  something of: {', '.join(missing)}", "yellow"))
+        lines.append(Text(f"Missing  parts of: {', '.join(missing)}", "yellow"))
     lines.append(
-        Text("         index.md in it says what is there. Look before you hand it on: nobody knows all your secrets.")
+        Text(
+            "         index.md in the archive lists its contents. Review it before you share it: not every secret can be recognized."
+        )
     )
     return Group(*lines)
 

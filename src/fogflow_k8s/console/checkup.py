@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fogflow_k8s.actions.check.check import Checkup
+from fogflow_k8s.actions.check.check import CheckReport
 from fogflow_k8s.console.parts import check_document
 from fogflow_k8s.console.schema import API
 from fogflow_k8s.engine.checks import Result
@@ -20,12 +20,12 @@ _VERDICTS = {
     "ok": ("ready for a deploy", "bold green"),
     "warning": ("a deploy will work; see the warnings", "bold yellow"),
     "failed": ("a deploy would fail", "bold red"),
-    "unreachable": ("the cluster gives no answer", "bold red"),
+    "unreachable": ("the cluster does not answer", "bold red"),
 }
 
 
-def screen(found: Checkup, *, short: bool = False) -> RenderableType:
-    """A line per check under the name of its category; in short, only what is not as it should be."""
+def screen(found: CheckReport, *, short: bool = False) -> RenderableType:
+    """A line per check under the name of its category; `short` leaves out the checks that passed or were skipped."""
     parts: list[RenderableType] = []
     category = ""
     for result in found.results:
@@ -35,12 +35,12 @@ def screen(found: Checkup, *, short: bool = False) -> RenderableType:
             category = result.check.category
             parts.append(Text(f"{category}", "bold"))
         parts += _lines(result)
-    says, colour = _VERDICTS[found.verdict]
+    verdict, colour = _VERDICTS[found.verdict]
     counts = ", ".join(f"{n} {state}" for state in _MARKS if (n := sum(r.state == state for r in found.results)))
-    return Group(*parts, *([] if short else [Text("")]), Text.assemble((says, colour), f" ({counts})"))
+    return Group(*parts, *([] if short else [Text("")]), Text.assemble((verdict, colour), f" ({counts})"))
 
 
-def document(found: Checkup) -> CheckDocument:
+def document(found: CheckReport) -> CheckDocument:
     """The document of `check`."""
     return {
         "apiVersion": API,

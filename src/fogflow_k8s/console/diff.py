@@ -1,4 +1,4 @@
-"""What a deploy would change, as a screen: grouped by object, what follows from it counted below."""
+"""What a deploy would change, as a screen: the changes grouped by object, and a summary of their consequences."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from rich.text import Text
 from fogflow_k8s.model.diff.fields import Change, Field, folded, short
 from fogflow_k8s.model.diff.three_way import Difference, Drift
 
-LONGEST = 40  # lines of one text that are shown; -o json has them all
-SHORTEST = 25  # lines before a question
+MAX_TEXT_LINES = 40  # of one text; -o json has all of them
+MAX_BRIEF_LINES = 25  # of the whole difference, before a question
 _MARKS = {"add": ("+", "green"), "remove": ("-", "red"), "change": ("~", "yellow")}
 
 
 def diff_screen(found: Difference, *, brief: bool = False) -> RenderableType:
-    """The whole difference; `brief` before a question: a line per field, and not too many of them."""
+    """The whole difference; `brief`, for use before a question: a line per field, and at most MAX_BRIEF_LINES lines."""
     where = f"{found.release} in namespace {found.namespace} on {found.context}"
     what = f"revision {found.revision}" if found.revision else "not installed"
     will = f" -> {found.revision + 1}" if found.revision and found.revises else ""
     body = [*_changes(found.changes, found.namespace, brief=brief), *_drift(found, brief=brief)]
-    if brief and len(body) > SHORTEST:
-        body = [*body[:SHORTEST], Text(f"… and {len(body) - SHORTEST} more lines: fogflow-k8s diff")]
-    return Group(Text(f"Release  {where}: {what}{will}"), *body, Text(""), *_below(found), Text(_sum(found), "bold"))
+    if brief and len(body) > MAX_BRIEF_LINES:
+        body = [*body[:MAX_BRIEF_LINES], Text(f"… and {len(body) - MAX_BRIEF_LINES} more lines: fogflow-k8s diff")]
+    return Group(
+        Text(f"Release  {where}: {what}{will}"), *body, Text(""), *_consequences(found), Text(_summary(found), "bold")
+    )
 
 
 def changes_screen(changes: Sequence[Change], namespace: str) -> RenderableType:
-    """Only what changes between two revisions: before a rollback."""
+    """The changes between two revisions, for use before a rollback."""
     lines = _changes(changes, namespace, brief=True)[1:]
-    return Group(*lines, *_folded(c.field for c in changes)) if changes else Text("no manifest changes")
+    return Group(*lines, *_folded_counts(c.field for c in changes)) if changes else Text("no manifest changes")
 
 
 def _changes(changes: Sequence[Change], namespace: str, *, brief: bool) -> list[Text]:
@@ -46,9 +48,9 @@ def _changes(changes: Sequence[Change], namespace: str, *, brief: bool) -> list[
     return [Text(""), *lines] if lines else []
 
 
-def _object(mark: str, colour: str, name: str, where: str, namespace: str, says: str = "") -> Text:
+def _object(mark: str, colour: str, name: str, where: str, namespace: str, suffix: str = "") -> Text:
     elsewhere = f"  (namespace {where})" if where and where != namespace else ""
-    return Text.assemble((f"{mark} {name}", colour), f"{elsewhere}{says}")
+    return Text.assemble((f"{mark} {name}", colour), f"{elsewhere}{suffix}")
 
 
 def _field(field: Field, *, brief: bool) -> list[Text]:
@@ -62,8 +64,8 @@ def _field(field: Field, *, brief: bool) -> list[Text]:
 
 def _unified(lines: Sequence[str]) -> list[Text]:
     colours = {"+": "green", "-": "red", "@": "dim"}
-    shown = [Text(f"      {line}", colours.get(line[:1], "")) for line in lines[:LONGEST]]
-    more = len(lines) - LONGEST
+    shown = [Text(f"      {line}", colours.get(line[:1], "")) for line in lines[:MAX_TEXT_LINES]]
+    more = len(lines) - MAX_TEXT_LINES
     return [*shown, Text(f"      … {more} more lines (-o json)", "dim")] if more > 0 else shown
 
 
@@ -76,14 +78,16 @@ def _drift(found: Difference, *, brief: bool) -> list[Text]:
                 continue
             if not i:
                 lines.append(_object("~", "yellow", name, where, found.namespace))
-            lines += _drifted(each, each.field, brief=brief)
+            lines += _drift_lines(each, each.field, brief=brief)
     return [Text(""), Text(f"Changed on the cluster since revision {found.revision}", "bold"), *lines] if lines else []
 
 
-def _drifted(drift: Drift, field: Field, *, brief: bool) -> list[Text]:
-    """One field, who changed it and what becomes of it; its lines, if it has several, as they were and are."""
-    says = f"deploy sets {short(drift.wanted)}" if drift.effect == "overridden" and not field.lines else drift.description
-    tail = f"{drift.by or ', nobody owns it'}: {says}"
+def _drift_lines(drift: Drift, field: Field, *, brief: bool) -> list[Text]:
+    """One field: its values, who changed it, and what a deploy does with the change; a text of several lines as a unified diff."""
+    effect = (
+        f"deploy sets {short(drift.wanted)}" if drift.effect == "overridden" and not field.lines else drift.description
+    )
+    tail = f"{drift.by or ', without an owner'}: {effect}"
     if field.lines:
         return [Text(f"    {field.path}{tail}"), *([] if brief else _unified(field.lines))]
     was = "new" if field.old is None else f"was {short(field.old)}"
@@ -91,10 +95,10 @@ def _drifted(drift: Drift, field: Field, *, brief: bool) -> list[Text]:
     return [Text(f"    {field.path}: {is_} ({was}){tail}")]
 
 
-def _below(found: Difference) -> list[Text]:
-    """What follows from it, and what there is to know."""
+def _consequences(found: Difference) -> list[Text]:
+    """The consequences of the changes, and notes."""
     fields = [c.field for c in found.changes] + [d.field for d in found.drift if d.field]
-    parts = _folded(fields)
+    parts = _folded_counts(fields)
     if found.rotates:
         parts.append(Text("The RabbitMQ password was changed", "yellow"))
     if found.restarts:
@@ -103,23 +107,23 @@ def _below(found: Difference) -> list[Text]:
     parts += [Text(f"! {note}", "yellow") for note in notes]
     if found.unseen:
         parts.append(
-            Text(f"! not compared with the live object, for want of the right to patch it: {', '.join(found.unseen)}", "yellow")
+            Text(f"! not compared with the live object, because the right to patch it is missing: {', '.join(found.unseen)}", "yellow")
         )  # fmt: skip
     return parts
 
 
-def _folded(fields: Iterable[Field]) -> list[Text]:
+def _folded_counts(fields: Iterable[Field]) -> list[Text]:
     counts = [f"{n} {what}{'s' if n > 1 else ''}" for what, n in folded(list(fields)).items()]
-    return [Text(f"Changed with it: {', '.join(counts)}")] if counts else []
+    return [Text(f"Also changed: {', '.join(counts)}")] if counts else []
 
 
-def _sum(found: Difference) -> str:
+def _summary(found: Difference) -> str:
     if not found.changed:
-        return "nothing would change" + (", as far as could be seen" if found.unseen else "")
+        return "nothing would change" + (" in the compared objects" if found.unseen else "")
     verbs = [(verb, len({c.object for c in found.changes if c.verb == verb})) for verb in ("add", "remove", "change")]
     parts = [f"{n} to {verb}" for verb, n in verbs if n]
     if by_hand := [d for d in found.affected_drift if not d.why]:
         parts.append(f"{len(by_hand)} changed by hand")
     if found.rotates:
         parts.append("a new RabbitMQ password")
-    return ", ".join(parts) or ("a new revision would be made" if found.renews else "a deploy would fail")
+    return ", ".join(parts) or ("a new revision would be created" if found.renews else "a deploy would fail")

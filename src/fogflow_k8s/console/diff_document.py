@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def diff_document(found: Difference) -> release.Diff:
-    """The document of `diff`. Values are masked; null means absent. Nothing is folded: `noise` names what is."""
+    """The document of `diff`. Values are masked; null means absent. `noise` marks the changes that the screen only counts."""
     return {
         "apiVersion": API,
         "kind": "Diff",
@@ -24,7 +24,7 @@ def diff_document(found: Difference) -> release.Diff:
 
 
 def differences(found: Difference) -> release.Difference:
-    """The part of the document that that of `deploy --dry-run` has, too."""
+    """The keys that the document of `deploy --dry-run` has as well."""
     return {
         "changed": found.changed,
         "changes": [

@@ -1,4 +1,4 @@
-"""What the doctor found, as a screen and as a JSON document."""
+"""The findings of `doctor`, as a screen and as a JSON document."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def doctor_screen(found: Diagnosis) -> RenderableType:
-    """Each finding with its facts and its mend; then how many there are, and what to do next."""
+    """Each finding with its evidence and its remedy; then how many were found, fixed and remain."""
     where = f"{found.release} in namespace {found.namespace} on {found.context}"
     lines = [Text(f"Doctor   {where}" + ("" if found.installed else ": not installed"))]
     for each in found.findings:
         lines += _finding(each)
     lines += [Text("")] + [Text(f"! not checked: {what}", "yellow") for what in found.unchecked]
-    return Group(*lines, *_sum(found))
+    return Group(*lines, *_summary(found))
 
 
 def doctor_document(found: Diagnosis) -> Doctor:
@@ -50,7 +50,7 @@ def _finding(each: Finding) -> list[Text]:
     return [*lines, Text(f"  > doctor --fix would {each.action}")] if each.fix else lines
 
 
-def _sum(found: Diagnosis) -> list[Text]:
+def _summary(found: Diagnosis) -> list[Text]:
     if not found.findings:
         return [Text("nothing found", "bold green")]
     fixed = len(found.findings) - len(found.left)

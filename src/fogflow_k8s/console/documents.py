@@ -54,13 +54,13 @@ def report_document(report: Report) -> status.Status:
 
 
 def outcome_parts(outcome: Outcome) -> release.OperationParts:
-    """The state of a release after an operation, and how that ended."""
+    """The state of a release after an operation, and the result of the operation."""
     return {
         **report_parts(outcome.report, outcome.causes or None),
         "result": outcome.result,
         "exitCode": outcome.exit_code,
         "durations": _durations(outcome),
-        "detail": outcome.says or None,
+        "detail": outcome.detail or None,
         "helmError": outcome.error or None,
         "bundle": str(outcome.bundle.absolute()) if outcome.bundle else None,
         "preset": _preset(outcome.preset) if outcome.preset else None,
@@ -100,7 +100,7 @@ def proof_document(proof: Proof) -> status.Verify:
 
 
 def error_document(error: FogflowError) -> common.Error:
-    """The document of any verb that ended with an error before it had anything to report."""
+    """The document of any command that failed before it had a result."""
     return {
         "apiVersion": API,
         "kind": "Error",

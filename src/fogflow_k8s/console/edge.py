@@ -1,4 +1,4 @@
-"""What the verbs of edges print."""
+"""The screens and documents of `edge`: tokens, the list of edges, the test of a connection, and the result of a join."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fogflow_k8s.actions.edge.check import ConnectivityReport
-from fogflow_k8s.actions.edge.cloud import Listing
-from fogflow_k8s.actions.edge.join import Joined
+from fogflow_k8s.actions.edge.cloud import EdgeList
+from fogflow_k8s.actions.edge.join import JoinResult
 from fogflow_k8s.console.documents import outcome_parts
 from fogflow_k8s.console.parts import step_documents
 from fogflow_k8s.console.schema import API
@@ -20,7 +20,7 @@ from fogflow_k8s.model.edge.token import Token
 if TYPE_CHECKING:
     from fogflow_k8s.console.schema import edge as schema
 
-_NO = "-"
+_EMPTY = "-"
 
 
 def token_document(token: Token, text: str) -> schema.EdgeToken:
@@ -35,7 +35,7 @@ def token_document(token: Token, text: str) -> schema.EdgeToken:
     }
 
 
-def list_screen(listing: Listing) -> Table | Text:
+def list_screen(listing: EdgeList) -> Table | Text:
     """A row per edge."""
     if not listing.edges:
         return Text("no edges: fogflow-k8s edge token create --site 002 --external-ip ADDRESS")
@@ -52,11 +52,11 @@ def list_screen(listing: Listing) -> Table | Text:
             edge.url,
             edge.seen,
         )
-        table.add_row(*(Text(cell or _NO) for cell in cells))
+        table.add_row(*(Text(cell or _EMPTY) for cell in cells))
     return table
 
 
-def list_document(listing: Listing) -> schema.EdgeList:
+def list_document(listing: EdgeList) -> schema.EdgeList:
     """The document of `edge list`; null means that the cloud could not be asked."""
     return {
         "apiVersion": API,
@@ -78,34 +78,34 @@ def list_document(listing: Listing) -> schema.EdgeList:
     }
 
 
-def way_screen(way: ConnectivityReport) -> Text:
-    """Every step, and the verdict."""
+def connectivity_screen(report: ConnectivityReport) -> Text:
+    """A line per step of the test, and the verdict."""
     lines = [
         f"{'ok  ' if step.ok else 'FAIL'} {step.name} ({step.ms:.0f} ms)" + ("" if step.ok else f": {step.why}")
-        for step in way.proof.steps
+        for step in report.proof.steps
     ]
-    return Text("\n".join([*lines, "", f"Site {way.site} at {way.url}: {way.verdict}."]))
+    return Text("\n".join([*lines, "", f"Site {report.site} at {report.url}: {report.verdict}."]))
 
 
-def way_document(way: ConnectivityReport) -> schema.EdgeCheck:
+def connectivity_document(report: ConnectivityReport) -> schema.EdgeCheck:
     """The document of `edge check`."""
     return {
         "apiVersion": API,
         "kind": "EdgeCheck",
-        "site": way.site,
-        "url": way.url,
-        "ok": way.proof.ok,
-        "inbound": way.inbound,
-        "outbound": way.outbound,
-        "connectivity": way.connectivity,
-        "summary": way.verdict,
-        "causeId": None if way.proof.ok else "FK-6109" if way.outbound else "FK-6105",
-        "steps": step_documents(way.proof),
+        "site": report.site,
+        "url": report.url,
+        "ok": report.proof.ok,
+        "inbound": report.inbound,
+        "outbound": report.outbound,
+        "connectivity": report.connectivity,
+        "summary": report.verdict,
+        "causeId": None if report.proof.ok else "FK-6109" if report.outbound else "FK-6105",
+        "steps": step_documents(report.proof),
     }
 
 
-def joined_document(joined: Joined) -> schema.EdgeJoin:
-    """The document of `edge join`: that of the deploy, with what the cloud sees; null when it was not asked."""
+def joined_document(joined: JoinResult) -> schema.EdgeJoin:
+    """The document of `edge join`: that of a deploy, and what the cloud sees, which is null when it was not asked."""
     seen = joined.seen
     cloud: schema.CloudView | None = None
     if seen:
@@ -118,13 +118,13 @@ def joined_document(joined: Joined) -> schema.EdgeJoin:
     }
 
 
-def joined_lines(joined: Joined) -> list[str]:
-    """What is known now, and what is not."""
+def joined_lines(joined: JoinResult) -> list[str]:
+    """What the join has shown, and what it has not tested."""
     if joined.seen is None:
-        return [f"Site {joined.site}: whether the cloud sees it was not asked."]
+        return [f"Site {joined.site}: not tested whether the cloud sees it."]
     return [
-        f"Site {joined.site} has joined: the cloud's discovery lists its broker, and its worker listens at the cloud's RabbitMQ.",
-        "Not seen from here: whether the master lists the worker (at the cloud: fogflow-k8s edge list), and whether the cloud",
+        f"Site {joined.site} has joined: the cloud's discovery lists its broker, and its worker is connected to the cloud's RabbitMQ.",
+        "Not tested: whether the master lists the worker (at the cloud: fogflow-k8s edge list), and whether the cloud",
         f"reaches {joined.url} (fogflow-k8s edge check).",
     ]
 

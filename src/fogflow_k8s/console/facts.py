@@ -1,4 +1,4 @@
-"""The JSON documents of the verbs that ask no release: `explain`, `version` and `sandbox status`."""
+"""The JSON documents of the commands that need no release: `explain`, `version` and `sandbox status`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 def explain_document(ids: Sequence[str]) -> Explain:
     """The document of `explain`, about these ids of the catalogue."""
     from fogflow_k8s.model.diagnosis.catalogue import ENTRIES, cause
-    from fogflow_k8s.model.diagnosis.explanations import WHY
 
     return {
         "apiVersion": API,
@@ -25,7 +24,7 @@ def explain_document(ids: Sequence[str]) -> Explain:
                 "id": id_,
                 "class": ENTRIES[id_].kind,
                 "title": ENTRIES[id_].title,
-                "explanation": WHY[id_],
+                "explanation": ENTRIES[id_].explanation,
                 "remedy": list(cause(id_, "COMPONENT", "", "").advice),
             }
             for id_ in ids

@@ -1,4 +1,4 @@
-"""The screens and documents of `images`."""
+"""The screens and documents of `images`: the list, the check, the copies of a mirror, and a built image."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.images.build import Built
-from fogflow_k8s.actions.images.check import Checked
+from fogflow_k8s.actions.images.build import BuiltImage
+from fogflow_k8s.actions.images.check import ImageReport
 from fogflow_k8s.actions.images.listing import ImageUses
-from fogflow_k8s.actions.images.mirror import Copy, Mirrored
+from fogflow_k8s.actions.images.mirror import ImageCopy, MirrorResult
 from fogflow_k8s.console.parts import as_lines, check_document
 from fogflow_k8s.console.schema import API
 from fogflow_k8s.model.image.reference import Use
@@ -21,7 +21,7 @@ from fogflow_k8s.model.image.reference import Use
 if TYPE_CHECKING:
     from fogflow_k8s.console.schema import images as schema
 
-_SIGNS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_MARKS = {"ok": ("✔", "green"), "skipped": ("-", "dim"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 
 
 def list_screen(wanted: ImageUses) -> RenderableType:
@@ -43,14 +43,14 @@ def list_document(wanted: ImageUses) -> schema.ImageList:
     return {"apiVersion": API, "kind": "ImageList", "images": [_image(use) for use in wanted.uses]}
 
 
-def check_screen(checked: Checked) -> RenderableType:
-    """A line per check, and under those that are not well what to do."""
+def check_screen(checked: ImageReport) -> RenderableType:
+    """A line per check, with the remedy below a check that did not pass; then the verdict."""
     lines = []
     for (state, detail, remedy), alike in groupby(checked.results, lambda r: (r.state, r.detail, r.remedy)):
-        sign, colour = _SIGNS[state]
-        *others, last = [result.check.description for result in alike]  # one registry that is down is said once
-        lines += [Text.assemble((sign, colour), f" {says}") for says in others]
-        lines.append(Text.assemble((sign, colour), f" {last}: {detail}"))
+        mark, colour = _MARKS[state]
+        *others, last = [result.check.description for result in alike]  # one registry that is down is reported once
+        lines += [Text.assemble((mark, colour), f" {description}") for description in others]
+        lines.append(Text.assemble((mark, colour), f" {last}: {detail}"))
         if state != "ok" and remedy:
             lines.append(Text(f"  > {remedy}"))
     states = [result.state for result in checked.results]
@@ -58,11 +58,11 @@ def check_screen(checked: Checked) -> RenderableType:
     if "failed" in states:
         verdict = Text(f"{states.count('failed')} of {len(states)} checks failed", "bold red")
     elif "skipped" in states:
-        verdict = Text("nothing failed, but not everything could be looked at", "bold yellow")
+        verdict = Text("nothing failed, but not everything could be checked", "bold yellow")
     return Group(*lines, Text(""), verdict)
 
 
-def checked_document(checked: Checked) -> schema.ImageCheck:
+def checked_document(checked: ImageReport) -> schema.ImageCheck:
     """The document of `images check`."""
     images: list[schema.CheckedImage] = []
     for use in checked.wanted.uses:
@@ -79,16 +79,16 @@ def checked_document(checked: Checked) -> schema.ImageCheck:
     return {"apiVersion": API, "kind": "ImageCheck", "ok": checked.ok, "images": images, "checks": checks}
 
 
-def mirror_screen(done: Mirrored) -> RenderableType:
+def mirror_screen(done: MirrorResult) -> RenderableType:
     """One row per image, and what could not be copied."""
     rows = [(c.target.partition("@")[0], c.digest[:19], _sent(c)) for c in done.copies]
     parts: list[RenderableType] = [_table(("COPY", "DIGEST", "SENT"), rows)] if rows else []
     for failure in done.failures:
-        parts += [Text.assemble(("✗", "red"), f" {failure.source}: {failure.why}"), Text(f"  > {failure.mend}")]
+        parts += [Text.assemble(("✗", "red"), f" {failure.source}: {failure.why}"), Text(f"  > {failure.remedy}")]
     return Group(*parts)
 
 
-def mirror_document(done: Mirrored) -> schema.ImageMirror:
+def mirror_document(done: MirrorResult) -> schema.ImageMirror:
     """The document of `images mirror`."""
     return {
         "apiVersion": API,
@@ -106,12 +106,12 @@ def mirror_document(done: Mirrored) -> schema.ImageMirror:
             }
             for c in done.copies
         ],
-        "failures": [{"source": f.source, "reason": f.why, "remedy": as_lines(f.mend)} for f in done.failures],
+        "failures": [{"source": f.source, "reason": f.why, "remedy": as_lines(f.remedy)} for f in done.failures],
         "values": done.values,
     }
 
 
-def build_screen(built: Built, pushed: str = "") -> RenderableType:
+def build_screen(built: BuiltImage, pushed: str = "") -> RenderableType:
     """What was built; `pushed`: the digest in the registry."""
     lines = [
         Text.assemble(("✔", "green"), f" {built.name}"),
@@ -121,7 +121,7 @@ def build_screen(built: Built, pushed: str = "") -> RenderableType:
     return Group(*lines, *([Text(f"  pushed as {pushed}")] if pushed else []))
 
 
-def build_document(built: Built, pushed: str = "") -> schema.ImageBuild:
+def build_document(built: BuiltImage, pushed: str = "") -> schema.ImageBuild:
     """The document of `images build`."""
     return {
         "apiVersion": API,
@@ -136,11 +136,11 @@ def build_document(built: Built, pushed: str = "") -> schema.ImageBuild:
     }
 
 
-def _sent(copy: Copy) -> str:
+def _sent(copy: ImageCopy) -> str:
     return (
         f"{copy.sent} of {copy.sent + copy.there} blobs, {copy.size / (1 << 20):.1f} MiB"
         if copy.changed
-        else "was there"
+        else "already present"
     )
 
 

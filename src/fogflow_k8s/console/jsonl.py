@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class JsonLinesReporter:
-    """A Reporter for a program that reads along."""
+    """A Reporter for programs."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -40,11 +40,11 @@ class JsonLinesReporter:
         self._emit({**self._parts(), "type": "log", "text": text})
 
     def warn(self, text: str) -> None:
-        """Something to know."""
+        """A warning."""
         self._emit({**self._parts(), "type": "warning", "text": text})
 
     def progress(self, text: str, done: int, total: int) -> None:
-        """How far a countable stage is."""
+        """How much of a countable stage is done."""
         self._emit({**self._parts(), "type": "progress", "text": text, "done": done, "total": total})
 
     def verdicts(self, now: Mapping[str, Verdict], causes: Sequence[Cause] = ()) -> None:
@@ -74,7 +74,7 @@ class JsonLinesReporter:
         self._emit({**self._parts(), "type": "result", "document": document})
 
     def close(self) -> None:
-        """Nothing to put back."""
+        """Does nothing: a stream of lines has no display to restore."""
 
     def _parts(self) -> events.EventParts:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fogflow_k8s.actions.check.check import Checkup
+from fogflow_k8s.actions.check.check import CheckReport
 from fogflow_k8s.actions.observe.verify import Proof
 
 
@@ -22,7 +22,7 @@ class _Case:
     seconds: float | None = None
 
 
-def of_checkup(found: Checkup) -> str:
+def of_checkup(found: CheckReport) -> str:
     """The results of `check`, a test case per check."""
     cases = [_Case(r.check.id, r.state, r.detail, r.remedy, category=r.check.category or "") for r in found.results]
     return _xml("fogflow-k8s check", cases)

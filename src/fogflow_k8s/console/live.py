@@ -28,7 +28,7 @@ class LiveReporter:
         self._start = time.monotonic()
 
     def step(self, text: str) -> None:
-        """A new stage: the table of the one before is left standing."""
+        """A new stage begins; the table of the previous one stays on the screen."""
         self.close()
         self._start = time.monotonic()
         if not self._quiet:
@@ -40,7 +40,7 @@ class LiveReporter:
             self._console.print(f"  {escape(text)}", highlight=False)
 
     def warn(self, text: str) -> None:
-        """Something to know; said even when quiet."""
+        """A warning; printed even with --quiet."""
         self._console.print(f"[yellow]‼[/yellow] {escape(text)}", highlight=False)
 
     def progress(self, text: str, done: int, total: int) -> None:
@@ -63,12 +63,12 @@ class LiveReporter:
             mark, colour = _MARKS[verdict.state]
             phase = "ready" if verdict.state == "ready" else verdict.reason
             cells = (name, f"{verdict.ready}/{verdict.desired}", phase, self._age(name, phase))
-            table.add_row(Text(f"  {mark}", colour), *map(Text, cells))  # as Text: nothing in them is markup
+            table.add_row(Text(f"  {mark}", colour), *map(Text, cells))  # as Text: rich would read brackets as markup
         below = [Text(f"  {c.id} {c.summary}", "red" if c.kind == "permanent" else "yellow") for c in causes[:1]]
         self._draw(Group(table, *below, Text("  ") + self._elapsed()))
 
     def close(self) -> None:
-        """Leave what is on the screen, and stop redrawing it."""
+        """Stop redrawing; the last table stays on the screen."""
         if self._live:
             self._live.stop()
             self._live = None

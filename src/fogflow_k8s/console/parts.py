@@ -1,4 +1,4 @@
-"""Parts of JSON documents that several verbs print."""
+"""Parts that several JSON documents share: causes, checks and steps."""
 
 from __future__ import annotations
 

@@ -21,28 +21,28 @@ class PlainReporter:
         self._quiet = quiet
         self._last: dict[str, str] = {}
         self._causes: set[str] = set()
-        self._spoke = time.monotonic()
+        self._last_output = time.monotonic()
         self._percent = -1
 
     def step(self, text: str) -> None:
         """A new stage begins."""
-        self._say(f"==> {text}")
+        self._print(f"==> {text}")
         self._percent = -1
 
     def log(self, text: str) -> None:
         """A fact inside the stage."""
-        self._say(f"    {text}")
+        self._print(f"    {text}")
 
     def warn(self, text: str) -> None:
-        """Something to know; said even when quiet."""
-        self._say(f"  ! {text}", always=True)
+        """A warning; printed even with --quiet."""
+        self._print(f"  ! {text}", always=True)
 
     def progress(self, text: str, done: int, total: int) -> None:
-        """A line each tenth of the way."""
+        """A line for every 10 % that are done."""
         percent = min(100, 100 * done // max(total, 1)) // 10 * 10
         if percent != self._percent:
             self._percent = percent
-            self._say(f"    {text}: {done} of about {total}")
+            self._print(f"    {text}: {done} of about {total}")
 
     def verdicts(self, now: Mapping[str, Verdict], causes: Sequence[Cause] = ()) -> None:
         """A line for each component whose state changed, and for each new cause."""
@@ -52,20 +52,20 @@ class PlainReporter:
             )
             if self._last.get(name) != line:
                 self._last[name] = line
-                self._say(f"    {line}")
+                self._print(f"    {line}")
         for cause in causes:
             if cause.summary not in self._causes and cause.kind != "blocked":
                 self._causes.add(cause.summary)
-                self._say(f"    {cause.id} ({cause.kind}) {cause.summary}")
-        if time.monotonic() - self._spoke >= HEARTBEAT_S:
+                self._print(f"    {cause.id} ({cause.kind}) {cause.summary}")
+        if time.monotonic() - self._last_output >= HEARTBEAT_S:
             waiting = [n for n, v in now.items() if v.state != "ready"]
-            self._say(f"    still waiting for {', '.join(waiting)}")
+            self._print(f"    still waiting for {', '.join(waiting)}")
 
     def close(self) -> None:
-        """Nothing to put back."""
+        """Does nothing: a stream of lines has no display to restore."""
 
-    def _say(self, text: str, *, always: bool = False) -> None:
+    def _print(self, text: str, *, always: bool = False) -> None:
         if self._quiet and not always:
             return
-        self._spoke = time.monotonic()
+        self._last_output = time.monotonic()
         print(text, file=self._stream, flush=True)

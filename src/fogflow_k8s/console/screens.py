@@ -1,4 +1,4 @@
-"""The screens people read: status, the end of a deploy, history, plans. Each turns one object into text."""
+"""The screens of `status`, `deploy`, `rollback`, `history` and `verify`. Each function turns one result into text."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ _COLOURS = {
     "failed": "red",
     "absent": "dim",
 }
-_GOOD = ("installed", "upgraded", "unchanged", "rolled-back")
 
 
 def status_screen(
     report: Report, causes: Sequence[Cause] | None = None, *, now: datetime | None = None
 ) -> RenderableType:
-    """The whole state: where, what, one row per component, causes, what could not be checked."""
+    """The whole state: cluster, release, one row per component, repairs, tasks, addresses and causes."""
     revision = report.revision
     where = f"{report.context} · namespace {report.namespace}"
     what = (
@@ -43,7 +42,7 @@ def status_screen(
     if report.state == "unverified":
         state.append(f": {report.why_unchecked}", "default")
     elif (health := report.assessment.health) and health.checked and health.age_s is not None:
-        state.append(f": {health.why or 'the keeper has looked'} ({health.age_s:.0f} s ago)", "default")
+        state.append(f": {health.why or 'checked by the keeper'} ({health.age_s:.0f} s ago)", "default")
     shown = report.assessment.causes if causes is None else causes
     parts: list[RenderableType] = [
         Text(f"Cluster  {where}"),
@@ -52,7 +51,7 @@ def status_screen(
     ]
     if report.assessment.components:
         parts += [Text(""), _components(report, now or datetime.now(UTC))]
-    parts += _mends(report)
+    parts += _repairs(report)
     if report.tasks:
         parts += [Text(""), Text("Tasks    " + ", ".join(f"{n} {s}" for s, n in sorted(report.tasks.items())))]
     if report.urls and report.state != "absent":
@@ -62,7 +61,7 @@ def status_screen(
 
 
 def short_screen(report: Report) -> RenderableType:
-    """The state in one line, and one more per cause: for prompts, chat and eyes in a hurry."""
+    """The state in one line, and one more per cause: for shell prompts and chat messages."""
     components = report.assessment.components
     ready = sum(c.verdict.state == "ready" for c in components)
     revision = f" revision {report.revision.number}" if report.revision else ""
@@ -73,7 +72,7 @@ def short_screen(report: Report) -> RenderableType:
 
 
 def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> RenderableType:
-    """The end block of a deploy or rollback: what happened, why, what was done, what next."""
+    """The result of a deploy or rollback: what happened, the causes, what the command did, and the next commands."""
     good = outcome.exit_code == 0
     what = outcome.result.replace("-", " ")
     if outcome.dry_run:
@@ -84,8 +83,8 @@ def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> Renderab
     parts: list[RenderableType] = [Text(""), head]
     if not good:
         parts += _failure(outcome)
-    elif outcome.says:
-        parts.append(Text(f"  {outcome.says}"))
+    elif outcome.detail:
+        parts.append(Text(f"  {outcome.detail}"))
     if outcome.difference:
         return Group(diff_screen(outcome.difference), *parts)
     parts += [Text(""), status_screen(outcome.report, () if not good else None, now=now), Text("")]
@@ -94,7 +93,7 @@ def outcome_screen(outcome: Outcome, *, now: datetime | None = None) -> Renderab
 
 
 def history_screen(revisions: Sequence[Revision]) -> RenderableType:
-    """One row per revision, newest last, as helm has it."""
+    """One row per revision, newest last."""
     table = _table(
         "REVISION", "UPDATED", "STATUS", "WORKED", "CHART", "FOGFLOW", "BY", "DESCRIPTION", may_shrink=("DESCRIPTION",)
     )
@@ -112,7 +111,7 @@ def history_screen(revisions: Sequence[Revision]) -> RenderableType:
         )
         table.add_row(
             *(Text(c, no_wrap=True, overflow="ellipsis") for c in cells)
-        )  # as Text: what others wrote is no markup of ours
+        )  # as Text: rich would read brackets in a description as markup
     return table
 
 
@@ -170,15 +169,15 @@ def age(created: str, now: datetime) -> str:
     return f"{max(seconds, 0)}s"
 
 
-def _mends(report: Report) -> list[RenderableType]:
-    """The last things that the keeper mended: self-healing should be seen."""
+def _repairs(report: Report) -> list[RenderableType]:
+    """The last repairs of the keeper, so that users notice them."""
     health = report.assessment.health
     lines = [
-        f"{str(mend.get('when', ''))[:19].replace('T', ' ')}  {mend.get('what', '')}: {mend.get('why', '')}"
-        for mend in (health.repairs[-3:] if health else ())
+        f"{str(repair.get('when', ''))[:19].replace('T', ' ')}  {repair.get('what', '')}: {repair.get('why', '')}"
+        for repair in (health.repairs[-3:] if health else ())
     ]
     return (
-        [Text(""), *(Text(f"{'Mended   ' if not i else '         '}{line}") for i, line in enumerate(lines))]
+        [Text(""), *(Text(f"{'Repairs  ' if not i else '         '}{line}") for i, line in enumerate(lines))]
         if lines
         else []
     )
@@ -205,8 +204,8 @@ def _failure(outcome: Outcome) -> list[RenderableType]:
     parts = _causes(outcome.causes)
     if outcome.error and not outcome.causes:
         parts += [Text(""), Text(f"Helm     {outcome.error}")]
-    if outcome.says:
-        parts += [Text(""), Text.assemble(("Done     ", "bold"), outcome.says)]
+    if outcome.detail:
+        parts += [Text(""), Text.assemble(("Done     ", "bold"), outcome.detail)]
     if outcome.bundle:
         parts.append(Text.assemble(("Bundle   ", "bold"), str(outcome.bundle)))
     return parts
@@ -219,14 +218,14 @@ def _next(outcome: Outcome) -> list[str]:
         forward = (
             f"kubectl -n {report.namespace} port-forward service/nginx 8080:80, then http://localhost:8080/index.html"
         )
-        has_dashboard = any(c.name == "nginx" for c in report.assessment.components)  # an edge has none
-        # an address of its own stands above, behind "Open"
+        has_dashboard = any(c.name == "nginx" for c in report.assessment.components)  # an edge has no dashboard
+        # an exposed address is printed above, after "Open"
         lines = [f"Dashboard          {forward}"] if has_dashboard and not report.urls else []
         if report.bus_secret:
             read = f"kubectl -n {report.namespace} get secret {report.bus_secret} -o jsonpath='{{.data.password}}' | base64 -d"
             lines.append(f"RabbitMQ password  {read}")
         return [*lines, f"Next               fogflow-k8s status{flags}"]
-    again = f"fogflow-k8s deploy ...{flags}   (again, once the cause is mended)"
+    again = f"fogflow-k8s deploy ...{flags}   (after you have resolved the cause)"
     if outcome.result == "unchanged":
         return ["Next:", f"  {again}"]
     first = bool(report.revision and report.revision.number == 1)
@@ -240,7 +239,7 @@ def _next(outcome: Outcome) -> list[str]:
 
 
 def _table(*columns: str, may_shrink: tuple[str, ...] = ()) -> Table:
-    """A table without lines; on a narrow terminal only the columns that may are cut, so names and ids stay whole."""
+    """A table without lines; on a narrow terminal only the columns in `may_shrink` are cut, so that names and ids stay complete."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for name in columns:
         table.add_column(escape(name), no_wrap=name not in may_shrink)

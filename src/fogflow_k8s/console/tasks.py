@@ -1,4 +1,4 @@
-"""The screens and documents of `task`."""
+"""The screens and documents of `task`: the list, the result of a run, and the figures of a benchmark."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def list_document(found: TaskList) -> schema.TaskList:
 
 
 def run_screen(ran: TaskRun) -> RenderableType:
-    """What runs, and what it published first."""
+    """The task that runs, and the first entity that it published."""
     lines = [
         Text.assemble(("✔", "green"), f" {ran.task.name} runs, {ran.running_s:.1f} s after {ran.entity} was published"),
     ]
@@ -81,7 +81,7 @@ def run_document(ran: TaskRun) -> schema.TaskRun:
 
 
 def bench_screen(done: BenchResult) -> RenderableType:
-    """The figures, and why tasks are missing."""
+    """The figures, and the reasons why tasks are missing."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
     for name in ("FROM PUBLISHED TO", "TASKS", "P50", "P99", "MOST"):
         table.add_column(name, justify="left" if name == "FROM PUBLISHED TO" else "right", no_wrap=True)
@@ -92,9 +92,7 @@ def bench_screen(done: BenchResult) -> RenderableType:
         ("✔" if done.ok else "✗", "green" if done.ok else "red"), f" {verdict} in {done.total_s:.1f} s"
     )
     lines = [Text(f"  {count} {why}") for why, count in done.why_not.items()]
-    about = (
-        f"{done.published} entities in {done.publish_s:.1f} s; looked every {EVERY_S:g} s; everything is removed again"
-    )
+    about = f"{done.published} entities in {done.publish_s:.1f} s; checked every {EVERY_S:g} s; everything was removed afterwards"
     return Group(head, *lines, Text(""), table, Text(""), Text(about))
 
 
@@ -121,7 +119,9 @@ def bench_document(done: BenchResult) -> schema.TaskBench:
 
 def _unknown(found: TaskList) -> str:
     some = "all tasks" if found.unknown == len(found.tasks) else f"{found.unknown} of {len(found.tasks)} tasks"
-    return f"of upstream's worker: {some}; it writes down neither its name nor their inputs, and their state is that of their pods"
+    return (
+        f"upstream worker: {some}; it records neither its name nor their inputs, and their state is that of their pods"
+    )
 
 
 def _cells(task: ObservedTask, now: datetime) -> dict[str, Text]:

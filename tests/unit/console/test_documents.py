@@ -1,4 +1,4 @@
-"""Every JSON document has the form that its published schema in docs/schema describes, and no other."""
+"""Every JSON document is valid under its published schema in docs/schema, and the schemas are strict and consistent."""
 
 import copy
 import json
@@ -12,9 +12,9 @@ from tests.cli.shapes import OUTCOMES, REPORTS, ready, report
 from tests.documents import SCHEMAS, valid
 from typer.main import get_command
 
-from fogflow_k8s.actions.check.check import Checkup
-from fogflow_k8s.actions.edge.cloud import Listing
-from fogflow_k8s.actions.edge.join import Joined
+from fogflow_k8s.actions.check.check import CheckReport
+from fogflow_k8s.actions.edge.cloud import EdgeList
+from fogflow_k8s.actions.edge.join import JoinResult
 from fogflow_k8s.actions.edge.probe import SiteState
 from fogflow_k8s.actions.observe.verify import Proof, Step
 from fogflow_k8s.cli import app
@@ -33,7 +33,7 @@ GOLDEN = Path(__file__).parents[2] / "cli/golden"
 WHOLE = json.loads((GOLDEN / "outcome-rolled-back.json").read_text(encoding="utf-8"))
 PROOF = Proof((Step("publish", ok=True, why="", ms=12.34), Step("subscribe", ok=False, why="no answer", ms=5000)))
 TOKEN = Token("id", "002", Endpoint("a", 1), Endpoint("b", 2), Endpoint("c", 3), "cloud", "edge-002", "secret")
-MENDS = (
+REPAIRS = (
     {"what": "restart master", "why": "it has no consumer", "when": "2026-03-04T11:59:00Z"},
     {"what": "ordered restart", "why": "RabbitMQ restarted", "seconds": 31.5},
 )
@@ -59,18 +59,22 @@ def test_every_golden_document_has_the_form_of_its_schema(path):
     [
         documents.report_document(watched()),
         documents.report_document(
-            watched(state="working", age_s=3.21, members=(Member("master", "ok"),), repairs=MENDS, checked=True)
+            watched(state="working", age_s=3.21, members=(Member("master", "ok"),), repairs=REPAIRS, checked=True)
         ),
         documents.proof_document(PROOF),
         documents.error_document(FogflowError("it failed")),
         documents.error_document(EdgeRefused("FK-6101", "expired", hint="one\ntwo")),
         documents.error_document(Forbidden("rights are missing", hint="apply it", manifest="kind: Role\n")),
-        checkup.document(Checkup("kind-city", "https://192.0.2.1", "fogflow", tried(CheckOutcome(ok=True)))),
-        checkup.document(Checkup("c", "s", "n", tried(CheckOutcome(ok=False, detail="it is 1", remedy="make it 2")))),
+        checkup.document(CheckReport("kind-city", "https://192.0.2.1", "fogflow", tried(CheckOutcome(ok=True)))),
+        checkup.document(
+            CheckReport("c", "s", "n", tried(CheckOutcome(ok=False, detail="it is 1", remedy="make it 2")))
+        ),
         edge.token_document(TOKEN, "text"),
-        edge.list_document(Listing((Edge("002", "open"), Edge("003", "joined", 1, True, False, "u", "s", 2)), ("4",))),
-        edge.joined_document(Joined(OUTCOMES["installed"], "002", "http://192.0.2.7:8060")),
-        edge.joined_document(Joined(OUTCOMES["installed"], "002", "http://192.0.2.7:8060", SiteState(True, 1, True))),
+        edge.list_document(EdgeList((Edge("002", "open"), Edge("003", "joined", 1, True, False, "u", "s", 2)), ("4",))),
+        edge.joined_document(JoinResult(OUTCOMES["installed"], "002", "http://192.0.2.7:8060")),
+        edge.joined_document(
+            JoinResult(OUTCOMES["installed"], "002", "http://192.0.2.7:8060", SiteState(True, 1, True))
+        ),
         facts.explain_document(sorted(ENTRIES)),
         facts.version_document({"tool": "1", "chart": "1", "fogflow": "3", "helm": "4", "kubernetes": "1.35"}, ()),
         facts.version_document({"tool": "1", "chart": "1", "fogflow": "3", "helm": "", "kubernetes": ""}, ("no helm",)),
@@ -144,7 +148,7 @@ def test_no_verb_loads_the_types_or_pydantic_to_make_a_document():
 
 
 def verbs_with_json(command, words=()):
-    """Every command that has a form for programs."""
+    """Every command with a JSON output format."""
     for name, each in command.commands.items():
         if hasattr(each, "commands"):
             yield from verbs_with_json(each, (*words, name))
@@ -153,12 +157,12 @@ def verbs_with_json(command, words=()):
 
 
 def test_every_verb_with_json_has_a_document():
-    told = " ".join(
+    descriptions = " ".join(
         json.loads(path.read_text(encoding="utf-8")).get("description", "") for path in SCHEMAS.glob("*.json")
     )
     verbs = list(verbs_with_json(get_command(app)))
     assert len(verbs) > 20
-    assert [verb for verb in verbs if f"`{verb}`" not in told] == []
+    assert [verb for verb in verbs if f"`{verb}`" not in descriptions] == []
 
 
 def keys_of(node):
@@ -169,12 +173,15 @@ def keys_of(node):
         yield from keys_of(each)
 
 
+EARLIER_NAMES = {"seconds", "bytes", "ms", "docs", "says", "mend", "why", "cell"}  # codespell:ignore mend
+
+
 @pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda p: p.stem)
 def test_every_key_is_described_and_in_camel_case(path):
     for name, schema in keys_of(json.loads(path.read_text(encoding="utf-8"))):
         assert schema["description"].endswith("."), name
         assert re.fullmatch(r"[a-z][a-zA-Z0-9]*", name), name
-        assert name not in {"seconds", "bytes", "ms", "docs", "says", "mend", "why", "cell"}, name
+        assert name not in EARLIER_NAMES, name
 
 
 def test_a_key_has_the_same_type_in_all_documents():
@@ -186,7 +193,7 @@ def test_a_key_has_the_same_type_in_all_documents():
 
 
 def shape(schema):
-    """The type that a schema asks for, without null, which says only that there may be no value."""
+    """The type that a schema asks for, without null, which only means that the value may be absent."""
     kept = [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
     (one,) = kept[:1] or [schema]
     reference = one.get("$ref") or next((each["$ref"] for each in one.get("allOf", ())), None)

@@ -1,4 +1,4 @@
-"""The JUnit files of `check` and `verify`: what a CI system counts, and where it finds the reason."""
+"""The JUnit files of `check` and `verify`: the counts and reasons that a CI system reads."""
 
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET

@@ -28,7 +28,7 @@ class Explain(Document):
     kind: Literal["Explain"]
     """Kind of this document."""
     explanations: list[Explanation]
-    """The entry that was asked for, or all."""
+    """The requested entry, or all of them."""
 
 
 class Versions(TypedDict):
