@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ngsi
-from expected import subscriptions
 from bootstrap import consumers
+from expected import subscriptions
 from http_json import ERRORS, Refused, Server
 from kube import Kube
 from memory import Memory

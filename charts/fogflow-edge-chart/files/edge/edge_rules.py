@@ -2,7 +2,8 @@
 
 An edge has a broker and a worker; discovery and RabbitMQ are at its cloud. The broker's state is restored by the rules of the
 cloud's keeper (restore.py, references.py). The rules here are those that only an edge needs: entities that discovery does not know
-after the link to the cloud was down, and an upstream worker that does not reconnect to RabbitMQ. See edge.py for the input."""
+after the link to the cloud was down, and an upstream worker that does not reconnect to RabbitMQ. See edge.py for the input.
+"""
 
 from __future__ import annotations
 
