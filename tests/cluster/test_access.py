@@ -51,7 +51,7 @@ def test_a_user_without_rights_gets_a_role_that_is_enough(site):
     nobody = kubeconfig(site, user={"token": site.kubectl("create", "token", "nobody").strip()})
     error = site.json("deploy", "--external-ip", "192.0.2.10", env=nobody, code=11)["error"]
     who = f"system:serviceaccount:{site.namespace}:nobody"
-    assert f"{who} may not do what a deploy takes" in error["message"]
+    assert f"{who} does not have the permissions that a deploy needs" in error["message"]
     assert f"create configmaps in namespace {site.namespace}" in error["message"]
     assert error["manifest"] in site.stderr, "to be pasted"
     site.apply(error["manifest"])

@@ -250,7 +250,7 @@ def test_a_cluster_that_makes_nodes_by_itself_is_only_warned_about(cluster):
     cluster.shape(2, labels={"sandbox-worker": {"karpenter.sh/nodepool": "default"}})
     words = [*MANY, "--timeout", "12s"]
     assert cluster.deploy(*words, code=21)["causes"][0]["id"] == "FK-3001"
-    assert "as the cluster makes nodes by itself" in cluster.stderr
+    assert "as the cluster adds nodes by itself" in cluster.stderr
 
 
 @pytest.mark.parametrize("nodes", [False, True], ids=["neither nodes nor pods", "nodes, but not all pods"])
@@ -282,7 +282,7 @@ def test_without_the_rights_it_is_said_in_one_line_and_goes_on(cluster, nodes):
         assert result["result"] == "installed"
         what = "the pods of all namespaces" if nodes else "nodes"
         assert cluster.stderr.count("not checked whether the pods fit") == 1
-        assert f"not checked whether the pods fit: no right to list {what}" in cluster.stderr
+        assert f"not checked whether the pods fit: no permission to list {what}" in cluster.stderr
         assert (result["preset"]["name"], result["preset"]["clusterTopology"] is None) == ("small", not nodes)
     finally:
         cluster.kubectl("delete", "clusterrole,clusterrolebinding", ours)

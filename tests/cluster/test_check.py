@@ -75,7 +75,7 @@ def _webhook(site):
         (_restrict, ["--set", "configJson.hostPath.path=/etc/fogflow"], {"pods": "failed"}, "violates PodSecurity"),
         (_webhook, [], {"pods": "failed"}, "failed calling webhook"),
         (_take_the_port, ["--external-ip", "192.0.2.77"], {"ports": "failed"}, "taken: 192.0.2.77:80 by Service"),
-        (_leave_something_of_upstream, [], {"leftovers": "warning"}, "another FogFlow is in namespace"),
+        (_leave_something_of_upstream, [], {"leftovers": "warning"}, "another FogFlow runs in namespace"),
         (lambda _: None, ["--set", "rabbitmq.nodeSelector.a=b"], {"capacity": "failed"}, "FK-3012 rabbitmq fits on no node"),
         (lambda _: None, ["--set", "rabbitmq.auth.existingSecret=mine"], {"references": "failed"}, "Secret mine does not exist"),
     ],

@@ -51,7 +51,7 @@ def test_the_whole_way(site):
 
     listed = site.run("uninstall", "--dry-run")
     assert "Deployment/master" in listed
-    assert "Secret/fogflow-rabbitmq" in listed.split("Stays:")[1]
+    assert "Secret/fogflow-rabbitmq" in listed.split("Will be kept:")[1]
     site.run("uninstall", "--yes")
     assert site.get("pods")["items"] == []
     site.run("status", code=41)
@@ -205,7 +205,7 @@ def test_a_namespace_that_is_being_deleted(site):
         freed.start()
     try:
         assert site.deploy()["result"] == "installed"
-        assert "which is still being deleted" in site.stderr
+        assert "which is being deleted, is gone" in site.stderr
     finally:
         freed.join()
 

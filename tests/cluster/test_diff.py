@@ -181,7 +181,7 @@ def test_three_ways_at_once(site):
     assert '-   "site_id": "001"' in changed
     assert '+   "site_id": "009"' in changed
     assert "spec.replicas: 5 (was 2), changed by kubectl (scale): deploy sets 3" in by_hand
-    assert f"Changed with it: {len(checksums)} checksums" in shown
+    assert f"Also changed: {len(checksums)} checksums" in shown
     assert "checksum/" not in shown
     assert "--force-conflicts" in shown
 
@@ -246,8 +246,8 @@ def rewrite_status(site, revision, status):
 @pytest.mark.parametrize(
     ("status", "changed", "says"),
     [
-        ("failed", [], "revision 2 is failed: a new one is made in any case"),
-        ("pending-upgrade", ["spec.replicas"], "a deploy first goes back to revision 1"),
+        ("failed", [], "revision 2 is failed: a deploy makes a new one in any case"),
+        ("pending-upgrade", ["spec.replicas"], "a deploy first rolls back to revision 1"),
     ],
 )
 def test_a_revision_that_failed_or_was_left_pending_is_told(kept, status, changed, says):

@@ -93,7 +93,7 @@ def test_two_at_once(site):
     first = site.start("deploy", *IP, *SLOW)
     until(lambda: site.kubectl("get", "lease", "fogflow-fogflow-k8s", "--ignore-not-found", check=False), "the lease")
     site.run("deploy", *IP, code=50)
-    assert "is being worked on by" in site.stderr
+    assert "another operation is changing release" in site.stderr
     assert "@" in site.stderr
     _, err = first.communicate(timeout=120)
     assert first.returncode == 0, err

@@ -55,7 +55,7 @@ def test_a_password_changed_by_hand_is_put_into_force(site):
 
     result = site.deploy()
     assert (result["result"], result["exitCode"], result["release"]["revision"]) == ("rotated", 0, 1)
-    assert "not proved that they log in: the nodes are simulated" in result["detail"]
+    assert "their logins were not tested: the nodes are simulated" in result["detail"]
     assert "the RabbitMQ password was changed: restarting rabbitmq, then master, cloud-worker, designer" in site.stderr
     assert steps(site) == ["rabbitmq", "master", "cloud-worker", "designer"]
     assert restarted(site, before) == USERS

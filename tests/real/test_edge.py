@@ -259,7 +259,7 @@ def test_no_way_in_is_named(pair):
     try:
         proof = parse(pair.edge.tool("edge", "check", "-o", "json", code=40))
         assert (proof["inbound"], proof["outbound"], proof["causeId"]) == (False, True, "FK-6109")
-        assert "NAT or a firewall stands between" in proof["summary"]
+        assert "because of NAT or a firewall" in proof["summary"]
     finally:
         for each in (rule, pods):
             subprocess.run(["iptables", "-D", *each], check=True)

@@ -1,4 +1,8 @@
-"""One operation per release: a Lease that says who is at it, renewed while they live, taken over when they died."""
+"""The lock of a release: a Kubernetes Lease, which lets only one operation at a time change the release.
+
+The Lease names its holder (user, host and command). The holder renews it while the operation runs. An operation that finds
+the Lease held watches it: if it is not renewed for `lease.DURATION_S`, the holder has died, and the Lease is taken over.
+"""
 
 from __future__ import annotations
 
@@ -18,32 +22,33 @@ from fogflow_k8s.model.kubernetes import spec_of
 from fogflow_k8s.model.release import lease
 
 
-class Held:
-    """A Lease that is ours, renewed by a thread until it is released or somebody else has it.
+class HeldLease:
+    """The Lease while this operation holds it. A thread renews it until it is released or another operation takes it over.
 
-    It counts as lost as soon as the last renewal that succeeded was begun GIVE_UP_S ago, whatever hinders the next one: a
-    server that hangs, a thread that died. A renewal that succeeds later makes it ours again, as nobody took it meanwhile.
+    The Lease counts as lost `lease.GIVE_UP_S` after the start of the last successful renewal, whatever prevents the next
+    one (a server that hangs, a thread that died). A later renewal that succeeds regains it: no other operation took it over.
     """
 
     def __init__(self, op: Operation, holder: str, since: float) -> None:
-        """`since`: when the request that made it ours was begun, by time.monotonic."""
+        """`since`: the time.monotonic at which the request that acquired the Lease started."""
         self._op = op
         self._holder = holder
         self._renewed = since
         self._taken = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._thread = threading.Thread(target=self._renew_until_stopped, name="lease", daemon=True)
         self._thread.start()
 
     @property
     def lost(self) -> bool:
-        """Whether somebody else has it, or may have it any moment."""
+        """Whether another operation holds the Lease, or can take it over at any moment."""
         return self._taken.is_set() or time.monotonic() - self._renewed >= lease.GIVE_UP_S
 
     def check(self) -> None:
-        """Nothing, when it is still ours, if need be after one more renewal: what we would do next, others may be doing.
+        """Make sure that this operation still holds the Lease, with one more renewal if it counts as lost.
 
-        Raises Busy when somebody else has it, ClusterError when the API server does not say.
+        Call it before each change of the release. Raises Busy when another operation has taken the Lease over, ClusterError
+        when the API server does not answer.
         """
         if self.lost and not self._taken.is_set():
             try:
@@ -55,7 +60,7 @@ class Held:
             raise Busy(f"another operation took over release {self._op.release}", hint="fogflow-k8s status --watch")
 
     def release(self) -> None:
-        """Give it back, so that the next operation need not wait."""
+        """Release the Lease, so that the next operation does not have to wait."""
         self._stop.set()
         self._thread.join(timeout=2)
         try:
@@ -64,15 +69,15 @@ class Held:
                 found["spec"]["holderIdentity"] = ""
                 self._op.cluster.replace(found)
         except ClusterError:
-            return  # it goes stale by itself
+            return  # without renewals the Lease becomes stale
 
-    def _keep(self) -> None:
+    def _renew_until_stopped(self) -> None:
         while not self._stop.wait(lease.RENEW_EVERY_S) and not self._taken.is_set():
-            with suppress(ClusterError):  # the next time, perhaps; until then time counts
+            with suppress(ClusterError):  # the next renewal may succeed; until then the time to `lost` runs
                 self._renew()
 
     def _renew(self) -> None:
-        """One renewal. Raises ClusterError when it did not come about."""
+        """Renew the Lease once. Raises ClusterError when the request fails."""
         begun = time.monotonic()
         found = self._op.cluster.get("Lease", self._op.own_name, self._op.namespace)
         if not found or spec_of(found).get("holderIdentity") != self._holder:
@@ -84,29 +89,31 @@ class Held:
 
 
 @contextmanager
-def held(op: Operation) -> Iterator[Held]:
-    """The release's Lease, for the length of a `with` block. Raises Busy, naming the holder, after watching it for 15 s."""
-    mine = Held(op, *_acquire(op))
+def hold_lease(op: Operation) -> Iterator[HeldLease]:
+    """Hold the release's Lease for the length of a `with` block. Raises Busy when another operation keeps renewing it."""
+    lease_held = HeldLease(op, *_acquire(op))
     try:
-        yield mine
+        yield lease_held
     finally:
-        mine.release()
+        lease_held.release()
 
 
-def living(op: Operation) -> lease.Hold | None:
-    """Who holds the Lease and is alive: a sign of life was seen. None when nobody holds it, or gave none for 15 s."""
+def live_holder(op: Operation) -> lease.Hold | None:
+    """The holder that renews the Lease; None when it has no holder, or when the holder does not renew it for 15 s."""
 
-    def look() -> lease.Hold | None:
+    def read_hold() -> lease.Hold | None:
         found = op.cluster.get("Lease", op.own_name, op.namespace)
         return lease.read(found) if found else None
 
-    first = look()
+    first = read_hold()
     if first is None:
         return None
-    op.report.log(f"{first.holder} is at this release; watching for {lease.DURATION_S} s whether they still live")
+    op.report.log(
+        f"the release is locked by {first.holder}; waiting up to {lease.DURATION_S} s to see whether the lock is renewed"
+    )
     try:
         return wait_for(
-            "a sign of life", look, lambda hold: hold is None or hold.token != first.token,
+            "a renewal of the lock", read_hold, lambda hold: hold is None or hold.token != first.token,
             timeout_s=lease.DURATION_S + 1, every_s=1.0, clock=op.clock,
         )  # fmt: skip
     except WaitTimeout:
@@ -114,15 +121,15 @@ def living(op: Operation) -> lease.Hold | None:
 
 
 def _acquire(op: Operation) -> tuple[str, float]:
-    """Our name on the Lease, and when the request that wrote it was begun."""
+    """Acquire the Lease: the holder name written to it, and the time.monotonic at which that request started. Raises Busy."""
     holder = f"{user()} {uuid.uuid4().hex[:8]}"
     memory: lease.Watch | None = None
-    told = False
+    reported = False
     begun = 0.0
 
     def attempt() -> lease.Hold | None:
-        """None when the Lease is ours now, else who holds it."""
-        nonlocal memory, told, begun
+        """The current holder; None when the Lease was acquired."""
+        nonlocal memory, reported, begun
         begun = time.monotonic()
         found = op.cluster.get("Lease", op.own_name, op.namespace)
         hold = lease.read(found) if found else None
@@ -131,14 +138,14 @@ def _acquire(op: Operation) -> tuple[str, float]:
         memory = (memory or lease.Watch(hold.token, op.clock.now())).after(hold, op.clock.now())
         if memory.stale(op.clock.now()):
             op.report.warn(
-                f"taking over from {hold.holder}, who gave no sign of life for {lease.DURATION_S} s ({hold.command})"
+                f"taking over the lock of {hold.holder} ({hold.command}): it was not renewed for {lease.DURATION_S} s"
             )
             return _write(op, found, holder)
-        if not told:
+        if not reported:
             op.report.log(
-                f"{hold.holder} is at this release ({hold.command}); watching for {lease.DURATION_S} s whether it still lives"
+                f"the release is locked by {hold.holder} ({hold.command}); waiting up to {lease.DURATION_S} s for the lock"
             )
-            told = True
+            reported = True
         return hold
 
     try:
@@ -147,13 +154,15 @@ def _acquire(op: Operation) -> tuple[str, float]:
         )
     except WaitTimeout as error:
         hold = error.last if isinstance(error.last, lease.Hold) else None
-        who = f"{hold.holder} since {hold.acquired}: {hold.command}" if hold else "somebody else"
-        raise Busy(f"release {op.release} is being worked on by {who}", hint="fogflow-k8s status --watch") from error
+        who = f"{hold.holder} since {hold.acquired}: {hold.command}" if hold else "another operation"
+        raise Busy(
+            f"another operation is changing release {op.release}: {who}", hint="fogflow-k8s status --watch"
+        ) from error
     return holder, begun
 
 
 def _write(op: Operation, found: dict[str, Any] | None, holder: str) -> lease.Hold | None:
-    """Write our name on the Lease; who was faster, when somebody was."""
+    """Write the holder to the Lease. None on success; the other holder when another operation was faster."""
     transitions = int(spec_of(found or {}).get("leaseTransitions") or 0) + 1
     wanted = lease.manifest(op.own_name, op.namespace, holder, op.command, now(), transitions)
     try:
@@ -164,5 +173,5 @@ def _write(op: Operation, found: dict[str, Any] | None, holder: str) -> lease.Ho
             op.cluster.create(wanted)
     except Conflict:
         newer = op.cluster.get("Lease", op.own_name, op.namespace)
-        return (lease.read(newer) if newer else None) or lease.Hold("somebody", "", "", "")
+        return (lease.read(newer) if newer else None) or lease.Hold("another operation", "", "", "")
     return None

@@ -1,4 +1,8 @@
-"""What every operation on a release shares: the parties it talks to, and the names it uses."""
+"""The context of an operation: one release on one cluster, and the adapters, reporter and clock to work on it with.
+
+Every action takes an `Operation`. It also caches what several actions read: the nodes, the namespace of the tasks, and the
+known secrets, which every text of another program is masked with before it is shown.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +37,9 @@ class Operation:
     report: Reporter = field(default_factory=Silent)
     clock: Clock = field(default_factory=SystemClock)
     today: Callable[[], datetime] = lambda: datetime.now(UTC)  # the wall clock: reports carry its time
-    command: str = "fogflow-k8s"  # what the user typed, for the Lease and the record
-    bundles: Path | None = None  # the folder for the archive of a failure; None: none is made
-    retired: list[Mapping[str, Any]] = field(default_factory=list)  # Secrets as they were before we changed them
+    command: str = "fogflow-k8s"  # the command line, for the Lease and the record
+    bundles: Path | None = None  # the folder for support archives of failures; None: none are written
+    retired: list[Mapping[str, Any]] = field(default_factory=list)  # Secrets before this operation changed them
     _tasks: str = field(default="", init=False)  # the tasks' namespace, once it is known
 
     @property
@@ -55,12 +59,12 @@ class Operation:
 
     @property
     def own_name(self) -> str:
-        """The name of our Lease and of our record's ConfigMap, outside the chart."""
+        """The name of the Lease and of the record's ConfigMap, which this program makes outside the chart."""
         return f"{self.release}-fogflow-k8s"
 
     @cached_property
     def nodes(self) -> Sequence[Mapping[str, Any]] | None:
-        """The cluster's nodes, read once; None when we may not see them: they are the administrator's."""
+        """The cluster's nodes, read once; None without the permission to list them."""
         try:
             return self.cluster.list("Node")
         except ClusterError as error:
@@ -70,51 +74,51 @@ class Operation:
 
     @cached_property
     def api_service(self) -> Mapping[str, Any]:
-        """The Service `kubernetes`, by which pods reach the API server, read once. Raises ClusterError."""
+        """The Service `kubernetes`, through which pods reach the API server; read once. Raises ClusterError."""
         return self.cluster.get("Service", "kubernetes", "default") or {}
 
     @cached_property
-    def known(self) -> SecretMask:
-        """What is secret about the release, read when something has to be shown that others wrote."""
-        from fogflow_k8s.actions.known_secrets import known
+    def secret_mask(self) -> SecretMask:
+        """The known secrets of the release; read once, when a text of another program has to be masked."""
+        from fogflow_k8s.actions.known_secrets import secret_mask
 
-        return known(self.cluster, self.release, self.namespaces, also=self.retired)
+        return secret_mask(self.cluster, self.release, self.namespaces, also=self.retired)
 
     def retire(self, secret: Mapping[str, Any]) -> None:
-        """Go on masking what was in a Secret that is being changed, and learn anew what is secret."""
+        """Keep masking the old values of a Secret that is about to change, and read the secrets again at the next use."""
         self.retired.append(secret)
-        vars(self).pop("known", None)
+        vars(self).pop("secret_mask", None)
 
     def mask(self, text: str) -> str:
-        """A text that others wrote, without secrets."""
-        return self.known.redactor.text(text) if text else ""
+        """A text of another program with the known secrets masked."""
+        return self.secret_mask.redactor.text(text) if text else ""
 
     @property
     def simulated(self) -> bool:
-        """True when a node of the cluster is a simulated one: nothing that needs a container can be believed then."""
+        """Whether the cluster has simulated nodes: they run no container, so pods that are ready prove nothing."""
         return any(labels_of(node).get(SIMULATED) == "true" for node in self.nodes or ())
 
     @property
     def tasks_namespace(self) -> str:
-        """Where FogFlow's task instances run: as the installed release has it. Raises ClusterError."""
+        """The namespace of FogFlow's tasks, as the installed release has it. Raises ClusterError."""
         self._tasks = self._tasks or tasks_namespace.read(self.cluster, self.release, self.namespace)
         return self._tasks
 
     def learn(self, objects: Sequence[Mapping[str, Any]]) -> None:
-        """Take the tasks' namespace from the manifests that Helm has of the release, instead of asking the cluster."""
+        """Take the tasks' namespace from the release's manifests, which saves a request to the cluster."""
         found = names.tasks_namespace(objects, self.namespace)
         if self._tasks not in ("", found):
-            vars(self).pop("known", None)  # there are Secrets in the other one, too
+            vars(self).pop("secret_mask", None)  # the other namespace has Secrets, too
         self._tasks = found
 
     def assume(self) -> None:
-        """Take the chart's default for the tasks' namespace if it is not known yet: for what must not wait for the server."""
+        """Use the chart's default for the tasks' namespace if it is not known yet, without a request to the API server."""
         if not self._tasks:
             self.learn(())
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """The release's namespace and its tasks'; the first alone while the API server does not say the other."""
+        """The release's namespace and that of its tasks; only the first while the API server does not answer."""
         try:
             return tuple(dict.fromkeys((self.namespace, self.tasks_namespace)))
         except ClusterError:

@@ -1,6 +1,7 @@
-"""Our record of a release: one ConfigMap beside it, with the revisions that were seen working, when and by whom.
+"""The record of a release: a ConfigMap, outside the chart, with what Helm's history does not say.
 
-And with the mark of the RabbitMQ password that is in force (model/release/password_mark.py).
+It holds the revisions that became ready (with time, user and command), from which a rollback chooses its target, and the mark
+of the RabbitMQ password in force (model/release/password_mark.py), from which a deploy notices a changed password.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ KEEP = 20  # Helm keeps 10 revisions
 
 
 def load(op: Operation) -> dict[str, Any]:
-    """The record; empty when there is none (another tool installed the release)."""
+    """The record; empty when another tool installed the release."""
     found = op.cluster.get("ConfigMap", op.own_name, op.namespace)
     return _parse(found) if found else {}
 
 
 def note_worked(op: Operation, revision: int, *, digest: str) -> None:
-    """Note that a revision was seen working (ready; the cell itself is checked by the keeper once there is one)."""
+    """Record that all components of a revision became ready. `digest`: the hash of its manifests, "" when unknown."""
     entry = {"at": now(), "by": user(), "command": op.command, "digest": digest, "state": "ready"}
 
     def add(record: dict[str, Any]) -> dict[str, Any]:
@@ -37,14 +38,14 @@ def note_worked(op: Operation, revision: int, *, digest: str) -> None:
 
 
 def note_password(op: Operation, mark: dict[str, str]) -> None:
-    """Note the mark of the RabbitMQ password that everybody was started with."""
+    """Record the mark of the RabbitMQ password that all components were started with."""
     _edit(op, lambda _: {"busPassword": mark})
 
 
 def _edit(op: Operation, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the record. It is a note beside the release: what cannot be noted is said, and ends nothing."""
-    why = "somebody else changes it all the time"
-    for _ in range(5):  # somebody's annotation may race with us
+    """Change the record. An error is only a warning, as the release itself does not depend on the record."""
+    why = "another client keeps changing it"
+    for _ in range(5):  # another client may change it between the two requests
         try:
             found = op.cluster.get("ConfigMap", op.own_name, op.namespace)
             record = _parse(found) if found else {}
@@ -59,7 +60,9 @@ def _edit(op: Operation, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
             why = op.mask(error.message) if error.status else error.message
             break
         return
-    op.report.warn(f"not noted in ConfigMap {op.own_name}, by which a later deploy or rollback would know it: {why}")
+    op.report.warn(
+        f"cannot record this in ConfigMap {op.own_name}, so a later deploy or rollback will not know about it: {why}"
+    )
 
 
 def forget(op: Operation) -> None:
@@ -73,7 +76,7 @@ def now() -> str:
 
 
 def user() -> str:
-    """Who does this, as user@host."""
+    """The user of this program, as user@host."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a container without a passwd entry
@@ -85,7 +88,7 @@ def _parse(found: dict[str, Any]) -> dict[str, Any]:
     try:
         return dict(json.loads((found.get("data") or {}).get("record.json") or "{}"))
     except ValueError:
-        return {}  # edited by hand: Helm's history alone decides then
+        return {}  # edited by hand: only Helm's history counts
 
 
 def _manifest(op: Operation, data: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Where an installed release keeps FogFlow's tasks, for verbs that do not read the whole release.
+"""The namespace of FogFlow's tasks, for commands that do not read the whole release.
 
-The worker's ConfigMap says it, and whoever may read the release may read that; Helm's Secrets need more rights.
+The worker's ConfigMap names it. A user with read access to the release can read that ConfigMap, while Helm's Secrets need
+more permissions.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _SOURCES = (("ConfigMap", ",".join(WORKERS)), ("Deployment", "keeper"))
 
 
 def read(cluster: Cluster, release: str, namespace: str) -> str:
-    """The tasks' namespace of a release, from its objects in the cluster; the chart's default where they do not say it.
+    """The tasks' namespace of a release, from its objects in the cluster; the chart's default where they do not name it.
 
     The second source counts only where the first has no object, as with configJson.hostPath. Raises ClusterError when
-    the server does not answer; what may not be read is passed over.
+    the server does not answer; objects without read permission are skipped.
     """
     objects: list[Mapping[str, Any]] = []
     for kind, components in _SOURCES:

@@ -61,7 +61,7 @@ def test_a_task_is_run_read_and_stopped(fogflow):
     task(fogflow, *words, code=10)
     assert "there is a function sky already" in fogflow.box.stderr
     task(fogflow, "stop", ran["task"]["id"], code=10)
-    assert "say yes beforehand" in fogflow.box.stderr
+    assert "to confirm in advance" in fogflow.box.stderr
     task(fogflow, "stop", ran["task"]["id"], "--yes")
     assert "sky" not in {t["topology"] for t in listed(fogflow)}
     assert "sky" not in deployed.call("GET", fogflow.url("designer", 8080, "/fogfunction"))

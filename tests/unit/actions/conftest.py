@@ -1,4 +1,4 @@
-"""What the tests of whole operations share."""
+"""Fixtures for tests of whole operations."""
 
 import shutil
 from copy import deepcopy
@@ -25,7 +25,7 @@ def world(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
-    """A world with a release, and the state folder that goes with it: made once, as every password costs a digest."""
+    """A world with a release and its state folder; made once, as the digest of each password takes time."""
     folder, made = tmp_path_factory.mktemp("installed"), World()
     with pytest.MonkeyPatch.context() as patch:
         _alone(patch, folder)

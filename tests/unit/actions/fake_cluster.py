@@ -57,7 +57,7 @@ class Cluster:
         self.time, self.uid = clock, "uid-of-kube-system"
         self.objects, self.templates, self.born = {}, {}, {}
         self.calls, self.hooks, self.denied = [], [], set()
-        self.stays = False  # a pod that is told to end does not
+        self.stays = False  # pods do not end when they are deleted
         self.log = ""
         absent = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
         self.fate = {BAD: absent, NEVER: float("inf"), SLOW: 30.0}
@@ -78,8 +78,8 @@ class Cluster:
         def hook(*call):
             wanted = verb in {"", call[0]} and kind in {"", call[1]} and name in {"", call[2]}
             if wanted and after <= next(numbers) < after + times:
-                says = f"{call[1]} {call[2]} is forbidden" if status == 403 else "refused by the test"
-                raise _STATUSES.get(status, ClusterError)(says, status=status)
+                message = f"{call[1]} {call[2]} is forbidden" if status == 403 else "refused by the test"
+                raise _STATUSES.get(status, ClusterError)(message, status=status)
 
         self.hooks.append(hook)
 
@@ -247,7 +247,7 @@ class Cluster:
         if found is None:
             raise NotFound("no such object", status=404)
         if obj["metadata"].get("resourceVersion") not in {None, found["metadata"]["resourceVersion"]}:
-            raise Conflict("somebody else changed it", status=409)
+            raise Conflict("another client changed it", status=409)
         return self.put(obj)
 
     def apply(self, obj, *, manager="", force=True, dry_run=False):

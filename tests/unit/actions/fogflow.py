@@ -16,7 +16,7 @@ from tests.unit.model.tasks import deployment, ours, pod
 
 
 class Clock:
-    """Time that passes only where somebody sleeps."""
+    """A clock that advances only when its sleep is called."""
 
     def __init__(self, at_sleep=lambda _: None):
         self.time, self.at_sleep = 0.0, at_sleep
@@ -29,8 +29,8 @@ class Clock:
         self.at_sleep(self)
 
 
-class Told:
-    """A Reporter that keeps what it is told."""
+class RecordingReporter:
+    """A Reporter that keeps its lines."""
 
     def __init__(self):
         self.lines = []
@@ -151,7 +151,7 @@ class Cluster:
 def operation(fog, **more):
     """An operation on that FogFlow's cluster."""
     helm = SimpleNamespace(target=Target("fogflow", "fogflow"))
-    return Operation(helm, Cluster(fog), report=Told(), clock=more.pop("clock", None) or Clock(), **more)
+    return Operation(helm, Cluster(fog), report=RecordingReporter(), clock=more.pop("clock", None) or Clock(), **more)
 
 
 def serving(fog):

@@ -1,4 +1,4 @@
-"""The Lease of a release: who gets it, who waits how long for it, and what its loss means."""
+"""The Lease of a release: how it is acquired, how long a second operation waits, and what its loss means."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fogflow_k8s.actions.lock import Held, held, living
+from fogflow_k8s.actions.lock import HeldLease, hold_lease, live_holder
 from fogflow_k8s.errors import Busy, ClusterError
 from fogflow_k8s.model.release.lease import DURATION_S, GIVE_UP_S, RENEW_EVERY_S
 from tests.unit.actions.world import HOME, OWN, RIVAL, renew
@@ -22,25 +22,25 @@ def spec(world):
 
 
 def test_a_free_lease_is_taken_at_once(world, op):
-    with held(op):
+    with hold_lease(op):
         assert world.holder
         assert spec(world)["leaseTransitions"] == 1
         assert world.object("Lease", OWN)["metadata"]["annotations"] == {"fogflow-k8s.io/command": op.command}
     assert world.passed_s == 0
-    assert world.told.lines == []
+    assert world.reporter.lines == []
 
 
 def test_a_lease_that_was_given_back_is_taken_at_once_by_the_next(world, op):
-    with held(op):
+    with hold_lease(op):
         first = world.holder
-    with held(op):
+    with hold_lease(op):
         assert world.holder not in {"", first}
         assert spec(world)["leaseTransitions"] == 2
     assert world.passed_s == 0
 
 
 def test_the_lease_is_given_back_after_an_error_too(world, op):
-    with pytest.raises(ZeroDivisionError), held(op):
+    with pytest.raises(ZeroDivisionError), hold_lease(op):
         raise ZeroDivisionError
     assert world.holder == ""
 
@@ -49,35 +49,37 @@ def test_a_holder_who_renews_is_watched_for_15_seconds_and_then_named(world, op)
     world.take_lease()
     world.always = [world.take_lease]
     with (
-        pytest.raises(Busy, match=rf"being worked on by {RIVAL} since 2026\S+: fogflow-k8s restart") as error,
-        held(op),
+        pytest.raises(
+            Busy, match=rf"another operation is changing release fogflow: {RIVAL} since 2026\S+: fogflow-k8s restart"
+        ) as error,
+        hold_lease(op),
     ):
         pass
     assert 15 <= world.passed_s <= 17
     assert error.value.exit_code == 50
     assert world.holder == RIVAL
-    assert sum("watching for 15 s" in line for line in world.told.lines) == 1
+    assert sum("waiting up to 15 s for the lock" in line for line in world.reporter.lines) == 1
 
 
-def test_a_holder_who_gives_no_sign_of_life_for_15_seconds_is_replaced(world, op):
+def test_a_holder_who_does_not_renew_for_15_seconds_is_replaced(world, op):
     world.take_lease()
-    with held(op):
+    with hold_lease(op):
         assert world.holder != RIVAL
     assert world.passed_s == 15
-    assert world.says(f"taking over from {RIVAL}, who gave no sign of life for 15 s (fogflow-k8s restart)")
+    assert world.reported(f"taking over the lock of {RIVAL} (fogflow-k8s restart): it was not renewed for 15 s")
 
 
 def test_a_holder_is_judged_by_our_clock_and_not_by_the_times_that_it_wrote(world, op):
     world.take_lease()
     world.cluster.edit("Lease", OWN, {"spec": {"renewTime": "1999-01-01T00:00:00.000000Z"}})
-    with held(op):
+    with hold_lease(op):
         assert world.passed_s == 15
 
 
 def test_a_holder_who_renews_once_and_dies_is_watched_anew_and_called_busy(world, op):
     world.take_lease()
     world.at(5, world.take_lease)
-    with pytest.raises(Busy), held(op):
+    with pytest.raises(Busy), hold_lease(op):
         pass
     assert world.holder == RIVAL
 
@@ -85,7 +87,7 @@ def test_a_holder_who_renews_once_and_dies_is_watched_anew_and_called_busy(world
 def test_a_holder_who_ends_meanwhile_is_not_waited_for_any_longer(world, op):
     world.take_lease()
     world.at(4, lambda: world.take_lease(""))
-    with held(op):
+    with hold_lease(op):
         assert world.passed_s == 4
 
 
@@ -101,7 +103,7 @@ def test_of_two_at_once_one_gets_it_and_the_other_waits(world, op, verb):
     world.cluster.hooks.append(faster)
     world.at(6, lambda: world.take_lease(""))
     world.at(6, world.cluster.hooks.clear)
-    with held(op):
+    with hold_lease(op):
         assert world.holder not in {"", RIVAL}
     assert world.passed_s == 6
 
@@ -119,18 +121,18 @@ def test_a_lease_that_vanishes_while_we_write_on_it_is_taken_at_the_next_look(wo
 
     world.take_lease("")
     world.cluster.hooks.append(vanish)
-    with held(op):
+    with hold_lease(op):
         assert world.passed_s == 1
 
 
 def test_a_server_that_does_not_answer_is_no_lease(world, op):
     world.cluster.refuse("get", "Lease", 0)
-    with pytest.raises(ClusterError), held(op):
+    with pytest.raises(ClusterError), hold_lease(op):
         pass
 
 
 def test_the_lease_is_renewed_while_we_are_at_work(world, op):
-    with held(op) as mine:
+    with hold_lease(op) as mine:
         before = spec(world)
         renew(mine)
         assert spec(world)["renewTime"] > before["renewTime"]
@@ -139,8 +141,8 @@ def test_the_lease_is_renewed_while_we_are_at_work(world, op):
 
 
 @pytest.mark.parametrize("how", ["taken", "deleted"])
-def test_a_lease_that_somebody_took_is_lost_and_left_to_them(world, op, how):
-    with held(op) as mine:
+def test_a_lease_that_was_taken_over_is_lost_and_not_changed(world, op, how):
+    with hold_lease(op) as mine:
         world.take_lease() if how == "taken" else world.cluster.remove("Lease", OWN, HOME)
         renew(mine)
         with pytest.raises(Busy, match="another operation took over release fogflow"):
@@ -163,7 +165,7 @@ def later(monkeypatch):
 
 def test_a_lease_that_cannot_be_renewed_is_given_up_before_another_may_take_it(world, op, later):
     assert GIVE_UP_S + RENEW_EVERY_S <= DURATION_S
-    with held(op) as mine:
+    with hold_lease(op) as mine:
         world.cluster.refuse("replace", "Lease", 0)
         later(GIVE_UP_S - 1)
         renew(mine)
@@ -180,8 +182,8 @@ def test_a_server_that_hangs_or_a_thread_that_died_gives_it_up_too(op, later, mo
         raise ZeroDivisionError
 
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
-    monkeypatch.setattr(Held, "_renew", broken)
-    with held(op) as mine:
+    monkeypatch.setattr(HeldLease, "_renew", broken)
+    with hold_lease(op) as mine:
         later(GIVE_UP_S)
         assert mine.lost
 
@@ -191,7 +193,7 @@ def test_a_renewal_counts_from_when_it_was_begun(world, op, later):
         if call[:2] == ("replace", "Lease"):
             later(5)
 
-    with held(op) as mine:
+    with hold_lease(op) as mine:
         world.cluster.hooks.append(slow)
         renew(mine)
         world.cluster.hooks.clear()
@@ -199,8 +201,8 @@ def test_a_renewal_counts_from_when_it_was_begun(world, op, later):
         assert mine.lost
 
 
-def test_it_is_ours_again_when_nobody_took_it_meanwhile(world, op, later):
-    with held(op) as mine:
+def test_a_lost_lease_is_regained_when_no_operation_took_it_over(world, op, later):
+    with hold_lease(op) as mine:
         later(60)
         assert mine.lost
         mine.check()
@@ -213,52 +215,52 @@ def test_it_is_ours_again_when_nobody_took_it_meanwhile(world, op, later):
 
 
 def test_giving_it_back_to_a_server_that_is_gone_is_no_error(world, op):
-    with held(op):
+    with hold_lease(op):
         world.cluster.refuse("", "Lease", 0)
-    assert world.holder != "", "it goes stale by itself"
+    assert world.holder != "", "without renewals it becomes stale"
 
 
 def test_the_thread_that_renews_ends_with_the_block(op):
-    with held(op) as mine:
+    with hold_lease(op) as mine:
         assert mine._thread.is_alive()
     assert not mine._thread.is_alive()
 
 
 def test_a_free_lease_has_no_living_holder(world, op):
-    assert living(op) is None
+    assert live_holder(op) is None
     world.take_lease("")
-    assert living(op) is None
+    assert live_holder(op) is None
     assert world.passed_s == 0
 
 
 def test_a_holder_is_alive_from_its_next_renewal_on(world, op):
     world.take_lease()
     world.at(5, world.take_lease)
-    assert living(op).holder == RIVAL
+    assert live_holder(op).holder == RIVAL
     assert world.passed_s == 5
 
 
 def test_a_holder_without_a_sign_of_life_for_15_seconds_is_not_alive(world, op):
     world.take_lease()
-    assert living(op) is None
+    assert live_holder(op) is None
     assert 15 <= world.passed_s <= 17
 
 
 def test_a_holder_who_gives_the_lease_back_meanwhile_is_not_alive(world, op):
     world.take_lease()
     world.at(2, lambda: world.take_lease(""))
-    assert living(op) is None
+    assert live_holder(op) is None
     assert world.passed_s == 2
 
 
-def test_a_holder_that_is_replaced_by_another_means_that_somebody_is_alive(world, op):
+def test_a_holder_that_is_replaced_by_another_counts_as_alive(world, op):
     world.take_lease()
     world.at(3, lambda: world.take_lease("third@host"))
-    assert living(op).holder == "third@host"
+    assert live_holder(op).holder == "third@host"
 
 
 def test_the_thread_waits_as_long_between_renewals_as_the_rule_says():
     waited = []
     stop = SimpleNamespace(wait=lambda seconds: waited.append(seconds) or True)
-    Held._keep(SimpleNamespace(_stop=stop))
+    HeldLease._renew_until_stopped(SimpleNamespace(_stop=stop))
     assert waited == [RENEW_EVERY_S]

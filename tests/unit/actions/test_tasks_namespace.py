@@ -1,4 +1,4 @@
-"""Where the tasks are: the installed release says it, whichever verb asks, and a verb that reads no release asks the cluster."""
+"""The namespace of tasks: read from the installed release, or from the cluster by commands that do not read the release."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_it_is_read_from_the_cluster_before_the_release_is(world, values, expect
 
 
 @pytest.mark.parametrize("read", [status.installed, status.stored])
-def test_whoever_has_read_the_release_need_not_ask_for_it(moved, read):
+def test_after_the_release_is_read_no_request_is_needed(moved, read):
     op = moved.op()
     read(op)
     moved.cluster.calls.clear()
@@ -49,7 +49,7 @@ def test_whoever_has_read_the_release_need_not_ask_for_it(moved, read):
 def test_status_and_uninstall_count_the_tasks_there(moved):
     moved.cluster.put({"kind": "Pod", "metadata": {"name": "other", "namespace": TASKS, "labels": {"app.kubernetes.io/component": "task"}}, "spec": {}})  # fmt: skip
     assert status.status(moved.op()).tasks == {"Running": 1}
-    assert f"1 task pods in namespace {WORK}" in uninstall_plan(moved.op()).goes
+    assert f"1 task pods in namespace {WORK}" in uninstall_plan(moved.op()).removed
     assert moved.deploy(MOVED).report.tasks == {"Running": 1}
 
 

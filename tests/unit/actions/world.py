@@ -17,7 +17,7 @@ from fogflow_k8s.model.diagnosis import health_report
 from fogflow_k8s.model.release import lease
 from tests.unit.actions.fake_cluster import BAD, HOME, NEVER, SLOW, START, Cluster, decoded, encoded
 from tests.unit.actions.fake_helm import CHART, EDGE_CHART, OWN, RELEASE, SECRET, TASKS, Programs, render
-from tests.unit.actions.fogflow import Clock, Told
+from tests.unit.actions.fogflow import Clock, RecordingReporter
 
 RIVAL = "rival@elsewhere 1234"
 BEGIN_S = 1000.0  # of the clock: no clock of a machine says 0
@@ -36,7 +36,7 @@ class World:
         self.clock.time = BEGIN_S
         self.cluster = Cluster(self.clock)
         self.programs = Programs(self.cluster)
-        self.told = Told()
+        self.reporter = RecordingReporter()
         self.later, self.always = [], []
 
     def at(self, seconds, act):
@@ -54,10 +54,10 @@ class World:
         """An operation as a command begins one."""
         helm = Helm(self.programs, Target(RELEASE, HOME), version="v4.3.1")
         today = {"today": lambda: START + timedelta(seconds=self.clock.now()), "command": "fogflow-k8s deploy"}
-        return Operation(helm, self.cluster, report=self.told, clock=self.clock, **{**today, **more})
+        return Operation(helm, self.cluster, report=self.reporter, clock=self.clock, **{**today, **more})
 
     def deploy(self, values=None, *, op=None, **more):
-        """What `deploy` with these values comes to; only this one's words, writes and helms are remembered."""
+        """The outcome of a deploy with these values; lines, requests and helm calls of earlier operations are forgotten."""
         self.forget()
         return deploy(op or self.op(), Request(more.pop("chart", CHART), values or {}, **{"timeout_s": 60.0, **more}))
 
@@ -67,8 +67,8 @@ class World:
         return self.clock.now() - BEGIN_S
 
     def forget(self):
-        """Forget the words, writes and helms until now."""
-        self.told.lines.clear()
+        """Forget the lines, requests and helm calls until now."""
+        self.reporter.lines.clear()
         self.cluster.calls.clear()
         self.programs.started.clear()
 
@@ -80,9 +80,9 @@ class World:
         self.programs.revisions[:] = [{**newest, "revision": 1}]
         self.programs.set_status(1, newest["status"])
 
-    def says(self, words):
-        """Whether the user was told something with these words."""
-        return any(words in line for line in self.told.lines)
+    def reported(self, words):
+        """Whether a reported line contains these words."""
+        return any(words in line for line in self.reporter.lines)
 
     def manifests_read(self, number):
         """How often helm was asked for the manifest of that revision by its number."""
@@ -105,21 +105,21 @@ class World:
 
     @property
     def record(self):
-        """Our record of the release."""
+        """The record of the release."""
         found = self.object("ConfigMap", OWN)
         return json.loads(found["data"]["record.json"]) if found else {}
 
     @property
     def holder(self):
-        """Who has the Lease; "" when it is free."""
+        """The holder of the Lease; "" when it is free."""
         return (self.object("Lease", OWN) or {"spec": {"holderIdentity": ""}})["spec"]["holderIdentity"]
 
     def take_lease(self, holder=RIVAL):
-        """Let somebody else write his name on the Lease, or renew what is his."""
+        """Let another operation acquire or renew the Lease."""
         self.cluster.put(lease.manifest(OWN, HOME, holder, "fogflow-k8s restart", self.cluster.now(), 1))
 
     def lose_lease(self):
-        """Let somebody else take the Lease over from the operation at work, which notices it at once."""
+        """Let another operation take over the Lease of the operation in progress, which notices it at once."""
         self.take_lease()
         (thread,) = [each for each in threading.enumerate() if each.name == "lease"]
         renew(thread._target.__self__)
@@ -138,13 +138,13 @@ class World:
 
 
 def renew(held):
-    """Let a holder try to renew its Lease, as its thread does every few seconds: here and now."""
+    """Let a holder try to renew its Lease now, as its thread does every few seconds."""
     with suppress(ClusterError):
         held._renew()
 
 
 def ended(outcome):
-    """How it ended, in short: a refused deploy is unchanged, too, and its exit code alone tells."""
+    """The result and the exit code: a refused deploy has the result `unchanged`, too."""
     return f"{outcome.result}, {outcome.exit_code}"
 
 

@@ -1,1 +1,1 @@
-"""Archives for support: what is collected, redacted and written."""
+"""Support archives: which evidence is collected, how it is masked, and how the archive is written."""

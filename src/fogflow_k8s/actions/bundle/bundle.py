@@ -1,4 +1,8 @@
-"""The support archive: what is known about a release in one file, without any secret. Made when asked for, and at a failure."""
+"""The support archive: the state of a release in one file, with its secrets masked.
+
+`fogflow-k8s bundle` writes one on request; a failed deploy or rollback writes one by itself. Collectors (collectors.py) gather
+the objects, logs and Helm's history at the same time. The archive's index lists the files, and what could not be collected.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from pathlib import Path
 from fogflow_k8s import __version__
 from fogflow_k8s.actions.bundle.collector_output import CollectorOutput, Limits
 from fogflow_k8s.actions.bundle.collectors import Collector, collectors
-from fogflow_k8s.actions.known_secrets import SecretMask, known
+from fogflow_k8s.actions.known_secrets import SecretMask, secret_mask
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.archive import Archive
 from fogflow_k8s.errors import UsageError
@@ -24,21 +28,21 @@ from fogflow_k8s.model.redaction.redactor import Redactor
 from fogflow_k8s.model.suggestions import suggestion
 
 MEGABYTE = 1_000_000
-SMALLEST = MEGABYTE // 10  # below that not even the index has room
-GRACE_S = 0.5  # for a collector to put down what it has when its time is up
-BEFORE_ROLLBACK_S = 4.0  # nobody waits longer for his release to work again
+SMALLEST = MEGABYTE // 10  # a smaller archive has no room for the index
+GRACE_S = 0.5  # for a collector to write what it has when its time is up
+BEFORE_ROLLBACK_S = 4.0  # a rollback must not wait longer than this for the archive
 AT_FAILURE_S = 20.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """What goes into the archive, and how much of it. `extra` are collectors of the caller's own."""
+    """What goes into the archive, and how much of it. `extra`: further collectors, of the caller."""
 
     path: Path
     when: datetime
-    why: str = "asked for"
+    why: str = "requested"
     since_s: int = 86_400
-    revisions: int = 3  # of Helm's, the newest
+    revisions: int = 3  # the newest of Helm's
     include: tuple[str, ...] = ()  # empty: all
     exclude: tuple[str, ...] = ()
     max_bytes: int = 50 * MEGABYTE
@@ -68,21 +72,21 @@ def name_of(release: str, when: datetime) -> str:
 
 
 def make(op: Operation, request: Request) -> Bundle:
-    """Collect everything at once, each collector on its own; what fails is a line of the index. Raises UsageError, OSError."""
+    """Run all collectors at the same time and write the archive. An error of one is a line of the index. Raises UsageError, OSError."""
     start = op.clock.now()
     when = request.when
     root = name_of(op.release, when)
     with Archive(request.path, root, limit=request.max_bytes - SMALLEST // 2, mtime=when) as archive:
-        knows = _known(op, min(10.0, request.timeout_s / 2))
-        wanted = _wanted(
+        mask = _secret_mask(op, min(10.0, request.timeout_s / 2))
+        wanted = _selected(
             request,
             [
-                *collectors(op, since_s=request.since_s, revisions=request.revisions, known=knows),
+                *collectors(op, since_s=request.since_s, revisions=request.revisions, secret_mask=mask),
                 *request.extra,
             ],
         )
         left = start + request.timeout_s - op.clock.now()
-        parts = _collect(op, wanted, archive, knows, request, max(left, 0.1))
+        parts = _collect(op, wanted, archive, mask, request, max(left, 0.1))
         facts = {
             "release": op.release,
             "namespace": op.namespace,
@@ -91,9 +95,9 @@ def make(op: Operation, request: Request) -> Bundle:
             "made": f"{when:%Y-%m-%dT%H:%M:%SZ}",
             "why": request.why,
             "by": f"fogflow-k8s {__version__}",
-            "byValue": knows.why or "every value of the Secrets is masked, however it is written",
+            "byValue": mask.why or "every value of the Secrets is masked, however it is written",
         }
-        facts = knows.redactor.object(facts)
+        facts = mask.redactor.object(facts)
         index = json.dumps(bundle_index.index(facts, parts), indent=1, ensure_ascii=False) + "\n"
         archive.add("index.json", index.encode(), ignore_limit=True)
         archive.add("index.md", bundle_index.page(facts, parts).encode(), ignore_limit=True)
@@ -101,9 +105,9 @@ def make(op: Operation, request: Request) -> Bundle:
 
 
 def save(op: Operation, seen: Assessment, *, why: str, going_back: bool = False) -> Path | None:
-    """The archive of a failure; None when none is wanted or it could not be written (that never stops a rollback).
+    """Write the archive of a failure: its path; None when archives are off. An error is a warning, as it must not stop a rollback.
 
-    When a rollback follows, only what it would wipe out: what Helm keeps is there afterwards, too, and Helm is slow.
+    `going_back`: a rollback follows. Then Helm's history is left out: the rollback keeps it, and Helm takes long to print it.
     """
     if op.bundles is None:
         return None
@@ -120,45 +124,45 @@ def save(op: Operation, seen: Assessment, *, why: str, going_back: bool = False)
         return None
 
 
-def _known(op: Operation, patience_s: float) -> SecretMask:
-    """What is secret; a server that does not answer must not hold the archive up."""
+def _secret_mask(op: Operation, timeout_s: float) -> SecretMask:
+    """The known secrets; by patterns alone when the API server does not answer within `timeout_s`."""
     answer: list[SecretMask] = []
 
     def ask() -> None:
-        answer.append(known(op.cluster, op.release, op.namespaces))
+        answer.append(secret_mask(op.cluster, op.release, op.namespaces))
 
     thread = threading.Thread(target=ask, name="bundle-secrets", daemon=True)
     thread.start()
-    thread.join(patience_s)
-    op.assume()  # collectors are made before any of them has a thread to wait in
-    return answer[0] if answer else SecretMask(Redactor(), why=f"the API server gave no answer within {patience_s:g} s")
+    thread.join(timeout_s)
+    op.assume()  # the collectors are constructed in this thread, which must not wait for the API server
+    return answer[0] if answer else SecretMask(Redactor(), why=f"the API server gave no answer within {timeout_s:g} s")
 
 
-def _wanted(request: Request, every: Sequence[Collector]) -> list[Collector]:
+def _selected(request: Request, every: Sequence[Collector]) -> list[Collector]:
     names = [c.name for c in every]
     for flag, given in (("--include", request.include), ("--exclude", request.exclude)):
         for name in given:
             if name not in names:
                 raise UsageError(
-                    f"{flag} {name}: there is no such collector", hint=suggestion(name, names, f"one of {', '.join(names)}")
+                    f"{flag}: there is no collector {name!r}", hint=suggestion(name, names, f"one of {', '.join(names)}")
                 )  # fmt: skip
     return [c for c in every if (not request.include or c.name in request.include) and c.name not in request.exclude]
 
 
 def _collect(
-    op: Operation, wanted: Sequence[Collector], archive: Archive, knows: SecretMask, request: Request, left_s: float
+    op: Operation, wanted: Sequence[Collector], archive: Archive, mask: SecretMask, request: Request, left_s: float
 ) -> list[Part]:
-    """Every collector in a thread of its own. Not an executor's: those are waited for at the program's end, and one may hang."""
+    """Run each collector in a daemon thread. The program would wait at its end for the threads of an executor, and one may hang."""
     outputs: list[CollectorOutput] = []
     end = op.clock.now() + left_s
     for collector in wanted:
         limits = Limits(
             int(collector.share * request.max_bytes), min(collector.seconds, max(left_s - GRACE_S, left_s / 2))
         )
-        output = CollectorOutput(collector.name, archive, knows.redactor, limits, op.clock)
+        output = CollectorOutput(collector.name, archive, mask.redactor, limits, op.clock)
         outputs.append(output)
         collect = collector.collect
-        if collector.blind and knows.why and collector.name not in request.include:
+        if collector.blind and mask.why and collector.name not in request.include:
             collect = _left_out
         threading.Thread(target=output.run, args=(collect,), name=f"bundle-{output.name}", daemon=True).start()
     return [output.close(end - op.clock.now()) for output in outputs]
@@ -166,13 +170,13 @@ def _collect(
 
 def _left_out(output: CollectorOutput) -> None:
     output.note_gap(
-        "left out: Secrets could not be read, so their values could not be masked; "
-        "--include NAME takes what is named, masked by patterns alone"
+        "left out: the Secrets cannot be read, so their values cannot be masked; "
+        "--include NAME collects it all the same, masked by patterns alone"
     )
 
 
 def _warnings(parts: Sequence[Part]) -> tuple[str, ...]:
-    """What to know before the archive is handed on, each said once."""
+    """The errors of all collectors, each once, with the collectors that met it."""
     found: dict[str, list[str]] = {}
     for part in parts:
         for error in part.errors:

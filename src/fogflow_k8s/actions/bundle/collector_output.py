@@ -21,7 +21,7 @@ from fogflow_k8s.model.redaction.redactor import Redactor
 
 
 class Full(FogflowError):
-    """No more room or time for this collector: what it has so far is kept."""
+    """The collector has used up its room or time. The archive keeps what it has written so far."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class CollectorOutput:
             collect(self)
         except FogflowError as error:
             self.note_gap(error.message)
-        except Exception as error:  # noqa: BLE001 - an archive with a gap is worth more than none
+        except Exception as error:  # noqa: BLE001 - an archive with a gap is better than no archive
             self.note_gap(f"{type(error).__name__}: {error}")
         self._ended = self._clock.now()
         self._done.set()
@@ -93,7 +93,7 @@ class CollectorOutput:
         """The collected part, once the collector is done or `patience_s` has passed; anything later is dropped."""
         self._done.wait(max(patience_s, 0))
         if not self._done.is_set():
-            self.note_gap(f"gave no answer within {self._limits.seconds:.0f} s")
+            self.note_gap(f"no answer within {self._limits.seconds:.0f} s")
             self._ended = self._clock.now()
         with self._lock:
             self._closed = True
@@ -104,10 +104,10 @@ class CollectorOutput:
             if self._closed:
                 raise Full("time was up")
             if self._used >= self._limits.room:
-                raise Full(f"{file} and what follows: no room, {self._limits.room} bytes are this collector's share")
+                raise Full(f"{file} and later files: the collector's share of {self._limits.room} bytes is full")
             packed = self._archive.add(file, data)
             if not packed:
-                raise Full(f"{file} and what follows: no room in the archive")
+                raise Full(f"{file} and later files: the archive is full")
             self._used += packed
             now = self._clock.now()
             self._members.append(Member(file, self.name, len(data), now - self._before, dict(masked), truncated))

@@ -1,4 +1,7 @@
-"""What a support archive is made of: one function per collector, each on its own."""
+"""The collectors of a support archive: each reads one kind of evidence and writes it to its `CollectorOutput`.
+
+Collectors are independent: each has its own share of the archive's size and time, and an error of one affects no other.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ ACCESS = ("ServiceAccount", "Role", "RoleBinding")
 
 LOG_LINES = 5000  # of each container, the newest
 LOG_BYTES = 2 << 20
-LOG_PODS = 500  # the worst first
+LOG_PODS = 500  # pods with problems first
 
 
 @dataclass(frozen=True)
 class Collector:
-    """One part of the archive. `share`: how much of its room it may fill; `blind`: only patterns can mask what it brings."""
+    """One part of the archive. `share`: of the archive's size; `blind`: without known secrets, only patterns can mask its files."""
 
     name: str
     collect: Callable[[CollectorOutput], None]
@@ -47,8 +50,8 @@ class Collector:
     blind: bool = False
 
 
-def collectors(op: Operation, *, since_s: int, revisions: int, known: SecretMask) -> list[Collector]:
-    """Every collector, those first whose objects are gone after a rollback."""
+def collectors(op: Operation, *, since_s: int, revisions: int, secret_mask: SecretMask) -> list[Collector]:
+    """All collectors. Those whose objects a rollback removes come first."""
     instance = f"app.kubernetes.io/instance={op.release}"
 
     def kinds(
@@ -67,7 +70,7 @@ def collectors(op: Operation, *, since_s: int, revisions: int, known: SecretMask
         kinds("network", NETWORK),
         kinds("limits", LIMITS),
         kinds("access", ACCESS),
-        Collector("secrets", partial(_secrets, known)),
+        Collector("secrets", partial(_secrets, secret_mask)),
         Collector("nodes", partial(_nodes, op)),
         kinds("tasks", ("Pod", *WORKLOADS, "ConfigMap"), (op.tasks_namespace,)),
         Collector("task-logs", partial(_logs, op, op.tasks_namespace, "", since_s), share=0.3, seconds=600, blind=True),
@@ -75,8 +78,8 @@ def collectors(op: Operation, *, since_s: int, revisions: int, known: SecretMask
     ]
 
 
-def earlier(op: Operation, folder: Path) -> Collector:
-    """What was saved when a deploy or rollback of this release failed last: its pods are gone by now."""
+def last_failure(op: Operation, folder: Path) -> Collector:
+    """The collector of the newest archive that a failed deploy or rollback of this release saved in `folder`."""
     return Collector("last-failure", partial(_last_failure, op, folder))
 
 
@@ -111,11 +114,11 @@ def _tolerate_refusal(output: CollectorOutput, what: str) -> Iterator[None]:
         output.note_gap(f"{what}: {error.message}")
 
 
-def _secrets(known: SecretMask, output: CollectorOutput) -> None:
-    if known.why:
-        output.note_gap(known.why)
-    if known.secrets:
-        output.put("objects/secrets.json", known.secrets)
+def _secrets(secret_mask: SecretMask, output: CollectorOutput) -> None:
+    if secret_mask.why:
+        output.note_gap(secret_mask.why)
+    if secret_mask.secrets:
+        output.put("objects/secrets.json", secret_mask.secrets)
 
 
 def _nodes(op: Operation, output: CollectorOutput) -> None:
@@ -145,7 +148,7 @@ def _helm(op: Operation, revisions: int, output: CollectorOutput) -> None:
     status = json.loads(_text_of(op, state, output))
     info = {
         k: v for k, v in (status.get("info") or {}).items() if k != "resources"
-    }  # the objects as they are: elsewhere
+    }  # other collectors have the live objects
     output.put("helm/status.json", {**{k: status.get(k) for k in ("name", "namespace", "version")}, "info": info})
     for number in sorted((int(r["revision"]) for r in history), reverse=True)[:revisions]:
         values, manifest = op.helm.start_values(number), op.helm.start_manifest(number)
@@ -157,7 +160,7 @@ def _text_of(op: Operation, child: Child, output: CollectorOutput) -> str:
     done = child.wait(max(output.left, 0))
     if done is None:
         child.kill()
-        raise Full("helm gave no answer in time")
+        raise Full("helm did not answer in time")
     return op.helm.require_success(done).stdout
 
 
@@ -203,12 +206,12 @@ def _log(
     try:
         text = op.cluster.logs(namespace, pod, container, lines=LOG_LINES, **wanted)
         why = f"the newest {LOG_LINES} lines" if text.count("\n") >= LOG_LINES else ""
-        if len(text.encode()) >= LOG_BYTES:  # the limit cuts the end, and the end is what matters: fewer lines, then
+        if len(text.encode()) >= LOG_BYTES:  # the limit cuts off the end, which matters most: request fewer lines
             lines = max(1, text.count("\n") // 2)
             text = op.cluster.logs(namespace, pod, container, lines=lines, **wanted)
             why = f"the newest {lines} lines: they are long"
             if len(text.encode()) >= LOG_BYTES:
-                text = text[: text.rfind("\n") + 1]  # half a line may hold half a secret, which nobody recognises
+                text = text[: text.rfind("\n") + 1]  # half a line may hold half a secret, which no mask matches
     except ClusterError as error:
         output.note_gap(f"{file}: {error.message}")
         return
@@ -216,7 +219,7 @@ def _log(
 
 
 def _rank(pod: Mapping[str, Any]) -> tuple[int, str, tuple[tuple[str, int, bool], ...]]:
-    """How soon a pod's logs are taken (0: it is in trouble, 1: it was), its name, and its containers."""
+    """The rank of a pod (0: not ready, 1: ready after restarts, 2: no problem), its name, and its containers."""
     status = status_of(pod)
     found = list(_containers(status))
     calm = status.get("phase") == "Succeeded" or (
@@ -227,7 +230,7 @@ def _rank(pod: Mapping[str, Any]) -> tuple[int, str, tuple[tuple[str, int, bool]
 
 
 def _containers(status: Mapping[str, Any]) -> Iterator[tuple[str, int, bool]]:
-    """Name, restarts, and whether it has ever started (else there is no log)."""
+    """Name, restarts, and whether the container has started: without that there is no log."""
     for each in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]:
         yield (
             str(each["name"]),

@@ -1,1 +1,1 @@
-"""The verb `check`: everything that can be known before a deploy."""
+"""The command `check`: checks of the cluster and the settings before a deploy, and of an installed release."""

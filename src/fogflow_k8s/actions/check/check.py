@@ -1,4 +1,8 @@
-"""Everything that can be known before a deploy, and after it, as one list of checks: the verb `check`."""
+"""`check`: everything that can be checked before a deploy, and of an installed release, as one list of checks.
+
+A check has an id, a description of what it asserts, and a probe (check/probes). The prerequisites run first: without helm and a
+cluster that answers, no other check can run. A check that fails says what it found and what to do.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fogflow_k8s.actions.check.probes import Unseen, admission, cluster, images, mesh, network
+from fogflow_k8s.actions.check.probes import NotPermitted, admission, cluster, images, mesh, network
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import permissions
@@ -19,11 +23,11 @@ from fogflow_k8s.model.release.permissions import helpful, needed
 from fogflow_k8s.model.suggestions import suggestion
 
 Verdict = Literal["ok", "warning", "failed", "unreachable"]
-_NEEDED = ("helm", "cluster")  # without these nothing else can be asked
+_NEEDED = ("helm", "cluster")  # without these no other check can run
 
 
 @dataclass(frozen=True)
-class Checkup:
+class CheckReport:
     """All results, in the order of the catalogue."""
 
     context: str
@@ -33,44 +37,44 @@ class Checkup:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the results in one word."""
+        """The worst of the results."""
         states = {r.state for r in self.results}
         if any(r.check.id == "cluster" and r.state == "failed" for r in self.results):
             return "unreachable"
         return "failed" if "failed" in states else "warning" if "warning" in states else "ok"
 
     def exit_code(self, fail_on: str) -> int:
-        """0, or 10 from the state `fail_on` (warning or error) on; 11 when the cluster gives no answer."""
+        """0; 10 when a result is as bad as `fail_on` (warning or error) or worse; 11 when the cluster does not answer."""
         if self.verdict == "unreachable":
             return ClusterError.exit_code
         bad = ("failed", "warning") if fail_on == "warning" else ("failed",)
         return PreflightFailed.exit_code if self.verdict in bad else 0
 
 
-def checkup(op: Operation, request: Request, *, pre: bool = False, without: Collection[str] = ()) -> Checkup:
+def run_checks(op: Operation, request: Request, *, pre: bool = False, without: Collection[str] = ()) -> CheckReport:
     """Run the checks for this request; with `pre` only those for a cluster on which nothing is installed yet.
 
-    A check that cannot be carried out has failed, with the reason. Raises UsageError for an id that there is not, and
-    ConfigError for settings that do not render.
+    `without`: the ids of checks to leave out. A check that cannot be carried out has failed, with the reason. Raises
+    UsageError for an unknown id, ConfigError for settings that do not render.
     """
     unknown = set(without) - set(IDS)
     if unknown:
         name = min(unknown)
-        raise UsageError(f"--suppress {name}: there is no such check", hint=suggestion(name, IDS, f"checks: {', '.join(IDS)}"))  # fmt: skip
+        raise UsageError(f"--suppress: there is no check {name!r}", hint=suggestion(name, IDS, f"checks: {', '.join(IDS)}"))  # fmt: skip
     first = _run(op, [replace(c, category="prerequisites") for c in prerequisites(op)], without)
     if any(r.state == "failed" and r.check.id in _NEEDED for r in first):
-        return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(first))
+        return CheckReport(op.cluster.context, op.cluster.server, op.namespace, tuple(first))
     prepared = prepare(op, request, status.installed(op))
     found = [*first, *_run(op, catalogue(op, prepared, pre=pre), without)]
-    return Checkup(op.cluster.context, op.cluster.server, op.namespace, tuple(found))
+    return CheckReport(op.cluster.context, op.cluster.server, op.namespace, tuple(found))
 
 
 def catalogue(op: Operation, prepared: Prepared, *, pre: bool) -> list[Check]:
-    """The checks after the prerequisites; those of an installed release only where there is one, and not with `pre`."""
+    """The checks after the prerequisites. Those of an installed release are left out with `pre` and when nothing is installed."""
     objects = [*prepared.objects, *prepared.hooks]
     checks = [
         Check("rights", "you have the permissions that a deploy needs", lambda: _rights(op, objects), category="rights"),
-        Check("rights-to-see", "you have the permissions that the checks need", lambda: _sight(op), True, "rights"),
+        Check("rights-to-see", "you have the permissions that the checks need", lambda: _read_rights(op), True, "rights"),
         Check("nodes", "every node is ready", lambda: cluster.nodes_ready(op), True, "cluster"),
         Check("clocks", "the clocks of nodes and this machine agree", lambda: cluster.clocks(op), True, "cluster"),
         Check("dns", "the cluster's DNS is available", lambda: network.names_resolve(op), True, "cluster"),
@@ -100,28 +104,28 @@ IDS = (
     "helm", "cluster", "kubectl", "docker", "rights", "rights-to-see", "nodes", "clocks", "dns", "mesh", "leftovers", "capacity", "quota",
     "storage", "references", "ownership", "objects", "pods", "images", "external-ip", "families", "ports", "release", "address",
 )  # fmt: skip
-"""Every id there is; a test compares."""
+"""The ids of all checks, for --suppress; a test compares them with the catalogue."""
 
 
 def _run(op: Operation, checks: Sequence[Check], without: Collection[str]) -> list[Result]:
-    kept = [replace(c, probe=_carried_out(c.probe)) for c in checks if c.id not in without]
+    kept = [replace(c, probe=_with_error_as_outcome(c.probe)) for c in checks if c.id not in without]
     done: list[Result] = []
 
-    def told(result: Result) -> None:
+    def record(result: Result) -> None:
         done.append(result)
         op.report.progress(result.check.description, len(done), len(kept))
 
-    return run(kept, told)
+    return run(kept, record)
 
 
-def _carried_out(probe: Callable[[], CheckOutcome]) -> Callable[[], CheckOutcome]:
-    """The probe, with an error of its own as a result: one check that breaks does not take the others with it."""
+def _with_error_as_outcome(probe: Callable[[], CheckOutcome]) -> Callable[[], CheckOutcome]:
+    """The probe with its errors as outcomes, so that an error of one check does not end the others."""
 
     def probed() -> CheckOutcome:
         try:
             return probe()
-        except Unseen as unseen:
-            return CheckOutcome(None, unseen.message)
+        except NotPermitted as error_seen:
+            return CheckOutcome(None, error_seen.message)
         except FogflowError as error:
             return CheckOutcome(False, error.message, error.hint)
 
@@ -130,16 +134,18 @@ def _carried_out(probe: Callable[[], CheckOutcome]) -> Callable[[], CheckOutcome
 
 def _rights(op: Operation, objects: Sequence[dict[str, object]]) -> CheckOutcome:
     asked = needed(objects, op.namespace, permissions.existing(op, objects))
-    if absent := permissions.missing(op, asked):
-        told = ", ".join(map(str, absent[:4])) + (f" and {len(absent) - 4} more" if len(absent) > 4 else "")
-        return CheckOutcome(False, f"missing: {told}", "fogflow-k8s deploy prints the Role that gives them")
+    if missing := permissions.missing(op, asked):
+        record = ", ".join(map(str, missing[:4])) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        return CheckOutcome(False, f"missing: {record}", "run fogflow-k8s deploy: it prints the Role that grants them")
     return CheckOutcome(True, f"{len(asked)} rights")
 
 
-def _sight(op: Operation) -> CheckOutcome:
-    absent = permissions.missing(op, helpful())
-    if absent:
+def _read_rights(op: Operation) -> CheckOutcome:
+    missing = permissions.missing(op, helpful())
+    if missing:
         return CheckOutcome(
-            False, f"missing: {', '.join(map(str, absent))}", "go on without: what cannot be seen is not checked"
+            False,
+            f"missing: {', '.join(map(str, missing))}",
+            "ask an administrator for them, or go on: checks that need them are skipped",
         )
     return CheckOutcome(True, "nodes, pods of all namespaces, StorageClasses")

@@ -1,1 +1,1 @@
-"""The verb `doctor`: find what is wrong, and mend what is safe to mend."""
+"""The command `doctor`: find problems of a release, and fix those that are safe to fix."""

@@ -1,4 +1,8 @@
-"""Find what is wrong, and with --fix put it right: one safe step at a time, said first; never history, never data."""
+"""`doctor`: find what is wrong with a release, and with --fix repair what can be repaired safely.
+
+The inspections (inspections.py) return findings; some have a fix. Fixes run one at a time, each after it is announced and
+agreed to. They never change Helm's history and never delete stored data.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from fogflow_k8s.actions.doctor.inspections import Look, look, task_objects
-from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.doctor.inspections import Inspection, inspect_release, task_objects
+from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release import rollout
@@ -24,7 +28,7 @@ _ORDER: tuple[Fix, ...] = ("roll-back", "delete-tasks", "restart-keeper", "resta
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found, what of it is fixed, and what could not be looked at."""
+    """The findings, fixed ones included, and what could not be checked."""
 
     release: str
     namespace: str
@@ -35,24 +39,24 @@ class Diagnosis:
 
     @property
     def left(self) -> tuple[Finding, ...]:
-        """What remains."""
+        """The findings that are not fixed."""
         return tuple(f for f in self.findings if not f.fixed)
 
     @property
     def exit_code(self) -> int:
-        """0 when nothing remains."""
+        """0, or 40 when findings remain."""
         return REMAINS if self.left else 0
 
 
 def examine(op: Operation) -> Diagnosis:
-    """Everything that is wrong; nothing is changed."""
-    found = look(op)
+    """Find everything that is wrong. Changes nothing."""
+    found = inspect_release(op)
     return _diagnosis(op, found, found.findings)
 
 
-def mend(op: Operation, agree: Callable[[Finding], bool], *, timeout_s: float) -> Diagnosis:
-    """Fix what can be fixed safely, each kind of step once, after `agree` said yes to it. A step that fails is said."""
-    first = now = look(op)
+def fix_findings(op: Operation, agree: Callable[[Finding], bool], *, timeout_s: float) -> Diagnosis:
+    """Fix what can be fixed safely: each kind of fix once, if `agree` returns True for its finding. A fix that fails is a warning."""
+    first = now = inspect_release(op)
     for fix in _ORDER:
         found = next((f for f in now.findings if f.fix == fix), None)
         if found is None or now.busy or not agree(found):
@@ -61,12 +65,12 @@ def mend(op: Operation, agree: Callable[[Finding], bool], *, timeout_s: float) -
         try:
             _STEPS[fix](op, timeout_s)
         except FogflowError as error:
-            op.report.warn(op.mask(f"that did not work: {error.message}"))
-        now = look(op)
+            op.report.warn(op.mask(f"the fix failed: {error.message}"))
+        now = inspect_release(op)
     return _diagnosis(op, now, diagnosis_findings.with_fixed(first.findings, now.findings))
 
 
-def _diagnosis(op: Operation, last: Look, findings: list[Finding]) -> Diagnosis:
+def _diagnosis(op: Operation, last: Inspection, findings: list[Finding]) -> Diagnosis:
     return Diagnosis(
         op.release,
         op.namespace,
@@ -78,20 +82,20 @@ def _diagnosis(op: Operation, last: Look, findings: list[Finding]) -> Diagnosis:
 
 
 def _roll_back(op: Operation, timeout_s: float) -> None:
-    with held(op) as lease:
-        found = status.installed(op)  # again, now that nobody else is at it
+    with hold_lease(op) as lease:
+        found = status.installed(op)  # again, now that the Lease excludes other operations
         if found and (plan := repair(found.history)):
             watch = rollout.Stopwatch(op)
             rollout.go_back(op, plan.revision, watch, timeout_s=timeout_s, lease=lease, installed=found.objects)
 
 
 def _delete_tasks(op: Operation, timeout_s: float) -> None:
-    with held(op) if status.installed(op) else nullcontext():  # a deploy may be bringing the worker back
-        objects = task_objects(op)  # again: a worker may have come
+    with hold_lease(op) if status.installed(op) else nullcontext():  # a deploy in progress may start a worker
+        objects = task_objects(op)  # again: a worker may run by now
         for obj in objects:
             op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.tasks_namespace)
         try:
-            wait_for("the tasks' end", lambda: task_objects(op), lambda left: not left, timeout_s=timeout_s, every_s=0.5, clock=op.clock)  # fmt: skip
+            wait_for("the removal of the tasks", lambda: task_objects(op), lambda left: not left, timeout_s=timeout_s, every_s=0.5, clock=op.clock)  # fmt: skip
         except WaitTimeout as error:
             raise FogflowError(str(error)) from error
 
@@ -101,12 +105,12 @@ def _restart_keeper(op: Operation, timeout_s: float) -> None:
 
 
 def _restart_all(op: Operation, timeout_s: float) -> None:
-    """Restart, unless the keeper gets over it by itself meanwhile: its ways lose less."""
+    """Restart FogFlow, unless the keeper repairs it first: it restarts less, so fewer messages are lost."""
     found = status.installed(op)
     expected = found.expected if found else []
     try:
         wait_for(
-            "the keeper's own mend", lambda: track.glance(op, expected), lambda seen: seen.works, timeout_s=PATIENCE_S, clock=op.clock
+            "the keeper's repair", lambda: track.observe(op, expected), lambda seen: seen.works, timeout_s=PATIENCE_S, clock=op.clock
         )  # fmt: skip
     except WaitTimeout:
         restart(op, (), timeout_s=timeout_s)

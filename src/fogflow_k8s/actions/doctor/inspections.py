@@ -1,4 +1,8 @@
-"""Everything that `doctor` can see on a cluster, with a release or without one. What we may not look at is said."""
+"""The inspections of `doctor`: each looks at one subject and returns findings.
+
+They work with an installed release or without one: leftovers of a removed release are findings, too. A subject that this user
+may not read is listed as unchecked, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -26,47 +30,47 @@ _CLAIMS = "app.kubernetes.io/part-of=fogflow"
 
 
 @dataclass
-class Look:
-    """One look at the release and what is around it."""
+class Inspection:
+    """The result of one run of all inspections."""
 
     op: Operation
     installed: status.Installed | None
     findings: list[Finding] = field(default_factory=list)
-    unchecked: list[str] = field(default_factory=list)  # and why
+    unchecked: list[str] = field(default_factory=list)  # subject and reason
 
     @property
     def busy(self) -> bool:
-        """Whether somebody alive is at the release: nothing is touched then."""
+        """Whether another operation is changing the release. Then nothing is fixed."""
         return any(f.cause.id == "FK-7005" for f in self.findings)
 
 
-def look(op: Operation) -> Look:
-    """Every finding, the gravest first, each once."""
-    it = Look(op, status.stored(op))
-    ending = _part(it, "namespaces that are being deleted", lambda: _terminating(op))
-    _part(it, "who is at work on the release", lambda: _stuck(op, it.installed))
-    if it.installed and not ending:
-        installed = it.installed
-        _part(it, "the release's pods", lambda: _rollout(op, installed))
-        _part(it, "what the release refers to", lambda: _references(op, installed))
-        _part(it, "the RabbitMQ password", lambda: _password(op, installed))
+def inspect_release(op: Operation) -> Inspection:
+    """Run all inspections; the most severe finding comes first, and each once."""
+    inspection = Inspection(op, status.stored(op))
+    ending = _part(inspection, "namespaces that are being deleted", lambda: _terminating(op))
+    _part(inspection, "other operations on the release", lambda: _stuck(op, inspection.installed))
+    if inspection.installed and not ending:
+        installed = inspection.installed
+        _part(inspection, "the release's pods", lambda: _rollout(op, installed))
+        _part(inspection, "the objects that the release refers to", lambda: _references(op, installed))
+        _part(inspection, "the RabbitMQ password", lambda: _password(op, installed))
         if not repair(installed.history):
-            _part(it, "changes by hand", lambda: _drift(it, installed))
-    _part(it, "tasks without a worker", lambda: _orphans(op))
-    _part(it, "volumes that nothing uses", lambda: _volumes(op, it.installed))
-    it.findings = list({f.key: f for f in reversed(it.findings)}.values())[::-1]
-    return it
+            _part(inspection, "manual changes", lambda: _drift(inspection, installed))
+    _part(inspection, "tasks without a worker", lambda: _orphans(op))
+    _part(inspection, "unused volumes", lambda: _volumes(op, inspection.installed))
+    inspection.findings = list({f.key: f for f in reversed(inspection.findings)}.values())[::-1]
+    return inspection
 
 
-def _part(it: Look, what: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def _part(inspection: Inspection, what: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         found = list(find())
     except ClusterError as error:
         if error.status != 403:
             raise
-        it.unchecked.append(f"{what}: {error.message}")
+        inspection.unchecked.append(f"{what}: {error.message}")
         return []
-    it.findings += found
+    inspection.findings += found
     return found
 
 
@@ -83,7 +87,7 @@ def _terminating(op: Operation) -> Iterator[Finding]:
 
 
 def _listed(op: Operation, kind: str, namespace: str) -> list[dict[str, Any]]:
-    """The objects of a kind; none where the server does not know it, or does not show it."""
+    """The objects of a kind; none when the server does not have the kind, or does not permit to list it."""
     try:
         return op.cluster.list(kind, namespace)
     except ClusterError as error:
@@ -93,15 +97,15 @@ def _listed(op: Operation, kind: str, namespace: str) -> list[dict[str, Any]]:
 
 
 def _stuck(op: Operation, installed: status.Installed | None) -> Iterator[Finding]:
-    if hold := lock.living(op):
-        what = f"{hold.holder} has been at work on release {op.release} since {hold.acquired}: {hold.command}"
+    if hold := lock.live_holder(op):
+        what = f"{hold.holder} has been changing release {op.release} since {hold.acquired}: {hold.command}"
         yield Finding(cause("FK-7005", "release", f"release/{op.release}", what, namespace=op.namespace))
     elif installed and (plan := repair(installed.history)):
         yield diagnosis_findings.interrupted_operation(plan, op.release, op.namespace)
 
 
 def _rollout(op: Operation, installed: status.Installed) -> Iterator[Finding]:
-    seen = track.glance(op, installed.expected)
+    seen = track.observe(op, installed.expected)
     yield from (diagnosis_findings.from_cause(c, seen.health) for c in seen.causes if c.kind != "blocked")
     for each in health_report.subscription_causes(seen.health, op.namespace):
         yield Finding(replace(each, evidence=tuple(map(op.mask, each.evidence))))
@@ -118,37 +122,39 @@ def _references(op: Operation, installed: status.Installed) -> Iterator[Finding]
 def _password(op: Operation, installed: status.Installed) -> Iterator[Finding]:
     found = rotation.find(op, installed.objects, installed)
     secret = op.cluster.get("Secret", found.secret, op.namespace) if found.secret else None
-    told = partial(cause, component="rabbitmq", obj=f"secret/{found.secret}", namespace=op.namespace, name=found.secret)
+    finding = partial(
+        cause, component="rabbitmq", obj=f"secret/{found.secret}", namespace=op.namespace, name=found.secret
+    )
     if secret and "password" in (secret.get("data") or {}) and not rotation.password_in(secret):
         what = f"Secret {found.secret} has an empty password"
-        yield Finding(told("FK-7010", summary=what))
+        yield Finding(finding("FK-7010", summary=what))
     elif found.changed:
-        what = f"the password in Secret {found.secret} was changed, and {', '.join(found.components)} run with another"
-        yield Finding(told("FK-7009", summary=what))
+        what = f"the password in Secret {found.secret} was changed, and {', '.join(found.components)} still use the previous one"
+        yield Finding(finding("FK-7009", summary=what))
 
 
-def _drift(it: Look, installed: status.Installed) -> Iterator[Finding]:
-    op = it.op
+def _drift(inspection: Inspection, installed: status.Installed) -> Iterator[Finding]:
+    op = inspection.op
     seen = drift(op, installed.objects, installed.objects)
-    it.unchecked += [f"whether {name} was changed by hand: no right to patch it" for name in seen.unseen]
-    own = f"Secret/{status.bus_secret(installed.objects)}"  # its password is judged by itself
+    inspection.unchecked += [f"whether {name} was changed manually: no permission to patch it" for name in seen.unseen]
+    own = f"Secret/{status.bus_secret(installed.objects)}"  # _password reports a change of this Secret
     lines = tuple(op.mask(str(d)) for d in seen.drift if d.effect != "left" and d.object != own)
     if lines:
-        what = f"the release is not as revision {installed.newest.number} left it"
+        what = f"the release differs from revision {installed.newest.number}"
         yield Finding(
             cause("FK-7011", "release", f"release/{op.release}", what, evidence=lines, namespace=op.namespace)
         )
 
 
 def task_objects(op: Operation) -> list[dict[str, Any]]:
-    """The objects of tasks that nobody looks after; none while there is a worker."""
+    """The objects of orphaned tasks: tasks whose worker is gone. Empty while a worker exists."""
     workers = ((kind, name) for name in WORKERS for kind in ("Deployment", "StatefulSet"))
     worker = next(filter(None, (op.cluster.get(kind, name, op.namespace) for kind, name in workers)), None)
     pods = op.cluster.list("Pod", op.namespace, f"{manifests.COMPONENT} in ({','.join(WORKERS)})")
     binding = op.cluster.get("RoleBinding", "fogflow-worker", op.tasks_namespace)
     if not diagnosis_findings.worker_is_gone(worker, pods) or not diagnosis_findings.is_used_by(binding, op.namespace):
         return []
-    kinds = ("Deployment", "Service", "ConfigMap")  # upstream's worker makes the first two only
+    kinds = ("Deployment", "Service", "ConfigMap")  # the upstream worker makes only the first two
     objects = [o for kind in kinds for o in op.cluster.list(kind, op.tasks_namespace)]
     return [dict(o) for o in diagnosis_findings.tasks_in(objects)]
 

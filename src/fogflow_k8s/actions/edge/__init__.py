@@ -1,1 +1,1 @@
-"""Edge clusters: join them to a cloud, check the way there and back."""
+"""Edge clusters: create tokens and list edges at the cloud; join, check and leave at the edge."""

@@ -1,4 +1,7 @@
-"""The way between an edge and its cloud, proved by a round trip; and the end of an edge."""
+"""`edge check` and `edge leave`: whether an edge and its cloud reach each other, and the removal of an edge.
+
+The keeper of the edge makes the check: it publishes at the cloud and waits for the cloud's notification at the edge's broker.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,12 @@ INBOUND = "cloud -> edge"
 
 @dataclass(frozen=True)
 class ConnectivityReport:
-    """What the keeper of the edge found out about the way to the cloud and back."""
+    """The result of the keeper's check of the connections from the edge to its cloud and back."""
 
     proof: Proof
     site: str
     url: str
-    """Under which the cloud knows the edge's broker."""
+    """The URL at which the cloud calls the edge's broker."""
     connectivity: str
 
     @property
@@ -38,46 +41,51 @@ class ConnectivityReport:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """The result in one sentence."""
         if self.inbound:
             how = "through an overlay network" if self.connectivity == "overlay" else "directly"
             return f"{self.connectivity}: edge and cloud reach each other {how}"
         if not self.outbound:
-            return "the edge does not reach its cloud, so the way back cannot be judged"
+            return "the edge does not reach its cloud, so the way back cannot be checked"
         return (
-            f"no inbound path: the cloud does not reach {self.url}. NAT or a firewall stands between; tasks start here and hear "
-            "nothing. Forward that port to this edge, or join through a VPN (--connectivity overlay)"
+            f"no inbound path: the cloud does not reach {self.url}, because of NAT or a firewall. Tasks start here, but receive "
+            "no data. Forward that port to this edge, or join through a VPN (--connectivity overlay)"
         )
 
 
 def check(op: Operation, kubectl: Kubectl) -> ConnectivityReport:
-    """Ask the edge's keeper to prove the way. Raises NotInstalled, UsageError, ClusterError, FogflowError."""
+    """Let the edge's keeper check both directions. Raises NotInstalled, UsageError, ClusterError, FogflowError."""
     found = status.stored(op)
     if found is None:
-        raise status.absent(op)
+        raise status.not_installed(op)
     config = config_of(found.objects, "edge-broker")
     if not config:
-        raise UsageError(f"release {op.release} in namespace {op.namespace} is no edge", hint="fogflow-k8s verify")
+        raise UsageError(
+            f"release {op.release} in namespace {op.namespace} is not an edge", hint="for a cloud: fogflow-k8s verify"
+        )
     if op.simulated:
         raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
     with kubectl.forward("deployment/keeper", PORT) as port:
         steps = tuple(Step(s["name"], s["ok"], s["why"], s["ms"]) for s in ask(port)["steps"])
     url = f"http://{config['my_hostip']}:{config['broker']['http_port']}"
-    noted = join.noted(found.objects)
-    return ConnectivityReport(Proof(steps), str(config["site_id"]), url, noted.get(join.CONNECTIVITY, "direct"))
+    annotations = join.join_annotations(found.objects)
+    return ConnectivityReport(Proof(steps), str(config["site_id"]), url, annotations.get(join.CONNECTIVITY, "direct"))
 
 
 def leave(op: Operation, *, timeout_s: float) -> str:
-    """Remove the edge with its tasks and its login; its site id. Raises UsageError, Busy, OperationFailed.
+    """Remove the edge with its tasks and its login: its site id. Raises UsageError, Busy, OperationFailed.
 
-    The user at the cloud stays: only the cloud can remove it.
+    Its user at the cloud's RabbitMQ remains: only `edge remove` at the cloud can delete it.
     """
     found = status.installed(op)
     if found is None:
         return ""
     config = config_of(found.objects, "edge-broker")
     if not config:
-        raise UsageError(f"release {op.release} in namespace {op.namespace} is no edge", hint="fogflow-k8s uninstall")
+        raise UsageError(
+            f"release {op.release} in namespace {op.namespace} is not an edge",
+            hint="for a cloud: fogflow-k8s uninstall",
+        )
     uninstall.uninstall(op, delete_data=False, timeout_s=timeout_s)
     op.cluster.delete("Secret", join.SECRET, op.namespace)
     return str(config["site_id"])

@@ -1,7 +1,8 @@
-"""Edges, seen from their cloud: tokens, users at RabbitMQ, and who has joined.
+"""The cloud's commands for edges: create a token, list the edges, remove one.
 
-The users live in two places: in RabbitMQ, and (hashes only) in Secret `fogflow-edges`, out of which RabbitMQ's bootstrap container gives them
-back at every start, as RabbitMQ keeps nothing. One Secret for all, with a key for each site: a pod can mount no more.
+A token holds what an edge needs to join: the cloud's addresses, and the login of a RabbitMQ user for its site. The users are
+kept in two places: in RabbitMQ, and (hashes only) in Secret `fogflow-edges`, from which RabbitMQ's bootstrap container restores
+them at every start, as RabbitMQ has no volume. All sites share one Secret, with a key each, so that the pod mounts only one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """What the token is for."""
+    """A request for a token: the site, how long it is valid (seconds), and which addresses the edge has and uses."""
 
     site: str
     ttl_s: float
@@ -37,15 +38,15 @@ class TokenRequest:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """All edges of the cloud, and those whose expired tokens were cleared away."""
+class EdgeList:
+    """All edges of the cloud, and the sites whose expired tokens were removed."""
 
     edges: tuple[Edge, ...]
     pruned: tuple[str, ...] = ()
 
 
 def create(op: Operation, kubectl: Kubectl, wanted: TokenRequest) -> Token:
-    """A new token, and the user that it logs in with. Expired tokens of others that nobody used are cleared away.
+    """Create a token, and the RabbitMQ user that it logs in with. Unused tokens that have expired are removed.
 
     Raises NotInstalled, UsageError, EdgeRefused, ClusterError.
     """
@@ -57,13 +58,13 @@ def create(op: Operation, kubectl: Kubectl, wanted: TokenRequest) -> Token:
     require_open(op, objects, wanted.cidrs)
     ends = endpoints(op, objects, wanted.external_ip)
     _require_running(op)
-    records = _pruned(op, kubectl, _noted(op, _records(op), live := rabbitmq.live(kubectl)))[0]
+    records = _pruned(op, kubectl, _note_joined(op, _records(op), live := rabbitmq.live(kubectl)))[0]
     before = next((one for one in records if one.site == wanted.site), None)
     if (before and before.joined) or live.has(wanted.site):
         raise EdgeRefused(
             "FK-6107",
             f"site {wanted.site} is joined already",
-            hint=f"another site id; or, if that edge is gone for good: fogflow-k8s edge remove {wanted.site}",
+            hint=f"choose another site id; or, if that edge no longer exists: fogflow-k8s edge remove {wanted.site}",
         )
     now = int(op.today().timestamp())
     password = secrets.token_urlsafe(24)
@@ -78,25 +79,25 @@ def create(op: Operation, kubectl: Kubectl, wanted: TokenRequest) -> Token:
     )  # fmt: skip
 
 
-def edges(op: Operation, kubectl: Kubectl, *, prune: bool = False) -> Listing:
-    """Every edge, with what the cloud sees of it. Raises NotInstalled, ClusterError, FogflowError."""
+def edges(op: Operation, kubectl: Kubectl, *, prune: bool = False) -> EdgeList:
+    """Every edge, with the state that the cloud sees. Raises NotInstalled, ClusterError, FogflowError."""
     _, cloud_site = _installed(op)
     _require_running(op)
     live = rabbitmq.live(kubectl)
-    records = _noted(op, _records(op), live)
+    records = _note_joined(op, _records(op), live)
     pruned: tuple[str, ...] = ()
     if prune:
         records, pruned = _pruned(op, kubectl, records)
-    return Listing(rows(records, live, cloud_site, op.today().timestamp()), pruned)
+    return EdgeList(rows(records, live, cloud_site, op.today().timestamp()), pruned)
 
 
 def remove(op: Operation, kubectl: Kubectl, site: str) -> None:
-    """Take an edge's user and record away: whoever is logged in with it is thrown out. Raises UsageError, ClusterError."""
+    """Delete an edge's user and record; RabbitMQ closes the connections of that user. Raises UsageError, ClusterError."""
     _installed(op)
     known = [one for one in _records(op) if one.site == site]
     if not known:
         sites = ", ".join(one.site for one in _records(op)) or "none"
-        raise UsageError(f"there is no edge {site} on record", hint=f"on record: {sites}; fogflow-k8s edge list")
+        raise UsageError(f"this cloud has no edge {site}", hint=f"edges: {sites}; fogflow-k8s edge list")
     _require_running(op)
     _forget(op, kubectl, known[0])
 
@@ -105,12 +106,12 @@ def _installed(op: Operation) -> tuple[Sequence[Mapping[str, Any]], str]:
     """The release's objects and the cloud's own site id. Raises NotInstalled, UsageError."""
     found = status.stored(op)
     if found is None:
-        raise status.absent(op)
+        raise status.not_installed(op)
     broker = config_of(found.objects, "cloud-broker")
     if not broker:
         raise UsageError(
-            f"release {op.release} in namespace {op.namespace} is no FogFlow cloud",
-            hint="edges have their verbs at the cloud (token create, list, remove) and at the edge (join, check, leave)",
+            f"release {op.release} in namespace {op.namespace} is not a FogFlow cloud",
+            hint="run fogflow-k8s edge token create, list and remove at the cloud, and join, check and leave at the edge",
         )
     return found.objects, str(broker.get("site_id", ""))
 
@@ -118,7 +119,7 @@ def _installed(op: Operation) -> tuple[Sequence[Mapping[str, Any]], str]:
 def _require_running(op: Operation) -> None:
     if op.simulated:
         raise FogflowError(
-            f"no RabbitMQ runs here: {status.WHY_SIMULATED}", hint="fogflow-k8s sandbox up --real", exit_code=40
+            f"RabbitMQ does not run here: {status.WHY_SIMULATED}", hint="fogflow-k8s sandbox up --real", exit_code=40
         )
 
 
@@ -128,8 +129,8 @@ def _records(op: Operation) -> list[Record]:
     return [record for key, text in sorted(texts.items()) if (record := parse(key.removesuffix(".json"), text))]
 
 
-def _noted(op: Operation, records: Sequence[Record], live: Live) -> list[Record]:
-    """The records, with those who have been seen noted as joined: an edge that is away later must not be cleared away."""
+def _note_joined(op: Operation, records: Sequence[Record], live: Live) -> list[Record]:
+    """The records, with edges that the cloud sees recorded as joined: their tokens are kept when they disconnect later."""
     now = [replace(r, joined=r.joined or live.has(r.site, [mark_of(r.site, r.id)])) for r in records]
     changed = {f"{new.site}.json": new.text() for new, old in zip(now, records, strict=True) if new != old}
     if changed:
@@ -138,7 +139,7 @@ def _noted(op: Operation, records: Sequence[Record], live: Live) -> list[Record]
 
 
 def _pruned(op: Operation, kubectl: Kubectl, records: Sequence[Record]) -> tuple[list[Record], tuple[str, ...]]:
-    """The records without those that expired unused, whose users are removed; and their sites."""
+    """Remove the users of unused tokens that have expired: the other records, and the sites of those removed."""
     now = op.today().timestamp()
     gone = [record for record in records if record.state(now) == "expired"]
     for record in gone:
@@ -152,7 +153,7 @@ def _forget(op: Operation, kubectl: Kubectl, record: Record) -> None:
 
 
 def _write(op: Operation, changes: Mapping[str, str | None]) -> None:
-    """Change some keys of the Secret, None removing one; others may be at it, too. Raises OperationFailed."""
+    """Change keys of the Secret (None removes one). Repeats on a conflict with another client. Raises OperationFailed."""
     labels = {
         "app.kubernetes.io/managed-by": "fogflow-k8s",
         "app.kubernetes.io/instance": op.release,
@@ -173,4 +174,6 @@ def _write(op: Operation, changes: Mapping[str, str | None]) -> None:
         except Conflict:
             continue
         return
-    raise OperationFailed(f"Secret {SECRET} is being changed by somebody else", hint="try again", exit_code=50)
+    raise OperationFailed(
+        f"cannot write Secret {SECRET}: another client keeps changing it", hint="run the command again", exit_code=50
+    )

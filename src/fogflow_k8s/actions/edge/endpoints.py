@@ -1,4 +1,7 @@
-"""The way that a cloud gives its edges: which addresses and ports, and for whom."""
+"""The endpoints that a cloud offers its edges: the addresses and ports of RabbitMQ, discovery and broker.
+
+The chart makes a Service for each with `expose.edge`, and its policies admit the networks of `networkPolicy.edges.cidrs`.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ Objects = Sequence[Mapping[str, Any]]
 
 
 def require_open(op: Operation, objects: Objects, wanted: Sequence[str]) -> None:
-    """That edges are let in at all, and those from `wanted`. Raises EdgeRefused with the command that does it."""
+    """Make sure that the cloud admits edges, and those from the networks `wanted`. Raises EdgeRefused with the command for it."""
     absent = [name for what, name in SERVICES.items() if what not in services(objects)]
     allowed = cidrs(objects)
     if absent:
         raise EdgeRefused(
             "FK-6108",
-            f"release {op.release} does not let edges in: it has no Service {', '.join(absent)}",
+            f"release {op.release} does not admit edges: it has no Service {', '.join(absent)}",
             hint=_turn_on(
                 op,
                 wanted or ("198.51.100.7/32",),
@@ -35,21 +38,21 @@ def require_open(op: Operation, objects: Objects, wanted: Sequence[str]) -> None
     if closed:
         raise EdgeRefused(
             "FK-6108",
-            f"the cloud's policies do not let in {', '.join(closed)}",
+            f"the cloud's network policies do not admit {', '.join(closed)}",
             hint=_turn_on(op, (*allowed, *closed), ()),
         )
 
 
 def endpoints(op: Operation, objects: Objects, external_ip: str) -> dict[str, Endpoint]:
-    """Where edges reach RabbitMQ, discovery and broker. Raises EdgeRefused, UsageError."""
+    """The addresses at which edges reach RabbitMQ, discovery and broker. Raises EdgeRefused, UsageError."""
     found = {what: _endpoint(op, service, external_ip) for what, service in services(objects).items()}
     for what, end in found.items():
         inside = int(services(objects)[what]["spec"]["ports"][0]["port"])
         if what == "broker" and end.port != inside:
             raise EdgeRefused(
                 "FK-6108",
-                f"the broker listens on {inside} and edges would come to {end.port}: FogFlow tells others the port on which it listens",
-                hint="--set expose.edge.type=loadBalancer or externalIPs; or the same number: --set config.broker.http_port=30070 "
+                f"the broker listens on {inside}, but edges would connect to {end.port}: FogFlow announces the port on which it listens",
+                hint="--set expose.edge.type=loadBalancer or externalIPs; or use the same port for both: --set config.broker.http_port=30070 "
                 "--set expose.edge.nodePorts.broker=30070",
             )
     return found
@@ -64,7 +67,7 @@ def _endpoint(op: Operation, service: Mapping[str, Any], external_ip: str) -> En
     if spec["type"] == "NodePort":
         if not external_ip:
             raise UsageError(
-                "edges come to a node's port: say under which address", hint="--external-ip ADDRESS-OF-A-NODE"
+                "edges connect to a node's port: name the node's address", hint="--external-ip ADDRESS-OF-A-NODE"
             )
         return Endpoint(external_ip, int(alive["spec"]["ports"][0]["nodePort"]))
     given = (status_of(alive).get("loadBalancer") or {}).get("ingress") or [{}]

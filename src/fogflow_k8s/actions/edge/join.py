@@ -1,4 +1,8 @@
-"""Join this cluster to a cloud as an edge: look at everything first, then deploy, then see that the cloud sees it."""
+"""`edge join`: join this cluster to a cloud as an edge.
+
+The token of the cloud holds its addresses and the edge's login. The join checks the cloud first (probe.py), then deploys the
+edge, marks the token as used, and waits until the cloud sees the edge's broker and worker.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +27,13 @@ from fogflow_k8s.model.settings.base import merge
 SECRET = "fogflow-edge"  # noqa: S105 - a Secret's name
 TOKEN, CONNECTIVITY = "fogflow-k8s.io/edge-token", "fogflow-k8s.io/edge-connectivity"
 Connectivity = Literal["direct", "overlay"]
-_SILENT = probe.SiteState(broker=False, consumers=0, marked=False)
+_NO_ANSWER = probe.SiteState(broker=False, consumers=0, marked=False)
 _KINDS = {"truncated": "FK-6103", "mistyped": "FK-6102", "version": "FK-6110"}
 
 
 @dataclass(frozen=True)
 class JoinRequest:
-    """How this edge joins."""
+    """What a join needs: token, chart, values, and the address at which the cloud reaches this edge."""
 
     token: Token
     chart: Path
@@ -41,37 +45,37 @@ class JoinRequest:
 
 
 @dataclass(frozen=True)
-class Joined:
-    """How it ended: the deploy's own end, and what the cloud sees."""
+class JoinResult:
+    """The result of a join: the outcome of the deploy, and the state of the site at the cloud."""
 
     outcome: Outcome
     site: str
     url: str
     seen: probe.SiteState | None = field(default=None)
-    """None: not asked, as the deploy did not end well or the nodes are simulated."""
+    """None: not requested, as the deploy failed or the nodes are simulated."""
 
 
 def read(text: str) -> Token:
-    """The token in a text. Raises EdgeRefused."""
+    """Decode a token. Raises EdgeRefused."""
     try:
         return decode(text)
     except BadToken as error:
-        hint = "nothing was changed. Copy the whole line again"
-        raise EdgeRefused(_KINDS[error.kind], f"this is no whole token: {error}", hint=hint) from error
+        hint = "nothing was changed. Copy the whole token again"
+        raise EdgeRefused(_KINDS[error.kind], f"this is not a complete token: {error}", hint=hint) from error
 
 
-def join(op: Operation, wanted: JoinRequest) -> Joined:
-    """Join, or bring an edge that has joined up to date. Before every check has passed nothing is changed.
+def join(op: Operation, wanted: JoinRequest) -> JoinResult:
+    """Join, or update an edge that has joined before. Nothing is changed before every check has passed.
 
     Raises EdgeRefused, UsageError, and what a deploy raises.
     """
     token = wanted.token
     installed = status.installed(op)
     _require_edge(op, installed.objects if installed else ())
-    ours = noted(installed.objects if installed else ()).get(TOKEN) == token.id
+    ours = join_annotations(installed.objects if installed else ()).get(TOKEN) == token.id
     address = wanted.external_ip or _own_address(op)
     op.report.step(
-        f"asking the cloud at {token.rabbitmq.host}: RabbitMQ with this edge's login, discovery, broker, its clock"
+        f"checking the cloud at {token.rabbitmq.host}: RabbitMQ with this edge's login, discovery, broker, clock"
     )
     probe.require(token, op.today(), ours=ours)
     request = Request(
@@ -84,14 +88,14 @@ def join(op: Operation, wanted: JoinRequest) -> Joined:
     outcome = deploy(op, request)
     url = f"http://{address}:{_port(request.values)}"
     if outcome.exit_code or op.simulated:
-        return Joined(outcome, token.site, url)
-    _mark(op, token, ours=ours)
-    return Joined(outcome, token.site, url, _wait(op, token, wanted.timeout_s))
+        return JoinResult(outcome, token.site, url)
+    _mark_used(op, token, ours=ours)
+    return JoinResult(outcome, token.site, url, _wait(op, token, wanted.timeout_s))
 
 
 def values_of(token: Token, address: str, connectivity: str) -> dict[str, Any]:
-    """The chart's values for a token. No secret is among them."""
-    ends = {name: {"host": end.host, "port": end.port} for name, end in _ends(token).items()}
+    """The chart's values for a token, without its password."""
+    ends = {name: {"host": end.host, "port": end.port} for name, end in _endpoints(token).items()}
     ends["broker"]["name"] = token.broker_name
     return {
         "cloud": ends,
@@ -101,8 +105,8 @@ def values_of(token: Token, address: str, connectivity: str) -> dict[str, Any]:
     }
 
 
-def noted(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What a join has noted on the edge broker's pods; empty when there is none."""
+def join_annotations(objects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The annotations that a join wrote to the edge broker's pods; empty without an edge broker."""
     for obj in manifests.workloads(objects):
         if manifests.component_of(obj) == "edge-broker":
             return dict(annotations_of(obj["spec"]["template"]))
@@ -113,12 +117,12 @@ def _require_edge(op: Operation, objects: Sequence[Mapping[str, Any]]) -> None:
     if objects and not any(manifests.component_of(o) == "edge-broker" for o in objects):
         raise UsageError(
             f"release {op.release} in namespace {op.namespace} is a FogFlow cloud, not an edge: nothing was changed",
-            hint="another namespace: fogflow-k8s edge join - -n fogflow-edge",
+            hint="use another namespace: fogflow-k8s edge join - -n fogflow-edge",
         )
 
 
 def _own_address(op: Operation) -> str:
-    """The address of the only node. Raises UsageError when that is a guess."""
+    """The address of the only node. Raises UsageError when the cluster has several nodes, or none with an address."""
     nodes = op.nodes or ()
     found = [a for node in nodes for a in status_of(node).get("addresses") or []]
     if len(nodes) == 1:
@@ -127,46 +131,46 @@ def _own_address(op: Operation) -> str:
                 if each.get("type") == kind:
                     return str(each["address"])
     raise UsageError(
-        f"this cluster has {len(nodes) or 'no visible'} nodes: say at which address the cloud reaches this edge",
+        f"this cluster has {len(nodes) or 'no visible'} nodes: name the address at which the cloud reaches this edge",
         hint="--external-ip ADDRESS",
     )
 
 
-def _mark(op: Operation, token: Token, *, ours: bool) -> None:
-    """Note at the cloud that we have joined. Raises EdgeRefused when another did while this edge was installed."""
+def _mark_used(op: Operation, token: Token, *, ours: bool) -> None:
+    """Mark the token as used at the cloud. Raises EdgeRefused when another edge used it while this one was installed."""
     try:
-        first = probe.mark(token)
+        first = probe.mark_used(token)
     except OSError as error:
         raise EdgeRefused(
             "FK-6111",
-            f"the edge is installed, and the cloud does not answer any more: {error}",
-            hint="join once more with the same token",
+            f"the edge is installed, but the cloud no longer answers: {error}",
+            hint="run fogflow-k8s edge join again with the same token",
             exit_code=30,
         ) from error
     if not first and not ours:
         raise EdgeRefused(
             "FK-6104",
-            f"another cluster or installation has joined as site {token.site} with this token meanwhile; both would share its queue",
-            hint=f"here: fogflow-k8s edge leave -n {op.namespace}; then join with a token of its own",
+            f"another installation joined as site {token.site} with this token in the meantime; both would share its queue",
+            hint=f"here: fogflow-k8s edge leave -n {op.namespace}; then join with another token",
             exit_code=30,
         )
 
 
-def _look(token: Token) -> probe.SiteState:
-    """What the cloud sees; nothing while it does not answer: a link may be lost for a moment."""
+def _site_state(token: Token) -> probe.SiteState:
+    """The site's state at the cloud; `_NO_ANSWER` while it does not answer, as a connection may be lost for a moment."""
     try:
-        return probe.look(token)
+        return probe.site_state(token)
     except OSError:
-        return _SILENT
+        return _NO_ANSWER
 
 
 def _wait(op: Operation, token: Token, timeout_s: float) -> probe.SiteState:
-    """Until the cloud sees both halves. Raises EdgeRefused with the half that is missing."""
+    """Wait until the cloud sees the edge's broker and worker. Raises EdgeRefused, naming what it does not see."""
     op.report.step("waiting until the cloud sees the edge's broker and worker")
     try:
         return wait_for(
             "the cloud's view",
-            lambda: _look(token),
+            lambda: _site_state(token),
             lambda seen: seen.broker and seen.consumers > 0,
             timeout_s=timeout_s, every_s=1.0, clock=op.clock,
         )  # fmt: skip
@@ -174,21 +178,21 @@ def _wait(op: Operation, token: Token, timeout_s: float) -> probe.SiteState:
         missing = _missing(error.last) if isinstance(error.last, probe.SiteState) else ""
         raise EdgeRefused(
             "FK-6111",
-            f"the edge is installed, and after {timeout_s:g} s {missing}",
-            hint=f"it goes on trying. See: fogflow-k8s edge check -n {op.namespace}",
+            f"the edge is installed, but after {timeout_s:g} s {missing}",
+            hint=f"the edge keeps trying. Check it: fogflow-k8s edge check -n {op.namespace}",
             exit_code=30,
         ) from error
 
 
 def _missing(seen: probe.SiteState) -> str:
-    if seen is _SILENT:
+    if seen is _NO_ANSWER:
         return "the cloud did not answer"
     broker = [] if seen.broker else ["the cloud's discovery does not list its broker"]
-    worker = [] if seen.consumers else ["its worker does not listen at the cloud's RabbitMQ"]
+    worker = [] if seen.consumers else ["its worker's queue at the cloud's RabbitMQ has no consumer"]
     return " and ".join([*broker, *worker])
 
 
-def _ends(token: Token) -> dict[str, Any]:
+def _endpoints(token: Token) -> dict[str, Any]:
     return {"rabbitmq": token.rabbitmq, "discovery": token.discovery, "broker": token.broker}
 
 

@@ -1,4 +1,7 @@
-"""What an edge can find out about its cloud without any right there: ports, login, clock, and whether its site is taken."""
+"""The checks of a cloud before a join, made from this machine: ports, login, clock, and whether the site is free.
+
+They need no permission in the cloud's cluster: only the endpoints and the RabbitMQ login of the token.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +15,27 @@ from fogflow_k8s.errors import EdgeRefused
 from fogflow_k8s.model.edge.token import Endpoint, Token, mark_of, queues_of
 
 TIMEOUT_S = 10.0
-"""A bad link answers late; a policy that drops never does."""
+"""A slow connection answers late; a policy that drops packets never answers."""
 CLOCK_S = 60.0
-"""More than any link needs for an answer; certificates and Leases suffer from more."""
+"""No connection takes this long to answer; certificates and Leases fail with a larger difference."""
 _PORTS = 3  # RabbitMQ, discovery, broker
 _NEW = "at the cloud: fogflow-k8s edge token create --site {site} --external-ip {host}"
 
 
 @dataclass(frozen=True)
 class SiteState:
-    """What the cloud knows of a site."""
+    """The state of a site at the cloud."""
 
     broker: bool
-    """Discovery lists it."""
+    """Discovery lists the site's broker."""
     consumers: int
-    """Of the queues of its worker."""
+    """The number of consumers of the worker's queues."""
     marked: bool
-    """Somebody has joined with this very token."""
+    """This token has been used to join."""
 
 
-def look(token: Token, *, timeout_s: float = TIMEOUT_S) -> SiteState:
-    """What the cloud knows of the token's site. Raises Unreachable, AmqpError, OSError."""
+def site_state(token: Token, *, timeout_s: float = TIMEOUT_S) -> SiteState:
+    """The state of the token's site at the cloud. Raises Unreachable, AmqpError, OSError."""
     brokers = get(f"http://{token.discovery}/ngsi9/broker", timeout_s=timeout_s).content
     with _log_in(token, timeout_s) as session:
         counts = [session.consumers(queue) or 0 for queue in queues_of(token.site)]
@@ -40,36 +43,36 @@ def look(token: Token, *, timeout_s: float = TIMEOUT_S) -> SiteState:
     return SiteState(f"Broker.{token.site}" in _ids(brokers), sum(counts), marked)
 
 
-def mark(token: Token) -> bool:
-    """Note at the cloud that the token was used, by a queue without messages. False: it was used already. Raises OSError.
+def mark_used(token: Token) -> bool:
+    """Mark the token as used, with an empty queue at the cloud. False: it was used before. Raises OSError.
 
-    Of two that use it at the same moment, one gets True.
+    Of two edges that use it at the same moment, only one gets True.
     """
     with _log_in(token, TIMEOUT_S) as session:
         return session.claim(mark_of(token.site, token.id))
 
 
 def require(token: Token, now: datetime, *, ours: bool, timeout_s: float = TIMEOUT_S) -> None:
-    """Everything that can be known to be wrong before anything is changed. Raises EdgeRefused.
+    """Make sure that the edge can join, before anything is changed. Raises EdgeRefused.
 
-    `ours`: this edge has joined with this token before, so what the cloud knows of the site is this edge. Expiry counts for
-    joining, not for staying.
+    `ours`: this edge has joined with this token before, so the broker and consumers of the site are its own. A token may
+    expire after its edge has joined.
     """
     closed, date = _ports(token, timeout_s)
-    if closed and not ours and now.timestamp() > token.expires:  # a cloud that moved on, most likely
+    if closed and not ours and now.timestamp() > token.expires:  # the cloud has most likely another address by now
         raise _expired(token, now)
     if closed:
         raise EdgeRefused(
             "FK-6105",
             "the cloud cannot be reached from here: " + "; ".join(closed) + _local(token, len(closed)),
-            hint="nothing was changed. At the cloud, let this edge in: --set networkPolicy.edges.cidrs={ADDRESS/32}; and see on which nodes "
-            "the pods run: kubectl get pods -o wide -n NAMESPACE",
+            hint="nothing was changed. At the cloud, admit this edge: --set networkPolicy.edges.cidrs={ADDRESS/32}; and check on which "
+            "nodes the pods run: kubectl get pods -o wide -n NAMESPACE",
         )
     if date and abs((now - date).total_seconds()) > CLOCK_S:
         raise EdgeRefused(
             "FK-6106",
-            f"this machine's clock is {_away(now, date)} the cloud's: {now:%Y-%m-%d %H:%M:%S} here, {date:%Y-%m-%d %H:%M:%S} there (UTC)",
-            hint="nothing was changed. Set it: timedatectl set-ntp true",
+            f"this machine's clock is {_difference(now, date)} the cloud's: {now:%Y-%m-%d %H:%M:%S} here, {date:%Y-%m-%d %H:%M:%S} there (UTC)",
+            hint="nothing was changed. Synchronise it: timedatectl set-ntp true",
         )
     if ours:
         return
@@ -79,7 +82,7 @@ def require(token: Token, now: datetime, *, ours: bool, timeout_s: float = TIMEO
 
 
 def _ports(token: Token, timeout_s: float) -> tuple[list[str], datetime | None]:
-    """Every port that does not do its work, in words; and discovery's clock. Raises EdgeRefused for a refused login."""
+    """The endpoints that do not answer, described; and the time of discovery's clock. Raises EdgeRefused for a refused login."""
     closed, date = [], None
     try:
         with _log_in(token, timeout_s):
@@ -87,40 +90,40 @@ def _ports(token: Token, timeout_s: float) -> tuple[list[str], datetime | None]:
     except LoginRefused as error:
         raise EdgeRefused(
             "FK-6104",
-            f"RabbitMQ at {token.rabbitmq} refuses the token's login: it was withdrawn, or has expired and was cleared away ({error})",
-            hint=_new(token),
+            f"RabbitMQ at {token.rabbitmq} refuses the token's login: the token was revoked, or has expired and was removed ({error})",
+            hint=_new_token_hint(token),
         ) from error
     except OSError as error:
-        closed.append(_closed("RabbitMQ", token.rabbitmq, error))
+        closed.append(_why_closed("RabbitMQ", token.rabbitmq, error))
     for name, end, path in (("discovery", token.discovery, "/ngsi9/status"), ("broker", token.broker, "/version")):
         try:
             answer = get(f"http://{end}{path}", timeout_s=timeout_s)
         except Unreachable as error:
-            closed.append(_closed(name, end, error))
+            closed.append(_why_closed(name, end, error))
         else:
             date = date or answer.date
     return closed, date.astimezone(UTC) if date else None
 
 
 def _local(token: Token, closed: int) -> str:
-    """How the cloud's Services for edges may be the reason: they keep the edge's address, and so lead to no other node."""
+    """How the cloud's Services for edges may be the reason: to keep the edge's address they forward to pods of one node only."""
     if closed == _PORTS:
-        how = "It may also be that none of them runs"
-    else:  # the policies let an edge in at all ports, or at none
+        how = "Possibly none of their pods runs"
+    else:  # the policies admit an edge to all ports, or to none
         how = "The other ports answer, so its pod most likely does not run"
     return (
-        f". {how} on the node with address {token.rabbitmq.host}: the cloud's Services for edges have externalTrafficPolicy Local, and a "
-        "node answers only for the pods that it runs. Bring RabbitMQ, discovery and broker to that node (nodeSelector), or expose them by "
-        "expose.edge.type loadBalancer"
+        f". {how} on the node with address {token.rabbitmq.host}: the cloud's Services for edges have externalTrafficPolicy Local, so a "
+        "node answers only for the pods that it runs. Schedule RabbitMQ, discovery and broker on that node (nodeSelector), or use "
+        "expose.edge.type=loadBalancer"
     )
 
 
 def _require_free(token: Token, timeout_s: float) -> None:
     try:
-        seen = look(token, timeout_s=timeout_s)
+        seen = site_state(token, timeout_s=timeout_s)
     except (AmqpError, OSError) as error:
         raise EdgeRefused(
-            "FK-6105", f"the cloud cannot be asked about site {token.site}: {error}", hint="try again"
+            "FK-6105", f"cannot read the state of site {token.site} at the cloud: {error}", hint="run the command again"
         ) from error
     if seen.broker or seen.consumers:
         proof = " and ".join(
@@ -132,12 +135,12 @@ def _require_free(token: Token, timeout_s: float) -> None:
         raise EdgeRefused(
             "FK-6107",
             f"site {token.site} is already joined: {proof}",
-            hint="nothing was changed. Give this edge a site id of its own; or, if the other one is gone for good, at the cloud: "
+            hint="nothing was changed. Give this edge another site id; or, if the other edge no longer exists, run at the cloud: "
             f"fogflow-k8s edge remove {token.site}",
         )
     if seen.marked:
         raise EdgeRefused(
-            "FK-6104", "this token was used already, by another cluster or installation", hint=_new(token)
+            "FK-6104", "this token was used already, by another cluster or installation", hint=_new_token_hint(token)
         )
 
 
@@ -147,14 +150,14 @@ def _log_in(token: Token, timeout_s: float) -> Session:
 
 
 def _ids(brokers: object) -> set[str]:
-    """The ids in discovery's list, which is a mapping by id, or a list."""
+    """The ids of the brokers in discovery's answer, which is a mapping by id or a list."""
     if isinstance(brokers, dict):
         return {str(key) for key in brokers}
     each = brokers if isinstance(brokers, list) else []
     return {str(one.get("id")) for one in each if isinstance(one, dict)}
 
 
-def _closed(name: str, end: Endpoint, error: OSError) -> str:
+def _why_closed(name: str, end: Endpoint, error: OSError) -> str:
     if isinstance(error, TimeoutError):
         why = "no answer in time"
     elif isinstance(error, socket.gaierror):
@@ -166,13 +169,15 @@ def _closed(name: str, end: Endpoint, error: OSError) -> str:
 
 def _expired(token: Token, now: datetime) -> EdgeRefused:
     ago = max(now.timestamp() - token.expires, 0)
-    return EdgeRefused("FK-6101", f"the token for site {token.site} expired {ago / 60:.0f} min ago", hint=_new(token))
+    return EdgeRefused(
+        "FK-6101", f"the token for site {token.site} expired {ago / 60:.0f} min ago", hint=_new_token_hint(token)
+    )
 
 
-def _new(token: Token) -> str:
-    return "nothing was changed. A new one " + _NEW.format(site=token.site, host=token.rabbitmq.host)
+def _new_token_hint(token: Token) -> str:
+    return "nothing was changed. Create a new token " + _NEW.format(site=token.site, host=token.rabbitmq.host)
 
 
-def _away(now: datetime, date: datetime) -> str:
+def _difference(now: datetime, date: datetime) -> str:
     seconds = (now - date).total_seconds()
     return f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'}"

@@ -1,4 +1,7 @@
-"""RabbitMQ, discovery and master of the cloud, asked for its edges: by programs in their pods, and ports forwarded into them."""
+"""Requests to the cloud's RabbitMQ, discovery and master about its edges.
+
+RabbitMQ is asked with rabbitmqctl in its pod (kubectl exec); discovery and master over HTTP through a forwarded port.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,19 @@ _IMPORT = 'f=$(mktemp) && cat >"$f" && rabbitmqctl --quiet import_definitions "$
 
 
 def define(kubectl: Kubectl, definitions: Mapping[str, Any]) -> None:
-    """Make users and their rights: hashes, by way of a file that is only there meanwhile. Raises ClusterError."""
+    """Create users and their permissions, from hashes in a temporary file of the pod. Raises ClusterError."""
     kubectl.execute(_POD, _CONTAINER, "sh", "-c", _IMPORT, stdin=json.dumps(definitions))
 
 
 def forget(kubectl: Kubectl, user: str, queues: Iterable[str]) -> None:
-    """Remove a user, which ends its connections, and its queues; what is not there is fine. Raises ClusterError."""
+    """Delete a user, which closes its connections, and its queues, as far as they exist. Raises ClusterError."""
     _unless_absent(kubectl, "delete_user", user)
     for queue in queues:
         _unless_absent(kubectl, "delete_queue", queue)
 
 
 def live(kubectl: Kubectl) -> Live:
-    """What discovery, master and RabbitMQ know at the moment; what does not answer is None."""
+    """The brokers, workers and queues that discovery, master and RabbitMQ list; None for each that does not answer."""
     return Live(
         _asked(kubectl, "discovery", 8090, "/ngsi9/broker"),
         _asked(kubectl, "master", 8010, "/workers"),
@@ -52,8 +55,8 @@ def _asked(kubectl: Kubectl, name: str, port: int, path: str) -> dict[str, Any] 
 
 def _queues(kubectl: Kubectl) -> dict[str, int] | None:
     try:
-        said = kubectl.execute(_POD, _CONTAINER, *_CTL, "list_queues", "name", "consumers", "--formatter=json")
-        return {str(one["name"]): int(one["consumers"] or 0) for one in json.loads(said)}
+        output = kubectl.execute(_POD, _CONTAINER, *_CTL, "list_queues", "name", "consumers", "--formatter=json")
+        return {str(one["name"]): int(one["consumers"] or 0) for one in json.loads(output)}
     except (ClusterError, ValueError, KeyError, TypeError):
         return None
 

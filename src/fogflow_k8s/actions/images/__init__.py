@@ -1,1 +1,1 @@
-"""Images: which there are, whether nodes can pull them, building, loading and mirroring."""
+"""Container images of a release: list, check, build and mirror them."""

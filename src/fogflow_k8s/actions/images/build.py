@@ -1,4 +1,7 @@
-"""Builds the image of our own worker with the Docker engine of this machine."""
+"""`images build`: build the image of the native worker with the Docker engine of this machine.
+
+The build context is the worker's folder (worker.py) and a Containerfile that copies it onto a Python base image.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,15 @@ from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.image.reference import parse
 
 NAME = f"docker.io/fogflow-k8s/worker:{__version__}"
-"""What the chart asks for: the chart has the number of the tool."""
+"""The image that the chart uses by default: chart and program have the same version."""
 BASE = "docker.io/library/python:3.13-slim"
 _RECIPE = "Containerfile"
 _ROOT = "root"  # of the image, in the context
 
 
 @dataclass(frozen=True)
-class Built:
-    """An image in the engine. `layer` is the digest of what we added to the base; `size` its bytes, unpacked."""
+class BuiltImage:
+    """An image in the engine. `layer`: the digest of the layer added to the base; `size`: its unpacked size in bytes."""
 
     name: str
     id: str
@@ -35,11 +38,11 @@ class Built:
     size: int
 
 
-def build(name: str, base: str, platform: str, runner: Runner, report: Reporter) -> Built:
-    """Build it, for the engine's own platform unless another is named. Raises UsageError, PreflightFailed, FogflowError."""
-    named(name, "--tag")
-    named(base, "--base")
-    engines = engine.platform()  # without an engine nothing is fetched
+def build(name: str, base: str, platform: str, runner: Runner, report: Reporter) -> BuiltImage:
+    """Build the image, for the engine's platform if `platform` is "". Raises UsageError, PreflightFailed, FogflowError."""
+    require_tag(name, "--tag")
+    require_tag(base, "--base")
+    engines = engine.platform()  # fails without an engine, before anything is fetched
     platform = platform or engines
     with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
         app = Path(folder)
@@ -47,30 +50,30 @@ def build(name: str, base: str, platform: str, runner: Runner, report: Reporter)
         context = build_context.pack(app, f"{_ROOT}/app", {_RECIPE: asset(_RECIPE).read_bytes()})
     report.step(f"building {name} on {base}")
     id_, digests = engine.build(context, name, platform, {"BASE": base})
-    return Built(name, id_, platform, base, digests[-1], len(context))
+    return BuiltImage(name, id_, platform, base, digests[-1], len(context))
 
 
 def write_context(folder: Path, platform: str, runner: Runner, report: Reporter) -> None:
-    """Write what any other builder needs into a folder that is empty or not there. Raises as `build`, without an engine."""
+    """Write the build context for another builder into a new or empty folder. Raises as `build`, but needs no engine."""
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"--export {folder}: the folder is not empty", hint=f"rm -r {folder}, or name another")
+        raise UsageError(f"--export {folder}: the folder is not empty", hint=f"rm -r {folder}, or name another folder")
     app = folder / _ROOT / "app"
     app.mkdir(parents=True)
     worker.make(app, platform, runner, report)
     for path in [app, *app.rglob("*")]:
-        os.utime(path, (0, 0))  # builders take the times along
+        os.utime(path, (0, 0))  # builders store the times in the image
     (folder / _RECIPE).write_bytes(asset(_RECIPE).read_bytes())
 
 
-def push(built: Built, target: str, report: Reporter) -> str:
-    """Send it to a registry under that name; the digest there. Raises UsageError, PreflightFailed."""
-    named(target, "--push")
+def push(built: BuiltImage, target: str, report: Reporter) -> str:
+    """Push the image to a registry as `target`: its digest there. Raises UsageError, PreflightFailed."""
+    require_tag(target, "--push")
     report.step(f"pushing {target}")
     return engine.push(built.name, target)
 
 
-def save(built: Built, path: Path, report: Reporter) -> None:
-    """Write it as an archive, complete or not at all. Raises PreflightFailed, OSError."""
+def save(built: BuiltImage, path: Path, report: Reporter) -> None:
+    """Write the image as an archive; a partial file is removed. Raises PreflightFailed, OSError."""
     report.step(f"writing {path}")
     half = path.with_name(f".{path.name}.half")
     try:
@@ -81,13 +84,15 @@ def save(built: Built, path: Path, report: Reporter) -> None:
         half.unlink(missing_ok=True)
 
 
-def named(text: str, flag: str) -> None:
-    """Make sure that it is a name with a tag, as an engine takes one. Raises UsageError."""
+def require_tag(text: str, flag: str) -> None:
+    """Make sure that a flag's value is an image name with a tag. Raises UsageError."""
     try:
         image = parse(text)
     except ValueError as error:
         raise UsageError(f"{flag} {error}", hint=f"{flag} {NAME}") from error
     if image.digest and flag != "--base":
-        raise UsageError(f"{flag} {text}: a digest is what comes out, it cannot be chosen", hint=f"{flag} {NAME}")
+        raise UsageError(
+            f"{flag} {text}: a name with a digest cannot be built; the build decides the digest", hint=f"{flag} {NAME}"
+        )
     if not (image.tag or image.digest):
         raise UsageError(f"{flag} {text}: it has no tag", hint=f"{flag} {text}:{__version__}")

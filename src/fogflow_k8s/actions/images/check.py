@@ -1,4 +1,8 @@
-"""Can the nodes pull every image? Each registry is asked, nothing is pulled and the cluster is not changed."""
+"""`images check`: whether the nodes can pull every image of the release.
+
+Each registry is asked for the image's manifest, as a node would: without a login, then with the pull secrets of the image's
+pods, then with the logins of this machine. Nothing is pulled, and the cluster is not changed.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +28,16 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True)
-class Nodes:
-    """For which platforms images are wanted: by the nodes of a cluster, or as somebody said."""
+class TargetPlatforms:
+    """The platforms that images must support: those of the cluster's nodes, or the ones that the user named."""
 
     nodes: tuple[Mapping[str, Any], ...] = ()
-    said: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
 
     def wanted_by(self, use: Use) -> dict[str, list[str]]:
-        """Platform -> the nodes of it on which the scheduler may put a pod with this image; no names when it was said."""
-        if self.said:
-            return {platform: [] for platform in self.said}
+        """Platform -> the nodes on which the scheduler may put a pod with this image; no nodes for platforms that the user named."""
+        if self.platforms:
+            return {platform: [] for platform in self.platforms}
         found: dict[str, list[str]] = {}
         for node in self.nodes:
             if any(not node_fit.why_not(pod, node) for pod in use.pods):
@@ -45,7 +49,7 @@ class Nodes:
 
 @dataclass(frozen=True)
 class RegistryAnswer:
-    """What a registry says of an image; `login` is where the login was found that it took, "" when it asked for none."""
+    """A registry's answer about an image. `login`: where the accepted login was found; "" when it needs none."""
 
     digest: str = ""
     platforms: tuple[str, ...] = ()
@@ -55,8 +59,8 @@ class RegistryAnswer:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """Every image, what its registry said, and what to think of it."""
+class ImageReport:
+    """The images, the answers of their registries, and the results of the checks."""
 
     wanted: ImageUses
     seen: Mapping[str, RegistryAnswer]
@@ -69,36 +73,38 @@ class Checked:
 
     @property
     def digests(self) -> dict[str, str]:
-        """Image -> digest, of those that were found."""
+        """Image -> digest, for the images that exist."""
         return {image: seen.digest for image, seen in self.seen.items() if seen.digest}
 
 
 @dataclass(frozen=True)
-class Secrets:
-    """The pull secrets that pods name: those that hold logins, what is wrong with others, and those we may not see."""
+class PullSecrets:
+    """The pull secrets that pods name: the logins of valid ones, the errors of others, and those that may not be read."""
 
     logins: Mapping[str, Logins] = field(default_factory=dict)
     wrong: Mapping[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
     namespace: str = "fogflow"
 
-    def mend(self, name: str) -> str:
-        """How to make one out of what `docker login` keeps: no password on a command line."""
+    def remedy(self, name: str) -> str:
+        """The command that makes a pull secret from the file of `docker login`, so that no password is on a command line."""
         return f"kubectl -n {self.namespace} create secret docker-registry {name} --from-file=.dockerconfigjson=$HOME/.docker/config.json"
 
 
-def check(wanted: ImageUses, registries: Registries, own: Logins, nodes: Nodes, secrets: Secrets) -> Checked:
-    """Ask for every image as a node would: without a login, then with its pods' pull secrets, at last with our `own`."""
+def check(
+    wanted: ImageUses, registries: Registries, own: Logins, nodes: TargetPlatforms, secrets: PullSecrets
+) -> ImageReport:
+    """Ask the registries for every image. `own`: the logins of this machine, which are used last."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = {str(u.image): pool.submit(_see, u, registries, own, secrets) for u in wanted.uses}
+        asked = {str(u.image): pool.submit(_ask_registry, u, registries, own, secrets) for u in wanted.uses}
         seen = {image: future.result() for image, future in asked.items()}
     checks = [_image_check(use, seen[str(use.image)], nodes.wanted_by(use)) for use in wanted.uses]
     checks += [_secret_check(name, secrets) for name in sorted({*secrets.logins, *secrets.wrong, *secrets.unseen})]
     checks += [*_login_checks(wanted.uses, seen, own, secrets), *_hub_check(wanted.uses, seen)]
-    return Checked(wanted, seen, tuple(run(checks)))
+    return ImageReport(wanted, seen, tuple(run(checks)))
 
 
-def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
+def secrets_of(op: Operation, uses: Sequence[Use]) -> PullSecrets:
     """Read the pull secrets that the pods name. Raises ClusterError."""
     logins, wrong, unseen = {}, {}, []
     for name in sorted(
@@ -113,15 +119,15 @@ def secrets_of(op: Operation, uses: Sequence[Use]) -> Secrets:
             continue
         try:
             if found is None:
-                raise ValueError("it does not exist")  # noqa: TRY301 - one way to say what is wrong with it
+                raise ValueError("it does not exist")  # noqa: TRY301 - handled like an unusable Secret
             logins[name] = pull_secret_logins(found)
         except ValueError as error:
             wrong[name] = f"{error} in namespace {op.namespace}" if found is None else str(error)
-    return Secrets(logins, wrong, tuple(unseen), op.namespace)
+    return PullSecrets(logins, wrong, tuple(unseen), op.namespace)
 
 
-def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> RegistryAnswer:
-    """The first answer that is no refusal; else the last one, which is about the best login that there was."""
+def _ask_registry(use: Use, registries: Registries, own: Logins, secrets: PullSecrets) -> RegistryAnswer:
+    """The answer to the first accepted login; else the refusal of the last login that was tried."""
     failure: PreflightFailed | None = None
     image = use.image
     for logins in (None, *(secrets.logins[name] for name in use.secrets if name in secrets.logins), own):
@@ -133,7 +139,7 @@ def _see(use: Use, registries: Registries, own: Logins, secrets: Secrets) -> Reg
             if head.pull_quota and not head.pull_quota.remaining:
                 return RegistryAnswer(
                     head.digest, (), logins.where if logins else "", head.pull_quota
-                )  # a look would cost a pull
+                )  # the manifest would cost a pull
             manifest = registry.manifest(image.repository, image.version)
             platforms = registry.platforms(image.repository, manifest)
             return RegistryAnswer(manifest.digest, platforms, logins.where if logins else "", head.pull_quota)
@@ -153,15 +159,15 @@ def _image_found(seen: RegistryAnswer, wanted_by: Mapping[str, Sequence[str]]) -
         return CheckOutcome(False, seen.failure.message, seen.failure.hint)
     if seen.pull_quota and not seen.pull_quota.remaining:
         return CheckOutcome(
-            None, f"{seen.digest[:19]} is there; for which platforms was not asked: it costs a pull, and none is left"
+            None, f"{seen.digest[:19]} exists; its platforms were not checked: that costs a pull, and none is left"
         )
-    lacking = {p: names for p, names in wanted_by.items() if not any(fits(offered, p) for offered in seen.platforms)}
-    if lacking:
-        which = " and ".join(f"{p}{f' ({_few(names)})' if names else ''}" for p, names in lacking.items())
+    missing = {p: names for p, names in wanted_by.items() if not any(fits(offered, p) for offered in seen.platforms)}
+    if missing:
+        which = " and ".join(f"{p}{f' ({_few(names)})' if names else ''}" for p, names in missing.items())
         return CheckOutcome(
             False,
             f"not for {which}, only for {', '.join(seen.platforms) or 'nothing'}",
-            "use an image for it, or keep its pods off such nodes: nodeSelector, kubernetes.io/arch",
+            "use an image for this platform, or keep its pods off these nodes: nodeSelector with kubernetes.io/arch",
         )
     return CheckOutcome(
         True,
@@ -169,23 +175,23 @@ def _image_found(seen: RegistryAnswer, wanted_by: Mapping[str, Sequence[str]]) -
     )
 
 
-def _secret_check(name: str, secrets: Secrets) -> Check:
+def _secret_check(name: str, secrets: PullSecrets) -> Check:
     wrong = secrets.wrong.get(name, "")
-    found = CheckOutcome(not wrong, wrong or "there", secrets.mend(name) if wrong else "")
+    found = CheckOutcome(not wrong, wrong or "exists", secrets.remedy(name) if wrong else "")
     if name in secrets.unseen:
-        found = CheckOutcome(None, "no right to read it")
+        found = CheckOutcome(None, "no permission to read it")
     return Check("secret", f"pull secret {name}", partial(_same, found))
 
 
 def _login_checks(
-    uses: Sequence[Use], seen: Mapping[str, RegistryAnswer], own: Logins, secrets: Secrets
+    uses: Sequence[Use], seen: Mapping[str, RegistryAnswer], own: Logins, secrets: PullSecrets
 ) -> Iterator[Check]:
-    """A login that only this machine has helps no node, unless the nodes have one of their own: so this only warns."""
+    """A warning for each registry that only accepts the logins of this machine: nodes may have their own login, or none."""
     for host in sorted({use.image.host for use in uses if seen[str(use.image)].login == own.where}):
         found = CheckOutcome(
             False,
-            "answers with the login of this machine only: no pod names a pull secret that it takes",
-            f"unless the nodes log in by themselves, name one under global.imagePullSecrets: {secrets.mend('NAME')}",
+            "the registry only accepts the login of this machine: no pod names a pull secret that it accepts",
+            f"unless the nodes have their own login, name a pull secret in global.imagePullSecrets: {secrets.remedy('NAME')}",
         )
         yield Check("login", f"the pods' login for {host}", partial(_same, found), warning=True)
 
@@ -196,8 +202,8 @@ def _hub_check(uses: Sequence[Use], seen: Mapping[str, RegistryAnswer]) -> Itera
         least = min(rooms, key=lambda room: room.remaining)
         found = CheckOutcome(
             least.remaining >= len(rooms),
-            f"{least.remaining} of {least.limit} in {least.hours:g} hours are left for this machine; {len(rooms)} images are there",
-            "wait, log the nodes in (global.imagePullSecrets), or mirror: fogflow-k8s images mirror",
+            f"{least.remaining} of {least.limit} in {least.hours:g} hours are left for this machine; the release has {len(rooms)} images from there",
+            "wait, give the nodes a login (global.imagePullSecrets), or mirror the images: fogflow-k8s images mirror",
         )
         yield Check("rate", f"pulls from {HUB}", partial(_same, found), warning=True)
 
@@ -208,9 +214,9 @@ def _same(found: CheckOutcome) -> CheckOutcome:
 
 def _platform_of_node(node: Mapping[str, Any]) -> str:
     info = status_of(node).get("nodeInfo") or {}
-    said = f"{info.get('operatingSystem') or 'linux'}/{info['architecture']}" if info.get("architecture") else ""
+    reported = f"{info.get('operatingSystem') or 'linux'}/{info['architecture']}" if info.get("architecture") else ""
     named = platform_of(labels_of(node))
-    return said or (DEFAULT_PLATFORM if named == ANY_PLATFORM else named)
+    return reported or (DEFAULT_PLATFORM if named == ANY_PLATFORM else named)
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,4 +1,7 @@
-"""The images of the rendered chart: which there are, and how values name them."""
+"""The images that a release uses, and the sections of values.yaml that name them.
+
+Both are read from the rendered chart, so hooks and init containers count, too.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class Section:
 
 @dataclass(frozen=True)
 class ImageUses:
-    """What a release with these values runs, and the sections that say so."""
+    """The images that a release with these values runs, and the sections of the values that name them."""
 
     uses: tuple[Use, ...]
     sections: tuple[Section, ...]
@@ -49,14 +52,14 @@ class ImageUses:
 
 
 class Registries:
-    """The registries of one run, each asked over one connection pool. `plain`: those that speak plain HTTP."""
+    """The registries of one run, with one connection pool each. `plain`: the hosts that use HTTP without TLS."""
 
     def __init__(self, plain: Sequence[str] = ()) -> None:
         self._plain = frozenset(plain)
         self._known: dict[tuple[str, str], Registry] = {}
 
     def at(self, host: str, logins: Logins | None = None) -> Registry:
-        """The registry, asked with its login out of these; without one when they have none. Raises PreflightFailed."""
+        """The registry at a host, with its login from `logins`, if there is one. Raises PreflightFailed."""
         login = logins.of(host) if logins else None
         key = (host, logins.where if logins and login else "")
         if key not in self._known:
@@ -65,13 +68,13 @@ class Registries:
 
 
 def wanted(helm: Helm, chart: Path, values: Values) -> ImageUses:
-    """The images of the chart as these values render it, hooks and init containers too. No cluster is asked."""
+    """The images of the chart as these values render it, hooks and init containers included. Needs no cluster."""
     text = helm.read_text(helm.start_template(chart, values.given()))
     return wanted_by(manifests.every(text), chart, values)
 
 
 def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values) -> ImageUses:
-    """The images of objects that the chart was rendered to with these values."""
+    """The images of the objects that the chart renders with these values."""
     import yaml
 
     about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
@@ -79,13 +82,16 @@ def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values)
 
 
 def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:
-    """Write a values.yaml for `--values`, in one step."""
+    """Write a values file for `--values`, with `about` as its comment; replaces the file atomically."""
     write_private(path, f"# {about}{as_yaml(values)}\n", mode=0o644)
     return path
 
 
 def _sections(values: Values, upstreams: str, ours: str) -> list[Section]:
-    """As the chart's template fogflow.image reads them; an empty tag is upstream's version, or of our own image ours."""
+    """The sections, read as the chart's template fogflow.image reads them.
+
+    An empty tag means FogFlow's version (`upstreams`), or the chart's (`ours`) for the native worker.
+    """
     found = []
     for name, field in Values.model_fields.items():
         part = getattr(values, name)

@@ -1,7 +1,7 @@
-"""Copies images from registry to registry.
+"""`images mirror`: copy images from their registries to another one.
 
-Not through an engine: it would pull one platform only, write the manifest anew (and so lose the digest that a pin names),
-and need room for all of it. So an image in the mirror is the same one, byte for byte.
+The copy goes from registry to registry, without a container engine: an engine would pull one platform only, change the
+manifest (and with it the digest that a pin names), and need disk space for all layers. The copies are identical byte by byte.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Copy:
-    """An image and its copy: whether anything had to be done, how many blobs (and bytes) were sent, how many were there."""
+class ImageCopy:
+    """An image and its copy. `sent`, `size`: the blobs and bytes that were sent; `there`: the blobs that the mirror had already."""
 
     source: str
     target: str
@@ -41,14 +41,14 @@ class Failure:
 
     source: str
     why: str
-    mend: str
+    remedy: str
 
 
 @dataclass(frozen=True)
-class Mirrored:
-    """All copies, and values that point to them."""
+class MirrorResult:
+    """All copies, the images that failed, and the values that make the chart use the copies."""
 
-    copies: tuple[Copy, ...]
+    copies: tuple[ImageCopy, ...]
     failures: tuple[Failure, ...]
     values: dict[str, Any]
 
@@ -60,11 +60,11 @@ def mirror(
     place: tuple[str, str],
     platforms: Sequence[str],
     report: Reporter,
-) -> Mirrored:
-    """Copy every image to `place` (registry, prefix); what is there already is not sent again.
+) -> MirrorResult:
+    """Copy every image to `place` (registry, prefix). Blobs that the mirror has already are not sent again.
 
-    An image that cannot be copied does not keep the others. Raises UsageError when two images would get one name,
-    RegistryError when the registry is not there, or lets nobody in with this login.
+    An image that cannot be copied is a Failure, and the others are copied. Raises UsageError when two images would get the
+    same name, RegistryError when the mirror does not answer or refuses the login.
     """
     where = "/".join(part for part in place if part)
     targets = _targets(wanted, where)
@@ -72,71 +72,72 @@ def mirror(
     target.ping()
     copies, failures = [], []
     pins: dict[str, Any] = {}
-    lent: dict[str, str] = {}
+    mountable: dict[str, str] = {}
     for image, to in targets.items():
         report.step(f"{image.short} -> {to.short}")
         try:
-            job = _Job(registries.at(image.host, logins), image, target, to, tuple(platforms), lent, report)
+            job = _CopyJob(registries.at(image.host, logins), image, target, to, tuple(platforms), mountable, report)
             copies.append(copy := job.run())
         except RegistryError as error:
             report.log(f"not copied: {error.message}")
             failures.append(Failure(str(image), error.message, error.hint))
             continue
-        done = f"{copy.sent} blobs sent ({copy.size / _MIB:.1f} MiB), {copy.there} were there"
-        report.log(done if copy.changed else "was there")
+        done = f"{copy.sent} blobs sent ({copy.size / _MIB:.1f} MiB), {copy.there} existed"
+        report.log(done if copy.changed else "the mirror has it already")
         if image.digest:  # an image of fewer platforms has another digest
             pins |= wanted.pins({str(image): copy.digest})
-    return Mirrored(tuple(copies), tuple(failures), {"global": {"imageRegistry": where}, **pins})
+    return MirrorResult(tuple(copies), tuple(failures), {"global": {"imageRegistry": where}, **pins})
 
 
 def _targets(wanted: ImageUses, where: str) -> dict[Image, Image]:
-    """Each image and its name in the mirror. Raises UsageError when two would get the same."""
+    """Each image with its name in the mirror. Raises UsageError when two images would get the same name."""
     found = {use.image: parse(wanted.named(use.image)[0].name.within(where)) for use in wanted.uses}
     taken: dict[str, Image] = {}
     for image, to in found.items():
         other = taken.setdefault(to.short, image)
         if other != image:
             raise UsageError(
-                f"{other} and {image} would both become {to.short}", hint="give one of them another repository or tag"
+                f"{other} and {image} would both become {to.short}",
+                hint="change the repository or tag of one of them in your values",
             )
     return found
 
 
 @dataclass
-class _Job:
-    """The copy of one image. `lent`: blob -> a repository of the target that has it."""
+class _CopyJob:
+    """The copy of one image. `mountable`: blob -> a repository of the mirror from which it can be mounted."""
 
     source: Registry
     image: Image
     target: Registry
     to: Image
     platforms: tuple[str, ...]
-    lent: dict[str, str]
+    mountable: dict[str, str]
     report: Reporter
     sent: int = 0
     there: int = 0
     size: int = 0
     _done: set[str] = field(default_factory=set)
 
-    def run(self) -> Copy:
+    def run(self) -> ImageCopy:
         top = self._chosen(self.source.manifest(self.image.repository, self.image.version))
         version = self.to.tag or top.digest
         changed = not self.target.has_manifest(self.to.repository, version, top.digest)
-        if changed:  # the manifest is put last: where it is, all else is
+        if changed:  # the manifest is sent last, so a mirror that has it has all blobs
             self._manifest(top, version)
         to = self.to.within(self.to.registry, top.digest)
-        return Copy(str(self.image), to, top.digest, changed, self.sent, self.there, self.size)
+        return ImageCopy(str(self.image), to, top.digest, changed, self.sent, self.there, self.size)
 
     def _chosen(self, manifest: Manifest) -> Manifest:
-        """The manifest, less the platforms that nobody asked for. Raises NoSuchPlatform."""
+        """The manifest, reduced to the requested platforms. Raises NoSuchPlatform."""
         if not self.platforms:
             return manifest
         have = self.source.platforms(self.image.repository, manifest)
-        lacking = [p for p in self.platforms if not any(fits(one, p) for one in have)]
-        if lacking:
+        missing = [p for p in self.platforms if not any(fits(one, p) for one in have)]
+        if missing:
             raise NoSuchPlatform(
-                f"{self.image} is not for {', '.join(lacking)}, only for {', '.join(have)}",
-                hint="ask for fewer: --platform",
+                f"{self.image} is not for {', '.join(missing)}, only for {', '.join(have)}",
+                hint="name only platforms of the image: --platform",
             )
         if not is_index(manifest.type):
             return manifest
@@ -166,31 +167,31 @@ class _Job:
             self.there += 1
         else:
             same = self.image.repository if self.source.host == self.target.host else ""
-            upload = self.target.begin_upload(here, digest, self.lent.get(digest) or same)
+            upload = self.target.begin_upload(here, digest, self.mountable.get(digest) or same)
             if upload:
                 with self.source.open_blob(self.image.repository, digest) as stream:
-                    self.target.put_blob(here, upload, digest, size, _Counted(stream, self._tell(size)))
+                    self.target.put_blob(here, upload, digest, size, _Counted(stream, self._progress(size)))
                 self.sent += 1
                 self.size += size
             else:
                 self.there += 1
-        self.lent[digest] = here
+        self.mountable[digest] = here
 
-    def _tell(self, size: int) -> Callable[[int], None]:
-        large = size > 8 * _MIB  # below that a line would come after the fact
+    def _progress(self, size: int) -> Callable[[int], None]:
+        large = size > 8 * _MIB  # smaller blobs are sent before a line could be shown
         return lambda done: self.report.progress("MiB sent", done // _MIB, size // _MIB) if large else None
 
 
 @dataclass
 class _Counted:
-    """A stream that tells how much of it was read."""
+    """A stream that reports how many bytes were read."""
 
     stream: Any
-    say: Callable[[int], None]
+    report: Callable[[int], None]
     done: int = 0
 
     def read(self, size: int) -> bytes:
         block: bytes = self.stream.read(size)
         self.done += len(block)
-        self.say(self.done)
+        self.report(self.done)
         return block

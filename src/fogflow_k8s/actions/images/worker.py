@@ -1,7 +1,7 @@
-"""The folder app/ of the worker's image: the packages that requirements.txt locks, and those modules of ours that it needs.
+"""The folder app/ of the native worker's image: the packages locked in requirements.txt, and the modules the worker imports.
 
-The same input gives the same files: pip takes wheels only and checks each against its hash, nothing is compiled, and what
-pip writes down of this machine is taken away again.
+The result is reproducible: pip installs wheels only and checks their hashes, nothing is compiled, and the files in which pip
+records paths of this machine are removed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from fogflow_k8s.model.image.imports import needed
 
 PYTHON = "3.13"
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-"""Platforms of which all locked packages have wheels, and what Python calls the machine."""
-# every glibc tag that a wheel of a locked package bears; Debian 13 and python:3.13-slim have glibc 2.41
+"""The platforms for which all locked packages have wheels -> Python's name of the machine type."""
+# every glibc tag of the wheels of locked packages; Debian 13 and python:3.13-slim have glibc 2.41
 _GLIBC = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "manylinux1")
 _PACKAGE = Path(__file__).resolve().parents[2]
 _WORKER = "fogflow_k8s.worker"
@@ -28,15 +28,15 @@ _OF_THIS_MACHINE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")  # pa
 
 
 def make(folder: Path, platform: str, runner: Runner, report: Reporter, package: Path = _PACKAGE) -> None:
-    """Fill an empty folder. `package`: where our own modules are.
+    """Write packages and modules into an empty folder. `package`: the folder of this Python package.
 
     Raises UsageError for a platform without wheels, FogflowError without a worker, ToolMissing without pip, PreflightFailed
-    when the packages cannot be had.
+    when the packages cannot be fetched.
     """
     machine = MACHINES.get(platform)
     if machine is None:
         raise UsageError(
-            f"the worker's packages are not there for {platform}, only for {', '.join(MACHINES)}",
+            f"the worker's packages are not available for {platform}, only for {', '.join(MACHINES)}",
             hint=f"--platform {next(iter(MACHINES))}",
         )
     wanted = modules(package)
@@ -51,7 +51,7 @@ def make(folder: Path, platform: str, runner: Runner, report: Reporter, package:
 
 
 def pip_install(target: Path, machine: str, requirements: Path) -> list[str]:
-    """The words after `pip` that fetch what is locked for another machine than this one."""
+    """The arguments of pip that install the locked packages for another machine type."""
     platforms = [f"--platform={tag}_{machine}" for tag in _GLIBC]
     return [
         "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes",
@@ -64,30 +64,31 @@ def _install(folder: Path, machine: str, requirements: Path, runner: Runner) -> 
     done = runner.run([sys.executable, "-m", "pip", *pip_install(folder, machine, requirements)], timeout_s=_TIMEOUT_S)
     if done.code == 0:
         return
-    said = done.stderr.strip()
-    if "No module named pip" in said:
+    output = done.stderr.strip()
+    if "No module named pip" in output:
         raise ToolMissing(
-            f"the Python of this program has no pip: {sys.executable}", hint=f"{sys.executable} -m ensurepip"
+            f"pip is not installed for the Python of this program, {sys.executable}",
+            hint=f"{sys.executable} -m ensurepip",
         )
-    if "DO NOT MATCH THE HASHES" in said:
+    if "DO NOT MATCH THE HASHES" in output:
         raise PreflightFailed(
-            f"the package index hands out another file than the one that is locked: {_last(said)}",
-            hint="do not build with it: compare it with what PyPI itself has",
+            f"a package of the index does not match its locked hash: {_last(output)}",
+            hint="do not use this file: compare it with the one on PyPI, and check your package index",
         )
     raise PreflightFailed(
-        f"pip could not fetch the worker's packages: {_last(said)}",
-        hint="is the package index reachable from here? python3 -m pip config list",
+        f"pip could not fetch the worker's packages: {_last(output)}",
+        hint="check that the package index is reachable from here: python3 -m pip config list",
     )
 
 
-def _last(said: str) -> str:
-    """The last lines of pip that say something, in one."""
-    lines = [line.removeprefix("ERROR: ").strip() for line in said.splitlines() if line.strip()]
+def _last(output: str) -> str:
+    """The last lines of pip's output that are not empty, as one line."""
+    lines = [line.removeprefix("ERROR: ").strip() for line in output.splitlines() if line.strip()]
     return " ".join(lines[-3:])[-400:]
 
 
 def _trim(folder: Path) -> None:
-    shutil.rmtree(folder / "bin", ignore_errors=True)  # scripts that begin with the path of this machine's Python
+    shutil.rmtree(folder / "bin", ignore_errors=True)  # scripts with the path of this machine's Python
     for cache in sorted(folder.rglob("__pycache__")):
         shutil.rmtree(cache)
     for info in folder.glob("*.dist-info"):
@@ -96,12 +97,13 @@ def _trim(folder: Path) -> None:
 
 
 def modules(package: Path = _PACKAGE) -> dict[str, Path]:
-    """Every module of ours that the worker needs, by name. Raises FogflowError when there is no worker."""
+    """Every module of this package that the worker imports, by name. Raises FogflowError when the worker is not installed."""
     paths = {_name(path, package): path for path in package.rglob("*.py") if "_assets" not in path.parts}
     wanted: Sequence[str] = needed({name: path.read_text(encoding="utf-8") for name, path in paths.items()}, _WORKER)
     if f"{_WORKER}.__main__" not in wanted:
         raise FogflowError(
-            "this installation lacks the worker", hint="install it again: pip install --force-reinstall fogflow-k8s"
+            "this installation of fogflow-k8s has no worker module",
+            hint="install it again: pip install --force-reinstall fogflow-k8s",
         )
     return {name: paths[name] for name in wanted}
 

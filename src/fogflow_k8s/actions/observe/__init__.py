@@ -1,1 +1,1 @@
-"""Look at a release and say what is true of it: status, following a rollout, verify, history."""
+"""Observe a release without changing it: status, waiting for a rollout, verify, history."""

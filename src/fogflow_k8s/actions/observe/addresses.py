@@ -1,8 +1,8 @@
 """The addresses at which users reach the dashboard, for every value of expose.type.
 
-The manifests say how nginx is exposed, and where a person chose the address (externalIPs, a host name) they say that too.
-Where the cluster gives the address, it is read from the cluster: the status of a load balancer, of an Ingress or of a
-Gateway, and the port that a Service of type NodePort got.
+The manifests say how nginx is exposed, and hold addresses that the user chose (externalIPs, host names). Addresses that the
+cluster assigns are read from the cluster: from the status of a load balancer, an Ingress or a Gateway, and the port of a
+Service of type NodePort.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _NODES = 3  # a node port answers at every node: a few addresses are enough
 
 @dataclass(frozen=True)
 class Address:
-    """A URL of the dashboard. `inside`: of a node that has no address outside its own network; it may lead nowhere from here."""
+    """A URL of the dashboard. `inside`: it has an internal address of a node, which may not be reachable from here."""
 
     url: str
     inside: bool = False
 
 
 def addresses(op: Operation, objects: Sequence[Obj]) -> tuple[Address, ...]:
-    """Every address known now, each once. Those of a cluster that does not let us read them are missing. Raises ClusterError."""
+    """Every address known now, each once. Addresses without read permission are left out. Raises ClusterError."""
     found: list[Address] = []
     for obj in objects:
         kind = obj.get("kind")
@@ -58,7 +58,7 @@ def _of_service(op: Operation, service: Obj) -> Iterator[Address]:
 
 
 def _of_nodes(op: Operation, port: int) -> Iterator[Address]:
-    """At nodes that are ready: those with an address outside, else those with one inside."""
+    """The addresses of ready nodes: external ones, or internal ones if no node has an external address."""
     ready = [node for node in op.nodes or () if condition(node, "Ready") == "True"]
     for kind in ("ExternalIP", "InternalIP"):
         if hosts := [host for node in ready for host in _hosts(node, kind)]:
@@ -67,7 +67,7 @@ def _of_nodes(op: Operation, port: int) -> Iterator[Address]:
 
 
 def _hosts(node: Obj, kind: str) -> list[str]:
-    """The addresses of one type that a node has."""
+    """The addresses of a node of one type."""
     given = status_of(node).get("addresses") or []
     return [str(each["address"]) for each in given if each.get("type") == kind and each.get("address")]
 
@@ -77,13 +77,13 @@ def _of_ingress(op: Operation, ingress: Obj) -> Iterator[Address]:
     scheme = "https" if spec.get("tls") else "http"
     hosts = [str(rule.get("host") or "") for rule in spec.get("rules") or []]
     yield from (_address(host, scheme) for host in hosts if _is_one(host))
-    if "" in hosts:  # every name leads there, and so does the address
+    if "" in hosts:  # a rule without a host also matches the address
         live = _live(op, "Ingress", str(ingress["metadata"]["name"]), op.namespace)
         yield from (_address(host, scheme) for host in _balanced(live))
 
 
 def _of_route(op: Operation, route: Obj) -> Iterator[Address]:
-    """By the listeners of its Gateways, under the route's names, the listener's, or the Gateway's addresses."""
+    """A URL for each listener of its Gateways, with the route's host names, the listener's, or the Gateway's addresses."""
     spec = spec_of(route)
     names = [str(name) for name in spec.get("hostnames") or []]
     for parent in spec.get("parentRefs") or []:
@@ -91,7 +91,7 @@ def _of_route(op: Operation, route: Obj) -> Iterator[Address]:
         given = [str(a["value"]) for a in status_of(live).get("addresses") or [] if a.get("value")]
         section = parent.get("sectionName")
         listeners = spec_of(live).get("listeners") or []
-        # the names of the route lead there, even if we may not read the Gateway
+        # the route's host names are known, even without permission to read the Gateway
         for one in (
             [each for each in listeners if section in (None, each.get("name"))] if live else [{"protocol": "HTTP"}]
         ):
@@ -103,18 +103,18 @@ def _of_route(op: Operation, route: Obj) -> Iterator[Address]:
 
 
 def _balanced(obj: Obj) -> list[str]:
-    """What a load balancer gave a Service or an Ingress: an IP address, or only a host name, as some clouds do."""
+    """The addresses that a load balancer assigned to a Service or an Ingress: IP addresses, or host names in some clouds."""
     given = (status_of(obj).get("loadBalancer") or {}).get("ingress") or []
     return [str(host) for each in given if (host := each.get("ip") or each.get("hostname"))]
 
 
 def _is_one(host: str) -> bool:
-    """Whether a host name is one name: `*.example.org` and "" stand for many."""
+    """Whether it is a single host name: `*.example.org` and "" match many."""
     return bool(host) and not host.startswith("*")
 
 
 def _live(op: Operation, kind: str, name: str, namespace: str) -> Obj:
-    """The object as the cluster has it; empty when it is not there, or we may not read it."""
+    """The live object; empty when it does not exist or may not be read."""
     try:
         return op.cluster.get(kind, name, namespace) or {}
     except ClusterError as error:

@@ -1,4 +1,4 @@
-"""The revisions of a release: Helm's history joined with our record."""
+"""The revisions of a release: Helm's history, joined with the record of the revisions that worked."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ def history(op: Operation) -> list[Revision]:
     """The revisions, oldest first. Raises NotInstalled."""
     found = status.stored(op)
     if found is None:
-        raise status.absent(op)
+        raise status.not_installed(op)
     return list(found.history)

@@ -1,4 +1,7 @@
-"""The last word on a failure: what the containers to blame have themselves written, beside what Kubernetes says of them."""
+"""Adds the logs of failed containers to the evidence of causes.
+
+A cause, derived from Kubernetes objects, says that a container crashes or does not become ready; its log often says why.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diagnosis.log_excerpt import notable
 
-MOST = 2  # causes whose logs are read: the headline, and one beside it
+MOST = 2  # causes whose logs are read: the first one, and one more
 LINES = 200  # of a log's end
-_CRASHED = ("FK-5001", "FK-5002", "FK-5004", "FK-5006")  # the container before the one that is there now knows why
+_CRASHED = ("FK-5001", "FK-5002", "FK-5004", "FK-5006")  # the log of the previous container says why
 _ASKED = (*_CRASHED, "FK-5003", "FK-5005", "FK-5014")
 
 
 def diagnosed(op: Operation, seen: Assessment) -> Assessment:
-    """The assessment, with what their logs say added to the evidence of the first causes. What cannot be read is left out."""
+    """The assessment, with log lines added to the evidence of its first causes. Logs that cannot be read are left out."""
     asked = [c for c in seen.causes if c.kind != "blocked" and c.container and c.id in _ASKED][:MOST]
     found = {c: _with_log(op, c) for c in asked}
     return replace(seen, causes=tuple(found.get(c, c) for c in seen.causes)) if found else seen

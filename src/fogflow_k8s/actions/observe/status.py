@@ -1,4 +1,8 @@
-"""The state of a release, told in one object: what `status` shows, and what every other verb ends with."""
+"""The state of a release as one object, which `status` and the end of every other command show.
+
+The state is derived from Helm's history (the newest revision), an assessment of the release's pods, and the keeper's health
+report. `working` means that the keeper has tested FogFlow; pods that are ready without that are only `unverified`.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +28,13 @@ from fogflow_k8s.model.release.history import PENDING, Revision, revisions
 
 State = Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
 TASKS = "app.kubernetes.io/component=task"
-WHY_UNVERIFIED = "there is no keeper to look into FogFlow itself: pods are ready, which is not proof that it works"
-WHY_SIMULATED = "the nodes are simulated: no container runs, so nothing can be proved"
+WHY_UNVERIFIED = "the release has no keeper to test FogFlow: pods that are ready do not prove that FogFlow works"
+WHY_SIMULATED = "the nodes are simulated: no container runs, so FogFlow cannot be tested"
 
 
 @dataclass(frozen=True)
 class Report:
-    """One release as of now."""
+    """The state of one release at one moment."""
 
     release: str
     namespace: str
@@ -47,7 +51,7 @@ class Report:
 
     @property
     def why_unchecked(self) -> str:
-        """Why FogFlow itself was not looked at."""
+        """Why FogFlow was not tested."""
         if self.simulated:
             return WHY_SIMULATED
         return self.assessment.health.why if self.assessment.health else WHY_UNVERIFIED
@@ -55,11 +59,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Installed:
-    """What Helm has: the newest revision and its objects."""
+    """A release as Helm stores it: its revisions and the objects of the newest one, with this program's record."""
 
     history: tuple[Revision, ...]
     objects: tuple[dict[str, Any], ...]
-    record: Mapping[str, Any] = field(default_factory=dict)  # ours
+    record: Mapping[str, Any] = field(default_factory=dict)  # as record.load returns it
 
     @property
     def newest(self) -> Revision:
@@ -73,20 +77,22 @@ class Installed:
 
 
 def installed(op: Operation) -> Installed | None:
-    """What Helm has of the release; None when there is no such release."""
+    """The release, read with the helm program; None when it does not exist."""
     history_child, manifest_child = op.helm.start_history(), op.helm.start_manifest()
-    known = record.load(op)  # meanwhile
+    known = record.load(op)  # while helm runs
     history = revisions(op.helm.read_history(history_child), known)
     if not history:
         manifest_child.stop()
         return None
-    return _learnt(op, Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))), known))
+    return _with_tasks_namespace(
+        op, Installed(tuple(history), tuple(manifests.split(op.helm.read_text(manifest_child))), known)
+    )
 
 
 def stored(op: Operation) -> Installed | None:
-    """The same, read from Helm's own objects in the cluster: for verbs that only read, which need no helm program.
+    """The release, read from Helm's Secrets or ConfigMaps, so that commands that only read need no helm program.
 
-    Only where Helm keeps releases outside the cluster (HELM_DRIVER=sql) is helm asked. Raises ClusterError, FogflowError.
+    Where Helm stores releases outside the cluster (HELM_DRIVER=sql), helm is run. Raises ClusterError, FogflowError.
     """
     kind = storage.kind_of(os.environ)
     if kind is None:
@@ -96,11 +102,11 @@ def stored(op: Operation) -> Installed | None:
         return None
     known = record.load(op)
     history = tuple(revisions(found.history, known))
-    return _learnt(op, Installed(history, tuple(manifests.split(found.manifest)), known))
+    return _with_tasks_namespace(op, Installed(history, tuple(manifests.split(found.manifest)), known))
 
 
-def _learnt(op: Operation, found: Installed) -> Installed:
-    """The same, once the operation knows from it where the tasks are."""
+def _with_tasks_namespace(op: Operation, found: Installed) -> Installed:
+    """The release, after the operation has taken the tasks' namespace from its objects."""
     op.learn(found.objects)
     return found
 
@@ -108,42 +114,44 @@ def _learnt(op: Operation, found: Installed) -> Installed:
 def reread(
     op: Operation, known: Installed | None, read: Callable[[Operation], Installed | None] = installed
 ) -> Installed | None:
-    """What Helm has now: `known`, when its storage holds exactly those revisions in those states, else what `read` finds."""
+    """The release as it is now: `known` if its revisions and their states are unchanged, else what `read` returns."""
     has = {(r.number, r.status) for r in known.history} if known else set()
-    return known if has == _labelled(op) else read(op)
+    return known if has == _stored_revisions(op) else read(op)
 
 
-def _labelled(op: Operation) -> set[tuple[int, str]] | None:
-    """Number and status of every revision, by the labels of Helm's Secrets; None when they are kept elsewhere or hidden."""
+def _stored_revisions(op: Operation) -> set[tuple[int, str]] | None:
+    """Number and status of every revision, from the labels of Helm's Secrets; None when they cannot be read there."""
     if storage.kind_of(os.environ) != "Secret":
         return None
     try:
         found = op.cluster.labels("Secret", op.namespace, storage.selector(op.release))
         return {(int(each["version"]), each["status"]) for each in found}
     except (ClusterError, KeyError, ValueError):
-        return None  # Helm itself will say it, or knows better
+        return None  # the full read reports the error, if there is one
 
 
-def made(op: Operation, before: Installed | None, printed: str, objects: Sequence[dict[str, Any]]) -> Installed | None:
-    """What Helm has after an upgrade to `objects`, by the release it printed itself (`--output json`)."""
+def after_upgrade(
+    op: Operation, before: Installed | None, printed: str, objects: Sequence[dict[str, Any]]
+) -> Installed | None:
+    """The release after an upgrade to `objects`, from the JSON that `helm upgrade --output json` printed."""
     try:
         line = storage.history_line(json.loads(printed))
     except (ValueError, KeyError, TypeError):
         return installed(op)
     history = (*(before.history if before else ()), *revisions([line], {}))
-    return _learnt(op, Installed(history, tuple(objects), before.record if before else {}))
+    return _with_tasks_namespace(op, Installed(history, tuple(objects), before.record if before else {}))
 
 
 def status(op: Operation) -> Report:
     """The release's state. Raises NotInstalled."""
-    return _seen(op, _require(op))
+    return _observed(op, _require(op))
 
 
-def watch(op: Operation, tell: Reporter, *, every_s: float) -> Iterator[Report]:
-    """The release's state every `every_s` seconds, without end.
+def watch(op: Operation, reporter: Reporter, *, every_s: float) -> Iterator[Report]:
+    """Yield the release's state every `every_s` seconds, without end.
 
-    An API server that does not answer, or cannot for the moment, is told once, and is asked again until it answers.
-    Raises NotInstalled, and ClusterError when it refuses: the same question would be refused again.
+    When the API server does not answer, one warning is reported, and the request is repeated until it answers. Raises
+    NotInstalled, and ClusterError for a refused request, which would be refused again.
     """
     known: Installed | None = None
     since: float | None = None  # op.clock's seconds when the API server did not answer for the first time
@@ -151,41 +159,41 @@ def watch(op: Operation, tell: Reporter, *, every_s: float) -> Iterator[Report]:
         try:
             known = reread(op, known, stored)
             if known is None:
-                raise absent(op)
-            now = _seen(op, known)
+                raise not_installed(op)
+            now = _observed(op, known)
         except ClusterError as error:
             if not error.passing:
                 raise
             if since is None:
                 since = op.clock.now()
                 when = f"{op.today():%H:%M:%S} UTC"
-                tell.warn(
-                    f"no answer of the API server since {when}: {error.message}; asking again every {every_s:g} s"
+                reporter.warn(
+                    f"the API server has not answered since {when}: {error.message}; trying again every {every_s:g} s"
                 )
         else:
             if since is not None:
-                tell.step(f"the API server answers again, after {op.clock.now() - since:.0f} s")
+                reporter.step(f"the API server answers again, after {op.clock.now() - since:.0f} s")
                 since = None
             yield now
         op.clock.sleep(every_s)
 
 
-def _seen(op: Operation, found: Installed) -> Report:
-    assessment = diagnosed(op, track.glance(op, found.expected))
+def _observed(op: Operation, found: Installed) -> Report:
+    assessment = diagnosed(op, track.observe(op, found.expected))
     op.report.verdicts(assessment.verdicts(), assessment.causes)
     return report(op, found.newest, assessment, found.objects)
 
 
 def wait(op: Operation, *, timeout_s: float) -> tuple[Report, track.End]:
-    """The state once the newest revision is ready, hopeless, or time is up; and which of these. Raises NotInstalled."""
+    """Wait until the newest revision is ready or hopeless, or the timeout passes: the state and the reason. Raises NotInstalled."""
     found = _require(op)
     tracked = track.track(op, found.expected, timeout_s=timeout_s)
-    newest = (reread(op, found, stored) or found).newest  # a pending revision may have come to its end meanwhile
+    newest = (reread(op, found, stored) or found).newest  # a pending revision may have ended in the meantime
     return report(op, newest, tracked.assessment, found.objects), tracked.end
 
 
-def absent(op: Operation) -> NotInstalled:
-    """The error for a release that is not there."""
+def not_installed(op: Operation) -> NotInstalled:
+    """The error for a release that does not exist."""
     return NotInstalled(
         f"there is no release {op.release} in namespace {op.namespace}", hint="fogflow-k8s deploy --external-ip ADDRESS"
     )
@@ -194,7 +202,7 @@ def absent(op: Operation) -> NotInstalled:
 def _require(op: Operation) -> Installed:
     found = stored(op)
     if found is None:
-        raise absent(op)
+        raise not_installed(op)
     return found
 
 
@@ -204,7 +212,7 @@ def report(
     assessment: Assessment,
     objects: Sequence[Mapping[str, Any]],
 ) -> Report:
-    """The report of a look that was already taken."""
+    """The report for an assessment that the caller has made."""
     return Report(
         release=op.release,
         namespace=op.namespace,
@@ -222,7 +230,7 @@ def report(
 
 
 def state_of(revision: Revision | None, assessment: Assessment) -> State:
-    """The one word for it. Ready pods alone are `unverified`: only the cell itself can say `working`."""
+    """The state in one word. Ready pods alone are `unverified`: `working` needs the keeper's health report."""
     if revision is None:
         return "absent"
     if assessment.hopeless or (revision.status == "failed" and not assessment.ready):
@@ -243,7 +251,7 @@ def _state_of_health(health: HealthReport | None) -> State:
 
 
 def bus_secret(objects: Sequence[Mapping[str, Any]]) -> str:
-    """The Secret from which the bus (or, when it is somebody else's, the master) gets its password."""
+    """The Secret from which RabbitMQ (or, with an external RabbitMQ, the master) gets the password."""
     for component in ("rabbitmq", "master"):
         for obj in manifests.workloads(objects):
             if manifests.component_of(obj) == component:

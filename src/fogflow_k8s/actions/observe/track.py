@@ -1,4 +1,8 @@
-"""Waiting for a release: look, judge, and stop when it works, when it is hopeless, or when time is up."""
+"""Wait for a rollout: observe the release every second until it works, is hopeless, or the timeout passes.
+
+One observation takes a snapshot of the release's objects and assesses it. *Hopeless* means that a cause was found that waiting
+does not cure, such as an image that does not exist. *Advancing* means that at the timeout the rollout still makes progress.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +24,24 @@ from fogflow_k8s.model.manifests import component_of
 
 End = Literal["ready", "hopeless", "deadline", "advancing"]
 EVERY_S = 1.0
-SETTLE_S = 3.0  # a permanent cause must be seen that long: a kubelet may still hold the words of the pod before
+SETTLE_S = 3.0  # a permanent cause must last that long: a kubelet may still report the message of the previous pod
 
-KEEPER_S = 30.0  # for its first word after the pods are ready
-ADVANCING_S = 20.0  # a component that changed that recently is on its way
+KEEPER_S = 30.0  # for the keeper's first report after the pods are ready
+ADVANCING_S = 20.0  # a component that changed more recently makes progress
 _NO_REAL_CAUSE = ("FK-3008", "FK-5005", "FK-5011", "FK-5014", "FK-6001")
-"""Still starting, or waiting for one that is, or for a node that is on its way."""
+"""Causes of a rollout in progress: a component starts, or waits for another one or for a new node."""
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """How the waiting ended, and the last look."""
+    """How the wait ended, and the last assessment."""
 
     end: End
     assessment: Assessment
 
 
-def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Snapshot:
-    """Everything of the release as the API server shows it now; `margin_s` as in health_report.read. Raises ClusterError."""
+def snapshot(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Snapshot:
+    """The release's objects as they are now; `margin_s` as in health_report.read. Raises ClusterError."""
     kinds = {str(o["kind"]) for o in expected} | {"Deployment"}
     owned = [o for kind in sorted(kinds) for o in op.cluster.list(kind, op.namespace, op.selector)]
     sets = op.cluster.list("ReplicaSet", op.namespace, op.selector)
@@ -48,9 +52,9 @@ def look(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: floa
     return Snapshot(owned, sets, pods, events, nodes, _health(op, expected, pods, margin_s), op.namespace)
 
 
-def glance(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Assessment:
-    """The state of the workloads as of now. Raises ClusterError."""
-    return _masked(op, assess(expected, look(op, expected, margin_s=margin_s)))
+def observe(op: Operation, expected: Sequence[Mapping[str, Any]], *, margin_s: float = 0.0) -> Assessment:
+    """The assessment of the workloads as they are now, with secrets masked. Raises ClusterError."""
+    return _masked(op, assess(expected, snapshot(op, expected, margin_s=margin_s)))
 
 
 def track(
@@ -64,31 +68,31 @@ def track(
 ) -> Tracked:
     """Wait until every expected workload is ready and FogFlow works, a permanent cause persists, or the deadline passes.
 
-    A keeper that says nothing is waited for half a minute after the pods; the state is then `unverified`. Time in which
-    nothing but image pulls is under way does not count, up to `timeout_s` again. `keep_on` is called at each look and may
-    raise to end the wait. The keeper's report has to be `margin_s` younger than the pods. An API server that is away for
-    a while is waited for; with `patient` also at the first look. Raises ClusterError when it does not come back.
+    Without a report of the keeper, the wait ends KEEPER_S after the pods are ready, and the state is `unverified`. Time in
+    which images are pulled does not count, up to another `timeout_s`. `keep_on` is called before each observation and may
+    raise to end the wait. The keeper's report must be `margin_s` newer than the pods. While the API server does not answer,
+    the wait goes on; without `patient` it must answer the first request. Raises ClusterError when it never answers.
     """
-    looks = _Looks(op, expected, timeout_s, margin_s, keep_on, patient)
+    state = _WaitState(op, expected, timeout_s, margin_s, keep_on, patient)
     try:
         last = wait_for(
-            "the rollout", looks.observe, looks.done, timeout_s=looks.limit, every_s=EVERY_S, clock=op.clock
+            "the rollout", state.observe, state.done, timeout_s=state.limit, every_s=EVERY_S, clock=op.clock
         )
     except WaitTimeout as error:
         if error.last is None:
-            raise cast("ClusterError", looks.away) from error
+            raise cast("ClusterError", state.unreachable) from error
         seen = cast("Assessment", error.last).seen
         last = _masked(op, assess(expected, seen, final=True))
-        moving = bool(last.pulling) or op.clock.now() - looks.changed_at < ADVANCING_S
-        innocent = all(c.id in _NO_REAL_CAUSE for c in last.causes)
-        return Tracked("advancing" if moving and innocent else "deadline", diagnosed(op, last))
+        moving = bool(last.pulling) or op.clock.now() - state.changed_at < ADVANCING_S
+        only_starting = all(c.id in _NO_REAL_CAUSE for c in last.causes)
+        return Tracked("advancing" if moving and only_starting else "deadline", diagnosed(op, last))
     found = cast("Assessment", last)
     return Tracked("hopeless", diagnosed(op, found)) if found.hopeless and not found.ready else Tracked("ready", found)
 
 
 @dataclass
-class _Looks:
-    """The memory of one wait: since when what has been seen."""
+class _WaitState:
+    """The memory of one wait: since when a condition has held."""
 
     op: Operation
     expected: Sequence[Mapping[str, Any]]
@@ -97,43 +101,43 @@ class _Looks:
     keep_on: Callable[[], None]
     patient: bool
     pulled_s: float = 0.0
-    last_look: float | None = None
+    last_observed: float | None = None
     changed_at: float = 0.0
     hopeless_since: float | None = None
     ready_since: float | None = None
-    before: object = None
-    away: ClusterError | None = None  # since the last look that came about
+    components_before: object = None
+    unreachable: ClusterError | None = None  # the error of the API server, until it answers again
 
     def observe(self) -> Assessment | None:
-        """One look; None when the API server is away."""
+        """One assessment; None while the API server does not answer."""
         try:
             self.keep_on()
-            result = glance(self.op, self.expected, margin_s=self.margin_s)
+            result = observe(self.op, self.expected, margin_s=self.margin_s)
         except ClusterError as error:
-            if not error.passing or (self.last_look is None and not self.patient):
+            if not error.passing or (self.last_observed is None and not self.patient):
                 raise
-            if self.away is None:
-                self.op.report.warn(f"{error.message}; waiting for it")
-            self.away = error
+            if self.unreachable is None:
+                self.op.report.warn(f"{error.message}; waiting until the API server answers")
+            self.unreachable = error
             return None
-        if self.away:
+        if self.unreachable:
             self.op.report.step("the API server answers again")
-            self.away = None
+            self.unreachable = None
         self._remember(result, self.op.clock.now())
         self.op.report.verdicts(result.verdicts(), result.causes)
         return result
 
     def _remember(self, result: Assessment, now: float) -> None:
-        if result.pulling and not result.hopeless and self.last_look is not None:
-            self.pulled_s += now - self.last_look
-        self.last_look = now
-        if result.components != self.before:
-            self.changed_at, self.before = now, result.components
+        if result.pulling and not result.hopeless and self.last_observed is not None:
+            self.pulled_s += now - self.last_observed
+        self.last_observed = now
+        if result.components != self.components_before:
+            self.changed_at, self.components_before = now, result.components
         self.hopeless_since = _since(self.hopeless_since, now, still=result.hopeless)
         self.ready_since = _since(self.ready_since, now, still=result.ready)
 
     def done(self, result: Assessment | None) -> bool:
-        """Whether there is nothing more to wait for."""
+        """Whether the wait is over."""
         if result is None:
             return False
         silent = self.ready_since is not None and result.health is not None and not result.health.checked
@@ -142,21 +146,21 @@ class _Looks:
         return self._for(self.hopeless_since) >= SETTLE_S
 
     def limit(self, _: Assessment | None) -> float:
-        """The deadline, in seconds from the beginning."""
+        """The deadline, in seconds since the start."""
         return self.timeout_s + min(self.pulled_s, self.timeout_s)
 
     def _for(self, since: float | None) -> float:
-        """How long ago that was; -1 for what is not."""
+        """Seconds since then; -1 when the condition does not hold."""
         return -1.0 if since is None else self.op.clock.now() - since
 
 
 def _since(known: float | None, now: float, *, still: bool) -> float | None:
-    """Since when something holds; None when it does not."""
+    """The time since which a condition holds; None when it does not."""
     return (now if known is None else known) if still else None
 
 
 def _masked(op: Operation, found: Assessment) -> Assessment:
-    """The same, without secrets: events and kubelets repeat what they were given."""
+    """The assessment with secrets masked, as events and kubelets repeat values of the pods."""
     if not found.causes:
         return found
     causes = (
@@ -170,7 +174,7 @@ def _masked(op: Operation, found: Assessment) -> Assessment:
 def _health(
     op: Operation, expected: Sequence[Mapping[str, Any]], pods: Sequence[Mapping[str, Any]], margin_s: float
 ) -> HealthReport | None:
-    """What the keeper found out; None when the release has none, or runs on simulated nodes."""
+    """The keeper's health report; None when the release has no keeper, or the nodes are simulated."""
     if not any(component_of(o) == "keeper" for o in expected) or op.simulated:
         return None
     try:
@@ -178,18 +182,20 @@ def _health(
         return health_report.read(found, pods, op.cluster.clock(), margin_s=margin_s)
     except ClusterError as error:
         if error.status == 403:
-            return HealthReport(why="ConfigMaps of the namespace may not be read: whether FogFlow works is not known")
+            return HealthReport(
+                why="no permission to read the keeper's report (a ConfigMap of the namespace): whether FogFlow works is not known"
+            )
         raise
 
 
 def _nodes(op: Operation, pods: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """The nodes that can say more of the pods: all of them where one finds none, else those of pods that may be lost."""
+    """The nodes that explain the state of pods: all nodes if a pod is unschedulable, else those of pods that may be lost."""
     try:
         if any(is_unscheduled(pod) for pod in pods):
             return op.cluster.list("Node")
         suspects = {node_of(pod) for pod in pods if may_be_lost(pod)} - {""}
         return [node for name in sorted(suspects) if (node := op.cluster.get("Node", name))]
     except ClusterError as error:
-        if error.status == 403:  # nodes are the administrator's
+        if error.status == 403:  # no permission to read nodes
             return ()
         raise

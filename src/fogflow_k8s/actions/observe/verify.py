@@ -1,4 +1,8 @@
-"""The proof that FogFlow works: the keeper publishes, subscribes and looks, and tells how each step went."""
+"""`verify`: test that FogFlow works.
+
+The keeper runs the test in the cluster: it publishes an entity, subscribes to it and queries it, and returns the result of each
+step. The last step is made from this machine: it requests the dashboard at the address that users have.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ _BUSY_S = 15.0
 
 @dataclass(frozen=True)
 class Step:
-    """One proof."""
+    """One step of the test: `why` it failed, and how long it took."""
 
     name: str
     ok: bool
@@ -33,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Proof:
-    """All of them, in the order in which they were tried."""
+    """The steps of a test, in the order in which they were run."""
 
     steps: tuple[Step, ...]
 
@@ -44,13 +48,13 @@ class Proof:
 
 
 def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
-    """Ask the keeper for its proof, through a port forwarded into its pod; then the dashboard, the way users come to it.
+    """Let the keeper test FogFlow, over a port forwarded to its pod; then request the dashboard from this machine.
 
-    `inside` leaves the second out. Raises NotInstalled, ClusterError, FogflowError.
+    With `inside`, only the keeper's test. Raises NotInstalled, ClusterError, FogflowError.
     """
     found = status.stored(op)
     if found is None:
-        raise status.absent(op)
+        raise status.not_installed(op)
     if op.simulated:
         raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
     if not any(manifests.component_of(o) == "keeper" for o in found.expected):
@@ -63,7 +67,7 @@ def verify(op: Operation, kubectl: Kubectl, *, inside: bool = False) -> Proof:
 
 
 def _from_here(op: Operation, url: str) -> Step:
-    """The dashboard's first page through the chosen exposure. A reverse proxy that asks for a login is there, too."""
+    """Request the dashboard's first page. A reverse proxy that asks for a login (401) counts as success."""
     import urllib3
 
     start = op.clock.now()
@@ -72,19 +76,19 @@ def _from_here(op: Operation, url: str) -> Step:
         why = "" if answer.status in {http.client.OK, http.client.UNAUTHORIZED} else f"it answers {answer.status}"
     except urllib3.exceptions.HTTPError as error:
         reason = getattr(error, "reason", None) or error
-        why = f"not reached from this machine: {reason}; is the address routed to a node? --inside leaves this out"
+        why = f"not reached from this machine: {reason}; check that the address is routed to a node, or leave this step out with --inside"
     return Step(f"dashboard at {url}", not why, why, (op.clock.now() - start) * 1000)
 
 
 def ask(port: int) -> dict[str, Any]:
-    """The proof of the keeper behind a local port; one that verifies, or just has, is asked again. Raises ClusterError, FogflowError."""
+    """The keeper's test, requested at a local port. Repeats while the keeper runs another test. Raises ClusterError, FogflowError."""
     try:
         status, content = wait_for(
             "the keeper", lambda: _asked(port), lambda it: it[0] != http.client.TOO_MANY_REQUESTS, timeout_s=_BUSY_S, every_s=0.5
         )  # fmt: skip
     except WaitTimeout as error:
-        hint = "is there a verify --watch elsewhere? Try again when it has ended"
-        raise FogflowError("the keeper verifies for somebody else all the time", hint=hint, exit_code=50) from error
+        hint = "a fogflow-k8s verify --watch may be running elsewhere: run the command again after it has ended"
+        raise FogflowError("the keeper is busy with the tests of another client", hint=hint, exit_code=50) from error
     if status != http.client.OK:
         raise ClusterError(f"the keeper answered {status}: {content[:200]}", hint="fogflow-k8s logs keeper")
     return dict(json.loads(content))

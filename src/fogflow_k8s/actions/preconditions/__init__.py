@@ -1,1 +1,1 @@
-"""What must hold before anything changes, each judged before the first write."""
+"""Preconditions of a deploy: each is checked before the first write to the cluster."""

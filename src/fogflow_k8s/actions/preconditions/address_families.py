@@ -1,4 +1,7 @@
-"""Which family of addresses the cluster's Services and pods have, and what follows for FogFlow."""
+"""The IP families of the cluster's Services, and what they mean for FogFlow.
+
+The chart needs to know whether its programs must listen on IPv6, and the upstream worker cannot address tasks by IPv6.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ IPV6 = "IPv6"
 
 
 def families(op: Operation) -> tuple[str, ...]:
-    """IPv4 and IPv6, as far as Services of this cluster have them, the usual one first; none when they cannot be seen."""
+    """The IP families of Services in this cluster, the default one first; empty when they cannot be read."""
     try:
         spec = spec_of(op.api_service)
     except ClusterError as error:
@@ -28,24 +31,24 @@ def families(op: Operation) -> tuple[str, ...]:
 
 
 def with_family(op: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with `ipv6`, unless the user said it. Raises ClusterError."""
+    """The values with `ipv6` set for this cluster, unless the user set it. Raises ClusterError."""
     if "ipv6" in values or IPV6 not in families(op):
         return dict(values)
     return {"ipv6": True, **values}
 
 
 def unaddressable(op: Operation, objects: Sequence[Mapping[str, Any]]) -> list[Cause]:
-    """A cause where upstream's worker would name its tasks by addresses of IPv6.
+    """A cause if the upstream worker would address its tasks by IPv6.
 
-    It puts a Service's address before the port as it is, without the brackets that a URL needs (worker/kubernetes.go): no
-    broker could call such a task.
+    It writes a Service's address into a URL without the brackets that IPv6 needs (worker/kubernetes.go), so no broker could
+    call such a task.
     """
     workers = [o for o in workloads(objects) if component_of(o) in WORKERS]
     if not workers or all(map(keeps_tasks, workers)) or families(op)[:1] != (IPV6,):
         return []
-    says = (
-        "Services of this cluster have addresses of IPv6, and upstream's worker puts them into URLs without brackets: "
-        "its tasks would run and never be told anything"
+    summary = (
+        "Services of this cluster have IPv6 addresses, and the upstream worker writes them into URLs without brackets: "
+        "its tasks would run but receive no data"
     )
     name = component_of(workers[0])
-    return [cause("FK-7015", name, f"{workers[0]['kind'].lower()}/{name}", says, namespace=op.namespace)]
+    return [cause("FK-7015", name, f"{workers[0]['kind'].lower()}/{name}", summary, namespace=op.namespace)]

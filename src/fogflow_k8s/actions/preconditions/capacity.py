@@ -1,4 +1,8 @@
-"""Is there a node for every pod? Asked before anything is installed, with the pods as Helm renders them."""
+"""Whether every pod of the release fits on a node, checked before anything is installed.
+
+The pods of the rendered manifests are packed onto the nodes' free room, as the scheduler would place them. Where the cluster adds
+nodes by itself, pods that fit on no node are only a warning.
+"""
 
 from __future__ import annotations
 
@@ -17,26 +21,26 @@ _KARPENTER = "karpenter.sh/nodepool"  # the label of a node that Karpenter made
 
 
 def unschedulable(op: Operation, objects: Sequence[Obj]) -> tuple[Cause, ...]:
-    """A cause for every pod of these manifests that fits on no node; one line instead when we may not see what that takes.
+    """A cause for every pod of these manifests that fits on no node; a log line when a permission for this check is missing.
 
-    The release's own pods of before count as gone: the new ones replace them. Raises ClusterError.
+    The release's present pods do not count, as the new ones replace them. Raises ClusterError.
     """
     nodes = op.nodes
     if nodes is None:
-        op.report.log("not checked whether the pods fit: no right to list nodes")
+        op.report.log("not checked whether the pods fit: no permission to list nodes")
         return ()
     try:
         running = op.cluster.list("Pod", fields=_ALIVE)
     except ClusterError as error:
         if error.status == 403:
-            op.report.log("not checked whether the pods fit: no right to list the pods of all namespaces")
+            op.report.log("not checked whether the pods fit: no permission to list the pods of all namespaces")
             return ()
         raise
     rooms = rooms_of(nodes, (pod for pod in running if not _is_own(op, pod)))
     causes = unschedulable_causes(pack(_pods(op, objects), rooms), nodes, namespace=op.namespace)
-    if causes and _grows(op, nodes):
+    if causes and _adds_nodes(op, nodes):
         for each in causes:
-            op.report.warn(f"{each.summary} that is there now; going on, as the cluster makes nodes by itself")
+            op.report.warn(f"{each.summary} at present; continuing, as the cluster adds nodes by itself")
         return ()
     return causes
 
@@ -47,7 +51,7 @@ def _is_own(op: Operation, pod: Obj) -> bool:
 
 
 def _pods(op: Operation, objects: Iterable[Obj]) -> list[Pod]:
-    """A Pod for every replica of every workload (hooks are none: they are gone before or come after)."""
+    """A Pod for every replica of every workload. Hooks do not count: their pods run before or after the others."""
     found = []
     for obj in manifests.workloads(objects):
         spec = manifests.pod_spec(obj)
@@ -65,7 +69,7 @@ def _pods(op: Operation, objects: Iterable[Obj]) -> list[Pod]:
 
 
 def _volumes(op: Operation, spec: Obj) -> tuple[BoundClaim, ...]:
-    """The claims of a pod that have a volume already which not every node can reach."""
+    """The claims of a pod whose volumes exist and can be reached only from some nodes."""
     found = []
     for volume in spec.get("volumes") or []:
         claim = str((volume.get("persistentVolumeClaim") or {}).get("claimName") or "")
@@ -75,22 +79,24 @@ def _volumes(op: Operation, spec: Obj) -> tuple[BoundClaim, ...]:
 
 
 def _where(op: Operation, claim: str) -> Obj | None:
-    """The node selector of the volume behind a claim; None when any node will do, or we may not look."""
+    """The node selector of a claim's volume; None when every node can reach it, or it may not be read."""
     try:
         found = op.cluster.get("PersistentVolumeClaim", claim, op.namespace)
         name = str(spec_of(found or {}).get("volumeName") or "")
         volume = op.cluster.get("PersistentVolume", name) if name else None
     except ClusterError as error:
         if error.status == 403:
-            op.report.log(f"not checked from where the volume of claim {claim} can be reached: no right to read it")
+            op.report.log(
+                f"not checked from which nodes the volume of claim {claim} can be reached: no permission to read it"
+            )
             return None
         raise
     required: Obj | None = (spec_of(volume or {}).get("nodeAffinity") or {}).get("required")
     return required
 
 
-def _grows(op: Operation, nodes: Sequence[Obj]) -> bool:
-    """True when the cluster adds nodes for pods that find none: by Karpenter's label, or Cluster Autoscaler's report."""
+def _adds_nodes(op: Operation, nodes: Sequence[Obj]) -> bool:
+    """Whether the cluster adds nodes for unschedulable pods: it has Karpenter's label, or Cluster Autoscaler's report."""
     if any(_KARPENTER in labels_of(node) for node in nodes):
         return True
     try:

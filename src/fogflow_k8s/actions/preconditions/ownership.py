@@ -1,8 +1,8 @@
-"""Does the release belong to us, and do the objects that it would make? Asked before anything is changed, by deploy and check.
+"""Whether the release, and the objects that it would make, belong to this chart; checked by deploy and check.
 
-Helm upgrades any release of the right name, be it of upstream's chart, which has the name of ours; and it refuses to
-install over objects that kubectl, Argo CD or another release made, after a part of its work is done. `--take-ownership`
-lets it take them over, where Kubernetes allows the change: the selector of a Deployment, for one, never changes.
+Helm upgrades any release with the right name, also one of the upstream chart, which has the same name. It refuses to install
+over objects that kubectl, Argo CD or another release made, but only after part of its work is done. With `--take-ownership`
+Helm takes these objects over, where Kubernetes allows the change: the selector of a Deployment, for example, is immutable.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from fogflow_k8s.model.redaction.redactor import redact
 from fogflow_k8s.model.release.history import Revision
 
 ID = "FK-7014"  # in the catalogue
-# the chart uses a namespace or claim that another made as it is, and leaves it out of the release
+# a namespace or claim of another owner is used as it is, and is not part of the release
 _LOOKED_AT = RESOURCES.keys() - {"Namespace", "PersistentVolumeClaim"}
 
 
 @dataclass(frozen=True)
-class Taken:
+class ForeignObject:
     """An object of another that the release would make, too. `fixed`: why Kubernetes cannot change it into the release's."""
 
     live: Obj
     maker: Maker
-    fixed: str = ""
+    unchangeable: str = ""
 
 
 @dataclass(frozen=True)
-class Others:
-    """What others have where the release would be: `chart` is that of a release of the same name that is not ours."""
+class OwnershipConflicts:
+    """What belongs to others: the release itself (`chart`: its chart), and objects with the names that the release needs."""
 
     release: str = ""
     namespace: str = ""
     chart: str = ""
-    objects: tuple[Taken, ...] = ()
+    objects: tuple[ForeignObject, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.chart or self.objects)
 
     @property
-    def says(self) -> str:
-        """What belongs to others, and to whom."""
+    def description(self) -> str:
+        """What belongs to others, and who made it."""
         facts = []
         if self.chart:
             facts.append(
@@ -62,67 +62,69 @@ class Others:
                 f"({self.chart}; its objects do not have this chart's labels)"
             )
         own = makers.helm_release(self.release, self.namespace)
-        if apart := [each for each in self.objects if not (self.chart and each.maker == own)]:
-            facts.append(f"these objects exist already and do not belong to the release: {_grouped(apart)}")
+        if foreign_objects := [each for each in self.objects if not (self.chart and each.maker == own)]:
+            facts.append(f"these objects exist and do not belong to the release: {_grouped(foreign_objects)}")
         return "; ".join(facts)
 
     @property
-    def fixed(self) -> list[Taken]:
-        """Those that cannot be taken over."""
-        return [each for each in self.objects if each.fixed]
+    def unchangeable(self) -> list[ForeignObject]:
+        """The objects that cannot be taken over."""
+        return [each for each in self.objects if each.unchangeable]
 
     def refusal(self, *, take: bool = False, offer: bool = True) -> Refused | None:
-        """The error of a deploy; None when there is nothing to refuse, or with `take` when all of it can be taken over.
+        """The error of a deploy; None without a conflict, or with `take` when everything can be taken over.
 
-        `offer`: the command that is refused has the option --take-ownership.
+        `offer`: the command has the option --take-ownership.
         """
-        if not self or (take and not self.fixed):
+        if not self or (take and not self.unchangeable):
             return None
-        facts = [] if take else [self.says]
-        if self.fixed:
-            names = ", ".join(makers.reference(each.live) for each in self.fixed)
-            facts.append(f"Kubernetes cannot change these into the release's objects: {names} ({self.fixed[0].fixed})")
-        error = Refused("; ".join(facts), hint=". ".join(self._ways(offer=offer)))
+        facts = [] if take else [self.description]
+        if self.unchangeable:
+            names = ", ".join(makers.reference(each.live) for each in self.unchangeable)
+            facts.append(
+                f"Kubernetes cannot change these into the release's objects: {names} ({self.unchangeable[0].unchangeable})"
+            )
+        error = Refused("; ".join(facts), hint=". ".join(self._remedies(offer=offer)))
         error.id = ID
         return error
 
-    def _ways(self, *, offer: bool) -> list[str]:
-        """What the user can do about it, one sentence each."""
+    def _remedies(self, *, offer: bool) -> list[str]:
+        """What the user can do, one sentence each."""
         owned = [(each.maker, each.live) for each in self.objects]
         if self.chart:
             owned.insert(0, (makers.helm_release(self.release, self.namespace), {}))
-        remove = f"Or remove them, after a copy of the designer's db.json: {'; '.join(makers.removals(owned))}"
-        ways = ["Use another namespace: -n NAME", remove]
-        if offer and self.fixed:
-            some = "; ".join(makers.removals([(Maker(""), each.live) for each in self.fixed]))
-            ways.append(
-                f"Or delete those that cannot change, and take the others over: {some}; then deploy --take-ownership"
+        remove = f"Or save the designer's db.json and remove them: {'; '.join(makers.removals(owned))}"
+        remedies = ["Use another namespace: -n NAME", remove]
+        if offer and self.unchangeable:
+            some = "; ".join(makers.removals([(Maker(""), each.live) for each in self.unchangeable]))
+            remedies.append(
+                f"Or delete those that cannot change, and take the others over: {some}; then fogflow-k8s deploy --take-ownership"
             )
         elif offer:
-            ways.append("Or take them over as they are: --take-ownership")
-        return ways
+            remedies.append("Or take them over: --take-ownership")
+        return remedies
 
 
-def others(op: Operation, objects: Sequence[Obj], installed: Installed | None) -> Others:
-    """What others have where the release would be; what may not be read is not judged. Raises ClusterError."""
+def ownership_conflicts(op: Operation, objects: Sequence[Obj], installed: Installed | None) -> OwnershipConflicts:
+    """The conflicts of the release with other owners; objects without read permission are skipped. Raises ClusterError."""
     chart = ""
     current: Sequence[Obj] = ()
     if installed:
         revision, current = _in_force(op, installed)
         foreign = revision.status != "uninstalled" and bool(current) and not makers.is_ours(current)
-        chart = (revision.chart or "unknown") if foreign and _stays(op, op.namespace) else ""
-        current = () if chart or revision.status != "deployed" else current  # Helm does not look at these again
+        chart = (revision.chart or "unknown") if foreign and _remains(op, op.namespace) else ""
+        current = () if chart or revision.status != "deployed" else current  # Helm does not check these again
     known = {_key(op, o) for o in current}
     new = [o for o in objects if o.get("kind") in _LOOKED_AT and _key(op, o) not in known]
-    there = {name for name in {_key(op, o)[1] for o in new} if not name or _stays(op, name)}
-    new = [o for o in new if _key(op, o)[1] in there]  # a first install asks nothing more
+    there = {name for name in {_key(op, o)[1] for o in new} if not name or _remains(op, name)}
+    new = [o for o in new if _key(op, o)[1] in there]  # on a first install, no request follows
     with ThreadPoolExecutor(max_workers=4) as pool:
-        found = list(pool.map(partial(_taken, op, foreign=bool(chart)), new))
-    return Others(op.release, op.namespace, chart, tuple(each for each in found if each))
+        found = list(pool.map(partial(_foreign_object, op, foreign=bool(chart)), new))
+    return OwnershipConflicts(op.release, op.namespace, chart, tuple(each for each in found if each))
 
 
 def _in_force(op: Operation, installed: Installed) -> tuple[Revision, Sequence[Obj]]:
-    """The revision whose objects Helm takes for the release's: the deployed one, which need not be the newest."""
+    """The revision that Helm compares with: the deployed one, which is not always the newest; and its objects."""
     newest = installed.newest
     deployed = next((r for r in reversed(installed.history) if r.status == "deployed"), newest)
     if deployed == newest:
@@ -131,13 +133,13 @@ def _in_force(op: Operation, installed: Installed) -> tuple[Revision, Sequence[O
 
 
 def _key(op: Operation, obj: Obj) -> tuple[str, str, str]:
-    """Kind, namespace ("" for what is in none) and name."""
+    """Kind, namespace ("" for cluster-wide kinds) and name."""
     kind, namespace, name = manifests.key_of(obj)
     return kind, (namespace or op.namespace) if kind in RESOURCES and RESOURCES[kind][2] else "", name
 
 
-def _stays(op: Operation, namespace: str) -> bool:
-    """Whether the namespace exists and is not being deleted, which a deploy waits for; one that may not be read stays."""
+def _remains(op: Operation, namespace: str) -> bool:
+    """Whether the namespace exists and is not being deleted; True without the permission to read it."""
     try:
         found = op.cluster.get("Namespace", namespace)
         return found is not None and not found["metadata"].get("deletionTimestamp")
@@ -147,24 +149,24 @@ def _stays(op: Operation, namespace: str) -> bool:
         raise
 
 
-def _taken(op: Operation, obj: Obj, *, foreign: bool) -> Taken | None:
-    """The live object of that name, when it is not the release's (or the release is `foreign`); None when there is none."""
+def _foreign_object(op: Operation, obj: Obj, *, foreign: bool) -> ForeignObject | None:
+    """The live object of that name if it belongs to another owner, or the release is `foreign`; else None."""
     kind, namespace, name = _key(op, obj)
     try:
         found = op.cluster.get(kind, name, namespace)
     except ClusterError as error:
         if error.status != 403:
             raise
-        op.report.log(f"not checked whether it belongs to another: {kind}/{name} (no right to read it)")
+        op.report.log(f"not checked whether {kind}/{name} belongs to another owner: no permission to read it")
         return None
     if found is None or (not foreign and makers.belongs_to(found, op.release, op.namespace)):
         return None
     live = {"kind": kind, **found}
-    return Taken(live, makers.maker_of(live), _fixed(op, obj, namespace))
+    return ForeignObject(live, makers.maker_of(live), _why_unchangeable(op, obj, namespace))
 
 
-def _fixed(op: Operation, obj: Obj, namespace: str) -> str:
-    """Why the live object cannot be changed into this one; "" when it can be, or we may not try."""
+def _why_unchangeable(op: Operation, obj: Obj, namespace: str) -> str:
+    """Why the live object cannot be changed into this one; "" when it can, or the permission to try is missing."""
     metadata = {**obj["metadata"], **({"namespace": namespace} if namespace else {})}
     try:
         op.cluster.apply({**obj, "metadata": metadata}, manager=HELM, force=True, dry_run=True)
@@ -176,8 +178,8 @@ def _fixed(op: Operation, obj: Obj, namespace: str) -> str:
     return ""
 
 
-def _grouped(objects: Sequence[Taken]) -> str:
-    """The names by their makers."""
+def _grouped(objects: Sequence[ForeignObject]) -> str:
+    """The names of the objects, grouped by their makers."""
     by_maker: dict[Maker, list[str]] = {}
     for each in objects:
         by_maker.setdefault(each.maker, []).append(makers.reference(each.live))

@@ -1,4 +1,7 @@
-"""May we do what a deploy takes? The API server is asked about each right by itself, so the answer is exact."""
+"""The permissions that a deploy needs, and which of them the user lacks.
+
+The API server is asked about each one (SelfSubjectAccessReview), so the answer is exact whatever authoriser it uses.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,19 @@ from fogflow_k8s.errors import ClusterError, Forbidden
 from fogflow_k8s.model.kubernetes import Obj, status_of
 from fogflow_k8s.model.release.permissions import Right, namespaces, needed, role
 
-MOST = 12  # missing rights told in one message
+MOST = 12  # missing permissions listed in one message
 
 
 def require(op: Operation, objects: Sequence[Obj]) -> None:
-    """Raises Forbidden, with every missing right and the Role that gives them all; nothing when nothing is missing."""
+    """Raises Forbidden, with every missing permission and the Role that grants all of them, if one is missing."""
     everywhere = namespaces(objects, op.namespace)
     there = existing(op, objects)
-    if absent := missing(op, needed(objects, op.namespace, there)):
-        raise _forbidden(op, objects, absent, [name for name in everywhere if name not in there])
+    if missing_rights := missing(op, needed(objects, op.namespace, there)):
+        raise _forbidden(op, objects, missing_rights, [name for name in everywhere if name not in there])
 
 
 def missing(op: Operation, rights: Iterable[Right]) -> list[Right]:
-    """Those of the rights that we do not have."""
+    """The permissions among `rights` that the user does not have."""
     wanted = list(rights)
     with ThreadPoolExecutor(max_workers=8) as pool:
         allowed = list(pool.map(lambda right: _may(op, right), wanted))
@@ -31,12 +34,12 @@ def missing(op: Operation, rights: Iterable[Right]) -> list[Right]:
 
 
 def existing(op: Operation, objects: Sequence[Obj]) -> set[str]:
-    """Those of the namespaces that the release lives in which are there."""
+    """The namespaces of the release that exist."""
     return {name for name in namespaces(objects, op.namespace) if exists(op, name)}
 
 
 def exists(op: Operation, namespace: str) -> bool:
-    """Whether the namespace is there, as far as we can tell: one that we may not read counts as absent."""
+    """Whether the namespace exists; False without the permission to read it."""
     try:
         return op.cluster.get("Namespace", namespace) is not None
     except ClusterError as error:
@@ -53,29 +56,32 @@ def _may(op: Operation, right: Right) -> bool:
     return bool(status_of(op.cluster.create(review)).get("allowed"))
 
 
-def _who(op: Operation) -> str:
-    """Our name as the API server knows it; a placeholder where it does not tell (Kubernetes before 1.28)."""
+def _user_name(op: Operation) -> str:
+    """The user's name at the API server; a placeholder before Kubernetes 1.28, which does not report it."""
     try:
-        told = op.cluster.create(_review("SelfSubjectReview", "authentication.k8s.io/v1", {}))
+        listed = op.cluster.create(_review("SelfSubjectReview", "authentication.k8s.io/v1", {}))
     except ClusterError:
         return "YOUR-USER"
-    return str((status_of(told).get("userInfo") or {}).get("username") or "YOUR-USER")
+    return str((status_of(listed).get("userInfo") or {}).get("username") or "YOUR-USER")
 
 
 def _review(kind: str, version: str, spec: Obj) -> dict[str, Any]:
     return {"kind": kind, "apiVersion": version, "metadata": {}, **({"spec": spec} if spec else {})}
 
 
-def _forbidden(op: Operation, objects: Sequence[Obj], absent: Sequence[Right], unseen: Collection[str]) -> Forbidden:
+def _forbidden(
+    op: Operation, objects: Sequence[Obj], missing_rights: Sequence[Right], unseen: Collection[str]
+) -> Forbidden:
     import yaml
 
-    user = _who(op)
+    user = _user_name(op)
     everywhere = namespaces(objects, op.namespace)
     documents = role(needed(objects, op.namespace, everywhere), f"{op.namespace}-{op.release}", user, sorted(unseen))
-    told = [str(right) for right in absent[:MOST]]
-    told += [f"and {len(absent) - MOST} more"] if len(absent) > MOST else []
+    listed = [str(right) for right in missing_rights[:MOST]]
+    listed += [f"and {len(missing_rights) - MOST} more"] if len(missing_rights) > MOST else []
     return Forbidden(
-        f"{user} may not do what a deploy takes: cannot\n" + "\n".join(f"  {line}" for line in told),
-        hint="let an administrator apply the Role below (kubectl apply -f FILE), then try again; nothing was changed",
+        f"{user} does not have the permissions that a deploy needs; missing:\n"
+        + "\n".join(f"  {line}" for line in listed),
+        hint="nothing was changed. Let an administrator apply the Role below (kubectl apply -f FILE), then run the command again",
         manifest=yaml.safe_dump_all(documents, sort_keys=False, default_flow_style=None, width=120),
     )

@@ -1,4 +1,7 @@
-"""What must be there before anything is installed: one catalogue, from which the verb `check` grows."""
+"""The prerequisites of a deploy: helm and a cluster that answers; kubectl and docker are recommended.
+
+`deploy` requires the first two and notes what is missing of the others; `check` shows all of them as its first checks.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,20 @@ OLDEST_KUBERNETES = (1, 30, 0)
 
 
 def prerequisites(op: Operation) -> list[Check]:
-    """Helm, a cluster that answers and is new enough, kubectl, and Docker without sudo.
+    """The checks: helm, a cluster that answers and is new enough, kubectl, and docker without sudo.
 
-    The last two are warnings only: kubectl is for the commands that we print, and the cluster runs the containers; the
-    engine here merely helps to build and load images.
+    The last two are only warnings: kubectl is used by the commands in messages, and docker to build and load images.
     """
     return [
-        Check("helm", "helm is installed and usable", lambda: _said(lambda: "v" + ".".join(map(str, op.helm.version)))),
         Check(
-            "cluster", "the cluster answers and runs Kubernetes 1.30 or newer", lambda: _said(lambda: _kubernetes(op))
+            "helm",
+            "helm is installed and usable",
+            lambda: _outcome_of(lambda: "v" + ".".join(map(str, op.helm.version))),
+        ),
+        Check(
+            "cluster",
+            "the cluster answers and runs Kubernetes 1.30 or newer",
+            lambda: _outcome_of(lambda: _kubernetes(op)),
         ),
         Check("kubectl", "kubectl is installed and matches the cluster's version", lambda: _kubectl(op), warning=True),
         Check("docker", "docker is usable without sudo", _docker, warning=True),
@@ -31,7 +39,7 @@ def prerequisites(op: Operation) -> list[Check]:
 
 
 def require(op: Operation) -> list[Result]:
-    """The results of the prerequisites without which nothing works. Raises the first failed one's own error."""
+    """Run the checks that are not warnings. Raises PreflightFailed with the first failed one, and errors of the cluster."""
     results = run([check for check in prerequisites(op) if not check.warning])
     for result in results:
         if result.state == "failed":
@@ -40,7 +48,7 @@ def require(op: Operation) -> list[Result]:
 
 
 def advise(op: Operation) -> None:
-    """Say which of the other prerequisites are not met. They take a second, so they are looked at while Helm works."""
+    """Report which of the recommended prerequisites are missing. Takes about a second, so it runs while Helm works."""
     for result in run([check for check in prerequisites(op) if check.warning]):
         if result.state == "warning":
             op.report.log(f"note: {result.detail} (not needed to deploy; remedy: {result.remedy})")
@@ -53,14 +61,14 @@ def _docker() -> CheckOutcome:
 
 def _kubectl(op: Operation) -> CheckOutcome:
     version = kubectl.client_version(op.helm.runner)
-    mend = "https://kubernetes.io/docs/tasks/tools"
+    remedy = "https://kubernetes.io/docs/tasks/tools"
     if not version:
-        return CheckOutcome(False, "no kubectl on PATH that says its version", mend)
+        return CheckOutcome(False, "no kubectl on PATH that reports its version", remedy)
     if not kubectl.is_within_skew(version, op.cluster.version):
         return CheckOutcome(
             False,
             f"kubectl {version} is more than one minor version away from the cluster's {op.cluster.version}",
-            mend,
+            remedy,
         )
     return CheckOutcome(True, version)
 
@@ -74,10 +82,10 @@ def _kubernetes(op: Operation) -> str:
     return op.cluster.version
 
 
-def _said(probe: Callable[[], str]) -> CheckOutcome:
+def _outcome_of(probe: Callable[[], str]) -> CheckOutcome:
     try:
         return CheckOutcome(True, probe())
     except PreflightFailed as error:
         return CheckOutcome(False, error.message, error.hint)
     except FogflowError:
-        raise  # unreachable or forbidden has an exit code of its own
+        raise  # an unreachable or forbidden cluster has its own exit code

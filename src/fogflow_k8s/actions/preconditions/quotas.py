@@ -1,4 +1,8 @@
-"""Do the quotas of the release's namespaces leave enough? Asked before anything is installed or changed, and by `check`."""
+"""Whether the quotas of the release's namespaces are sufficient; checked before anything is changed, and by `check`.
+
+What counts is what a deploy adds: the chart's objects and pods, the surge of a rolling update, and the objects that Helm and this
+program make beside the chart. Hooks count in `check` only.
+"""
 
 from __future__ import annotations
 
@@ -20,20 +24,20 @@ HISTORY = 10  # revisions that Helm keeps: before it stores one more, it removes
 def causes(
     op: Operation, objects: Sequence[Obj], installed: Installed | None, *, making: str | None
 ) -> tuple[Cause, ...]:
-    """A cause for each namespace whose quotas would stop the deploy; one line instead when we may not see what that takes.
+    """A cause for each namespace whose quotas would stop the deploy; a log line when a permission for this check is missing.
 
-    `making` is the Secret that the deploy would make by itself, or "". Raises ClusterError.
+    `making`: the Secret that the deploy would make outside the chart; None if it makes none. Raises ClusterError.
     """
     try:
         found = shortfalls(op, objects, installed, making=making)
     except ClusterError as error:
         if error.status != 403:
             raise
-        op.report.log("not checked whether the quotas of the namespace leave enough: no right to list them")
+        op.report.log("not checked whether the quotas of the namespace are sufficient: no permission to list them")
         return ()
     return tuple(
         cause(
-            "FK-3010", "release", f"namespace/{namespace}", f"the quotas of namespace {namespace} leave too little: {lines[0]}",
+            "FK-3010", "release", f"namespace/{namespace}", f"the quotas of namespace {namespace} are not sufficient: {lines[0]}",
             evidence=tuple(lines), kind="permanent", namespace=namespace,
         )
         for namespace, lines in found.items()
@@ -43,9 +47,9 @@ def causes(
 def shortfalls(
     op: Operation, objects: Sequence[Obj], installed: Installed | None, *, making: str | None, hooks: Sequence[Obj] = ()
 ) -> dict[str, list[str]]:
-    """Namespace -> the limits of its quotas that a deploy would go over. Raises ClusterError, also for a missing right.
+    """Namespace -> the limits of its quotas that a deploy would exceed. Raises ClusterError, also for a missing permission.
 
-    With `hooks`, also those that one of these would go over when Helm runs it beside the release, later.
+    With `hooks`, also those that a hook would exceed when Helm runs it later, beside the release.
     """
     found: dict[str, list[str]] = {}
     everything = [*objects, *_beside_the_chart(op, installed, making)]
@@ -73,12 +77,12 @@ def shortfalls(
 
 
 def _without_pods(hook: Obj) -> Obj:
-    """A hook as an object alone: of several, one at a time has a pod."""
+    """A hook without its pods: only one hook at a time has a pod."""
     return {**hook, "spec": {**spec_of(hook), "parallelism": 0, "replicas": 0}}
 
 
 def _beside_the_chart(op: Operation, installed: Installed | None, making: str | None) -> list[Obj]:
-    """What a deploy makes beside the chart's objects: Helm's record of the revision, our own, and the Secret of RabbitMQ."""
+    """The objects that a deploy makes outside the chart: record, Lease, Helm's Secret, and the Secret of RabbitMQ."""
     history = installed.history if installed else ()
     newest = installed.newest.number if installed else 0
     made = [("ConfigMap", op.own_name), ("Lease", op.own_name)]
@@ -88,14 +92,14 @@ def _beside_the_chart(op: Operation, installed: Installed | None, making: str | 
 
 
 def _where(op: Operation, obj: Obj) -> str:
-    """The namespace of an object; "" for one that is in none."""
+    """The namespace of an object; "" for cluster-wide kinds."""
     kind = str(obj.get("kind"))
     namespaced = manifests.RESOURCES[kind][2] if kind in manifests.RESOURCES else True
     return str(metadata_of(obj).get("namespace") or op.namespace) if namespaced else ""
 
 
 def _live(op: Operation, objects: Sequence[Obj], namespace: str) -> dict[tuple[str, str], Obj]:
-    """Those of the objects that exist. Of a kind that we may not list, all count as there: what we may not see, we do not judge."""
+    """The objects that exist. All objects of a kind that may not be listed count as existing, so that they add nothing."""
     found: dict[tuple[str, str], Obj] = {}
     kinds = dict.fromkeys(str(o.get("kind")) for o in objects)
     for kind in [k for k in kinds if k in manifests.RESOURCES]:
@@ -104,7 +108,7 @@ def _live(op: Operation, objects: Sequence[Obj], namespace: str) -> dict[tuple[s
         except ClusterError as error:
             if error.status not in {403, 404}:
                 raise
-            op.report.log(f"not checked against the quotas: objects of kind {kind} (no right to list them)")
+            op.report.log(f"not checked against the quotas: objects of kind {kind} (no permission to list them)")
             found |= _all([o for o in objects if o.get("kind") == kind])
     return found
 

@@ -1,4 +1,8 @@
-"""What the rendered manifests need from the cluster and nobody provides: found before Helm runs."""
+"""The objects that the rendered manifests refer to and do not contain: Secrets, ConfigMaps, claims, classes, namespaces.
+
+A missing one would leave pods waiting, so it is found before Helm runs. Namespace and RabbitMQ's Secret are made here, if the
+user has not provided them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ _RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("
 def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str | None = None) -> list[Cause]:
     """A cause for every Secret, ConfigMap, key, claim and class that a workload names and that does not exist.
 
-    `making` is the Secret that a deploy would make by itself.
+    `making`: the Secret that the deploy would make outside the chart.
     """
     causes = []
     for (kind, name, key), wanted in groupby(manifests.missing_references(objects), lambda r: (r.kind, r.name, r.key)):
@@ -37,12 +41,12 @@ def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str 
         try:
             found = op.cluster.get(reference.kind, reference.name, namespace)
         except ClusterError as error:
-            if error.status == 403:  # what we may not see, we do not judge
-                op.report.log(f"not checked: {reference.kind} {reference.name} (no right to read it)")
+            if error.status == 403:  # it may exist
+                op.report.log(f"not checked: {reference.kind} {reference.name} (no permission to read it)")
                 continue
             raise
         if found is None:
-            causes.append(_absent(reference, op))
+            causes.append(_missing_cause(reference, op))
         elif manifests.lacks_key(reference, found):
             what = f"{reference.kind} {reference.name} has no key {reference.key}, needed by {reference.by}"
             causes.append(_cause("FK-1203", reference, op, what))
@@ -50,7 +54,7 @@ def missing(op: Operation, objects: Sequence[Mapping[str, Any]], *, making: str 
 
 
 def await_ending(op: Operation, objects: Sequence[Mapping[str, Any]], *, timeout_s: float) -> bool:
-    """Wait for the end of those namespaces of the release that are being deleted, as after an uninstall. True when one was.
+    """Wait until namespaces of the release that are being deleted are gone. True when there was one.
 
     Raises OperationFailed when one does not end in time.
     """
@@ -59,7 +63,7 @@ def await_ending(op: Operation, objects: Sequence[Mapping[str, Any]], *, timeout
     wanted = dict.fromkeys([*namespaces(objects, op.namespace), *sorted(others)])
     ending = [name for name in wanted if _ends(op, name)]
     for name in ending:
-        op.report.step(f"waiting for the end of namespace {name}, which is still being deleted")
+        op.report.step(f"waiting until namespace {name}, which is being deleted, is gone")
         try:
             wait_for(
                 f"the end of {name}", partial(_ends, op, name), lambda ends: not ends,
@@ -68,14 +72,14 @@ def await_ending(op: Operation, objects: Sequence[Mapping[str, Any]], *, timeout
         except WaitTimeout as error:
             raise OperationFailed(
                 f"namespace {name} is still being deleted after {timeout_s:g} s; nothing was changed",
-                hint="what holds it: fogflow-k8s doctor; then deploy again",
+                hint="see what blocks it: fogflow-k8s doctor; then deploy again",
                 exit_code=30,
             ) from error
     return bool(ending)
 
 
 def _ends(op: Operation, namespace: str) -> bool:
-    """Whether a namespace is being deleted, as far as we may see."""
+    """Whether a namespace is being deleted; False without the permission to read it."""
     try:
         found = op.cluster.get("Namespace", namespace)
     except ClusterError as error:
@@ -86,7 +90,7 @@ def _ends(op: Operation, namespace: str) -> bool:
 
 
 def ensure_namespace(op: Operation, objects: Sequence[Mapping[str, Any]]) -> bool:
-    """Make the namespace if it is absent, with Pod Security `restricted` unless a pod asks for the host. True if made."""
+    """Make the namespace if it does not exist. True if made. It gets Pod Security `restricted`, unless a pod needs hostPath."""
     found = op.cluster.get("Namespace", op.namespace)
     if found:
         if found["metadata"].get("deletionTimestamp"):
@@ -108,9 +112,9 @@ def ensure_namespace(op: Operation, objects: Sequence[Mapping[str, Any]]) -> boo
 
 
 def bus_secret(op: Operation, values: Mapping[str, Any]) -> tuple[str, bool]:
-    """The Secret with RabbitMQ's password that the values leave to us: its name, and whether it exists.
+    """The Secret with RabbitMQ's password that this program makes: its name, and whether it exists.
 
-    The name is "" when the user or the chart has one.
+    The name is "" when the user or the chart provides one.
     """
     if not wants_our_secret(values):
         return "", False
@@ -121,7 +125,7 @@ def bus_secret(op: Operation, values: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def wants_our_secret(values: Mapping[str, Any]) -> bool:
-    """True when neither a Secret nor a RabbitMQ of the user's own is named."""
+    """Whether the user names neither a Secret nor an external RabbitMQ."""
     bus = values.get("rabbitmq") or {}
     return not ((bus.get("auth") or {}).get("existingSecret") or (bus.get("external") or {}).get("host"))
 
@@ -129,7 +133,7 @@ def wants_our_secret(values: Mapping[str, Any]) -> bool:
 def name_secret(values: Mapping[str, Any], name: str) -> tuple[dict[str, Any], str]:
     """The values with the Secret's name in place of a password, and that password ("" when none was given).
 
-    So a password that a config.json holds never reaches Helm, whose release record anyone who may read Secrets can read.
+    So a password in a config.json does not get into Helm's release record, which is readable with access to Secrets.
     """
     bus = dict(values.get("rabbitmq") or {})
     auth = dict(bus.get("auth") or {})
@@ -138,7 +142,7 @@ def name_secret(values: Mapping[str, Any], name: str) -> tuple[dict[str, Any], s
 
 
 def ensure_bus_secret(op: Operation, name: str, password: str = "") -> None:
-    """Make the Secret with the password (default: a random one); one that exists gets the password that the user gave."""
+    """Make the Secret with the password (default: a random one). An existing Secret gets the password of the user, if given."""
     labels = {
         "app.kubernetes.io/managed-by": "fogflow-k8s",
         "app.kubernetes.io/instance": op.release,
@@ -160,7 +164,7 @@ def ensure_bus_secret(op: Operation, name: str, password: str = "") -> None:
 
 
 def default_storage_class(op: Operation) -> str:
-    """The name of the cluster's default StorageClass; "" when there is none, or we may not see them."""
+    """The name of the cluster's default StorageClass; "" without one, or without the permission to list them."""
     try:
         classes = op.cluster.list("StorageClass")
     except ClusterError as error:
@@ -173,7 +177,7 @@ def default_storage_class(op: Operation) -> str:
     return ""
 
 
-def _absent(reference: manifests.Reference, op: Operation) -> Cause:
+def _missing_cause(reference: manifests.Reference, op: Operation) -> Cause:
     what = f"{reference.kind} {reference.name} does not exist; needed by {reference.by}"
     return _cause(_IDS.get(reference.kind, "FK-1205"), reference, op, what)
 
@@ -184,7 +188,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _cause(id_: str, reference: manifests.Reference, op: Operation, what: str) -> Cause:
     kind = reference.kind.lower()
-    component = reference.by if " " not in reference.by else "release"  # one alone, or several
+    component = reference.by if " " not in reference.by else "release"  # a single component, or several
     return cause(
         id_, component, f"{kind}/{reference.name}", what, namespace=op.namespace, name=reference.name,
         key=reference.key or "KEY", noun=kind, plural=manifests.RESOURCES[reference.kind][1],

@@ -1,7 +1,7 @@
-"""Before the first write: helm and we mean the same cluster. Each reads the uid of one object, and the two are compared.
+"""Makes sure, before the first write, that helm and this program use the same cluster.
 
-Both are told the same kubeconfig and context (`adapters/kubernetes/kubeconfig.py`); this is the proof, for whatever else may lead one
-of them elsewhere: a wrapper called helm, a plug-in, a proxy.
+Both get the same kubeconfig and context (`adapters/kubernetes/kubeconfig.py`), but a wrapper named helm, a plug-in or a proxy
+may lead helm to another cluster. So each reads the uid of the same object, and the two are compared.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ANYWHERE = "kube-root-ca.crt"  # a ConfigMap that Kubernetes puts into every na
 
 @dataclass(frozen=True)
 class Probe:
-    """An object of the cluster as we see it, and helm on its way to look at it."""
+    """An object of the cluster with the uid that this program reads, and the helm process that reads it, too."""
 
     name: str
     uid: str
@@ -26,7 +26,7 @@ class Probe:
 
 
 def begin(op: Operation) -> Probe | None:
-    """Let helm look for an object that we know; None where we may see nothing to know a cluster by. Raises ClusterError."""
+    """Start helm to read an object's uid; None when no object that identifies the cluster may be read. Raises ClusterError."""
     if op.cluster.uid:
         name, uid, found = "namespace kube-system", op.cluster.uid, ("Namespace", "", "kube-system")
     else:
@@ -36,18 +36,18 @@ def begin(op: Operation) -> Probe | None:
 
 
 def require_one_cluster(op: Operation, probe: Probe | None) -> None:
-    """Raises Refused when helm sees another cluster than we do; whatever error keeps helm from looking."""
+    """Raises Refused when helm uses another cluster, and helm's typed errors."""
     if probe is None:
         op.report.log(
-            "whether helm means the same cluster is not proved: no object may be read that tells clusters apart"
+            "not checked whether helm uses the same cluster: no permission to read an object that identifies it"
         )
         return
     seen = op.helm.read_uid(probe.child)
     if seen != probe.uid:
-        says = f"has it as {seen}" if seen else "does not have it"
+        detail = f"has it as {seen}" if seen else "does not have it"
         raise Refused(
-            f"helm means another cluster: {probe.name} is {probe.uid} in context {op.cluster.context}, and the cluster that helm is at {says}",
-            hint=f"nothing was changed. What is {op.helm.binary}, and which plug-ins or variables lead it elsewhere? helm env",
+            f"helm uses another cluster: {probe.name} is {probe.uid} in context {op.cluster.context}, and the cluster that helm uses {detail}",
+            hint=f"nothing was changed. Check {op.helm.binary}, its plug-ins and its variables: helm env",
         )
 
 

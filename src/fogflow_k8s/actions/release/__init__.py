@@ -1,1 +1,1 @@
-"""Change a release: deploy, roll back, restart, uninstall; and say beforehand what that would do."""
+"""Change a release: deploy, roll back, restart, uninstall; diff and render show beforehand what a deploy would do."""

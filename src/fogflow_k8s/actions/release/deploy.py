@@ -1,4 +1,9 @@
-"""Deploy: install or upgrade the release, or do nothing if nothing changes; wait; roll back a failed upgrade."""
+"""`deploy`: install or upgrade the release, wait until it works, and roll back a failed upgrade.
+
+A deploy has two halves. The first one prepares: it decides what the user left open, renders the manifests and refuses what
+cannot work, without a change of the cluster. The second one holds the release's Lease: it lets Helm make the revision, follows
+the rollout, and recovers from a failure (recovery.py). Without a change of manifests or live objects, Helm is not run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,7 @@ from functools import partial
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.bundle import bundle
-from fogflow_k8s.actions.lock import Held, held
+from fogflow_k8s.actions.lock import HeldLease, hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import (
@@ -20,7 +25,7 @@ from fogflow_k8s.actions.preconditions import (
     same_cluster,
     target_check,
 )
-from fogflow_k8s.actions.preconditions.ownership import others
+from fogflow_k8s.actions.preconditions.ownership import ownership_conflicts
 from fogflow_k8s.actions.release import recovery, rollout
 from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
 from fogflow_k8s.actions.release.diff import compare
@@ -38,7 +43,7 @@ from fogflow_k8s.model.release.history import repair
 
 
 def deploy(op: Operation, request: Request) -> Outcome:
-    """Bring the release to what was asked for and wait until it is ready.
+    """Install or upgrade the release as requested, and wait until it is ready.
 
     Raises FogflowErrors for what stops it before anything is changed; a failure afterwards is an Outcome.
     """
@@ -47,7 +52,7 @@ def deploy(op: Operation, request: Request) -> Outcome:
     try:
         prepared = _prepare(op, request)
         work = Deployment(op, prepared, watch, prepared.installed)
-        return _rehearse(work) if request.dry_run else _carry_out(work)
+        return _dry_run(work) if request.dry_run else _carry_out(work)
     except Forbidden:
         raise
     except ClusterError as error:
@@ -58,7 +63,7 @@ def deploy(op: Operation, request: Request) -> Outcome:
 
 
 def _prepare(op: Operation, request: Request) -> Prepared:
-    """Everything that is decided before the cluster is changed. Raises what `deploy` refuses."""
+    """Decide everything before the cluster is changed. Raises Refused and other errors of a deploy that cannot work."""
     edge = request.login is not None
     target_check.require_same_cluster(
         op, config=request.config, expect=request.expect_cluster, allow_other=request.allow_other_cluster
@@ -66,7 +71,9 @@ def _prepare(op: Operation, request: Request) -> Prepared:
     installed = status.installed(op)
     target_check.require_same_kind(installed.objects if installed else (), edge=edge)
     prepared = prepare(op, request, installed, server=request.dry_run == "server")
-    target_check.require_own(op, others(op, prepared.objects, installed), take=request.take_ownership, edge=edge)
+    target_check.require_own(
+        op, ownership_conflicts(op, prepared.objects, installed), take=request.take_ownership, edge=edge
+    )
     introduce(op, prepared)
     warn(op, prepared)
     target_check.require_no_loss(prepared.losses, force=request.force)
@@ -82,7 +89,7 @@ def _carry_out(work: Deployment) -> Outcome:
 
 
 def _refuse(work: Deployment) -> Outcome | None:
-    """The end of a deploy that cannot work: something has no room, or something it refers to is missing."""
+    """The outcome of a deploy that cannot work: pods do not fit, or a referenced object is missing. None if it can."""
     op, request = work.op, work.request
     probe = same_cluster.begin(op)
     if references.await_ending(op, work.prepared.objects, timeout_s=request.timeout_s):
@@ -90,25 +97,25 @@ def _refuse(work: Deployment) -> Outcome | None:
         work.prepared = prepare(op, request, work.installed)
     if not work.installed:
         permissions.require(op, [*work.prepared.objects, *work.prepared.hooks])
-    causes, says = _unschedulable(work), "nothing was changed"
+    causes, detail = _unschedulable(work), "nothing was changed"
     if not causes:
         same_cluster.require_one_cluster(op, probe)
         made = references.ensure_namespace(op, work.prepared.objects)  # missing objects have to be created in it
         causes = _missing_references(work)
-        says += f", but namespace {op.namespace} was made" if made else ""
+        detail += f", but namespace {op.namespace} was made" if made else ""
     if not causes:
         return None
-    return outcome(work, "unchanged", PreflightFailed.exit_code, assess(work), causes=causes, says=says)
+    return outcome(work, "unchanged", PreflightFailed.exit_code, assess(work), causes=causes, detail=detail)
 
 
 def _change(work: Deployment) -> Outcome:
     """Make the new revision, with the release's Lease held. Raises Refused when the user does not confirm."""
     op, prepared = work.op, work.prepared
     _ask(work)
-    with held(op) as lease:
-        work.installed = status.reread(op, work.installed)  # another operation may have been faster to the lease
+    with hold_lease(op) as lease:
+        work.installed = status.reread(op, work.installed)  # another operation may have held the Lease before
         if not work.installed:
-            record.forget(op)  # what an uninstall that was killed did not get to
+            record.forget(op)  # left over by an interrupted uninstall
         _repair(work, lease)
         work.rotation = password_change(op, prepared, work.installed)
         if prepared.secret and (prepared.secret.password or not prepared.secret.exists):
@@ -135,8 +142,8 @@ def _missing_references(work: Deployment) -> tuple[Cause, ...]:
     return tuple(references.missing(work.op, work.prepared.objects, making=work.prepared.making))
 
 
-def _repair(work: Deployment, lease: Held) -> None:
-    """Roll back a release that a dead operation left pending: the Lease is ours, so no operation works on it."""
+def _repair(work: Deployment, lease: HeldLease) -> None:
+    """Roll back a release that an interrupted operation left pending. This operation holds the Lease, so no other one is at work."""
     op = work.op
     if not work.installed or not (plan := repair(work.installed.history)):
         return
@@ -162,29 +169,29 @@ def _unchanged(work: Deployment) -> list[Drift] | None:
         return None
     seen = drift(work.op, installed.objects, work.prepared.objects)
     for name in seen.unseen:
-        work.op.report.warn(f"not checked whether it was changed since the last deploy: {name} (no right to patch it)")
+        work.op.report.warn(f"not checked whether {name} was changed since the last deploy: no permission to patch it")
     found = [each for each in seen.drift if each.effect != "left"]
     for each in found:
         work.op.report.warn(work.op.mask(f"changed since the last deploy, {each.description}: {each}"))
     return found
 
 
-def _attach(work: Deployment, lease: Held) -> Outcome:
+def _attach(work: Deployment, lease: HeldLease) -> Outcome:
     """Deploy nothing: wait for the installed revision if it is not ready yet."""
     op = work.op
     if work.rotation.changed:
         return _rotate(work, lease, made="rotated")
     _note_password(work)
-    seen = track.glance(op, work.prepared.expected)
+    seen = track.observe(op, work.prepared.expected)
     if seen.ready:
-        op.report.step("nothing to do: the release is as asked for, and ready")
+        op.report.step("nothing to do: the release already matches the settings, and is ready")
         return outcome(work, "unchanged", 0, seen)
     newest = work.installed.newest.number if work.installed else 0
     op.report.step(f"nothing to change: waiting for revision {newest}, which is not ready yet")
     return _wait(work, lease, made="unchanged")
 
 
-def _upgrade(work: Deployment, lease: Held, drifted: Sequence[Drift]) -> Outcome:
+def _upgrade(work: Deployment, lease: HeldLease, drifted: Sequence[Drift]) -> Outcome:
     """Let Helm make the new revision, then wait for it."""
     op, request = work.op, work.request
     made: Result = "upgraded" if work.installed else "installed"
@@ -201,7 +208,7 @@ def _upgrade(work: Deployment, lease: Held, drifted: Sequence[Drift]) -> Outcome
     )  # fmt: skip
     try:
         done = rollout.run_helm(op, child, work.watch, meanwhile=advise, lease=lease)
-        work.installed = status.made(op, work.installed, done.stdout, work.prepared.objects)
+        work.installed = status.after_upgrade(op, work.installed, done.stdout, work.prepared.objects)
         _note_password(work)
     except FogflowError as error:
         return recovery.broken(work, lease, error)
@@ -211,13 +218,13 @@ def _upgrade(work: Deployment, lease: Held, drifted: Sequence[Drift]) -> Outcome
 def _note_password(work: Deployment) -> None:
     if work.rotation.overrides:
         work.op.report.warn(
-            f"the password in Secret {work.rotation.secret} had been changed; your settings have the one in force, which is put back"
+            f"the password in Secret {work.rotation.secret} had been changed; your settings have the password in force, which is restored"
         )
     if not work.rotation.noted and not work.rotation.changed:
         note(work.op, work.rotation)
 
 
-def _rotate(work: Deployment, lease: Held, *, made: Result) -> Outcome:
+def _rotate(work: Deployment, lease: HeldLease, *, made: Result) -> Outcome:
     """Put the changed password into force, then wait."""
     try:
         carry_out(work.op, work.rotation, work.prepared.objects, timeout_s=work.request.timeout_s, keep_on=lease.check)
@@ -225,46 +232,46 @@ def _rotate(work: Deployment, lease: Held, *, made: Result) -> Outcome:
         seen = assess(work)
         return _failed(work, lease, seen, made=made, error=error.message)
     except ClusterError as error:
-        if made == "rotated":  # a password is not taken back; the next deploy goes on
+        if made == "rotated":  # a password change is not rolled back; the next deploy continues it
             raise
         return recovery.broken(work, lease, error)
     return _wait(work, lease, made=made)
 
 
-def _failed(work: Deployment, lease: Held, seen: Assessment, *, made: Result, error: str = "") -> Outcome:
-    """Go back to the revision that worked; not where only the password was changed, which no revision takes back."""
+def _failed(work: Deployment, lease: HeldLease, seen: Assessment, *, made: Result, error: str = "") -> Outcome:
+    """Roll back to the last revision that worked, unless only the password was changed, which no revision restores."""
     if made != "rotated":
         return recovery.failed(work, lease, seen, seen.causes, error=error)
     saved = bundle.save(work.op, seen, why=f"{work.op.command} failed")
-    says = f"left in place: the password of Secret {work.rotation.secret} is the new one"
-    return outcome(work, "left-failed", 21, seen, causes=seen.causes, says=says, bundle=saved, error=error)
+    detail = f"left in place: the password of Secret {work.rotation.secret} is the new one"
+    return outcome(work, "left-failed", 21, seen, causes=seen.causes, detail=detail, bundle=saved, error=error)
 
 
-def _wait(work: Deployment, lease: Held, *, made: Result) -> Outcome:
+def _wait(work: Deployment, lease: HeldLease, *, made: Result) -> Outcome:
     op, request = work.op, work.request
     if not request.wait:
-        return outcome(work, made, 0, assess(work), says="not waited for (--no-wait)")
+        return outcome(work, made, 0, assess(work), detail="not waited for (--no-wait)")
     op.report.step("waiting until every component is ready")
     try:
         tracked = rollout.follow(op, work.prepared.expected, work.watch, timeout_s=request.timeout_s, lease=lease)
     except ClusterError as error:
-        if made not in ("installed", "upgraded"):  # nothing was made that could be taken back
+        if made not in ("installed", "upgraded"):  # no revision was made that could be rolled back
             raise
         return recovery.broken(work, lease, error)
     if tracked.end == "ready":
         if work.installed:
             record.note_worked(op, work.installed.newest.number, digest=work.prepared.digest)
-        return outcome(work, made, 0, tracked.assessment, says=_proof(work, tracked.assessment))
+        return outcome(work, made, 0, tracked.assessment, detail=_proof(work, tracked.assessment))
     if tracked.end == "advancing":
-        says = f"left as it is: still advancing after {request.timeout_s:g} s"
+        detail = f"left as it is: still advancing after {request.timeout_s:g} s"
         seen = tracked.assessment
         saved = bundle.save(op, seen, why=f"{op.command}: time up")
-        return outcome(work, "timed-out", 30, seen, causes=seen.causes, says=says, bundle=saved)
+        return outcome(work, "timed-out", 30, seen, causes=seen.causes, detail=detail, bundle=saved)
     return _failed(work, lease, tracked.assessment, made=made)
 
 
 def _proof(work: Deployment, seen: Assessment) -> str:
-    """Whether the logins with a changed password are proved; "" when it was not changed."""
+    """Whether logins with the changed password were tested; "" when the password was not changed."""
     if not work.rotation.changed:
         return ""
     if seen.health and seen.health.works:
@@ -273,15 +280,15 @@ def _proof(work: Deployment, seen: Assessment) -> str:
     return f"{NOT_PROVED}: {why}"
 
 
-def _rehearse(work: Deployment) -> Outcome:
-    """A dry run: what would change, and (on the server) in what is live there. Nothing is written."""
-    lacking = (*_unschedulable(work), *_missing_references(work))
+def _dry_run(work: Deployment) -> Outcome:
+    """The outcome of a dry run: what would change, with `server` also compared with the live objects. Writes nothing."""
+    causes = (*_unschedulable(work), *_missing_references(work))
     return outcome(
         work,
         "unchanged",
-        PreflightFailed.exit_code if lacking else 0,
+        PreflightFailed.exit_code if causes else 0,
         assess(work),
-        causes=lacking,
-        says="dry run: nothing was changed",
+        causes=causes,
+        detail="dry run: nothing was changed",
         difference=compare(work.op, work.prepared, live=work.request.dry_run == "server"),
     )

@@ -1,4 +1,7 @@
-"""A deploy that is carried out: what was prepared, and what changes on the way."""
+"""The state of a deploy in progress: what was prepared, and what its steps have changed since.
+
+`prepare` returns an immutable Prepared; a Deployment adds the few facts that change while the deploy runs.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from fogflow_k8s.model.diff.three_way import Difference
 
 @dataclass
 class Deployment:
-    """A deploy in progress. Only what its steps change stands here; `prepared` holds what was decided before."""
+    """A deploy in progress. `prepared`: what was decided before; the other fields change on the way."""
 
     op: Operation
     prepared: Prepared
@@ -31,13 +34,13 @@ class Deployment:
 
     @property
     def request(self) -> Request:
-        """What the user asked for."""
+        """The request of the user."""
         return self.prepared.request
 
 
 def assess(work: Deployment) -> Assessment:
     """The state of the installed release at this moment."""
-    return track.glance(work.op, work.installed.expected if work.installed else [])
+    return track.observe(work.op, work.installed.expected if work.installed else [])
 
 
 def outcome(
@@ -47,7 +50,7 @@ def outcome(
     seen: Assessment,
     *,
     causes: tuple[Cause, ...] = (),
-    says: str = "",
+    detail: str = "",
     bundle: Path | None = None,
     error: str = "",
     difference: Difference | None = None,
@@ -62,7 +65,7 @@ def outcome(
         status.report(op, installed.newest if installed else None, seen, objects),
         causes=causes,
         seconds=work.watch.seconds(),
-        says=says,
+        detail=detail,
         bundle=bundle,
         error=error,
         difference=difference,

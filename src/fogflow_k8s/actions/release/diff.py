@@ -1,4 +1,8 @@
-"""What a deploy would change: the input against the last revision, and the last revision against the live objects."""
+"""`diff`: what a deploy would change.
+
+It compares twice: the new manifests with those of the last revision (changes), and those of the last revision with the live objects
+(drift: what was changed outside Helm).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,11 @@ from fogflow_k8s.model.diff.fields import Field, changes
 from fogflow_k8s.model.diff.three_way import Difference
 from fogflow_k8s.model.release.history import repair
 
-CONFLICT = "Helm refuses to change fields that others own (FK-7002)"
+CONFLICT = "Helm refuses to change fields of other owners (FK-7002)"
 
 
 def diff(op: Operation, request: Request) -> Difference:
-    """What `deploy` of the same request would change. Nothing is written; Helm renders with the cluster at hand."""
+    """What `deploy` of the same request would change. Writes nothing; Helm renders with access to the cluster."""
     installed, notes = _repaired(op, status.installed(op))
     prepared = prepare(op, request, installed, server=True)
     introduce(op, prepared)
@@ -29,7 +33,7 @@ def diff(op: Operation, request: Request) -> Difference:
 
 
 def compare(op: Operation, prepared: Prepared, *, live: bool = True) -> Difference:
-    """What a deploy of this would change; without `live`, by the manifests alone."""
+    """What a deploy would change; without `live`, only the difference between the manifests."""
     installed, request = prepared.installed, prepared.request
     base = installed.objects if installed else ()
     seen = drift(op, base, prepared.objects) if live else DriftReport((), ())
@@ -37,7 +41,9 @@ def compare(op: Operation, prepared: Prepared, *, live: bool = True) -> Differen
     notes = [f"{loss.description}: only with --force" for loss in prepared.losses]
     renews = bool(installed and installed.newest.status != "deployed")
     if installed and renews:
-        notes.append(f"revision {installed.newest.number} is {installed.newest.status}: a new one is made in any case")
+        notes.append(
+            f"revision {installed.newest.number} is {installed.newest.status}: a deploy makes a new one in any case"
+        )
     found = Difference(
         release=op.release,
         namespace=op.namespace,
@@ -52,17 +58,17 @@ def compare(op: Operation, prepared: Prepared, *, live: bool = True) -> Differen
     )
     forced = request.force_conflicts or request.confirm or op.helm.version < (4,)
     if not forced and (found.changes or renews) and any(d.owner.manager for d in found.affected_drift):
-        notes.append(f"{CONFLICT}: deploy --force-conflicts takes them over")
+        notes.append(f"{CONFLICT}: to take them over: fogflow-k8s deploy --force-conflicts")
     return without_secrets(op, replace(found, notes=tuple(notes)))
 
 
 def without_secrets(op: Operation, found: Difference) -> Difference:
-    """The same, with the values of the release's Secrets masked wherever they stand."""
+    """The difference with the known secrets masked."""
     if not found.changes and not found.drift:
         return found
 
     def hide(value: Any) -> Any:
-        return op.known.redactor.object({"value": value})["value"]
+        return op.secret_mask.redactor.object({"value": value})["value"]
 
     def hide_in(field: Field) -> Field:
         return replace(field, old=hide(field.old), new=hide(field.new), lines=tuple(map(op.mask, field.lines)))
@@ -74,9 +80,9 @@ def without_secrets(op: Operation, found: Difference) -> Difference:
 
 
 def _repaired(op: Operation, installed: Installed | None) -> tuple[Installed | None, list[str]]:
-    """The release as a deploy repairs it first, if a dead operation left it pending, and a note about that."""
+    """The release as a deploy would repair it first, if an interrupted operation left it pending; and a note about that."""
     if not installed or not (plan := repair(installed.history)):
         return installed, []
     objects = tuple(manifests.split(op.helm.manifest(plan.revision)))
-    note = f"{plan.reason}: a deploy first goes back to revision {plan.revision}"
+    note = f"{plan.reason}: a deploy first rolls back to revision {plan.revision}"
     return replace(installed, objects=objects), [note]

@@ -1,6 +1,7 @@
-"""What differs between a release's manifests and the live objects: changed by hand, or deleted.
+"""Drift: differences between a release's manifests and the live objects, which were changed or deleted outside Helm.
 
-The server itself compares: each manifest is applied in a dry run as Helm would, and what would change has drifted.
+The API server makes the comparison: each manifest is applied as a dry run, as Helm would apply it, and the fields that this
+would change have drifted.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from fogflow_k8s.model.redaction.redactor import redact
 
 @dataclass(frozen=True)
 class DriftReport:
-    """What a comparison with the live objects found, and which objects it may not look at."""
+    """The drift of a release, and the objects that could not be compared, as a permission is missing."""
 
     drift: tuple[Drift, ...]
     unseen: tuple[str, ...]
 
 
 def drift(op: Operation, base: Sequence[Obj], wanted: Sequence[Obj]) -> DriftReport:
-    """Every field and object of the revision `base` that is not as it left them, and what a deploy of `wanted` does with it."""
+    """Every field and object that differs from the revision `base`, and what a deploy of `wanted` does with it."""
     asked = {key_of(o): o for o in wanted}
     known = [o for o in base if o.get("kind") in RESOURCES]
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -40,7 +41,7 @@ def drift(op: Operation, base: Sequence[Obj], wanted: Sequence[Obj]) -> DriftRep
 
 
 def _of_one(op: Operation, base: Obj, wanted: Obj | None) -> list[Drift] | None:
-    """The drift of one object; None when we may not look (the dry run of an apply takes the right to patch)."""
+    """The drift of one object; None without permission (a dry run of an apply needs the permission to patch)."""
     kind, namespace, name = key_of(base)
     try:
         live = op.cluster.get(kind, name, namespace or (op.namespace if RESOURCES[kind][2] else ""))
@@ -56,7 +57,7 @@ def _of_one(op: Operation, base: Obj, wanted: Obj | None) -> list[Drift] | None:
 def _of_three(op: Operation, base: Obj, live: Obj, wanted: Obj | None) -> list[Drift]:
     try:
         back = _applied(op, base)
-    except Invalid as error:  # an immutable field: by hand, the object was deleted and made anew
+    except Invalid as error:  # an immutable field differs: the object was deleted and recreated
         return [_refused(base, error)]
     if wanted is None or wanted == base:
         return list(drifts(base, live, back, wanted and back, wanted=wanted))
@@ -72,7 +73,7 @@ def _refused(obj: Obj, error: Invalid) -> Drift:
 
 
 def _applied(op: Operation, wanted: Obj) -> dict[str, Any]:
-    """The object as the server would have it if Helm applied it now, with the marks of ownership that Helm adds."""
+    """The object as the API server would store it if Helm applied it now, with the ownership metadata that Helm adds."""
     kind, namespace, _ = key_of(wanted)
     where = namespace or (op.namespace if RESOURCES[kind][2] else "")
     metadata = {**wanted["metadata"], **({"namespace": where} if where else {})}

@@ -1,4 +1,4 @@
-"""How an operation on a release ended, in one object."""
+"""The outcome of a deploy or rollback, as one object for the screen and for JSON."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ Result = Literal[
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a deploy or rollback. `report` is the state afterwards; `causes` what went wrong (kept after a rollback)."""
+    """The end of a deploy or rollback. `report`: the state afterwards; `causes`: why it failed, also after a rollback."""
 
     result: Result
     exit_code: int
     report: Report
     causes: tuple[Cause, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)  # total, helm, wait
-    says: str = ""  # what was done, for the failure block
+    detail: str = ""  # what was done about a failure, in one sentence
     bundle: Path | None = None  # the support archive of a failure
     before: int = 0  # the revision before
-    error: str = ""  # Helm's own words, when it was Helm that failed
+    error: str = ""  # the error message of Helm or the API server
     difference: Difference | None = None  # of a dry run: what would change
-    preset: Preset | None = None  # of a deploy: which one was in force, and why
+    preset: Preset | None = None  # of a deploy: the preset used, and why
 
     @property
     def dry_run(self) -> bool:
-        """True when nothing was done."""
+        """Whether it was a dry run."""
         return self.difference is not None

@@ -1,4 +1,8 @@
-"""What check, diff and deploy begin with: values that the user left open are decided, and the manifests are rendered."""
+"""The first step of check, diff and deploy: decide the values that the user left open, and render the manifests.
+
+What is decided from the cluster: the preset (by the topology), the API server's addresses, IPv6, a volume for the designer, and
+the Secret with RabbitMQ's password. An installed release keeps its decisions.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from fogflow_k8s.model.settings.presets import Preset, choose, describe, preset_
 
 @dataclass(frozen=True)
 class BusSecret:
-    """The Secret with RabbitMQ's password, where it is ours to make."""
+    """The Secret with RabbitMQ's password, if this program makes it."""
 
     name: str
     exists: bool
@@ -40,11 +44,12 @@ class Prepared:
     """A request with everything decided: the values for Helm, and the objects that it would install."""
 
     request: Request
-    installed: Installed | None  # the release that the objects were rendered for
+    installed: Installed | None  # the installed release at the time of rendering
     values: dict[str, Any]
     objects: tuple[dict[str, Any], ...]
     hooks: tuple[dict[str, Any], ...]
     preset: Preset | None = None  # None for an edge
+    note: str | None = None  # about the network policies
     secret: BusSecret | None = None  # None: the user, the chart or an external RabbitMQ has one
 
     @property
@@ -69,20 +74,21 @@ class Prepared:
 
 
 def prepare(op: Operation, request: Request, installed: Installed | None, *, server: bool = False) -> Prepared:
-    """Decide what the user left open, and render with it; with `server`, as Helm does with the cluster at hand.
+    """Decide what the user left open, and render the manifests; with `server`, Helm renders with access to the cluster.
 
-    Only Helm with the cluster finds again what the chart generated at the install (a password), so a release that has
-    such a Secret is always rendered that way. Raises UsageError, ConfigError, ClusterError and Helm's typed errors.
+    Only then does Helm reuse a password that the chart generated at the install, so a release with such a Secret is always
+    rendered that way. Raises UsageError, ConfigError, ClusterError and Helm's typed errors.
     """
     names.require_tasks(op.namespace, request.values)
     preset, secret, by_chart = None, None, False
     if request.login:
         exists = op.cluster.get("Secret", request.login.secret, op.namespace) is not None
         secret = BusSecret(request.login.secret, exists, request.login.password)
-        values = apiserver.narrow(op, request.values)
+        values, note = apiserver.narrow(op, request.values)
     else:
         preset = _preset(op, request, installed)
-        values = with_family(op, apiserver.narrow(op, merge(values_of(preset), request.values)))
+        values, note = apiserver.narrow(op, merge(values_of(preset), request.values))
+        values = with_family(op, values)
         name, exists = references.bus_secret(op, values)
         by_chart = exists and not name
         if name:
@@ -97,6 +103,7 @@ def prepare(op: Operation, request: Request, installed: Installed | None, *, ser
         objects=tuple(o for o in made if not manifests.hook_of(o) and not _belongs_to_another(op, o)),
         hooks=tuple(o for o in made if manifests.hook_of(o)),
         preset=preset,
+        note=note,
         secret=secret,
     )
 
@@ -115,7 +122,7 @@ def rendered(
 ) -> list[dict[str, Any]]:
     """The objects that Helm would install; with hooks where `helm template` renders them.
 
-    Helm refuses a dry run of a release that a dead operation left pending: `helm template` renders it then.
+    Helm refuses a dry run of a release that an interrupted operation left pending; then `helm template` renders it.
     """
     if server and not (installed and installed.newest.status in (*PENDING, UNINSTALLING)):
         return manifests.every(op.helm.read_dry_run(op.helm.start_dry_run(request.chart, values)))
@@ -126,7 +133,7 @@ def rendered(
 
 
 def _belongs_to_another(op: Operation, obj: Mapping[str, Any]) -> bool:
-    """Whether it is a namespace that another release or a person made: Helm leaves it out of the release."""
+    """Whether it is a namespace of another owner, which Helm leaves out of the release."""
     if obj.get("kind") != "Namespace":
         return False
     try:
@@ -141,14 +148,14 @@ def _belongs_to_another(op: Operation, obj: Mapping[str, Any]) -> bool:
 
 
 def _preset(op: Operation, request: Request, installed: Installed | None) -> Preset:
-    """The preset for this cluster, unless the user chose one or the release has one."""
+    """The preset: the one that the user chose, that of the installed release, or the one for this cluster's topology."""
     tolerations = (request.values.get("global") or {}).get("tolerations") or ()
     topology = None if op.nodes is None else topology_of(op.nodes, tolerations)
     return choose(topology, asked=request.preset, installed=preset_in(installed.objects) if installed else None)
 
 
 def _decide_persistence(op: Operation, installed: Installed | None, values: dict[str, Any]) -> None:
-    """Give the designer a volume if the cluster has a default StorageClass. Decided at the install, kept by upgrades."""
+    """Give the designer a volume if the cluster has a default StorageClass. Upgrades keep the decision of the install."""
     designer = dict(values.get("designer") or {})
     persistence = dict(designer.get("persistence") or {})
     if "enabled" in persistence:
@@ -172,7 +179,7 @@ def introduce(op: Operation, prepared: Prepared) -> None:
         f"cluster {op.cluster.context} ({op.cluster.server}, {op.cluster.version}, uid {op.cluster.uid or 'not readable'})"
     )
     if op.simulated:
-        op.report.warn("the nodes of this cluster are simulated: no container really runs")
+        op.report.warn("the nodes of this cluster are simulated: no container runs")
     labelled = (labels_of(o).get("helm.sh/chart") for o in prepared.objects)
     chart = next((str(label) for label in labelled if label), "fogflow-chart")
     same = installed is not None and not changes(installed.objects, prepared.objects)
@@ -188,19 +195,21 @@ def introduce(op: Operation, prepared: Prepared) -> None:
 
 
 def warn(op: Operation, prepared: Prepared) -> None:
-    """Warn about settings that work and should be changed."""
+    """Warn about settings that work but should be changed."""
     from fogflow_k8s.model.settings.values import Values
 
     deprecated = [
         o["metadata"]["name"] for o in prepared.objects if o.get("kind") == "Service" and spec_of(o).get("externalIPs")
     ]
+    if prepared.note:
+        op.report.log(prepared.note)
     if deprecated:
         op.report.warn(
-            "externalIPs are deprecated since Kubernetes 1.36 and will stop working; --expose load-balancer or node-port will not"
+            "externalIPs are deprecated since Kubernetes 1.36 and will stop working; use --expose load-balancer or node-port"
         )
     if not prepared.request.login and Values.model_validate(prepared.values).open_to_all:
         op.report.warn(
-            "the dashboard is reachable from outside without a login, and whoever reaches it can run any image: "
+            "the dashboard is reachable from outside without a login, and everyone who reaches it can run any image: protect it with "
             "--set expose.basicAuth.existingSecret=SECRET (with key htpasswd)"
         )
 

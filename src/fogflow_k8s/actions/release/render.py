@@ -1,8 +1,8 @@
-"""Render: the two files a person reads and keeps, and the manifests that `kubectl apply` or a GitOps tool takes.
+"""`render`: write config.json, values.yaml and the manifests, for `kubectl apply` or a GitOps tool.
 
-Helm's hooks and tests are left out unless asked for: to kubectl they are objects like any other, so an apply would start
-the Job that ends everything before an uninstall. No password is in the files and none is made up: the Secrets that the
-manifests name are made beforehand, and `Rendered.before` has the commands.
+Helm's hooks and tests are left out by default: kubectl treats them like other objects, so an apply would run the cleanup hook,
+which ends everything before an uninstall. The files contain no password: the user makes the Secrets that the manifests
+name before the apply, with the commands in `Rendered.before`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def render(
     texts = {
         "config.json": render_config(named.config),
         "values.yaml": render_values(named),
-        # what the editor's hint in values.yaml points to
+        # the schema that the first line of values.yaml refers to
         "values.schema.json": (chart / "values.schema.json").read_text(encoding="utf-8"),
         "manifests.yaml": made,
     }
@@ -60,7 +60,7 @@ def render(
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise UsageError(
-            f"{folder} is not a folder", hint="give -o a folder, or a name that does not exist yet"
+            f"{folder} is not a folder", hint="name a folder, or a path that does not exist yet, with -o"
         ) from error
     for name, text in texts.items():
         write_private(folder / name, text, mode=0o644)
@@ -69,21 +69,21 @@ def render(
 
 
 def supported(kube_version: str) -> bool:
-    """Whether it is a version of Kubernetes that the chart can be installed on."""
+    """Whether the chart supports this version of Kubernetes."""
     found = parse_version(kube_version) if _VERSION.fullmatch(kube_version) else None
     return found is not None and found >= OLDEST_KUBERNETES
 
 
 def _with_secret(values: Values) -> Values:
-    """The same values, naming the password's Secret: a generated one would differ at each render, and a given one is no file's."""
+    """The values with a Secret in place of the password: a generated one would change at each render, a given one must not be written."""
     name = values.rabbitmq.auth.existing_secret or BUS_SECRET
     return Values.model_validate(name_secret(values.given(), name)[0])
 
 
 def _before(objects: Sequence[Mapping[str, Any]], namespace: str, *, random: bool) -> list[str]:
-    """The commands that make the namespace and every Secret that the manifests name and do not bring.
+    """The commands that make the namespace, and every Secret that the manifests refer to and do not contain.
 
-    `random`: the user gave no password for RabbitMQ, so any will do.
+    `random`: the user gave no password for RabbitMQ, so the command makes a random one.
     """
     keys: dict[str, set[str]] = {}
     for reference in manifests.missing_references(objects):

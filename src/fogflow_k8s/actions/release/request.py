@@ -1,4 +1,4 @@
-"""What a user asks of `deploy`, `diff` and `check`: chart, values and options, as the command line read them."""
+"""The request of a user to `deploy`, `diff` and `check`: chart, values and options from the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DryRun = Literal["client", "server"]
 
 @dataclass(frozen=True)
 class Login:
-    """How an edge logs in to the RabbitMQ of its cloud: the Secret that receives the password."""
+    """The login of an edge at its cloud's RabbitMQ: the password, and the Secret that stores it."""
 
     secret: str
     password: str = field(repr=False)

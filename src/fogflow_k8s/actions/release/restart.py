@@ -1,11 +1,15 @@
-"""Restart components in the order that FogFlow needs, and wait until it works again."""
+"""`restart`: restart components in the order that FogFlow needs, and wait until it works again.
+
+A component starts after those that it connects to. Master, upstream worker and designer lose state when one of them restarts:
+the keeper then makes an ordered restart of the others, which brings every task back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.observe.status import Report
 from fogflow_k8s.actions.operation import Operation
@@ -30,42 +34,41 @@ _ORDER = (
 )
 _FOLLOW = ("master", "cloud-worker", "designer")
 SETTLED_S = 6.0
-"""After the new pods are ready, before the keeper's "working" counts: until it has seen whom they replaced, it tells of before."""
+"""Seconds after the new pods are ready from which the keeper's report counts: an earlier one may describe the old pods."""
 _AT = "kubectl.kubernetes.io/restartedAt"
 
 
 def restart(op: Operation, names: Sequence[str], *, timeout_s: float, wait: bool = True) -> tuple[Report, track.End]:
-    """Restart the named components (all when none is), one after the other, each in its own way; wait for FogFlow.
+    """Restart the named components (all without a name), one after the other, and wait until FogFlow works.
 
-    With a keeper that is until it reports, some seconds after all pods are ready, that FogFlow works: tasks run, each once.
-    Without `wait` it ends with the new pods of the named ones.
+    With a keeper, FogFlow works when the keeper reports it, SETTLED_S after all pods are ready. Without `wait`, the function
+    returns when the named components have new pods.
 
-    Master, worker and designer hang together: after one of them the keeper restarts the others in the order that brings
-    every task back, so of these only the first is restarted by us where a keeper runs. A worker that keeps its tasks is
-    restarted like any other component. Raises NotInstalled, UsageError, Busy, OperationFailed.
+    Where a keeper runs, only the first of master, upstream worker and designer is restarted: the keeper then restarts the
+    others. The native worker keeps its tasks and is restarted like any other component. Raises NotInstalled, UsageError, Busy, OperationFailed.
     """
     found = status.installed(op)
     if found is None:
-        raise status.absent(op)
+        raise status.not_installed(op)
     workloads = {manifests.component_of(o): o for o in found.expected}
     _require(names, workloads)
-    with held(op) as lease:
-        in_order(op, names, workloads, timeout_s=timeout_s, keep_on=lease.check)
+    with hold_lease(op) as lease:
+        restart_in_order(op, names, workloads, timeout_s=timeout_s, keep_on=lease.check)
         if not wait:
             return status.report(
-                op, found.newest, track.glance(op, found.expected, margin_s=SETTLED_S), found.objects
+                op, found.newest, track.observe(op, found.expected, margin_s=SETTLED_S), found.objects
             ), "advancing"
         op.report.step("waiting until every component is ready and FogFlow works")
         tracked = track.track(op, found.expected, timeout_s=timeout_s, margin_s=SETTLED_S)
     return status.report(op, found.newest, tracked.assessment, found.objects), tracked.end
 
 
-def in_order(
+def restart_in_order(
     op: Operation, names: Sequence[str], workloads: Mapping[str, Any], *, timeout_s: float, keep_on: Callable[[], None]
 ) -> None:
-    """Restart those of the workloads that are named (all when none is), one after the other. Raises OperationFailed.
+    """Restart the named workloads (all without a name), one after the other. Raises OperationFailed.
 
-    `keep_on` is called before each and may raise to end it all: the Lease may be somebody else's by then.
+    `keep_on` is called before each restart and may raise to stop: another operation may have taken the Lease over.
     """
     for name in _chosen(names, workloads, kept="keeper" in workloads and not op.simulated):
         keep_on()
@@ -74,7 +77,7 @@ def in_order(
             _restart(op, workloads[name], timeout_s)
         except WaitTimeout as error:
             raise OperationFailed(
-                f"{name} was restarted and is not ready: {error}", hint=f"fogflow-k8s status -n {op.namespace}", exit_code=30
+                f"{name} was restarted but is not ready: {error}", hint=f"fogflow-k8s status -n {op.namespace}", exit_code=30
             ) from error  # fmt: skip
 
 
@@ -97,7 +100,7 @@ def _chosen(names: Sequence[str], workloads: Mapping[str, Any], *, kept: bool) -
 
 def _restart(op: Operation, workload: Mapping[str, Any], timeout_s: float) -> None:
     kind, name = str(workload["kind"]), str(workload["metadata"]["name"])
-    if _rolls(workload):  # no request may be lost: let Kubernetes put the new pods first
+    if _rolls(workload):  # Kubernetes starts the new pods first, so that no request is lost
         stamp = {"metadata": {"annotations": {_AT: op.today().isoformat(timespec="seconds")}}}
         patch = {"apiVersion": workload["apiVersion"], "kind": kind, "spec": {"template": stamp}}
         op.cluster.apply(
@@ -113,7 +116,7 @@ def _restart(op: Operation, workload: Mapping[str, Any], timeout_s: float) -> No
     def replaced() -> bool:
         pods = op.cluster.list("Pod", op.namespace, selector)
         fresh = [pod for pod in pods if pod["metadata"]["uid"] not in old]
-        return len(fresh) == len(pods) >= wanted and track.glance(op, [workload]).ready
+        return len(fresh) == len(pods) >= wanted and track.observe(op, [workload]).ready
 
     wait_for(
         f"{name}'s new pods" if wanted > 1 else f"{name}'s new pod",

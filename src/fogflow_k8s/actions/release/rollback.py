@@ -1,4 +1,8 @@
-"""Rollback: plan it, show what changes, let Helm do it, wait, and report the result."""
+"""`rollback`: return to an earlier revision, by default to the newest one that worked.
+
+A plan shows first what the rollback changes. Helm then makes a new revision with the objects of the earlier one, and the rollback
+waits until it is ready.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.bundle import bundle
-from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import same_cluster, target_check
@@ -24,7 +28,7 @@ from fogflow_k8s.model.release.history import PENDING, Revision, rollback_target
 
 @dataclass(frozen=True)
 class Plan:
-    """Where a rollback goes, and what that changes."""
+    """The target of a rollback, and what it changes."""
 
     current: Revision
     target: Revision
@@ -34,7 +38,7 @@ class Plan:
     """The objects of the current revision."""
 
     def require_no_loss(self, *, force: bool) -> None:
-        """Raises Refused when going back would lose data and `force` is not given, as a deploy does."""
+        """Raises Refused when the rollback would lose data and `force` is not set."""
         target_check.require_no_loss(losses(self.installed, self.objects), force=force)
 
 
@@ -42,7 +46,7 @@ def plan(op: Operation, revision: int | None) -> Plan:
     """The plan for a rollback; without a revision, to the last one that worked. Raises NotInstalled, UsageError."""
     found = status.installed(op)
     if found is None:
-        raise status.absent(op)
+        raise status.not_installed(op)
     numbers = ", ".join(str(r.number) for r in found.history)
     if revision is None:
         target = rollback_target(found.history)
@@ -60,9 +64,9 @@ def plan(op: Operation, revision: int | None) -> Plan:
     return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects, found.objects)
 
 
-def rehearse(op: Operation, planned: Plan) -> Outcome:
-    """What the rollback would change: a dry run. Raises ClusterError."""
-    seen = track.glance(op, manifests.workloads(planned.installed))
+def dry_run(op: Operation, planned: Plan) -> Outcome:
+    """The outcome of a dry run: what the rollback would change. Raises ClusterError."""
+    seen = track.observe(op, manifests.workloads(planned.installed))
     difference = Difference(
         release=op.release,
         namespace=op.namespace,
@@ -75,7 +79,7 @@ def rehearse(op: Operation, planned: Plan) -> Outcome:
         "unchanged",
         0,
         status.report(op, planned.current, seen, planned.installed),
-        says="dry run: nothing was changed",
+        detail="dry run: nothing was changed",
         before=planned.current.number,
         difference=without_secrets(op, difference),
     )
@@ -84,13 +88,13 @@ def rehearse(op: Operation, planned: Plan) -> Outcome:
 def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = True) -> Outcome:
     """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors.
 
-    A workload that becomes another kind ends before the other one begins; whether anything may be lost is asked before.
+    A workload that changes its kind is deleted first. The caller has made sure that no data are lost (Plan.require_no_loss).
     """
     watch = rollout.Stopwatch(op)
     before = planned.current.number
     expected = manifests.workloads(planned.objects)
     if planned.target.number == before and planned.current.status not in PENDING:
-        seen = track.glance(op, expected)
+        seen = track.observe(op, expected)
         return Outcome(
             "unchanged",
             0,
@@ -99,7 +103,7 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
             before=before,
         )
     same_cluster.require_one_cluster(op, same_cluster.begin(op))
-    with held(op) as lease:
+    with hold_lease(op) as lease:
         try:
             op.report.step(f"rolling back to revision {planned.target.number}")
             installed, objects = planned.installed, planned.objects
@@ -108,7 +112,7 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
             )
             newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
             if not wait:
-                seen = track.glance(op, expected)
+                seen = track.observe(op, expected)
                 return Outcome(
                     "rolled-back",
                     0,
@@ -120,7 +124,7 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
             tracked = rollout.follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
         except KeyboardInterrupt:
             raise Interrupted(
-                "interrupted: the rollback goes on in the cluster", hint="fogflow-k8s status --wait"
+                "interrupted: the rollback continues in the cluster", hint="fogflow-k8s status --wait"
             ) from None
         common: dict[str, Any] = {"seconds": watch.seconds(), "before": before}
         common["report"] = status.report(op, newest, tracked.assessment, planned.objects)
@@ -130,14 +134,14 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
 def _ended(
     op: Operation, planned: Plan, tracked: track.Tracked, newest: Revision, common: dict[str, Any], timeout_s: float
 ) -> Outcome:
-    """What the waiting came to."""
+    """The outcome after the wait."""
     if tracked.end == "ready":
         record.note_worked(op, newest.number, digest="")
-        says = f"revision {planned.target.number} is in force again, as revision {newest.number}"
-        return Outcome("rolled-back", 0, says=says, **common)
+        detail = f"rolled back to revision {planned.target.number}, which is now revision {newest.number}"
+        return Outcome("rolled-back", 0, detail=detail, **common)
     causes = tracked.assessment.causes
     common["bundle"] = bundle.save(op, tracked.assessment, why=f"{op.command} failed")
     if tracked.end == "advancing":
-        return Outcome("timed-out", 30, causes=causes, says=f"still advancing after {timeout_s:g} s", **common)
-    says = f"revision {planned.target.number} does not become ready, either"
-    return Outcome("rollback-failed", 22, causes=causes, says=says, **common)
+        return Outcome("timed-out", 30, causes=causes, detail=f"still advancing after {timeout_s:g} s", **common)
+    detail = f"revision {planned.target.number} did not become ready after the rollback"
+    return Outcome("rollback-failed", 22, causes=causes, detail=detail, **common)

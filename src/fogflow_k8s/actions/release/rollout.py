@@ -1,6 +1,6 @@
-"""Run Helm for one revision, and wait until the revision is ready or has failed.
+"""The steps that deploy, rollback and recovery share: run Helm for one revision, and follow its rollout.
 
-Shared by deploy and rollback.
+Every step stops when the release's Lease is lost, as another operation may then change the release.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fogflow_k8s.actions.lock import Held
+from fogflow_k8s.actions.lock import HeldLease
 from fogflow_k8s.actions.observe import track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.process import Child, Completed
@@ -18,7 +18,7 @@ from fogflow_k8s.errors import FogflowError, OperationFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.release.breaking_changes import losses
 
-HELM_TIMEOUT_S = 300.0  # helm waits for hooks only; anything longer is a hang
+HELM_TIMEOUT_S = 300.0  # helm only waits for hooks; if it takes longer, it hangs
 
 
 @dataclass
@@ -47,12 +47,12 @@ def run_helm(
     watch: Stopwatch,
     meanwhile: Callable[[], None] = lambda: None,
     *,
-    lease: Held | None = None,
+    lease: HeldLease | None = None,
 ) -> Completed:
-    """Helm's result once it ended; `meanwhile` runs while it works. Raises its typed error.
+    """Wait for helm: its result. `meanwhile` runs at the same time. Raises Helm's typed errors.
 
-    Ctrl-C interrupts it once, waits for it, and goes on upwards. When `lease` is lost it is ended, too, as another
-    operation may begin: Busy, or ClusterError when the API server is away.
+    Ctrl-C interrupts helm, waits until it has ended, and is raised again. When `lease` is lost, helm is stopped, as another
+    operation may begin: raises Busy, or ClusterError when the API server does not answer.
     """
     since = op.clock.now()
     try:
@@ -60,7 +60,7 @@ def run_helm(
         done = _ended(child, lease)
     except KeyboardInterrupt:
         op.report.warn(
-            "interrupted: telling helm, and waiting for it to put the release in order (Ctrl-C again: exit at once)"
+            "interrupted: stopping helm, and waiting until it has updated the release's status (Ctrl-C again: exit at once)"
         )
         child.stop()
         raise
@@ -73,8 +73,8 @@ def run_helm(
     return op.helm.require_success(done)
 
 
-def _ended(child: Child, lease: Held | None) -> Completed | None:
-    """What it left behind; None when it hangs or the Lease is lost."""
+def _ended(child: Child, lease: HeldLease | None) -> Completed | None:
+    """The result of helm; None when it hangs or the Lease is lost."""
     for _ in range(int(HELM_TIMEOUT_S)):
         if done := child.wait(1.0):
             return done
@@ -84,11 +84,12 @@ def _ended(child: Child, lease: Held | None) -> Completed | None:
 
 
 def delete_and_wait(op: Operation, kind: str, component: str, *, timeout_s: float) -> None:
-    """Delete a workload and wait for its pods' end: they and those of its successor would have one identity.
+    """Delete a workload that changes its kind, and wait until its pods are gone.
 
-    Helm would make the new one first. Raises OperationFailed when they do not end.
+    Helm would make the new workload first, and its pods would share an identity with the old ones. Raises OperationFailed
+    when the pods are not gone in time.
     """
-    op.report.step(f"ending {kind} {component}")
+    op.report.step(f"deleting {kind} {component}")
     op.cluster.delete(kind, component, op.namespace)
     selector = f"{op.selector},{manifests.COMPONENT}={component}"
     try:
@@ -98,15 +99,15 @@ def delete_and_wait(op: Operation, kind: str, component: str, *, timeout_s: floa
         )  # fmt: skip
     except WaitTimeout as error:
         raise OperationFailed(
-            f"the pods of {kind} {component} do not end; nothing else was changed",
-            hint=f"kubectl -n {op.namespace} get pods -l {selector}; again when they are gone",
+            f"the pods of {kind} {component} are not gone after {timeout_s:g} s; nothing else was changed",
+            hint=f"kubectl -n {op.namespace} get pods -l {selector}; run the command again when they are gone",
         ) from error
 
 
 def follow(
-    op: Operation, expected: Sequence[Mapping[str, Any]], watch: Stopwatch, *, timeout_s: float, lease: Held
+    op: Operation, expected: Sequence[Mapping[str, Any]], watch: Stopwatch, *, timeout_s: float, lease: HeldLease
 ) -> track.Tracked:
-    """Wait for the workloads, as long as the release is ours. Raises Busy, ClusterError when the server stays away."""
+    """Wait for the workloads while the Lease is held. Raises Busy, ClusterError when the API server does not answer again."""
     since = op.clock.now()
     try:
         return track.track(op, expected, timeout_s=timeout_s, keep_on=lease.check, patient=True)
@@ -119,16 +120,15 @@ def roll_back(
     revision: int,
     watch: Stopwatch,
     *,
-    lease: Held,
+    lease: HeldLease,
     installed: Sequence[Mapping[str, Any]],
     objects: Sequence[Mapping[str, Any]] | None = None,
     timeout_s: float = HELM_TIMEOUT_S,
 ) -> Sequence[Mapping[str, Any]]:
-    """Let Helm go back to a revision; its objects. Raises its typed errors, OperationFailed, Busy.
+    """Let Helm roll back to a revision: the objects of that revision. Raises Helm's typed errors, OperationFailed, Busy.
 
-    `objects` are those of the revision, from whoever has read them already; without them Helm is asked.
-    A workload of the `installed` objects that becomes another kind ends first: Helm would start the other one beside it.
-    Conflicts are forced: what is taken back is our own work.
+    `objects`: those of the revision, if the caller has read them. A workload of the `installed` objects that changes its kind
+    is deleted first. Field conflicts are overwritten: the changes that are rolled back were made by this program.
     """
     goal = manifests.split(op.helm.manifest(revision)) if objects is None else objects
     for loss in losses(installed, goal):
@@ -146,11 +146,11 @@ def go_back(
     watch: Stopwatch,
     *,
     timeout_s: float,
-    lease: Held,
+    lease: HeldLease,
     installed: Sequence[Mapping[str, Any]],
     objects: Sequence[Mapping[str, Any]] | None = None,
 ) -> track.Tracked:
-    """As roll_back, and wait for it. Raises Helm's typed errors, and Busy when the release is no longer ours."""
+    """Like roll_back, and follow the rollout. Raises Helm's typed errors, and Busy when the Lease is lost."""
     lease.check()
     op.report.step(f"rolling back to revision {revision}")
     goal = roll_back(op, revision, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s)
@@ -158,7 +158,7 @@ def go_back(
 
 
 def try_step(step: Callable[[], track.Tracked]) -> tuple[track.Tracked | None, FogflowError | None]:
-    """The result of a step, or the error that ended it."""
+    """The result of a step, or its error."""
     try:
         return step(), None
     except FogflowError as error:

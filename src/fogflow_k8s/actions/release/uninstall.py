@@ -1,4 +1,8 @@
-"""Uninstall: list what goes and what stays, then let Helm delete, in the order that FogFlow needs."""
+"""`uninstall`: list what is removed and what is kept, then stop the worker and let Helm delete the release.
+
+The worker must stop first: it removes its tasks, and needs its Role for that, which Helm would delete before. Stored data (claims,
+RabbitMQ's Secret) are kept unless the user asks to delete them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fogflow_k8s.actions import record
-from fogflow_k8s.actions.lock import held
+from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import references, same_cluster, target_check
@@ -27,27 +31,27 @@ class Plan:
     """What an uninstall removes and keeps, as Kind/name."""
 
     installed: bool
-    goes: tuple[str, ...] = ()
-    stays: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def plan(op: Operation, *, delete_data: bool = False) -> Plan:
-    """What would go and stay; `installed` is False when there is nothing."""
+    """What would be removed and kept; `installed` is False when the release does not exist."""
     found = status.installed(op)
     if found is None:
         return Plan(installed=False)
-    goes: list[str] = []
-    stays: list[str] = []
+    removed: list[str] = []
+    kept: list[str] = []
     for obj in found.objects:
-        (stays if _kept(obj) and not delete_data else goes).append(_name(obj))
+        (kept if _kept(obj) and not delete_data else removed).append(_name(obj))
     own = [f"ConfigMap/{op.own_name}", f"Lease/{op.own_name}"]
     secret = op.cluster.get("Secret", references.BUS_SECRET, op.namespace)
     if secret and labels_of(secret).get("app.kubernetes.io/managed-by") == "fogflow-k8s":
-        (goes if delete_data else stays).append(f"Secret/{references.BUS_SECRET}")
+        (removed if delete_data else kept).append(f"Secret/{references.BUS_SECRET}")
     tasks = status.count_tasks(op)
     if tasks:
-        goes.append(f"{sum(tasks.values())} task pods in namespace {op.tasks_namespace}")
-    return Plan(installed=True, goes=tuple(goes + own), stays=(*stays, f"Namespace/{op.namespace}"))
+        removed.append(f"{sum(tasks.values())} task pods in namespace {op.tasks_namespace}")
+    return Plan(installed=True, removed=tuple(removed + own), kept=(*kept, f"Namespace/{op.namespace}"))
 
 
 def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
@@ -58,16 +62,16 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
     watch = rollout.Stopwatch(op)
     same_cluster.require_one_cluster(op, same_cluster.begin(op))
     try:
-        with held(op) as lease:
+        with hold_lease(op) as lease:
             _stop_worker(op, timeout_s)
             op.report.step("helm uninstall")
             try:
                 rollout.run_helm(op, op.helm.start_uninstall(timeout_s=timeout_s), watch, lease=lease)
             except (
                 HookFailed
-            ) as error:  # Helm stops there; what the hook does is done above, but for what was in its way, too
+            ) as error:  # Helm stops at a failed hook; _stop_worker has done most of what the cleanup hook does
                 op.report.warn(
-                    f"{op.mask(error.message)}; going on without it. Tasks that are left: fogflow-k8s doctor"
+                    f"{op.mask(error.message)}; continuing without the hook. To find orphaned tasks: fogflow-k8s doctor"
                 )
                 child = op.helm.start_uninstall(timeout_s=timeout_s, hooks=False)
                 rollout.run_helm(op, child, watch, lease=lease)
@@ -86,15 +90,15 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
             target_check.forget(op)
     except KeyboardInterrupt:
         raise Interrupted(
-            "interrupted: the uninstall is not complete", hint="fogflow-k8s uninstall again ends it"
+            "interrupted: the uninstall is not complete", hint="run fogflow-k8s uninstall again"
         ) from None
     op.cluster.delete("Lease", op.own_name, op.namespace)
 
 
 def _stop_worker(op: Operation, timeout_s: float) -> None:
-    """Let the worker remove its tasks while it still has the rights: Helm deletes its Role first.
+    """Stop the worker while it has its permissions, so that it removes its tasks: Helm deletes its Role first.
 
-    One that keeps its tasks only stops, so that it brings none back: they go with the ConfigMap that owns them.
+    The native worker only stops, so that it restarts no task; Kubernetes deletes the tasks with the ConfigMap that owns them.
     """
     kinds = (("Deployment", WORKERS[0]), ("StatefulSet", WORKERS[0]), ("Deployment", WORKERS[1]))
     found = ((kind, name, op.cluster.get(kind, name, op.namespace)) for kind, name in kinds)
@@ -103,7 +107,7 @@ def _stop_worker(op: Operation, timeout_s: float) -> None:
     if not kind:
         return
     op.report.step("stopping the worker" + ("" if manifests.keeps_tasks(worker) else ", which removes its tasks"))
-    for of, name in (("Deployment", KEEPER), (kind, own)):  # the keeper would take the worker's end for a loss
+    for of, name in (("Deployment", KEEPER), (kind, own)):  # the keeper would restart the worker
         if name == own or op.cluster.get(of, name, op.namespace):
             op.cluster.apply(
                 {"apiVersion": "apps/v1", "kind": of, "metadata": {"name": name, "namespace": op.namespace}, "spec": {"replicas": 0}}
@@ -111,12 +115,12 @@ def _stop_worker(op: Operation, timeout_s: float) -> None:
     selector = f"{op.selector},{manifests.COMPONENT}={own}"
     try:
         wait_for(
-            "the worker's end", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,
+            "the end of the worker", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,
             timeout_s=timeout_s, every_s=0.5, clock=op.clock,
         )  # fmt: skip
     except WaitTimeout:
         op.report.warn(
-            f"the worker did not end within {timeout_s:g} s: tasks may be left in namespace {op.tasks_namespace}"
+            f"the worker did not stop within {timeout_s:g} s, so tasks may remain in namespace {op.tasks_namespace}: fogflow-k8s doctor"
         )
 
 
@@ -130,7 +134,7 @@ def _wait_gone(op: Operation, timeout_s: float) -> None:
         pods = error.last if isinstance(error.last, list) else []
         names = ", ".join(str(p["metadata"]["name"]) for p in pods)
         raise OperationFailed(
-            f"uninstalled, but these pods are still ending: {names}",
+            f"the release is uninstalled, but these pods are not gone yet: {names}",
             hint=f"kubectl -n {op.namespace} get pods",
             exit_code=30,
         ) from error

@@ -1,1 +1,1 @@
-"""Explain the keys of config.json and values.yaml."""
+"""Explanations of the keys of config.json and values.yaml."""

@@ -1,4 +1,8 @@
-"""What one key of the settings means, from the same model that validates it."""
+"""`config explain`: what a key of the settings means, which values it allows, and its value with its origin.
+
+Descriptions, limits and defaults come from the model that validates the settings (model/settings). Keys of a config.json of any
+FogFlow version are explained by the key of values.yaml that they become.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,10 @@ from fogflow_k8s.model.suggestions import nearest
 
 
 def explain(key: str, values: Values, origin: str) -> list[str]:
-    """The lines to print; `origin` is where the value was given, if it was.
+    """The lines to print. `origin`: the file or option that set the value; "" when it is not set.
 
-    `key` is a key of values.yaml, or one of config.json as errors and notes name it: of any generation of FogFlow.
-    Raises UsageError, naming the nearest key, for one that does not exist.
+    `key`: a key of values.yaml, or one of config.json of any FogFlow version. Raises UsageError, with the nearest key, for a
+    key that does not exist.
     """
     schema = _schema()
     path = settings_path(key)
@@ -50,12 +54,12 @@ def explain(key: str, values: Values, origin: str) -> list[str]:
 
 @cache
 def _schema() -> dict[str, Any]:
-    """The schema of values.yaml. Not to be changed by the caller."""
+    """The schema of values.yaml; cached, so callers must not change it."""
     return schema_of(Values)
 
 
 def settings_path(key: str) -> KeyPath:
-    """The path in values.yaml of a dotted key. One that values.yaml does not have is taken for a key of config.json."""
+    """The path in values.yaml of a dotted key. A key that values.yaml does not have counts as one of config.json."""
     path: KeyPath = tuple(int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", key))
     schema = _schema()
     if not path or _exists(path, schema):
@@ -77,7 +81,7 @@ def _exists(path: KeyPath, schema: dict[str, Any]) -> bool:
 
 
 def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema at `path`. Raises UsageError where it ends."""
+    """The schema at `path`. Raises UsageError when the path does not exist."""
     if not path:
         raise UsageError("the key is empty", hint="fogflow-k8s config explain config.worker.capacity")
     node: dict[str, Any] = schema
@@ -88,7 +92,9 @@ def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
             close = nearest(str(part), known)
             where = dotted_path(path[:depth]) or "the top level"
             hint = (
-                f"did you mean {dotted_path((*path[:depth], close))}?" if close else f"keys here: {', '.join(sorted(known))}"
+                f"did you mean {dotted_path((*path[:depth], close))}?"
+                if close
+                else f"keys here: {', '.join(sorted(known))}"
             )
             raise UsageError(f"{key}: there is no key {part} at {where}", hint=hint)
         node = below
@@ -96,7 +102,7 @@ def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _child(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any] | None:
-    """What the schema says about a key, or an item of a list, below `node`; None when there can be no such thing."""
+    """The schema of a key, or of an item of a list, below `node`; None when the schema does not allow it."""
     resolved = _resolve(node, schema)
     if isinstance(part, int):
         items = resolved.get("items")
@@ -108,7 +114,7 @@ def _child(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dic
 
 
 def keys_below(started: str) -> list[str]:
-    """The keys that a dotted key as far as it was typed can go on with; a section ends with its dot."""
+    """The completions of a partly typed dotted key, for the shell; a section ends with a dot."""
     schema: dict[str, Any] = _schema()
     node = schema
     *above, last = started.split(".")
@@ -117,7 +123,7 @@ def keys_below(started: str) -> list[str]:
     head = "".join(f"{part}." for part in above)
     known = {name: bool(_properties(below, schema)) for name, below in _properties(node, schema).items()}
     found = [f"{head}{name}{'.' if more else ''}" for name, more in sorted(known.items()) if name.startswith(last)]
-    if len(found) == 1 and found[0].endswith("."):  # a shell would put a blank behind the only answer
+    if len(found) == 1 and found[0].endswith("."):  # a shell would append a space to a single completion
         return keys_below(found[0])
     return found
 
@@ -149,9 +155,9 @@ def _allowed(target: dict[str, Any], schema: dict[str, Any]) -> str:
         "exclusiveMinimum": "more than {}",
         "minLength": "at least {} characters",
     }
-    told = [kind, *(text.format(target[word]) for word, text in words.items() if word in target)]
+    parts = [kind, *(text.format(target[word]) for word, text in words.items() if word in target)]
     pattern = f": {in_words(target['pattern'])}" if "pattern" in target else ""
-    return f"{' '.join(told)}{pattern}"
+    return f"{' '.join(parts)}{pattern}"
 
 
 def _at(document: Any, path: KeyPath) -> Any:

@@ -51,7 +51,7 @@ def list_tasks(op: Operation) -> TaskList:
     config_maps = op.cluster.list("ConfigMap", namespace, NATIVE_SELECTOR)
     deployments += tasks_without_deployment(config_maps, deployments)
     if not deployments and _release_absent(op):
-        raise status.absent(op)
+        raise status.not_installed(op)
     pods = op.cluster.list("Pod", namespace) if deployments else []
     tasks = observe_tasks(deployments, pods)
     if any(not task.ready for task in tasks):  # only then, because a namespace can have many events

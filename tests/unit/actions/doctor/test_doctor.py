@@ -1,8 +1,8 @@
-"""What doctor finds, which of it it fixes in which order, and when it changes nothing."""
+"""The findings of doctor, the order of its fixes, and when it changes nothing."""
 
 import pytest
 
-from fogflow_k8s.actions.doctor.doctor import examine, mend
+from fogflow_k8s.actions.doctor.doctor import examine, fix_findings
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.world import BAD, HOME, OWN, RIVAL, SECRET, TASKS, encoded
 
@@ -15,9 +15,9 @@ def ids(diagnosis):
 
 
 def fix(world, agree=lambda _: True, timeout_s=60):
-    """The diagnosis, and the fixes that somebody was asked about, in order."""
+    """The diagnosis, and the fixes that the user was asked about, in order."""
     asked = []
-    return mend(world.op(), lambda one: asked.append(one.fix) or agree(one), timeout_s=timeout_s), asked
+    return fix_findings(world.op(), lambda one: asked.append(one.fix) or agree(one), timeout_s=timeout_s), asked
 
 
 def task(world, kind="Service", name="fogflow-task-1"):
@@ -65,7 +65,7 @@ def test_a_pending_release_is_rolled_back_with_its_history_kept(kept):
     assert (asked, kept.programs.statuses()) == (["roll-back"], ["pending-upgrade", "deployed"])
     assert [(f.cause.id, f.fixed) for f in found.findings] == [("FK-7004", True)]
     assert (found.exit_code, kept.holder) == (0, "")
-    assert kept.says("FK-7004 release/fogflow: roll back to revision 1; the history is kept")
+    assert kept.reported("FK-7004 release/fogflow: roll back to revision 1; the history is kept")
 
 
 def test_a_no_leaves_it_as_it_is(kept):
@@ -80,7 +80,7 @@ def test_a_release_that_was_repaired_after_the_question_is_not_rolled_back(kept)
     assert (found.exit_code, kept.programs.verbs()) == (0, [])
 
 
-def test_nothing_is_touched_while_somebody_alive_is_at_work(kept):
+def test_nothing_is_touched_while_another_operation_is_in_progress(kept):
     kept.programs.set_status(1, "pending-upgrade")
     kept.take_lease()
     kept.always.append(kept.take_lease)
@@ -90,7 +90,7 @@ def test_nothing_is_touched_while_somebody_alive_is_at_work(kept):
     assert (kept.cluster.writes, kept.programs.verbs()) == ([], [])
 
 
-def test_somebody_who_begins_to_work_after_the_first_step_ends_the_fixing(kept):
+def test_an_operation_that_begins_after_the_first_fix_ends_the_fixing(kept):
     def come(*_):
         kept.always.append(kept.take_lease)
         kept.take_lease()
@@ -134,7 +134,7 @@ def test_a_step_that_fails_is_told_and_the_next_is_made_all_the_same(kept):
     kept.programs.plan("rollback", stderr="Error: no such thing", leaves="")
     found, asked = fix(kept)
     assert asked == ["roll-back", "restart-keeper"]
-    assert kept.says("that did not work: no such thing")
+    assert kept.reported("the fix failed: no such thing")
     assert restarted(kept) == ["keeper"]
     assert "FK-7004" in [f.cause.id for f in found.left]
 
@@ -180,7 +180,7 @@ def test_tasks_that_an_uninstall_left_are_deleted_and_nothing_else(world):
 
 
 @pytest.mark.parametrize("who", ["worker", "pod", "another"])
-def test_tasks_that_somebody_looks_after_are_no_leftovers(world, who):
+def test_tasks_with_a_worker_are_no_leftovers(world, who):
     task(world)
     labels = {"app.kubernetes.io/component": "cloud-worker"}
     if who == "worker":
@@ -207,7 +207,7 @@ def test_tasks_that_do_not_go_are_told(world):
     world.always = [lambda: task(world)]
     world.cluster.hooks.append(lambda verb, kind, _: verb == "list" and kind == "Service" and task(world))
     found, _ = fix(world, timeout_s=5)
-    assert world.says("that did not work: the tasks' end: timed out after 5 s")
+    assert world.reported("the fix failed: the removal of the tasks: timed out after 5 s")
     assert found.exit_code == 40
 
 
@@ -257,10 +257,10 @@ def test_a_namespace_that_does_not_end_is_found_with_what_holds_it(kept):
     ("verb", "kind", "part"),
     [
         ("get", "Namespace", "namespaces that are being deleted"),
-        ("get", "Lease", "who is at work on the release"),
+        ("get", "Lease", "other operations on the release"),
         ("list", "ReplicaSet", "the release's pods"),
         ("get", "RoleBinding", "tasks without a worker"),
-        ("list", "PersistentVolumeClaim", "volumes that nothing uses"),
+        ("list", "PersistentVolumeClaim", "unused volumes"),
     ],
 )
 def test_what_may_not_be_looked_at_is_named_and_the_rest_is_looked_at(kept, verb, kind, part):
@@ -273,7 +273,7 @@ def test_what_may_not_be_looked_at_is_named_and_the_rest_is_looked_at(kept, verb
 
 def test_objects_that_may_not_be_compared_are_named(kept):
     kept.cluster.refuse("dry-run", "Service")
-    assert examine(kept.op()).unchecked == ("whether Service/nginx was changed by hand: no right to patch it",)
+    assert examine(kept.op()).unchecked == ("whether Service/nginx was changed manually: no permission to patch it",)
 
 
 def test_a_server_that_does_not_answer_is_an_error(kept):

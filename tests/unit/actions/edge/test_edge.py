@@ -1,4 +1,4 @@
-"""The cloud's view of a join, the verdict of a check, and what becomes of tokens; with a scripted cloud."""
+"""The state of a join at the cloud, the result of an edge check, and the life of tokens; with a scripted cloud."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from fogflow_k8s.actions.edge import join as edge_join
 from fogflow_k8s.actions.edge import probe, rabbitmq
 from fogflow_k8s.actions.edge.check import ConnectivityReport
 from fogflow_k8s.actions.observe.verify import Proof, Step
-from fogflow_k8s.console.edge import way_document
+from fogflow_k8s.console.edge import connectivity_document
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import ClusterError, EdgeRefused, UsageError
 from fogflow_k8s.model.edge.sites import Live, Record, rows
@@ -28,7 +28,7 @@ NOW = 1_800_000_000
 
 
 class Clock:
-    """Time that passes when somebody sleeps."""
+    """A clock that advances only when its sleep is called."""
 
     def __init__(self):
         self.at = 0.0
@@ -54,14 +54,14 @@ def cloud():
 
 
 def test_ports_that_do_not_answer_name_the_policy_that_may_be_the_reason(cloud):
-    """externalTrafficPolicy Local: a node answers only for the pods that it runs, and nobody says so on the network."""
+    """externalTrafficPolicy Local: a node answers only for the pods that it runs, and drops other packets silently."""
     nowhere = Endpoint("127.0.0.1", free_port())
     today = datetime.now(UTC)
     with pytest.raises(
         EdgeRefused, match="other ports answer, so its pod most likely does not run on the node with address"
     ) as one:
         probe.require(token(cloud, discovery=nowhere), today, ours=False)
-    with pytest.raises(EdgeRefused, match="may also be that none of them runs") as every:
+    with pytest.raises(EdgeRefused, match="Possibly none of their pods runs") as every:
         probe.require(token(cloud, rabbitmq=nowhere, discovery=nowhere, broker=nowhere), today, ours=False)
     for error in (one.value, every.value):
         assert (error.id, "externalTrafficPolicy Local" in error.message) == ("FK-6105", True)
@@ -70,18 +70,18 @@ def test_ports_that_do_not_answer_name_the_policy_that_may_be_the_reason(cloud):
 
 
 @pytest.mark.parametrize(
-    ("broker", "consumers", "says"),
+    ("broker", "consumers", "message"),
     [
         (False, 1, "the cloud's discovery does not list its broker"),
-        (True, 0, "its worker does not listen at the cloud's RabbitMQ"),
-        (False, 0, "does not list its broker and its worker does not listen"),
+        (True, 0, "its worker's queue at the cloud's RabbitMQ has no consumer"),
+        (False, 0, "does not list its broker and its worker's queue"),
     ],
 )
-def test_the_half_that_is_missing_is_named(joining, cloud, broker, consumers, says):
+def test_the_half_that_is_missing_is_named(joining, cloud, broker, consumers, message):
     cloud.queues["Worker.002"] = consumers
     if broker:
         cloud.brokers["Broker.002"] = {}
-    with pytest.raises(EdgeRefused, match=says) as caught:
+    with pytest.raises(EdgeRefused, match=message) as caught:
         edge_join._wait(joining, token(cloud), 5)
     assert (caught.value.id, caught.value.exit_code) == ("FK-6111", 30)
 
@@ -100,7 +100,7 @@ def test_a_link_that_is_lost_for_a_moment_does_not_end_the_waiting(joining, clou
             raise answer
         return answer
 
-    monkeypatch.setattr(probe, "look", look)
+    monkeypatch.setattr(probe, "site_state", look)
     assert edge_join._wait(joining, token(cloud), 5).consumers == 1
 
 
@@ -109,17 +109,17 @@ def test_a_cloud_that_is_gone_is_told(joining, cloud):
     with pytest.raises(EdgeRefused, match="after 5 s the cloud did not answer") as caught:
         edge_join._wait(joining, token(cloud), 5)
     assert (caught.value.id, caught.value.exit_code) == ("FK-6111", 30)
-    with pytest.raises(EdgeRefused, match="does not answer any more"):
-        edge_join._mark(joining, token(cloud), ours=False)
+    with pytest.raises(EdgeRefused, match="no longer answers"):
+        edge_join._mark_used(joining, token(cloud), ours=False)
 
 
 def test_a_join_leaves_its_mark_and_a_second_one_meanwhile_is_told(cloud):
     one, op = token(cloud), SimpleNamespace(namespace="fogflow-edge")
-    edge_join._mark(op, one, ours=False)
+    edge_join._mark_used(op, one, ours=False)
     assert mark_of("002", one.id) in cloud.queues
-    edge_join._mark(op, one, ours=True)
-    with pytest.raises(EdgeRefused, match="another cluster or installation has joined as site 002") as caught:
-        edge_join._mark(op, one, ours=False)
+    edge_join._mark_used(op, one, ours=True)
+    with pytest.raises(EdgeRefused, match="another installation joined as site 002") as caught:
+        edge_join._mark_used(op, one, ours=False)
     assert (caught.value.id, caught.value.exit_code) == ("FK-6104", 30)
     assert "edge leave -n fogflow-edge" in caught.value.hint
 
@@ -129,7 +129,7 @@ def test_of_several_that_use_a_token_at_the_same_moment_one_wins(cloud):
 
     def join(_):
         at_once.wait(20)
-        return probe.mark(one)
+        return probe.mark_used(one)
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(join, range(8))) == [False] * 7 + [True]
@@ -141,7 +141,7 @@ def way(inbound, outbound, connectivity="direct"):
 
 
 @pytest.mark.parametrize(
-    ("found", "id_", "says"),
+    ("found", "id_", "message"),
     [
         (way(inbound=True, outbound=True), None, "direct: "),
         (way(True, True, "overlay"), None, "overlay: edge and cloud reach each other through an overlay network"),
@@ -153,10 +153,10 @@ def way(inbound, outbound, connectivity="direct"):
         (way(inbound=False, outbound=False), "FK-6105", "the edge does not reach its cloud"),
     ],
 )
-def test_the_verdict_says_what_nat_costs(found, id_, says):
-    document = valid(way_document(found))
+def test_the_verdict_says_what_nat_costs(found, id_, message):
+    document = valid(connectivity_document(found))
     assert document["causeId"] == id_
-    assert document["summary"].startswith(says)
+    assert document["summary"].startswith(message)
     assert document["ok"] is (id_ is None)
 
 

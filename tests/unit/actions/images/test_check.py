@@ -1,11 +1,11 @@
-"""What `images check` thinks of what registries and nodes say."""
+"""The results of `images check` for answers of registries and platforms of nodes."""
 
 import base64
 import json
 
 import pytest
 
-from fogflow_k8s.actions.images.check import Nodes, Secrets, check
+from fogflow_k8s.actions.images.check import PullSecrets, TargetPlatforms, check
 from fogflow_k8s.actions.images.listing import ImageUses, Registries
 from fogflow_k8s.adapters.registry import credentials, http
 from fogflow_k8s.model.image.reference import Use, parse
@@ -46,11 +46,11 @@ def node(name, architecture, **spec):
     }
 
 
-def checked(uses, nodes=Nodes(), secrets=Secrets(), own=NO_LOGIN):  # noqa: B008 - frozen, and empty
+def checked(uses, nodes=TargetPlatforms(), secrets=PullSecrets(), own=NO_LOGIN):  # noqa: B008 - frozen, and empty
     return check(ImageUses(tuple(uses), ()), Registries(), own, nodes, secrets)
 
 
-def said(result, id_="image"):
+def platforms(result, id_="image"):
     (found,) = [r for r in result.results if r.check.id == id_]
     return found.state, found.detail
 
@@ -75,21 +75,21 @@ def said(result, id_="image"):
 )
 def test_every_node_that_may_run_it_counts(stub, nodes, state, fact):
     stub.image(body=index("linux/amd64", "linux/arm/v7"))
-    result = checked([use(stub)], Nodes(tuple(nodes)))
-    assert said(result)[0] == state
-    assert fact in said(result)[1]
+    result = checked([use(stub)], TargetPlatforms(tuple(nodes)))
+    assert platforms(result)[0] == state
+    assert fact in platforms(result)[1]
     assert result.ok is (state == "ok")
 
 
 def test_a_platform_that_was_said_goes_before_the_nodes(stub):
     stub.image()
-    assert said(checked([use(stub)], Nodes((node("a", "amd64"),), ("linux/riscv64",))))[0] == "failed"
+    assert platforms(checked([use(stub)], TargetPlatforms((node("a", "amd64"),), ("linux/riscv64",))))[0] == "failed"
 
 
 def test_without_nodes_the_pods_own_word_counts(stub):
     stub.image()
-    assert said(checked([use(stub, platforms=("linux/arm64",))]))[0] == "failed"
-    assert said(checked([use(stub)]))[0] == "ok"
+    assert platforms(checked([use(stub, platforms=("linux/arm64",))]))[0] == "failed"
+    assert platforms(checked([use(stub)]))[0] == "ok"
 
 
 def guard(stub, accept):
@@ -101,44 +101,44 @@ def guard(stub, accept):
 
 
 def knows(name):
-    return lambda said: said == "Basic " + base64.b64encode(f"{name}:secret".encode()).decode()
+    return lambda platforms: platforms == "Basic " + base64.b64encode(f"{name}:secret".encode()).decode()
 
 
 def test_a_pull_secret_is_tried_as_a_node_would(stub):
     guard(stub, knows("pull"))
-    result = checked([use(stub, secrets=["pull"])], secrets=Secrets({"pull": login_for(stub, "pull")}))
-    assert said(result)[0] == "ok"
-    assert said(result)[1].endswith("with the login in Secret pull")
-    assert said(result, "secret") == ("ok", "there")
+    result = checked([use(stub, secrets=["pull"])], secrets=PullSecrets({"pull": login_for(stub, "pull")}))
+    assert platforms(result)[0] == "ok"
+    assert platforms(result)[1].endswith("with the login in Secret pull")
+    assert platforms(result, "secret") == ("ok", "exists")
 
 
 def test_our_own_login_helps_no_node(stub):
     guard(stub, knows("me"))
     result = checked([use(stub)], own=login_for(stub, "me"))
-    assert said(result)[0] == "ok"
-    assert said(result, "login")[0] == "warning"
+    assert platforms(result)[0] == "ok"
+    assert platforms(result, "login")[0] == "warning"
     assert result.ok
 
 
 def test_no_login_at_all(stub):
     guard(stub, lambda _: False)
     result = checked([use(stub)])
-    assert said(result) == ("failed", f"{stub.host} does not permit fogflow/broker:1 without a login (401: who are you)")  # fmt: skip
+    assert platforms(result) == ("failed", f"{stub.host} does not permit fogflow/broker:1 without a login (401: who are you)")  # fmt: skip
 
 
 def test_a_missing_pull_secret_fails(stub):
     stub.image()
     result = checked(
-        [use(stub, secrets=["pull"])], secrets=Secrets({}, {"pull": "it does not exist in namespace fogflow"})
+        [use(stub, secrets=["pull"])], secrets=PullSecrets({}, {"pull": "it does not exist in namespace fogflow"})
     )
-    assert said(result, "secret") == ("failed", "it does not exist in namespace fogflow")
+    assert platforms(result, "secret") == ("failed", "it does not exist in namespace fogflow")
     assert not result.ok
 
 
 def test_a_pull_secret_that_may_not_be_read_is_skipped(stub):
     stub.image()
-    result = checked([use(stub, secrets=["pull"])], secrets=Secrets(unseen=("pull",)))
-    assert said(result, "secret") == ("skipped", "no right to read it")
+    result = checked([use(stub, secrets=["pull"])], secrets=PullSecrets(unseen=("pull",)))
+    assert platforms(result, "secret") == ("skipped", "no permission to read it")
     assert result.ok
 
 
@@ -150,9 +150,9 @@ def test_the_headroom_of_docker_hub(stub, monkeypatch, remaining, state):
     monkeypatch.setattr(http, "is_loopback", lambda _: True)
     hub = [Use(parse(f"docker.io/fogflow/broker:{tag}"), ("cloud-broker",), ({},), ("any",)) for tag in "12"]
     result = checked(hub)
-    assert said(result, "rate") == (
+    assert platforms(result, "rate") == (
         state,
-        f"{remaining} of 100 in 6 hours are left for this machine; 2 images are there",
+        f"{remaining} of 100 in 6 hours are left for this machine; the release has 2 images from there",
     )
     assert result.ok
 
@@ -160,8 +160,8 @@ def test_the_headroom_of_docker_hub(stub, monkeypatch, remaining, state):
 def test_the_last_pull_is_not_spent_on_a_look(stub):
     stub.image(**{"RateLimit-Limit": "100;w=21600", "RateLimit-Remaining": "0;w=21600"})
     result = checked([use(stub)])
-    assert said(result)[0] == "skipped"
-    assert "was not asked" in said(result)[1]
+    assert platforms(result)[0] == "skipped"
+    assert "were not checked" in platforms(result)[1]
     assert [method for method, _, _ in stub.asked] == ["HEAD"]
 
 

@@ -1,4 +1,4 @@
-"""Copies that do not come about; those that do are made in tests/engine."""
+"""Copies that fail; tests/engine makes successful ones."""
 
 import json
 
@@ -58,7 +58,7 @@ def test_what_is_referred_to_comes_first(source, target):
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "says"),
+    ("path", "answer", "message"),
     [
         (("POST", "/v2/x/a/blobs/uploads/"), (403, {}, b""), "does not permit an upload to x/a"),
         (
@@ -70,14 +70,14 @@ def test_what_is_referred_to_comes_first(source, target):
         (("PUT", "/v2/x/a/manifests/1"), (429, {}, b""), "limits the rate"),
     ],
 )
-def test_a_registry_that_does_not_take_it(source, target, path, answer, says):
+def test_a_registry_that_does_not_take_it(source, target, path, answer, message):
     target.answers[path] = answer
     done = copied(source, target)
     assert done.copies == ()
     (failure,) = done.failures
-    assert says in failure.why
+    assert message in failure.why
     assert target.host in failure.why
-    assert failure.mend
+    assert failure.remedy
 
 
 def test_a_platform_that_is_not_there(source, target):

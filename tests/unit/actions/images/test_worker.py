@@ -1,4 +1,4 @@
-"""The folder of the worker's image: what is asked of pip, what is taken along, what stays behind. pip itself is behind the seam."""
+"""The folder of the worker's image: pip's arguments, what is copied and what is removed. pip itself is replaced."""
 
 import re
 import tomllib
@@ -82,19 +82,19 @@ def test_pip_takes_locked_wheels_of_that_platform_only(tmp_path, package, platfo
 
 
 @pytest.mark.parametrize(
-    ("said", "kind", "says"),
+    ("said", "kind", "message"),
     [
-        ("/usr/bin/python3: No module named pip", ToolMissing, "has no pip"),
+        ("/usr/bin/python3: No module named pip", ToolMissing, "pip is not installed"),
         (
             "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n  Expected sha256 a\n  Got b",
             PreflightFailed,
-            "another file",
+            "does not match its locked hash",
         ),
         ("WARNING: x\nERROR: No matching distribution found for aiohttp==9", PreflightFailed, "aiohttp==9"),
     ],
 )
-def test_why_pip_failed(tmp_path, package, said, kind, says):
-    with pytest.raises(kind, match=says) as error:
+def test_why_pip_failed(tmp_path, package, said, kind, message):
+    with pytest.raises(kind, match=message) as error:
         made(tmp_path / "app", package, Pip(said))
     assert error.value.hint
 
@@ -107,7 +107,7 @@ def test_a_platform_without_wheels(tmp_path, package):
 def test_an_installation_without_a_worker(tmp_path, package):
     (package / "worker/__main__.py").unlink()
     pip = Pip()
-    with pytest.raises(FogflowError, match="lacks the worker"):
+    with pytest.raises(FogflowError, match="has no worker module"):
         made(tmp_path / "app", package, pip)
     assert pip.argv == [], "nothing is fetched for nothing"
 
@@ -134,19 +134,19 @@ def test_the_lock_is_of_the_extra_and_has_a_hash_for_everything():
 
 
 @pytest.mark.parametrize(
-    ("flag", "text", "says"),
+    ("flag", "text", "message"),
     [
         ("--tag", "Worker:1", "not an image's name"),
         ("--tag", "mine/worker", "it has no tag"),
-        ("--push", f"r.example/worker:1@sha256:{'0' * 64}", "a digest is what comes out"),
+        ("--push", f"r.example/worker:1@sha256:{'0' * 64}", "a name with a digest cannot be built"),
         ("--base", "python", "it has no tag"),
     ],
 )
-def test_a_name_that_cannot_be(flag, text, says):
-    with pytest.raises(UsageError, match=says) as error:
-        build.named(text, flag)
+def test_a_name_that_cannot_be(flag, text, message):
+    with pytest.raises(UsageError, match=message) as error:
+        build.require_tag(text, flag)
     assert error.value.hint.startswith(flag)
-    build.named(f"python@sha256:{'0' * 64}", "--base")
+    build.require_tag(f"python@sha256:{'0' * 64}", "--base")
 
 
 def test_a_context_for_another_builder(tmp_path, package, monkeypatch):

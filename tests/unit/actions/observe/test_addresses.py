@@ -1,4 +1,4 @@
-"""Where users reach the dashboard: every way of exposing it, with IP addresses and host names, as far as the cluster knows them."""
+"""The addresses of the dashboard for every exposure, with IP addresses and host names, as far as the cluster knows them."""
 
 import pytest
 

@@ -1,11 +1,11 @@
-"""Whether FogFlow works is judged by the API server's clock: the clocks of this machine, the keeper and the nodes may be wrong."""
+"""The age of a health report is measured by the API server's clock: those of this machine, the keeper and the nodes may be wrong."""
 
 import json
 from datetime import timedelta
 
 import pytest
 
-from fogflow_k8s.actions.doctor.doctor import examine, mend
+from fogflow_k8s.actions.doctor.doctor import examine, fix_findings
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.model.diagnosis import health_report
 from tests.unit.actions.fake_cluster import START
@@ -40,7 +40,7 @@ def test_a_keeper_that_reports_is_believed_whatever_the_time_is_here(kept, by):
     assert kept.deploy({**KEEPER, "replicaCount": 2}, op=wrong(kept, by)).report.state == "working"
     assert examine(wrong(kept, by)).findings == ()
     asked = []
-    mend(wrong(kept, by), asked.append, timeout_s=60)
+    fix_findings(wrong(kept, by), asked.append, timeout_s=60)
     assert asked == []
 
 

@@ -1,4 +1,4 @@
-"""The state of a release: read without helm, from any of Helm's stores, and watched through an API server that goes away."""
+"""The state of a release: read without helm, from each of Helm's stores, and watched while the API server stops answering."""
 
 import itertools
 
@@ -14,7 +14,7 @@ BUDGET_S = 6
 
 
 def looks(world, count, **more):
-    return itertools.islice(status.watch(world.op(**more), world.told, every_s=2.0), count)
+    return itertools.islice(status.watch(world.op(**more), world.reporter, every_s=2.0), count)
 
 
 @pytest.mark.parametrize("read", [status.status, lambda op: status.wait(op, timeout_s=60), history, examine])
@@ -44,7 +44,7 @@ def test_releases_outside_the_cluster_are_asked_of_helm(deployed, monkeypatch):
 @pytest.mark.parametrize("driver", ["", "secret", "secrets"])
 def test_no_release_is_told_as_such(world, monkeypatch, driver):
     monkeypatch.setenv("HELM_DRIVER", driver)
-    for read in (status.status, history, lambda op: next(status.watch(op, world.told, every_s=1))):
+    for read in (status.status, history, lambda op: next(status.watch(op, world.reporter, every_s=1))):
         with pytest.raises(NotInstalled):
             read(world.op())
 
@@ -53,28 +53,28 @@ def test_no_release_is_told_as_such(world, monkeypatch, driver):
 def test_a_watch_goes_on_when_the_server_answers_again_and_says_since_when_it_did_not(deployed, code):
     seen = looks(deployed, 3)
     assert next(seen).state == "unverified"
-    deployed.told.lines.clear()
+    deployed.reporter.lines.clear()
     deployed.cluster.refuse("", "", code)
     deployed.at(31, deployed.cluster.hooks.clear)
     since = deployed.op().today()
     assert next(seen).state == "unverified"
-    away, back = deployed.told.lines
+    away, back = deployed.reporter.lines
     assert (
-        f"no answer of the API server since {since.replace(second=since.second + 2):%H:%M:%S} UTC: refused by the test"
+        f"the API server has not answered since {since.replace(second=since.second + 2):%H:%M:%S} UTC: refused by the test"
         in away
     )
-    assert "asking again every 2 s" in away
+    assert "trying again every 2 s" in away
     assert back.startswith("the API server answers again, after 3")
-    deployed.told.lines.clear()
+    deployed.reporter.lines.clear()
     assert next(seen).state == "unverified"
-    assert deployed.told.lines == []
+    assert deployed.reporter.lines == []
 
 
 def test_a_watch_may_begin_while_the_server_is_away(deployed):
     deployed.cluster.refuse("", "", 0)
     deployed.at(10, deployed.cluster.hooks.clear)
     assert next(looks(deployed, 1)).state == "unverified"
-    assert len(deployed.told.lines) == 2
+    assert len(deployed.reporter.lines) == 2
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 422])

@@ -1,4 +1,4 @@
-"""The dashboard as users come to it: what its answers mean."""
+"""The last step of verify, the dashboard: what its answers mean."""
 
 import contextlib
 import json
@@ -76,7 +76,7 @@ def test_a_keeper_that_has_just_verified_is_asked_again(keeper):
 def test_a_keeper_that_never_has_time_is_told(keeper, monkeypatch):
     monkeypatch.setattr(verify, "_BUSY_S", 0.2)
     keeper.answers = [(429, "verified a moment ago")]
-    with pytest.raises(FogflowError, match="for somebody else") as told:
+    with pytest.raises(FogflowError, match="the tests of another client") as told:
         ask(keeper.server_address[1])
     assert told.value.exit_code == 50
 

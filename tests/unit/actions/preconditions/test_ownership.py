@@ -1,4 +1,4 @@
-"""A deploy does not touch what belongs to others without a word of the user: upstream's release, objects of kubectl, Argo CD, Helm."""
+"""Without the consent of the user, a deploy changes nothing of other owners: the upstream release, objects of kubectl, Argo CD, Helm."""
 
 import pytest
 
@@ -89,7 +89,7 @@ def test_a_release_of_ours_that_failed_is_upgraded_as_before(deployed):
     assert deployed.deploy({"replicaCount": 3}).result == "upgraded"
 
 
-def test_history_kept_of_upstreams_release_that_was_uninstalled_is_in_nobodys_way(deployed):
+def test_history_kept_of_upstreams_release_that_was_uninstalled_is_no_conflict(deployed):
     make_upstreams(deployed).programs.set_status(1, "uninstalled")
     for kind, namespace, name in [
         key for key in deployed.cluster.objects if key[0] in {"Service", "ConfigMap", "Deployment"}
@@ -139,8 +139,8 @@ def test_what_is_taken_over_goes_to_helm_with_all_its_fields(world):
     outcome = world.deploy(take_ownership=True)
     assert outcome.result == "installed"
     assert {"--take-ownership", "--force-conflicts"} <= set(world.programs.flags("upgrade"))
-    assert world.says(
-        "taking over: these objects exist already and do not belong to the release: Service/nginx (made by kubectl)"
+    assert world.reported(
+        "taking over: these objects exist and do not belong to the release: Service/nginx (made by kubectl)"
     )
 
 
@@ -160,7 +160,7 @@ def test_what_kubernetes_does_not_let_change_is_named_before_anything_is_changed
     world.cluster.refuse("dry-run", "Deployment", 422)
     error = refused(world, take_ownership=take)
     assert "cannot change these into the release's objects: Deployment/master (refused by the test)" in error.message
-    assert f"kubectl -n {HOME} delete deployment/master; then deploy --take-ownership" in error.hint
+    assert f"kubectl -n {HOME} delete deployment/master; then fogflow-k8s deploy --take-ownership" in error.hint
 
 
 def test_what_the_release_left_behind_is_its_own(world):
@@ -183,7 +183,7 @@ def test_what_may_not_be_read_or_tried_is_not_judged(world):
     assert "Kubernetes cannot change" not in refused(world).message
     world.cluster.refuse("get", "Service", 403)
     assert nothing_of_others(world.op(), looked(world)).ok
-    assert world.says("not checked whether it belongs to another: Service/nginx")
+    assert world.reported("not checked whether Service/nginx belongs to another owner")
 
 
 def test_a_first_install_into_a_new_namespace_asks_for_no_object(world):
@@ -191,7 +191,7 @@ def test_a_first_install_into_a_new_namespace_asks_for_no_object(world):
     assert not [call for call in world.cluster.calls if call[0] == "get" and call[1] == "Deployment"]
 
 
-def test_what_ends_with_its_namespace_is_in_nobodys_way(world):
+def test_what_ends_with_its_namespace_is_no_conflict(world):
     put(world, "Service", "nginx")
     world.cluster.objects["Namespace", "", HOME]["metadata"]["deletionTimestamp"] = world.cluster.now()
 

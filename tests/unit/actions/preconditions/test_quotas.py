@@ -1,4 +1,4 @@
-"""Quotas that leave too little are named before a deploy changes anything, and by `check`."""
+"""Quotas that are not sufficient are named before a deploy changes anything, and by `check`."""
 
 import pytest
 
@@ -43,7 +43,7 @@ def test_an_install_that_no_quota_has_room_for_is_refused_before_anything_is_mad
     limit(world, {key: room})
     before = len(world.cluster.objects)
     found = world.deploy()
-    assert (ended(found), [c.id for c in found.causes], found.says) == (
+    assert (ended(found), [c.id for c in found.causes], found.detail) == (
         "unchanged, 10",
         ["FK-3010"],
         "nothing was changed",
@@ -126,7 +126,7 @@ def test_helm_drops_its_oldest_record_before_it_makes_one_more(deployed):
 def test_without_the_right_to_see_quotas_the_deploy_goes_on_and_says_so(world):
     world.cluster.refuse("list", "ResourceQuota")
     assert ended(world.deploy()) == "installed, 0"
-    assert world.says("not checked whether the quotas of the namespace leave enough")
+    assert world.reported("not checked whether the quotas of the namespace are sufficient")
 
 
 def test_kinds_that_may_not_be_listed_are_not_judged(deployed):

@@ -1,4 +1,4 @@
-"""Nothing is written before helm and we are proved to mean the same cluster."""
+"""Nothing is written before it is certain that helm and this program use the same cluster."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_helm_at_another_cluster_is_refused_before_anything_is_written(verb, u
     world, run = verb
     world.programs.plan("identity", stderr=uid)
     with pytest.raises(
-        Refused, match="helm means another cluster: namespace kube-system is uid-of-kube-system in context test"
+        Refused, match="helm uses another cluster: namespace kube-system is uid-of-kube-system in context test"
     ) as error:
         run(world)
     assert "nothing was changed" in error.value.hint
@@ -57,7 +57,7 @@ def test_who_may_read_nothing_goes_on_and_is_told(deployed, how):
     if how == "forbidden":
         deployed.cluster.refuse("get", "ConfigMap", name="kube-root-ca.crt")
     assert deployed.deploy({"replicaCount": 2}).result == "upgraded"
-    assert deployed.says("whether helm means the same cluster is not proved")
+    assert deployed.reported("not checked whether helm uses the same cluster")
 
 
 def test_a_server_that_does_not_answer_is_told_as_that(deployed):

@@ -1,4 +1,4 @@
-"""What a deploy refuses without a word of the user: another cluster, another kind of release, a loss."""
+"""What a deploy refuses without the consent of the user: another cluster, another kind of release, a loss of data."""
 
 import json
 from pathlib import Path
@@ -91,8 +91,9 @@ def test_a_machine_that_can_remember_nothing_says_so_and_works(world, home, tmp_
     else:
         monkeypatch.setenv("HOME", str(tmp_path / home) if home else "")
     assert world.deploy().result == "installed"
-    (said,) = [line for line in world.told.lines if "will not be noticed" in line]
-    assert "clusters.json cannot be written" in said
+    (said,) = [line for line in world.reporter.lines if "will not be refused" in line]
+    assert "cannot write" in said
+    assert "clusters.json (" in said
     assert "set FOGFLOW_K8S_STATE" in said
     assert world.deploy().result == "unchanged"
     target_check.forget(world.op())
@@ -118,11 +119,11 @@ def test_another_configuration_or_namespace_or_release_is_none_of_its_business(d
 
 
 @pytest.mark.parametrize(
-    ("uid", "says"), [("uid-1", "is cluster uid-1, not uid-2"), ("", "is cluster of unknown identity")]
+    ("uid", "message"), [("uid-1", "is cluster uid-1, not uid-2"), ("", "is cluster of unknown identity")]
 )
-def test_another_cluster_than_the_expected_one_is_refused_even_at_the_first_deploy(world, uid, says):
+def test_another_cluster_than_the_expected_one_is_refused_even_at_the_first_deploy(world, uid, message):
     world.cluster.uid = uid
-    with pytest.raises(Refused, match=says):
+    with pytest.raises(Refused, match=message):
         world.deploy(expect_cluster="uid-2", allow_other_cluster=True)
     assert nothing_changed(world)
 
@@ -199,13 +200,13 @@ def test_with_force_the_old_pods_end_before_the_new_ones_are_made(deployed):
     seen = []
     deployed.deploy(SHARDS, force=True, rollback_on_failure=False)
     assert (bool(old), seen) == (True, [set()])
-    assert deployed.says("ending Deployment cloud-broker")
+    assert deployed.reported("deleting Deployment cloud-broker")
 
 
 def test_with_force_old_pods_that_do_not_end_stop_everything(deployed):
     deployed.cluster.stays = True
     with pytest.raises(
-        OperationFailed, match="the pods of Deployment cloud-broker do not end; nothing else was changed"
+        OperationFailed, match="the pods of Deployment cloud-broker are not gone after 20 s; nothing else was changed"
     ):
         deployed.deploy(SHARDS, force=True, timeout_s=20)
     assert (deployed.programs.verbs(), deployed.passed_s, deployed.holder) == ([], 20, "")

@@ -1,4 +1,4 @@
-"""Deploy over a cluster and a helm in memory: what it decides, in which order, and what it leaves alone."""
+"""Deploy with a cluster and a helm in memory: what it decides, in which order, and what it leaves unchanged."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_a_first_install_makes_everything_and_notes_that_it_worked(world):
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
     assert list(world.record["revisions"]) == ["1"]
     assert world.record["busPassword"]["secret"] == SECRET
-    assert world.says("no Docker engine"), "looked at while Helm works"
+    assert world.reported("no Docker engine"), "looked at while Helm works"
     assert world.holder == ""
 
 
@@ -54,12 +54,12 @@ def test_an_upgrade_makes_a_revision_and_waits_for_it(deployed):
     assert outcome.seconds["wait"] == pytest.approx(30, abs=1)
     assert deployed.programs.statuses() == ["superseded", "deployed"]
     assert list(deployed.record["revisions"]) == ["1", "2"]
-    assert not deployed.says("no Docker engine"), "once, at the install, is enough"
+    assert not deployed.reported("no Docker engine"), "once, at the install, is enough"
 
 
 def test_an_upgrade_that_is_not_waited_for_is_not_noted_as_working(deployed):
     outcome = deployed.deploy({"nginx": {"image": {"tag": BAD}}}, wait=False)
-    assert (outcome.result, outcome.exit_code, outcome.says) == ("upgraded", 0, "not waited for (--no-wait)")
+    assert (outcome.result, outcome.exit_code, outcome.detail) == ("upgraded", 0, "not waited for (--no-wait)")
     assert list(deployed.record["revisions"]) == ["1"]
 
 
@@ -68,14 +68,14 @@ def test_the_same_again_writes_nothing_but_the_lease(deployed):
     assert (outcome.result, outcome.exit_code) == ("unchanged", 0)
     assert deployed.programs.verbs() == []
     assert set(deployed.cluster.writes) <= LEASE
-    assert deployed.says("nothing to do: the release is as asked for, and ready")
+    assert deployed.reported("nothing to do: the release already matches the settings, and is ready")
 
 
 def test_the_same_again_waits_for_a_revision_that_is_not_ready_yet(deployed):
     deployed.deploy({"nginx": {"image": {"tag": SLOW}}}, wait=False)
     outcome = deployed.deploy({"nginx": {"image": {"tag": SLOW}}})
     assert (outcome.result, outcome.exit_code) == ("unchanged", 0)
-    assert deployed.says("waiting for revision 2, which is not ready yet")
+    assert deployed.reported("waiting for revision 2, which is not ready yet")
     assert "2" in deployed.record["revisions"]
 
 
@@ -88,7 +88,7 @@ def test_a_field_changed_by_hand_is_repaired_and_named(deployed):
     deployed.cluster.edit("Deployment", "nginx", {"spec": {"replicas": 3}})
     outcome = deployed.deploy()
     assert outcome.result == "upgraded"
-    assert deployed.says("~ Deployment/nginx spec.replicas: 3 -> 1")
+    assert deployed.reported("~ Deployment/nginx spec.replicas: 3 -> 1")
     assert deployed.object("Deployment", "nginx")["spec"]["replicas"] == 1
     assert "--force-conflicts" in deployed.programs.flags("upgrade")
 
@@ -109,7 +109,7 @@ def test_a_label_that_somebody_added_stays_and_is_nothing_to_do(deployed):
 def test_what_may_not_be_compared_with_the_cluster_is_named_and_taken_as_unchanged(deployed):
     deployed.cluster.refuse("dry-run", "Service")
     assert ended(deployed.deploy()) == "unchanged, 0"
-    assert deployed.says("not checked whether it was changed since the last deploy: Service/nginx")
+    assert deployed.reported("not checked whether Service/nginx was changed since the last deploy")
 
 
 def test_an_upgrade_forces_no_conflicts_by_itself(deployed):
@@ -165,9 +165,9 @@ def test_no_question_is_asked_where_nothing_would_change_nor_at_a_first_install(
 def test_a_missing_secret_is_told_before_anything_is_installed(world):
     outcome = world.deploy(PULLS)
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("unchanged", 10, ["FK-1201"])
-    assert outcome.says == f"nothing was changed, but namespace {HOME} was made"
+    assert outcome.detail == f"nothing was changed, but namespace {HOME} was made"
     assert world.cluster.writes == [("create", "Namespace", HOME)]
-    assert world.deploy(PULLS).says == "nothing was changed"
+    assert world.deploy(PULLS).detail == "nothing was changed"
     assert (world.cluster.writes, world.programs.verbs()) == ([], [])
 
 
@@ -178,7 +178,7 @@ def test_the_secret_that_the_deploy_itself_makes_is_not_missing_but_a_foreign_on
 
 def test_pods_that_fit_on_no_node_leave_nothing_behind(world):
     outcome = world.deploy(HUGE)
-    assert (outcome.exit_code, ids(outcome), outcome.says) == (10, ["FK-3012"], "nothing was changed")
+    assert (outcome.exit_code, ids(outcome), outcome.detail) == (10, ["FK-3012"], "nothing was changed")
     assert (world.cluster.writes, world.programs.verbs()) == ([], [])
 
 
@@ -202,8 +202,8 @@ def test_a_pending_revision_is_rolled_back_to_what_worked_and_history_is_kept(de
     assert deployed.programs.verbs() == ["rollback", "upgrade"]
     assert [r["revision"] for r in deployed.programs.revisions] == [1, 2, 3, 4]
     assert deployed.programs.revisions[2]["objects"] == deployed.programs.revisions[0]["objects"]
-    assert deployed.says("was left pending-")
-    assert deployed.says("rolling back to revision 1 to repair it")
+    assert deployed.reported("was left pending-")
+    assert deployed.reported("rolling back to revision 1 to repair it")
 
 
 @pytest.mark.parametrize("status", ["pending-install", "uninstalling"])
@@ -238,7 +238,7 @@ def test_the_record_of_an_uninstall_that_was_killed_is_forgotten(world):
 def test_rights_that_a_first_install_lacks_are_all_named_before_anything_is_written(world):
     world.cluster.denied = {"create deployments", "list events"}
     with pytest.raises(
-        Forbidden, match=r"jane may not .*\n +list events in namespace city\n +create deployments\.apps in"
+        Forbidden, match=r"jane does not have .*\n +list events in namespace city\n +create deployments\.apps in"
     ):
         world.deploy()
     assert (world.cluster.writes, world.programs.verbs()) == ([], [])

@@ -1,4 +1,4 @@
-"""What a deploy decides where the user left it open, and what it says before it begins."""
+"""What a deploy decides where the user left it open, and what it reports before it begins."""
 
 import json
 from types import SimpleNamespace
@@ -40,19 +40,19 @@ def test_the_preset_is_the_one_for_the_nodes_that_there_are(world):
     outcome = world.deploy()
     assert outcome.preset.name == "single-node"
     assert values(world)["replicaCount"] == 1
-    assert world.says("preset single-node (topology 1: one node is control plane and worker): nginx has 1 replica")
+    assert world.reported("preset single-node (topology 1: one node is control plane and worker): nginx has 1 replica")
 
 
 def test_many_nodes_have_another_preset(several):
     assert several.deploy().preset.name == "ha"
     assert values(several)["replicaCount"] == 3
-    assert several.says("nginx has 3 replicas")
+    assert several.reported("nginx has 3 replicas")
 
 
 def test_the_preset_asked_for_wins_over_the_nodes_and_over_the_one_installed(deployed):
     outcome = deployed.deploy(preset="small")
     assert (outcome.preset.name, values(deployed)["replicaCount"]) == ("small", 2)
-    assert deployed.says("preset small (requested with --preset)")
+    assert deployed.reported("preset small (requested with --preset)")
 
 
 def test_an_upgrade_keeps_the_preset_when_the_nodes_are_others_and_says_which_would_fit(several):
@@ -63,14 +63,14 @@ def test_an_upgrade_keeps_the_preset_when_the_nodes_are_others_and_says_which_wo
     several.cluster.put(node("one", plane=True))
     outcome = several.deploy(dry_run="client")
     assert (outcome.preset.name, outcome.difference.changed) == ("ha", True), "of 3 replicas there is room for 2 or 3"
-    assert several.says("as installed; --preset single-node would fit the current nodes")
+    assert several.reported("as installed; --preset single-node would fit the current nodes")
 
 
 def test_nodes_that_may_not_be_seen_have_the_preset_that_fits_most(world):
     world.cluster.refuse("list", "Node")
     assert world.deploy().preset.name == "small"
-    assert world.says("no permission to read the nodes")
-    assert world.says("not checked whether the pods fit: no right to list nodes")
+    assert world.reported("no permission to read the nodes")
+    assert world.reported("not checked whether the pods fit: no permission to list nodes")
 
 
 def test_nodes_that_cannot_be_asked_for_are_an_error(world):
@@ -87,7 +87,7 @@ def test_values_of_the_user_win_over_those_of_the_preset(several):
 
 def test_the_pods_tolerations_say_which_nodes_count(several):
     several.deploy({"global": {"tolerations": [{"key": "k", "operator": "Exists"}]}})
-    assert several.says("3 control-plane nodes take pods, too")
+    assert several.reported("3 control-plane nodes take pods, too")
 
 
 def test_the_designer_has_a_volume_where_there_is_a_default_storage_class(world):
@@ -144,8 +144,8 @@ def test_the_policies_name_the_api_servers_addresses_where_they_last(world):
 @pytest.mark.parametrize(
     ("given", "why"),
     [
-        ("cilium", "Cilium does not take an address"),
-        ("refused", "no right to see its addresses"),
+        ("cilium", "Cilium's policies do not match the API server by address"),
+        ("refused", "no permission to read its addresses"),
         ("none", "no endpoint"),
     ],
 )
@@ -159,7 +159,7 @@ def test_the_policies_leave_the_api_server_open_where_its_addresses_cannot_be_to
     world.deploy()
     ports = {"apiServer": {"ports": [443, 6443]}}
     assert values(world).get("networkPolicy") == (ports if given == "cilium" else None)
-    assert world.says(why)
+    assert world.reported(why)
 
 
 @pytest.mark.parametrize(
@@ -224,20 +224,20 @@ def test_a_namespace_that_may_not_be_read_is_taken_for_our_own(world):
 
 def test_the_first_lines_say_where_what_and_from_which_revision_to_which(deployed):
     deployed.deploy({"replicaCount": 2}, dry_run="client")
-    assert deployed.told.lines[1:3] == [
+    assert deployed.reporter.lines[:2] == [
         "cluster test (https://test, v1.37.0, uid uid-of-kube-system)",
         f"release fogflow in namespace {HOME}: fogflow-chart-1.0.0, revision 1 -> 2",
     ]
     deployed.cluster.uid = ""
     deployed.deploy(dry_run="client")
-    assert deployed.says("uid not readable")
-    assert deployed.told.lines[2].endswith("fogflow-chart-1.0.0, revision 1")
+    assert deployed.reported("uid not readable")
+    assert deployed.reporter.lines[1].endswith("fogflow-chart-1.0.0, revision 1")
 
 
 def test_simulated_nodes_are_named_as_such(world):
     world.cluster.put(node("two", labels={"fogflow-k8s.io/simulated": "true"}))
     world.deploy()
-    assert world.says("the nodes of this cluster are simulated: no container really runs")
+    assert world.reported("the nodes of this cluster are simulated: no container runs")
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_simulated_nodes_are_named_as_such(world):
 )
 def test_what_should_not_stay_so_is_warned_of(world, given, told):
     world.deploy(given, dry_run="client")
-    warned = [w for w in ("externalIPs are deprecated", "reachable from outside without a login") if world.says(w)]
+    warned = [w for w in ("externalIPs are deprecated", "reachable from outside without a login") if world.reported(w)]
     assert tuple(warned) == told
 
 
@@ -273,7 +273,7 @@ def test_a_namespace_that_is_still_being_deleted_is_waited_for(world, name):
     world.at(7, lambda: world.cluster.remove("Namespace", name))
     assert ended(world.deploy()) == "installed, 0"
     assert world.passed_s >= 7
-    assert world.says(f"waiting for the end of namespace {name}, which is still being deleted")
+    assert world.reported(f"waiting until namespace {name}, which is being deleted, is gone")
     assert world.object("Namespace", name, "")["metadata"].get("deletionTimestamp") is None
 
 
@@ -301,7 +301,7 @@ def test_the_chart_is_named_even_if_the_first_object_does_not_say_it(world):
         objects=[{"kind": "Namespace", "metadata": {"name": "n"}}, {"kind": "Service", "metadata": {"name": "s", "labels": {"helm.sh/chart": "c-1"}}}],
     )  # fmt: skip
     introduce(world.op(), prepared)
-    assert world.says("c-1, first install")
+    assert world.reported("c-1, first install")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_the_chart_is_named_even_if_the_first_object_does_not_say_it(world):
 def test_what_listens_does_so_on_ipv6_where_pods_have_such_addresses(world, spec, has):
     world.cluster.put({"kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}, "spec": spec})
     assert with_family(world.op(), {}) == ({"ipv6": True} if has else {})
-    assert with_family(world.op(), {"ipv6": False}) == {"ipv6": False}, "whoever said it, said it"
+    assert with_family(world.op(), {"ipv6": False}) == {"ipv6": False}, "the user's value counts"
 
 
 @pytest.mark.parametrize(
@@ -351,3 +351,17 @@ def test_the_service_of_the_api_server_is_read_once(world):
     )
     world.deploy()
     assert [call[:3] for call in world.cluster.calls].count(("get", "Service", "kubernetes")) == 1
+
+
+def test_what_the_policies_must_leave_open_is_noted_after_the_release_was_named(world):
+    world.deploy()
+    lines = world.reporter.lines
+    (note,) = [n for n, line in enumerate(lines) if "admit keeper and worker to any host" in line]
+    (header,) = [n for n, line in enumerate(lines) if "first install" in line]
+    assert header < note
+
+
+def test_on_simulated_nodes_no_policy_is_enforced_and_nothing_is_noted(world):
+    world.cluster.put(node("two", labels={"fogflow-k8s.io/simulated": "true"}))
+    world.deploy()
+    assert not world.reported("admit keeper and worker to any host")

@@ -1,4 +1,4 @@
-"""What becomes of a deploy that fails, is interrupted, or loses its Lease; and what is said of where it was left."""
+"""A deploy that fails, is interrupted or loses its Lease: what is rolled back, and how the result is reported."""
 
 import tarfile
 import time
@@ -29,7 +29,7 @@ def test_an_upgrade_that_helm_refuses_is_rolled_back_to_what_worked(deployed):
     deployed.programs.plan("upgrade", stderr=REFUSED)
     outcome = deployed.deploy(nginx("2"))
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-7001"])
-    assert outcome.says == "rolled back to revision 1, which is ready again"
+    assert outcome.detail == "rolled back to revision 1, which is ready again"
     assert "the server does not like it" in outcome.error
     assert deployed.programs.verbs() == ["upgrade", "rollback"]
     assert (deployed.tag("nginx"), outcome.report.revision.number) == ("1", 3)
@@ -83,11 +83,11 @@ def test_a_hook_that_fails_is_named_in_the_cause(deployed, words, summary, names
     assert (outcome.causes[0].summary, outcome.causes[0].object) == (summary, names)
 
 
-@pytest.mark.parametrize(("code", "says"), [(-9, "helm was killed by signal 9"), (1, "a b c")])
-def test_a_helm_that_dies_is_rolled_back_too(deployed, code, says):
+@pytest.mark.parametrize(("code", "message"), [(-9, "helm was killed by signal 9"), (1, "a b c")])
+def test_a_helm_that_dies_is_rolled_back_too(deployed, code, message):
     deployed.programs.plan("upgrade", code=code, stderr="" if code < 0 else "a b c", leaves="pending-upgrade")
     outcome = deployed.deploy(nginx("2"))
-    assert (outcome.result, outcome.error) == ("rolled-back", says)
+    assert (outcome.result, outcome.error) == ("rolled-back", message)
     assert deployed.programs.statuses() == ["superseded", "pending-upgrade", "deployed"]
 
 
@@ -100,7 +100,7 @@ def test_a_first_install_that_helm_refuses_is_left_in_place(world):
     world.programs.plan("upgrade", stderr=REFUSED)
     outcome = world.deploy()
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("left-failed", 21, ["FK-7001"])
-    assert outcome.says == "left in place: a first install has nothing to go back to"
+    assert outcome.detail == "left in place: a first install has no revision to roll back to"
     assert world.programs.verbs() == ["upgrade"]
 
 
@@ -114,7 +114,7 @@ def test_a_first_install_that_does_not_become_ready_is_left_in_place(world):
 def test_an_upgrade_is_left_in_place_where_the_user_wants_it_so(deployed):
     outcome = deployed.deploy(nginx(BAD), rollback_on_failure=False)
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("left-failed", 21, ["FK-4001"])
-    assert outcome.says == "left in place: --no-rollback-on-failure"
+    assert outcome.detail == "left in place: --no-rollback-on-failure"
     assert (deployed.tag("nginx"), deployed.programs.verbs()) == (BAD, ["upgrade"])
     assert list(deployed.record["revisions"]) == ["1"]
 
@@ -146,7 +146,7 @@ def test_an_upgrade_that_is_still_advancing_at_the_deadline_is_left_alone(deploy
     deployed.cluster.fate = {"2": 50.0, "3": 100.0}
     outcome = deployed.deploy({**nginx("3"), "master": {"image": {"tag": "2"}}}, timeout_s=60)
     assert (outcome.result, outcome.exit_code) == ("timed-out", 30)
-    assert outcome.says == "left as it is: still advancing after 60 s"
+    assert outcome.detail == "left as it is: still advancing after 60 s"
     assert deployed.programs.verbs() == ["upgrade"]
     assert list(deployed.record["revisions"]) == ["1"]
 
@@ -155,7 +155,7 @@ def test_a_rollback_that_helm_refuses_says_so(deployed):
     deployed.programs.plan("rollback", stderr="Error: no", leaves="")
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert outcome.says == "the rollback to revision 1 failed, too: no"
+    assert outcome.detail == "the rollback to revision 1 failed as well: no"
     assert ids(outcome) == ["FK-4001"], "of the upgrade: it is what the user has to correct"
 
 
@@ -163,21 +163,25 @@ def test_a_rollback_that_does_not_become_ready_says_so(deployed):
     deployed.at(1, lambda: deployed.cluster.fate.update({"1": deployed.cluster.fate[BAD]}))
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert outcome.says == "the rollback to revision 1 failed, too: it did not become ready"
+    assert outcome.detail == "the rollback to revision 1 failed as well: it did not become ready"
     assert list(deployed.record["revisions"]) == ["1"]
 
 
 def test_a_rollback_of_a_revision_that_failed_goes_past_it(deployed):
     deployed.deploy(nginx(BAD), rollback_on_failure=False)
     outcome = deployed.deploy(nginx(NEVER))
-    assert outcome.says == "rolled back to revision 1, which is ready again", "2 was made by Helm and never seen ready"
+    assert outcome.detail == "rolled back to revision 1, which is ready again", (
+        "2 was made by Helm and never seen ready"
+    )
 
 
 def test_a_release_that_was_never_seen_ready_goes_back_to_what_helm_calls_deployed(deployed):
     deployed.cluster.edit("ConfigMap", "fogflow-fogflow-k8s", {"data": {"record.json": "{}"}})
     outcome = deployed.deploy(nginx(BAD))
     assert outcome.result == "rolled-back"
-    assert deployed.says("revision 1 is the newest that Helm calls superseded; whether it worked is not on record")
+    assert deployed.reported(
+        "rolling back to revision 1, the newest with Helm's status superseded; the record does not say whether it worked"
+    )
 
 
 def test_an_archive_is_saved_before_the_rollback_wipes_it_out(deployed, tmp_path):
@@ -201,12 +205,12 @@ def test_a_folder_that_cannot_be_written_stops_no_rollback(deployed, tmp_path):
     (tmp_path / "file").write_text("")
     outcome = deployed.deploy(nginx(BAD), op=deployed.op(bundles=tmp_path / "file" / "bundles"))
     assert (outcome.result, outcome.bundle) == ("rolled-back", None)
-    assert deployed.says("the support archive could not be saved")
+    assert deployed.reported("the support archive could not be saved")
 
 
 def test_the_first_cause_is_told_before_the_rollback(deployed):
     deployed.deploy(nginx(BAD))
-    lines = deployed.told.lines
+    lines = deployed.reporter.lines
     (at,) = [n for n, line in enumerate(lines) if line.startswith("FK-4001 nginx: image fogflow/nginx:bad does not")]
     assert lines[at + 1 :] == ["rolling back to revision 1"]
 
@@ -217,16 +221,18 @@ def test_no_password_stands_in_what_helm_said(deployed):
     outcome = deployed.deploy({**nginx("2"), "rabbitmq": {"auth": {"password": password}}})
     assert outcome.error == "invalid value ********"
     assert password not in repr(outcome)
-    assert not deployed.says(password)
+    assert not deployed.reported(password)
 
 
 def test_ctrl_c_while_helm_works_says_in_which_state_the_release_is(deployed):
     deployed.programs.plan("upgrade", interrupt=True, leaves="failed")
-    with pytest.raises(Interrupted, match="interrupted: revision 2 is failed; what was started goes on") as error:
+    with pytest.raises(
+        Interrupted, match="interrupted: revision 2 is failed; the rollout continues in the cluster"
+    ) as error:
         deployed.deploy(nginx("2"))
     assert error.value.exit_code == 130
     assert deployed.programs.verbs() == ["upgrade"], "no rollback without a request"
-    assert deployed.says("telling helm, and waiting for it to put the release in order")
+    assert deployed.reported("stopping helm, and waiting until it has updated the release's status")
     assert deployed.holder == ""
 
 
@@ -278,7 +284,7 @@ def test_a_lease_lost_during_the_rollback_says_so(deployed):
     deployed.at(10, deployed.lose_lease)
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert "another operation took over release fogflow" in outcome.says
+    assert "another operation took over release fogflow" in outcome.detail
     assert deployed.holder == RIVAL
 
 
@@ -287,7 +293,7 @@ def test_a_server_that_goes_away_during_the_rollback_is_told(deployed):
         deployed.programs.plan("rollback", stderr="Error: Kubernetes cluster unreachable: EOF", leaves="")
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert "helm cannot reach the cluster" in outcome.says
+    assert "helm cannot reach the cluster" in outcome.detail
 
 
 @pytest.fixture
@@ -324,14 +330,14 @@ def test_a_server_that_goes_away_while_helm_works_is_waited_for_and_the_upgrade_
     assert outcome.bundle.exists()
     assert deployed.programs.statuses() == ["superseded", "pending-upgrade", "deployed"]
     assert (deployed.tag("nginx"), deployed.holder) == ("1", "")
-    assert deployed.says("waiting up to 60 s for it") is bool(seconds)
+    assert deployed.reported("waiting up to 60 s for it") is bool(seconds)
 
 
 def test_a_server_that_stays_away_leaves_the_upgrade_and_the_command_that_takes_it_back(deployed, away):
     deployed.programs.plan(
         "upgrade", stderr="Error: Kubernetes cluster unreachable: EOF", leaves="", first=lambda: away(0)
     )
-    with pytest.raises(OperationFailed, match="did not come back within 60 s") as error:
+    with pytest.raises(OperationFailed, match="did not answer again within 60 s") as error:
         deployed.deploy(nginx("2"))
     assert (error.value.exit_code, "fogflow-k8s rollback" in error.value.hint) == (22, True)
     assert deployed.programs.verbs() == ["upgrade"], "nothing can be rolled back now"
@@ -341,13 +347,13 @@ def test_a_server_that_is_away_for_a_while_during_the_wait_ends_nothing(deployed
     away(5, 20)
     outcome = deployed.deploy(nginx(SLOW))
     assert (outcome.result, outcome.exit_code) == ("upgraded", 0)
-    assert deployed.says("waiting for it")
-    assert deployed.says("the API server answers again")
+    assert deployed.reported("waiting until the API server answers")
+    assert deployed.reported("the API server answers again")
 
 
 def test_a_server_that_goes_away_for_good_during_the_wait(deployed, away):
     away(5)
-    with pytest.raises(OperationFailed, match="did not come back") as error:
+    with pytest.raises(OperationFailed, match="did not answer again") as error:
         deployed.deploy(nginx(SLOW))
     assert error.value.exit_code == 22
 
@@ -375,7 +381,7 @@ def test_an_upgrade_to_another_kind_is_taken_back_after_its_pods_have_ended(depl
     deployed.cluster.fate["2"] = deployed.cluster.fate[BAD]
     outcome = deployed.deploy({**SHARDS, **nginx("2")}, force=True)
     assert (outcome.result, seen) == ("rolled-back", [set()])
-    assert deployed.says("ending StatefulSet cloud-broker")
+    assert deployed.reported("deleting StatefulSet cloud-broker")
 
 
 def test_an_upgrade_whose_taking_back_would_lose_something_is_left(deployed):
@@ -384,8 +390,8 @@ def test_an_upgrade_whose_taking_back_would_lose_something_is_left(deployed):
     more = {"broker": {**SHARDS["broker"], "shards": 3}}
     outcome = deployed.deploy({**more, **nginx("2")})
     assert (outcome.result, outcome.exit_code) == ("left-failed", 21)
-    assert "going back would lose something (cloud-broker would have 2 of its 3 shards" in outcome.says
-    assert "fogflow-k8s rollback --force" in outcome.says
+    assert "a rollback would lose data (cloud-broker would have 2 of its 3 shards" in outcome.detail
+    assert "fogflow-k8s rollback --force" in outcome.detail
 
 
 DEAD = 'Error: ROLLBACK FAILED: Internal error occurred: failed calling webhook "dead.example.org": failed to call webhook: EOF'
@@ -399,7 +405,7 @@ def test_a_way_back_that_is_barred_for_a_moment_is_tried_again(deployed, words):
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rolled-back", 20)
     assert deployed.programs.verbs() == ["upgrade", *["rollback"] * 3]
-    assert deployed.says("again in 10 s")
+    assert deployed.reported("again in 10 s")
 
 
 @pytest.mark.parametrize("barred", [0, 2])
@@ -416,7 +422,7 @@ def test_a_way_back_that_stays_barred_is_told_after_four_tries(deployed):
         deployed.programs.plan("rollback", stderr=DEAD, leaves="failed")
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert "dead.example.org" in outcome.says
+    assert "dead.example.org" in outcome.detail
     assert deployed.programs.verbs("rollback") == ["rollback"] * 4
 
 
@@ -424,5 +430,5 @@ def test_a_helm_that_fails_before_it_made_a_revision_leaves_the_one_before(deplo
     deployed.programs.plan("upgrade", stderr=AWAY, leaves="")
     outcome = deployed.deploy(nginx("2"))
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-7013"])
-    assert outcome.says == "rolled back to revision 1, which is ready again"
+    assert outcome.detail == "rolled back to revision 1, which is ready again"
     assert deployed.tag("nginx") == "1"

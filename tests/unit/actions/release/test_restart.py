@@ -1,4 +1,4 @@
-"""Whom `restart` restarts itself, whom it leaves to the keeper, and when it has ended."""
+"""Which components `restart` restarts, which ones it leaves to the keeper, and when it ends."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_of_those_that_hang_together_the_keeper_restarts_all_but_the_first(names
 @pytest.mark.parametrize(
     ("names", "left"), [((), ["designer"]), (("cloud-worker", "designer"), []), (("master", "designer"), ["designer"])]
 )
-def test_nobody_restarts_a_worker_that_keeps_its_tasks_but_we(names, left):
+def test_restart_itself_restarts_a_worker_that_keeps_its_tasks(names, left):
     """A changed password, too: it reads it when it starts."""
     chosen = _chosen(names, workloads(KEEPS), kept=True)
     assert chosen == [name for name in ALL if name in (names or ALL) and name not in left]

@@ -1,4 +1,4 @@
-"""Rollback: where it goes, what it changes, and how its end is told."""
+"""Rollback: its target, what it changes, and how its result is reported."""
 
 import json
 import tarfile
@@ -76,7 +76,7 @@ def test_it_goes_back_waits_and_notes_that_the_new_revision_worked(twice):
     twice.cluster.fate["1"] = 20.0
     outcome = back(twice)
     assert (outcome.result, outcome.exit_code, outcome.before) == ("rolled-back", 0, 2)
-    assert outcome.says == "revision 1 is in force again, as revision 3"
+    assert outcome.detail == "rolled back to revision 1, which is now revision 3"
     assert (twice.tag("nginx"), outcome.report.revision.number) == ("1", 3)
     assert outcome.seconds["wait"] == 20
     assert list(twice.record["revisions"]) == ["1", "2", "3"]
@@ -113,7 +113,7 @@ def test_a_revision_that_does_not_become_ready_either_is_told_with_its_causes(tw
     twice.cluster.fate["1"] = twice.cluster.fate[BAD]
     outcome = back(twice, bundles=tmp_path)
     assert (outcome.result, outcome.exit_code) == ("rollback-failed", 22)
-    assert outcome.says == "revision 1 does not become ready, either"
+    assert outcome.detail == "revision 1 did not become ready after the rollback"
     assert [cause.id for cause in outcome.causes] == ["FK-4001"]
     assert list(twice.record["revisions"]) == ["1", "2"]
     with tarfile.open(outcome.bundle) as archive:
@@ -126,7 +126,7 @@ def test_a_revision_that_is_still_advancing_at_the_deadline_is_left_alone(deploy
     deployed.at(50, lambda: deployed.cluster.remove("Pod", *deployed.pods("designer"), HOME))
     outcome = back(deployed, timeout_s=60)
     assert (outcome.result, outcome.exit_code) == ("timed-out", 30)
-    assert outcome.says == "still advancing after 60 s"
+    assert outcome.detail == "still advancing after 60 s"
 
 
 def test_a_helm_that_refuses_is_an_error_and_the_lease_is_given_back(twice):
@@ -164,7 +164,7 @@ def test_ctrl_c_says_that_it_goes_on(twice, where):
         twice.programs.plan("rollback", interrupt=True, leaves="failed")
     twice.cluster.fate["1"] = 20.0
     twice.at(5, interrupt)
-    with pytest.raises(Interrupted, match="the rollback goes on in the cluster") as error:
+    with pytest.raises(Interrupted, match="the rollback continues in the cluster") as error:
         back(twice)
     assert error.value.exit_code == 130
     assert twice.holder == ""
@@ -189,7 +189,7 @@ def run(twice):
 
 
 def test_the_command_asks_before_it_changes_anything(twice, run):
-    with pytest.raises(Refused, match=f"Roll back fogflow in namespace {HOME} on test.* this is no terminal"):
+    with pytest.raises(Refused, match=f"Roll back fogflow in namespace {HOME} on test.* This is not a terminal"):
         run()
     assert (twice.cluster.writes, twice.programs.verbs()) == ([], [])
 
@@ -234,14 +234,14 @@ def test_no_two_processes_of_one_identity_run_when_a_workload_becomes_another_ki
     )
     assert back(deployed, 1).result == "rolled-back"
     assert seen == [set()]
-    assert deployed.says("ending StatefulSet cloud-broker")
+    assert deployed.reported("deleting StatefulSet cloud-broker")
 
 
 def test_old_pods_that_do_not_end_stop_a_rollback_before_helm(deployed):
     deployed.deploy(SHARDS, force=True)
     deployed.forget()
     deployed.cluster.stays = True
-    with pytest.raises(OperationFailed, match="the pods of StatefulSet cloud-broker do not end"):
+    with pytest.raises(OperationFailed, match="the pods of StatefulSet cloud-broker are not gone"):
         back(deployed, 1, timeout_s=20)
     assert deployed.programs.verbs() == []
 
@@ -249,4 +249,4 @@ def test_old_pods_that_do_not_end_stop_a_rollback_before_helm(deployed):
 def test_a_record_that_somebody_changes_all_the_time_is_not_dropped_silently(twice):
     twice.cluster.refuse("replace", "ConfigMap", 409, name="fogflow-fogflow-k8s")
     assert back(twice).result == "rolled-back"
-    assert twice.says("not noted in ConfigMap fogflow-fogflow-k8s")
+    assert twice.reported("cannot record this in ConfigMap fogflow-fogflow-k8s")

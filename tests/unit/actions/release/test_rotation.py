@@ -1,4 +1,4 @@
-"""A changed RabbitMQ password: who is restarted in which order, and what is noted, proved or left where that fails."""
+"""A changed RabbitMQ password: which components restart in which order, and what is recorded, also after a failure."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def in_force(world, password=NEW):
 
 @pytest.fixture
 def foreign(world):
-    """A release with a Secret of somebody else's."""
+    """A release with a Secret of another owner."""
     meta = {"name": "theirs", "namespace": HOME}
     world.cluster.put({"kind": "Secret", "metadata": meta, "data": {"password": encoded("the-first-password")}})
     world.deploy(THEIRS)
@@ -46,7 +46,7 @@ def test_a_password_changed_by_hand_is_put_into_force_by_restarts_rabbitmq_first
     assert restarted(deployed) == ORDER
     assert in_force(deployed)
     assert deployed.programs.verbs() == [], "no revision of Helm has to do with it"
-    assert deployed.says("restarting rabbitmq, then master, cloud-worker, designer")
+    assert deployed.reported("restarting rabbitmq, then master, cloud-worker, designer")
     assert ended(deployed.deploy()) == "unchanged, 0"
 
 
@@ -77,7 +77,7 @@ def test_a_foreign_secret_that_may_not_be_read_is_not_judged(foreign):
     change(foreign, name="theirs")
     foreign.cluster.refuse("get", "Secret", name="theirs")
     assert (ended(foreign.deploy(THEIRS)), restarted(foreign)) == ("unchanged, 0", [])
-    assert foreign.says("not checked: whether the password in Secret theirs was changed (no right to read it)")
+    assert foreign.reported("not checked whether the password in Secret theirs was changed: no permission to read it")
 
 
 def test_a_label_on_the_secret_is_no_changed_password(deployed):
@@ -90,7 +90,7 @@ def test_settings_with_the_password_in_force_override_a_change_by_hand_without_a
     change(world, "by-hand-0123456789")
     assert (ended(world.deploy(GIVEN)), restarted(world)) == ("unchanged, 0", [])
     assert decoded(world.object("Secret", SECRET)) == NEW
-    assert world.says(f"the password in Secret {SECRET} had been changed; your settings have the one in force")
+    assert world.reported(f"the password in Secret {SECRET} had been changed; your settings have the password in force")
 
 
 def test_another_secret_replaces_the_pods_and_is_noted_without_a_restart(deployed):
@@ -131,14 +131,14 @@ def test_an_upgrade_with_a_new_password_lets_helm_work_first(deployed):
     outcome = deployed.deploy({**GIVEN, "nginx": {"image": {"tag": "2"}}})
     assert (outcome.result, outcome.exit_code, restarted(deployed)) == ("upgraded", 0, ORDER)
     assert set(begun) == {"2"}
-    assert outcome.says.startswith(rotation.NOT_PROVED)
+    assert outcome.detail.startswith(rotation.NOT_PROVED)
 
 
 def test_an_upgrade_whose_restarts_fail_is_rolled_back_and_the_new_password_is_not_noted(deployed):
     deployed.cluster.stays = True
     outcome = deployed.deploy({**GIVEN, "nginx": {"image": {"tag": "2"}}}, timeout_s=20)
     assert (outcome.result, outcome.exit_code, deployed.tag("nginx")) == ("rolled-back", 20, "1")
-    assert "rabbitmq was restarted and is not ready" in outcome.error
+    assert "rabbitmq was restarted but is not ready" in outcome.error
     assert not in_force(deployed)
 
 
@@ -147,8 +147,8 @@ def test_a_restart_that_does_not_end_is_left_and_nothing_is_rolled_back(deployed
     deployed.cluster.stays = True
     outcome = deployed.deploy(timeout_s=20)
     assert (outcome.result, outcome.exit_code) == ("left-failed", 21)
-    assert outcome.says == f"left in place: the password of Secret {SECRET} is the new one"
-    assert outcome.error == "rabbitmq was restarted and is not ready: rabbitmq's new pod: timed out after 20 s"
+    assert outcome.detail == f"left in place: the password of Secret {SECRET} is the new one"
+    assert outcome.error == "rabbitmq was restarted but is not ready: rabbitmq's new pod: timed out after 20 s"
     assert (restarted(deployed), deployed.programs.verbs()) == (["rabbitmq"], [])
     assert not in_force(deployed), "so that the next deploy goes on with it"
     deployed.cluster.stays = False
@@ -184,21 +184,23 @@ def test_where_a_keeper_works_it_restarts_worker_and_designer_and_proves_the_log
     change(world)
     outcome = world.deploy({"keeper": {"enabled": True}})
     assert restarted(world) == ["rabbitmq", "master"]
-    assert (outcome.result, outcome.says) == ("rotated", rotation.PROVED)
+    assert (outcome.result, outcome.detail) == ("rotated", rotation.PROVED)
 
 
 def test_without_a_keeper_it_is_not_proved_that_they_log_in(deployed):
     change(deployed)
-    assert deployed.deploy().says.startswith(f"{rotation.NOT_PROVED}: there is no keeper")
+    assert deployed.deploy().detail.startswith(f"{rotation.NOT_PROVED}: the release has no keeper")
     deployed.cluster.put(node("two", labels={"fogflow-k8s.io/simulated": "true"}))
     change(deployed, "a-third-password-0123")
-    assert deployed.deploy().says.startswith(f"{rotation.NOT_PROVED}: the nodes are simulated")
+    assert deployed.deploy().detail.startswith(f"{rotation.NOT_PROVED}: the nodes are simulated")
 
 
 def test_a_keeper_that_says_nothing_proves_nothing(world):
     world.deploy({"keeper": {"enabled": True}})
     change(world)
-    assert world.deploy({"keeper": {"enabled": True}}).says == f"{rotation.NOT_PROVED}: the keeper has not reported yet"
+    assert (
+        world.deploy({"keeper": {"enabled": True}}).detail == f"{rotation.NOT_PROVED}: the keeper has not reported yet"
+    )
 
 
 def test_a_prompt_tells_who_is_restarted(deployed):
@@ -213,12 +215,12 @@ def test_edges_that_log_in_with_the_same_password_are_named(deployed):
     objects = [o for o in render({}) if o["metadata"]["name"] == "rabbitmq"] + [service]
     found = rotation.Rotation(SECRET, components=("rabbitmq",))
     rotation.carry_out(deployed.op(), found, objects, timeout_s=10, keep_on=lambda: None)
-    assert deployed.says("edge nodes log in with the same password: give them the new one")
+    assert deployed.reported("edge nodes log in with the same password: change it there, too")
 
 
 def test_a_component_that_can_be_two_is_restarted_by_kubernetes(deployed):
     before = deployed.pods("nginx")
-    rotation.in_order(
+    rotation.restart_in_order(
         deployed.op(), ("nginx",), {"nginx": deployed.object("Deployment", "nginx")}, timeout_s=10, keep_on=lambda: None
     )
     assert restarted(deployed) == []

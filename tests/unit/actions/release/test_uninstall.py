@@ -1,4 +1,4 @@
-"""Uninstall: Helm does it, a hook that fails does not stop it, and nothing of ours is left."""
+"""Uninstall: Helm deletes the release, a failed hook does not stop it, and nothing of the release is left."""
 
 import pytest
 
@@ -31,13 +31,13 @@ def test_without_a_release_there_is_nothing_to_do(world):
     "words", [HOOK, "Error: failed pre-delete: 1 error occurred:\n\t* job fogflow-cleanup failed: DeadlineExceeded"]
 )
 def test_a_hook_that_fails_is_told_and_gone_without(deployed, words):
-    """A full quota, an image that cannot be pulled: Helm stops at it, for ever."""
+    """A full quota, an image that cannot be pulled: Helm stops at it every time."""
     deployed.programs.plan("uninstall", stderr=words)
     gone(deployed)
     assert deployed.programs.verbs() == ["uninstall", "uninstall"]
     assert "--no-hooks" in deployed.programs.flags("uninstall")
-    assert deployed.says("the pre-delete hook")
-    assert deployed.says("fogflow-k8s doctor")
+    assert deployed.reported("the pre-delete hook")
+    assert deployed.reported("fogflow-k8s doctor")
     assert deployed.object("Lease", OWN) is None
 
 
@@ -49,7 +49,7 @@ def test_another_failure_is_told_and_leaves_the_record(deployed):
     assert deployed.object("ConfigMap", OWN)
 
 
-def test_a_release_that_somebody_works_on_is_left_alone(deployed):
+def test_a_release_with_another_operation_is_not_changed(deployed):
     deployed.take_lease()
     deployed.always = [deployed.take_lease]
     with pytest.raises(Busy):

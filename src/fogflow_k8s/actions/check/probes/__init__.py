@@ -1,4 +1,7 @@
-"""The checks of the verb `check`, by what they look at. Each probe answers Found; what may not be seen is skipped, and said."""
+"""The probes of the command `check`, one module per subject. A probe returns a CheckOutcome.
+
+A probe without the permission to read what it needs raises NotPermitted: the check is skipped, with the reason.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,15 @@ from fogflow_k8s.errors import ClusterError, FogflowError
 T = TypeVar("T")
 
 
-class Unseen(FogflowError):
-    """We may not look: the check is skipped, with this reason."""
+class NotPermitted(FogflowError):
+    """A permission is missing: the check is skipped, with this reason."""
 
 
 def unless_forbidden(ask: Callable[[], T], why: str) -> T:
-    """What the API server answers. Raises Unseen with `why` when it does not allow us to ask."""
+    """The result of a request. Raises NotPermitted with `why` when the API server forbids it."""
     try:
         return ask()
     except ClusterError as error:
         if error.status == 403:
-            raise Unseen(why) from error
+            raise NotPermitted(why) from error
         raise

@@ -1,4 +1,7 @@
-"""Would the cluster have it? Every object is tried on the API server without being stored: schemas, policies, webhooks, quotas."""
+"""Whether the API server accepts the release: schemas, admission policies, webhooks, quotas.
+
+Every object, and one pod of each workload, is sent to the API server as a dry run, which checks it and stores nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,29 @@ from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.kubernetes import Obj, metadata_of
 
-_ABSENT = "namespace {} does not exist yet; a policy or quota that comes with it cannot be known"
+_ABSENT = "namespace {} does not exist yet, so its policies and quotas are not known"
 
 
 def objects_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
-    """A server-side dry run of every object, as Helm would apply it. Those for a namespace that is not there are left out."""
+    """A server-side dry run of every object, as Helm would apply it. Objects in a namespace that does not exist are left out."""
     there = permissions.existing(op, objects)
     tried = [o for o in objects if o.get("kind") in manifests.RESOURCES and _where(op, o) in {"", *there}]
     with ThreadPoolExecutor(max_workers=8) as pool:
         refusals = list(filter(None, pool.map(lambda o: _refusal(op, o), tried)))
     if refusals:
         return CheckOutcome(
-            False, "; ".join(refusals[:4]), "change what is refused in your values, or the policy that refuses it"
+            False, "; ".join(refusals[:4]), "change the refused fields in your values, or the policy that refuses them"
         )
     left_out = len(objects) - len(tried)
     if not tried or op.namespace not in there:
         return CheckOutcome(None, _ABSENT.format(op.namespace))
     return CheckOutcome(
-        True, f"{len(tried)} objects" + (f", {left_out} of namespaces that are still to be made" if left_out else "")
+        True, f"{len(tried)} objects" + (f", {left_out} more in namespaces that do not exist yet" if left_out else "")
     )
 
 
 def pods_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
-    """A dry run of one pod of each workload: what a Deployment is not told, its pods are (Pod Security, LimitRange, webhooks)."""
+    """A dry run of one pod of each workload: Pod Security, LimitRanges and many webhooks refuse pods, not their Deployments."""
     if not permissions.exists(op, op.namespace):
         return CheckOutcome(None, _ABSENT.format(op.namespace))
     pods = [_pod_of(o, op.namespace) for o in manifests.workloads(objects)]
@@ -47,7 +50,9 @@ def pods_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
             refusals = list(filter(None, pool.map(lambda p: _refusal(op, p, create=True), pods)))
     except ClusterError as error:
         if error.status == 403 and "cannot create resource" in error.message:
-            return CheckOutcome(None, "no right to create pods, which only their controllers need")
+            return CheckOutcome(
+                None, "no permission to create pods (a deploy does not need it: the controllers create them)"
+            )
         raise
     if refusals:
         return CheckOutcome(False, "; ".join(refusals[:4]), f"kubectl -n {op.namespace} describe limitrange,resourcequota; kubectl get namespace {op.namespace} --show-labels")  # fmt: skip
@@ -55,12 +60,12 @@ def pods_accepted(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
 
 
 def quota_suffices(op: Operation, prepared: Prepared) -> CheckOutcome:
-    """All objects and pods together within what the quotas of the release's namespaces have left, and the pod of each hook beside them."""
+    """All objects and pods together, and the pod of each hook, stay within the quotas of the release's namespaces."""
     found = unless_forbidden(
         lambda: quotas.shortfalls(
             op, prepared.objects, prepared.installed, making=prepared.making, hooks=prepared.hooks
         ),
-        "no right to list ResourceQuotas, LimitRanges and pods",
+        "no permission to list ResourceQuotas, LimitRanges and pods",
     )
     if found:
         first = min(found, key=lambda name: (name != op.namespace, name))
@@ -74,7 +79,7 @@ def quota_suffices(op: Operation, prepared: Prepared) -> CheckOutcome:
 
 
 def _refusal(op: Operation, obj: Obj, *, create: bool = False) -> str:
-    """Why the server would not have it; "" when it would."""
+    """Why the API server refuses an object; "" when it accepts it."""
     metadata = {**obj["metadata"], **({"namespace": where} if (where := _where(op, obj)) else {})}
     wanted = {**obj, "metadata": metadata}
     try:
@@ -96,10 +101,10 @@ def _where(op: Operation, obj: Obj) -> str:
 
 
 def _pod_of(workload: Obj, namespace: str) -> dict[str, Any]:
-    """A pod as the workload's controller would make it; under the namespace's own account, as its own may not be there yet."""
+    """A pod as the workload's controller would make it, with the default ServiceAccount: its own may not exist yet."""
     template = workload["spec"]["template"]
     spec = {k: v for k, v in template["spec"].items() if k not in {"serviceAccountName", "serviceAccount"}}
-    if workload["kind"] == "StatefulSet":  # its claims are made for each pod
+    if workload["kind"] == "StatefulSet":  # its controller makes claims for each pod
         claims = workload["spec"].get("volumeClaimTemplates") or []
         volumes = [{"name": c["metadata"]["name"], "emptyDir": {}} for c in claims]
         spec = {**spec, "volumes": [*(spec.get("volumes") or []), *volumes]}

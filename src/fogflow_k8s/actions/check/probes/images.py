@@ -1,8 +1,8 @@
-"""Can the nodes pull every image? In one line; `images check` says more of each."""
+"""Whether the nodes can pull every image, as one result; `fogflow-k8s images check` shows each image."""
 
 from __future__ import annotations
 
-from fogflow_k8s.actions.images.check import Nodes, check, secrets_of
+from fogflow_k8s.actions.images.check import TargetPlatforms, check, secrets_of
 from fogflow_k8s.actions.images.listing import Registries, wanted_by
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.prepare import Prepared
@@ -12,19 +12,23 @@ from fogflow_k8s.engine.checks import CheckOutcome
 
 
 def images_pullable(op: Operation, prepared: Prepared) -> CheckOutcome:
-    """Every image is there, for every node that may run it. A registry that cannot be reached from here proves nothing."""
+    """Every image exists for the platforms of the nodes. Skipped if a registry is unreachable from here: the nodes may reach it."""
     from fogflow_k8s.model.settings.values import Values
 
     uses = wanted_by(
         [*prepared.objects, *prepared.hooks], prepared.request.chart, Values.model_validate(prepared.values)
     )
-    found = check(uses, Registries(), docker_logins(), Nodes(tuple(op.nodes or ())), secrets_of(op, uses.uses))
+    found = check(
+        uses, Registries(), docker_logins(), TargetPlatforms(tuple(op.nodes or ())), secrets_of(op, uses.uses)
+    )
     unknown = {image for image, seen in found.seen.items() if isinstance(seen.failure, Unreachable)}
     short = {use.image.short for use in uses.uses if str(use.image) in unknown}
     failed = [r for r in found.results if r.state == "failed" and r.check.description not in short]
     if failed:
-        told = "; ".join(f"{r.check.description}: {r.detail}" for r in failed[:3]) + (" ..." if len(failed) > 3 else "")
-        return CheckOutcome(False, told, failed[0].remedy)
+        detail = "; ".join(f"{r.check.description}: {r.detail}" for r in failed[:3]) + (
+            " ..." if len(failed) > 3 else ""
+        )
+        return CheckOutcome(False, detail, failed[0].remedy)
     if unknown:
         hosts = sorted({use.image.host for use in uses.uses if str(use.image) in unknown})
         return CheckOutcome(None, f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it")

@@ -1,4 +1,7 @@
-"""Is there a service mesh that puts its proxy into FogFlow's pods, and what does not work then."""
+"""Whether a service mesh (Istio, Linkerd) injects its proxy into FogFlow's pods, which breaks some of them.
+
+A mesh injects proxies into the pods of namespaces that ask for it with a label or annotation.
+"""
 
 from __future__ import annotations
 
@@ -13,29 +16,29 @@ from fogflow_k8s.model import names
 from fogflow_k8s.model.kubernetes import metadata_of
 
 _LIMITS = (
-    "init containers ask RabbitMQ and discovery before the mesh's proxy runs (unless it is a native sidecar), edges and devices outside of "
-    "the mesh have no certificate of it, and tasks that FogFlow starts call brokers by address; hooks and tests stay out of it"
+    "init containers call RabbitMQ and discovery before the mesh's proxy runs (unless it is a native sidecar), edges and devices outside "
+    "the mesh have no certificate of it, and tasks call brokers by IP address; hooks and tests run without the proxy"
 )
 
 
 def no_mesh(op: Operation, objects: Sequence[Mapping[str, Any]]) -> CheckOutcome:
-    """No label or annotation of the namespaces of the objects and of their tasks asks Istio or Linkerd for proxies in pods."""
+    """The namespaces of the release and of its tasks have no label or annotation that asks Istio or Linkerd for proxies."""
     found = []
     for name in dict.fromkeys((op.namespace, names.tasks_namespace(objects, op.namespace))):
-        namespace = unless_forbidden(partial(op.cluster.get, "Namespace", name), "no right to read the namespace")
+        namespace = unless_forbidden(partial(op.cluster.get, "Namespace", name), "no permission to read the namespace")
         if namespace and (mesh := mesh_of(namespace)):
             found.append(f"namespace {name} has {mesh}")
     if not found:
         return CheckOutcome(True, "no proxy is injected")
-    mend = f"kubectl label namespace {op.namespace} istio-injection=disabled --overwrite; for Linkerd: kubectl annotate namespace {op.namespace} linkerd.io/inject=disabled --overwrite"
-    return CheckOutcome(False, f"{' and '.join(found)}: {_LIMITS}", mend)
+    remedy = f"kubectl label namespace {op.namespace} istio-injection=disabled --overwrite; for Linkerd: kubectl annotate namespace {op.namespace} linkerd.io/inject=disabled --overwrite"
+    return CheckOutcome(False, f"{' and '.join(found)}: {_LIMITS}", remedy)
 
 
 def mesh_of(namespace: Mapping[str, Any]) -> str:
     """The label or annotation by which a namespace asks for proxies in its pods; "" when none does.
 
     https://istio.io/latest/docs/setup/additional-setup/sidecar-injection and https://linkerd.io/2/features/proxy-injection.
-    Istio's ambient mode puts none into pods.
+    Istio's ambient mode injects none.
     """
     metadata = metadata_of(namespace)
     labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}

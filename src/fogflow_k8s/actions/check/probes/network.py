@@ -1,4 +1,4 @@
-"""Will FogFlow be reached, and will its parts find each other: addresses, ports, names."""
+"""Probes of addresses, ports and names: whether users reach FogFlow, and whether its components find each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GKE = "cloud.google.com/gke-"  # of the labels of its nodes
 
 
 def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
-    """Every external IP is a node's, or somebody must route it to one."""
+    """Every external IP is an address of a node. Otherwise the network outside the cluster must route it to a node."""
     wanted = sorted(
         {str(ip) for o in objects if o.get("kind") == "Service" for ip in o["spec"].get("externalIPs") or []}
     )
@@ -26,12 +26,12 @@ def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> CheckOutcom
     if useless:
         return CheckOutcome(False, f"{', '.join(useless)} can never be reached from outside", "--external-ip with an address of a node, or one that is routed to a node")  # fmt: skip
     if op.nodes is None:
-        return CheckOutcome(None, "no right to list nodes, so whose addresses they are is not known")
+        return CheckOutcome(None, "no permission to list nodes, so their addresses are not known")
     nodes = {str(a.get("address")) for n in op.nodes for a in status_of(n).get("addresses") or []}
     if foreign := [ip for ip in wanted if ip not in nodes]:
-        says = f"{', '.join(foreign)}: no node has it, so it works only if your network routes it to a node"
-        return CheckOutcome(False, says, "kubectl get nodes -o wide shows the nodes' own addresses")
-    return CheckOutcome(True, f"{', '.join(wanted)}: a node's own")
+        detail = f"{', '.join(foreign)}: no node has this address, so it works only if your network routes it to a node"
+        return CheckOutcome(False, detail, "kubectl get nodes -o wide shows the nodes' own addresses")
+    return CheckOutcome(True, f"{', '.join(wanted)}: an address of a node")
 
 
 def ports_free(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
@@ -39,7 +39,9 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     mine = {key: o["metadata"]["name"] for o in objects if o.get("kind") == "Service" for key in _claims(o)}
     if not mine:
         return CheckOutcome(True, "none requested")
-    services = unless_forbidden(lambda: op.cluster.list("Service"), "no right to list the Services of all namespaces")
+    services = unless_forbidden(
+        lambda: op.cluster.list("Service"), "no permission to list the Services of all namespaces"
+    )
     taken = []
     for other in services:
         metadata = other["metadata"]
@@ -56,26 +58,27 @@ def ports_free(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
 
 
 def names_resolve(op: Operation) -> CheckOutcome:
-    """The cluster's DNS has ready endpoints: FogFlow's parts find each other by name."""
+    """The cluster's DNS has ready endpoints: FogFlow's components find each other by name."""
     slices = unless_forbidden(
         lambda: [s for namespace, label in NAME_SERVERS for s in op.cluster.list("EndpointSlice", namespace, label)],
-        "no right to look into kube-system and openshift-dns",
+        "no permission to list EndpointSlices in kube-system and openshift-dns",
     )
     ready = sum(bool((e.get("conditions") or {}).get("ready", True)) for s in slices for e in s.get("endpoints") or [])
     if ready:
         return CheckOutcome(True, f"{ready} ready endpoint(s)")
     if op.simulated:
-        return CheckOutcome(None, "the nodes are simulated: the cluster has no DNS, and no pod that needs it")
+        return CheckOutcome(None, "the nodes are simulated: the cluster has no DNS, and no container needs it")
     if not slices and any(key.startswith(_GKE) for node in op.nodes or () for key in labels_of(node)):
         return CheckOutcome(
-            None, "a GKE cluster without kube-dns: Cloud DNS answers outside of it, which cannot be seen from here"
+            None,
+            "a GKE cluster without kube-dns: Cloud DNS resolves names outside the cluster, where it cannot be checked",
         )
-    return CheckOutcome(False, "no ready endpoint of the cluster's DNS: FogFlow's parts find each other by name",
+    return CheckOutcome(False, "the cluster's DNS has no ready endpoint, and FogFlow's components find each other by name",
                  "kubectl -n kube-system get pods -l k8s-app=kube-dns")  # fmt: skip
 
 
 def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
-    """A reverse proxy of type LoadBalancer or an Ingress has been given an address (after the install)."""
+    """The reverse proxy's Service of type LoadBalancer, or its Ingress, has an address (only after the install)."""
     waiting = []
     for obj in objects:
         balanced = obj.get("kind") == "Service" and obj["spec"].get("type") == "LoadBalancer"
@@ -85,9 +88,9 @@ def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
         if not (status_of(live).get("loadBalancer") or {}).get("ingress"):
             waiting.append(f"{obj['kind']} {obj['metadata']['name']}")
     if waiting:
-        return CheckOutcome(False, f"{', '.join(waiting)}: nobody has given an address yet",
-                     "is there a load balancer or ingress controller? kubectl get pods -A; --expose node-port needs none")  # fmt: skip
-    return CheckOutcome(True, "as asked for")
+        return CheckOutcome(False, f"{', '.join(waiting)} has no address yet",
+                     "check that a load balancer or ingress controller runs: kubectl get pods -A; or use --expose node-port, which needs none")  # fmt: skip
+    return CheckOutcome(True, "has an address, or needs none")
 
 
 def _claims(service: Obj) -> list[str]:

@@ -1,4 +1,4 @@
-"""A service mesh that puts its proxy into our pods is noticed, with what does not work then."""
+"""A service mesh that injects its proxy into pods of the release is a warning that names the consequences."""
 
 import pytest
 
@@ -27,11 +27,11 @@ def test_what_asks_for_a_proxy_in_each_pod(labels, annotations, found):
 
 
 @pytest.mark.parametrize(("name", "tasks"), [(HOME, TASKS), (TASKS, TASKS), ("work", "work")])
-def test_either_namespace_counts_and_the_mend_is_named(world, name, tasks):
+def test_either_namespace_counts_and_the_remedy_is_named(world, name, tasks):
     objects = render({"config": {"worker": {"app_namespace": tasks}}})
     assert no_mesh(world.op(), objects).ok
     world.cluster.put({"kind": "Namespace", "metadata": {"name": name, "labels": {"istio-injection": "enabled"}}})
     found = no_mesh(world.op(), objects)
     assert not found.ok
-    assert f"namespace {name} has label istio-injection=enabled: init containers ask" in found.detail
+    assert f"namespace {name} has label istio-injection=enabled: init containers call" in found.detail
     assert "istio-injection=disabled" in found.remedy

@@ -1,4 +1,4 @@
-"""The check of the cluster's DNS knows where distributions keep it."""
+"""The check of the cluster's DNS finds it where distributions run it."""
 
 import pytest
 
