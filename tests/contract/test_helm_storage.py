@@ -68,7 +68,9 @@ def plain(number):
 
 def test_a_revision_that_is_not_compressed(server, cluster):
     server.objects |= stored(plain(1))
-    assert [line["chart"] for line in storage.read_release(cluster, "fogflow", "fogflow").history] == ["fogflow-chart-1.0.0"]
+    assert [line["chart"] for line in storage.read_release(cluster, "fogflow", "fogflow").history] == [
+        "fogflow-chart-1.0.0"
+    ]
 
 
 BROKEN = [

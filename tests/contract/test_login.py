@@ -38,7 +38,9 @@ def _no_files_are_left(tmp_path, monkeypatch):
 
 def cluster_of(stub, scheme="http", user=None, **cluster):
     server = f"{scheme}://127.0.0.1:{stub.server_port}"
-    return KubeCluster(KubeContext("x", server, {"server": server, **cluster}, user or {}, "ann", ("config",)), timeout_s=2)
+    return KubeCluster(
+        KubeContext("x", server, {"server": server, **cluster}, user or {}, "ann", ("config",)), timeout_s=2
+    )
 
 
 def asked(stub, made):
