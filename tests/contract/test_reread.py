@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fogflow_k8s.actions.observe.status import Installed, made, reread
+from fogflow_k8s.actions.observe.status import Installed, after_upgrade, reread
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.adapters.process import SystemRunner
@@ -67,10 +67,10 @@ def test_the_revision_made_is_what_helm_printed(op):
         "info": {"status": "deployed", "last_deployed": "2026-01-01T00:00:00Z", "description": "d"},
         "chart": {"metadata": {"name": "fogflow-chart", "version": "1.0.0", "appVersion": "3.2.8"}},
     }
-    found = made(op, KNOWN, json.dumps(printed), [{"kind": "Service"}])
+    found = after_upgrade(op, KNOWN, json.dumps(printed), [{"kind": "Service"}])
     assert (found.newest.number, found.newest.chart, found.objects) == (
         7,
         "fogflow-chart-1.0.0",
         ({"kind": "Service"},),
     )
-    assert [r.number for r in made(op, KNOWN, "not json", []).history] == [3]
+    assert [r.number for r in after_upgrade(op, KNOWN, "not json", []).history] == [3]
