@@ -253,3 +253,22 @@ def test_a_function_that_is_deleted_while_the_master_is_down_leaves_no_task(keep
     del plane.database["fogfunctions"]["f1"]
     converge(keeper, 120.0, most=6)
     assert {task.split(".")[1] for task in plane.deployments.values()} == {"f0"}
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_function_is_planned_although_the_subscription_of_an_ended_plan_stands_for_it(keeps):
+    """It was deleted while discovery was down, which kept its subscription, and stored again while discovery was down again."""
+    keeper = settled(functions=2, keeps=keeps)
+    plane = keeper.plane
+    function = plane.database["fogfunctions"].pop("f1")
+    master = plane.process(MASTER)
+    for sid in [sid for sid, (name, _) in master.tasks.items() if name == "f1"]:
+        _, plan = master.tasks.pop(sid)
+        for worker in plane.workers:
+            process = plane.process(worker)
+            for task in [one for one, of in process.tasks.items() if of in plan.values()]:
+                plane._remove_task(process, task)
+    keeper.run(plane.now + 60.0)
+    plane.kill(DISCOVERY)
+    plane.database["fogfunctions"]["f1"] = function  # the master cannot subscribe, and does not try again
+    converge(keeper, 200.0, most=8)

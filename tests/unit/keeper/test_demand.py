@@ -19,7 +19,7 @@ from demand import (
     tasks_without_input,
 )
 from expected import tasks
-from memory import Memory
+from memory import Memory, from_stored, to_stored
 from snapshot import BROKER, DESIGNER, DISCOVERY, WORKER, Pod, Snapshot
 
 BUDGET_S = 5
@@ -170,8 +170,8 @@ def test_tasks_of_a_function_that_is_stored_again_stay():
 
 def planning(have, expected=2, **remembered):
     subscriptions = {f"s:{n}": {"reference": "http://master.ns.svc:1060"} for n in range(have)}
-    pods = {DISCOVERY: (Pod("x", "x/0"),), BROKER: (Pod("b", "b/0"),)}
-    memory = Memory(complete={DISCOVERY: "x/0", BROKER: "b/0"}, **remembered)
+    pods = {DISCOVERY: (Pod("x", "x/0"),), BROKER: (Pod("b", "b/0"),), DESIGNER: (Pod("d", "d/0"),)}
+    memory = Memory(complete={DISCOVERY: "x/0", BROKER: "b/0", DESIGNER: "d/0"}, **remembered)
     return Snapshot(pods=pods, discovery=subscriptions, broker={}, tasks=(), expected=expected), memory
 
 
@@ -195,6 +195,45 @@ def test_what_several_replays_did_not_bring_is_not_replayed_again():
     assert first(is_not_planned, snapshot, memory) is None
     one_more_stored = dataclasses.replace(snapshot, expected=3)
     assert first(is_not_planned, one_more_stored, memory) == NOT_PLANNED_S
+
+
+def after(seconds, snapshot, memory, begin=0):
+    """The memory after so many seconds with this snapshot."""
+    for now in range(begin, begin + seconds, 2):
+        memory = remember(snapshot, memory, float(now))
+    return memory
+
+
+def test_the_subscription_of_a_plan_that_ended_does_not_count_for_another_one():
+    """A function was deleted while discovery was down, so that its subscription stayed, and one is stored that is not planned."""
+    snapshot, memory = planning(2, expected=1)
+    memory = after(60, snapshot, memory)
+    assert (memory.ended_plans, is_not_planned(memory, 60.0)) == (1, False)
+    memory = from_stored(to_stored(memory), (BROKER,))  # a keeper that follows
+    memory = after(60, dataclasses.replace(snapshot, expected=2), memory, begin=60)
+    assert is_not_planned(memory, 118.0)
+
+
+@pytest.mark.parametrize("seconds", [2, 14])
+def test_a_subscription_that_is_just_being_ended_is_no_ended_plan(seconds):
+    assert after(seconds, *planning(2, expected=1)).ended_plans == 0
+
+
+def test_when_less_is_stored_ended_plans_are_counted_anew():
+    """The master removed two subscriptions of one function: nothing is missing."""
+    snapshot, memory = planning(3, expected=2)
+    memory = after(60, snapshot, memory)
+    assert memory.ended_plans == 1
+    removed = dataclasses.replace(snapshot, expected=1, discovery=dict(list(snapshot.discovery.items())[:1]))
+    memory = after(60, removed, memory, begin=60)
+    assert (memory.ended_plans, is_not_planned(memory, 118.0)) == (0, False)
+
+
+def test_a_designer_that_lost_its_database_ends_no_plan():
+    snapshot, memory = planning(2, expected=0)
+    lost = dataclasses.replace(memory, complete={DISCOVERY: "x/0", BROKER: "b/0"})
+    assert after(60, snapshot, lost).ended_plans == 0
+    assert after(60, snapshot, memory).ended_plans == 2, "but what users deleted has ended"
 
 
 def test_replaced_plans_do_not_count():

@@ -33,7 +33,7 @@ def test_the_memory_that_the_version_before_stored_is_read_and_stored_as_it_was(
     assert memory.recoveries[-1]["what"] == "restore discovery"
     assert memory.saved[DISCOVERY] == {"r:T1": {"ID": "T1"}}
     assert json.loads(json.dumps(to_stored(memory))) == {
-        **STORED_BY_THE_VERSION_BEFORE, "unrestored": {"discovery": [], "cloud-broker": ["s:app"], "designer": []}
+        **STORED_BY_THE_VERSION_BEFORE, "ended": 0, "unrestored": {"discovery": [], "cloud-broker": ["s:app"], "designer": []}
     }  # fmt: skip
 
 

@@ -101,6 +101,7 @@ def record_progress(snapshot: Snapshot, memory: Memory, progress: Progress, now:
         restarted_at=now,
         unlisted=False,  # the replay included all that was registered meanwhile
         not_replayed=progress.not_replayed,
+        ended_plans=0,
         replaced=memory.replaced | progress.finished.subscribed,  # a replay replaces all plans
     )
     return memory.with_recovery(_finished(snapshot, progress.finished.why, now - progress.finished.began))

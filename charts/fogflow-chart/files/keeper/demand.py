@@ -6,7 +6,8 @@ repairs all but the last one:
 
 - The master gives a task to a worker with free capacity. When no worker has any, the master drops the task and does not log it.
 - A native worker may be down when something is registered: the master drops its tasks, because it lists no worker.
-- The master may be down when a function is stored, or unable to subscribe at discovery: it does not plan that function.
+- The master may be down when a function is stored, or unable to subscribe at discovery: it does not plan that function. When
+  discovery was down while a plan ended, the plan's subscription is still there and must not be counted for another one.
 - An upstream worker subscribes once for a task's input. A task that it starts while its broker is down never gets any input.
 - A function may be deleted while the master is down. Its tasks remain at a native worker, which has to be asked to remove them.
 """
@@ -27,6 +28,8 @@ FULL_S = 15.0
 """How long workers must be full. They report their number of tasks every 10 s, so a burst of devices is over by then."""
 REST_S = 120.0
 """Least time between an ordered restart and the next one for free capacity or for tasks without input."""
+ENDED_S = 15.0
+"""Time for the master to end the subscriptions of a function that was deleted."""
 NOT_PLANNED_S = 20.0
 """Time for the master to fetch the topology of what was just stored, and to subscribe."""
 WITHOUT_INPUT_S = 25.0
@@ -113,12 +116,31 @@ def expected_plans(snapshot: Snapshot, memory: Memory) -> int:
 
 def _remember_planned(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
     known = snapshot.discovery is not None and memory.is_complete(snapshot, DISCOVERY)
-    if not known or snapshot.expected is None or snapshot.expected <= 0:
-        return memory.without_timer(Timer(Condition.NOT_PLANNED))
+    if not known or snapshot.expected is None or snapshot.expected < 0:
+        return memory.without_timer(Timer(Condition.NOT_PLANNED)).without_timer(Timer(Condition.TOO_MANY_PLANS))
     plans = len(snapshot.plans - memory.replaced)
     if memory.not_replayed and plans >= snapshot.expected:
         memory = replace(memory, not_replayed=0)
-    return memory.with_timer(now, Timer(Condition.NOT_PLANNED), holds=plans < expected_plans(snapshot, memory))
+    if memory.is_complete(snapshot, DESIGNER):  # a designer that lost its database stores less than users did
+        memory = _remember_ended(snapshot.expected, plans, memory, now)
+    lacks = plans < expected_plans(snapshot, memory) + memory.ended_plans
+    return memory.with_timer(now, Timer(Condition.NOT_PLANNED), holds=snapshot.expected > 0 and lacks)
+
+
+def _remember_ended(stored: int, plans: int, memory: Memory, now: float) -> Memory:
+    """The memory with the number of subscriptions whose plans have ended.
+
+    `stored` is how many subscriptions the master should have, `plans` how many it has. The number is counted anew whenever less is
+    stored than before, because the master may have removed more than one subscription then.
+    """
+    ended = 0 if stored < memory.stored_plans else memory.ended_plans
+    surplus = plans - stored - ended
+    memory = memory.with_timer(now, Timer(Condition.TOO_MANY_PLANS), holds=surplus > 0)
+    if memory.lasted(now, Condition.TOO_MANY_PLANS) >= ENDED_S:
+        ended += surplus
+    if (stored, ended) == (memory.stored_plans, memory.ended_plans):
+        return memory
+    return replace(memory, stored_plans=stored, ended_plans=ended)
 
 
 def is_not_planned(memory: Memory, now: float) -> bool:

@@ -54,6 +54,8 @@ class Condition(Enum):
     """Tasks are missing and no worker has free capacity."""
     CAPACITY_FREE = auto()
     """Tasks were dropped and a worker has free capacity."""
+    TOO_MANY_PLANS = auto()
+    """The master has more subscriptions than the designer's database requires."""
     NOT_PLANNED = auto()
     """The master has fewer subscriptions than the designer's database requires."""
     WITHOUT_INPUT = auto()
@@ -178,6 +180,10 @@ class Memory:
     not_replayed: int = 0
     """Number of subscriptions that the last replay made fewer than expected, although it was repeated."""
     # -- demand for tasks (demand.py)
+    stored_plans: int = 0
+    """Number of subscriptions that the master makes of what the designer has stored, in the last round."""
+    ended_plans: int = 0
+    """Number of the master's subscriptions at discovery whose plans have ended: it could not remove them, and does not know them any more."""
     planned: frozenset[str] = frozenset()
     """Registrations and the master's subscriptions at discovery when the master last listed a worker."""
     unlisted: bool = False
@@ -262,6 +268,7 @@ def to_stored(memory: Memory) -> dict[str, Any]:
         "made": {name: sorted(keys) for name, keys in memory.broker_subscriptions.items()},
         "ran": sorted(memory.known_tasks),
         "short": memory.not_replayed,
+        "ended": memory.ended_plans,
         "unrestored": {name: sorted(memory.unrestored(name) & each.keys()) for name, each in held.items()},
         "recoveries": list(memory.recoveries),
         "snapshot": held,
@@ -283,6 +290,7 @@ def from_stored(stored: Mapping[str, Any], members: Iterable[str]) -> Memory:
         broker_subscriptions={name: frozenset(keys) for name, keys in (stored.get("made") or {}).items()},
         known_tasks=frozenset(stored.get("ran") or ()),
         not_replayed=int(stored.get("short") or 0),
+        ended_plans=int(stored.get("ended") or 0),
         missing={name: dict.fromkeys(unrestored.get(name) or (), NOT_RESTORED) for name in names},
         recoveries=tuple(stored.get("recoveries") or ()),
         saved={name: dict(held.get(name) or {}) for name in names},
