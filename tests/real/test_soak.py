@@ -42,10 +42,29 @@ GROWTH, GROWTH_MIB = 1.5, 64
 
 
 class SoakFogFlow(deployed.FogFlow):
-    """What users add does not count as a fault: its own function is looked at."""
+    """What users add does not count as a fault: its own function is looked at. A process that hangs does.
+
+    A worker's tasks go on while it hangs, its connection to RabbitMQ lasts for 20 s, and the master lists it for longer.
+    """
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.stopped = []
 
     def tasks(self, function=deployed.FUNCTION["name"]):
         return super().tasks(function)
+
+    def ails(self):
+        self.stopped = [pid for pid in self.stopped if _is_stopped(pid)]
+        return f"processes {self.stopped} hang" if self.stopped else super().ails()
+
+
+def _is_stopped(pid):
+    """Whether a process is still there, and stopped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except (OSError, IndexError):
+        return False
 
 
 class Soak:
@@ -136,7 +155,8 @@ class Soak:
             pod = pods[0]["metadata"]["name"]
             self.fogflow.box.kubectl("-n", self.fogflow.namespace, "delete", "pod", pod, "--wait=false")
         else:
-            deployed.hit(pods[0], signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+            pids = deployed.hit(pods[0], signal.SIGKILL if how == "killed" else signal.SIGSTOP)
+            self.fogflow.stopped += pids if how == "hung" else []
         return f"{name} {how}"
 
     def use(self):
