@@ -164,24 +164,15 @@ def _weak_password_notes(values: Values, documents: Sequence[Document]) -> list[
 
 
 def _apply_external_ips(data: dict[str, Any], addresses: Sequence[str]) -> Document:
-    """Merge --external-ip into `data`: the reverse proxy gets the addresses, and FogFlow uses the first one."""
-    config = data.setdefault("config", {})
-    if isinstance(config, dict):
-        core = config.get("coreservice_ip")
-        if core and core not in addresses:
-            raise ConfigError(
-                f"--external-ip {addresses[0]} and coreservice_ip {core} are different addresses for one reverse proxy",
-                hint="leave coreservice_ip out of config.json, or use the same address for --external-ip",
-            )
-        config["coreservice_ip"] = core or addresses[0]
-    expose = data.setdefault("expose", {})
-    if isinstance(expose, dict):
-        expose["type"] = "externalIPs"
-    data["externalIPs"] = list(dict.fromkeys(addresses))
-    lines: dict[KeyPath, int] = {("externalIPs", index): 0 for index in range(len(addresses))}
-    return Document(
-        "--external-ip", {}, {**lines, ("externalIPs",): 0, ("config", "coreservice_ip"): 0, ("expose", "type"): 0}
-    )
+    """Set in `data` what --external-ip means; the flag as a source of these keys. Raises ConfigError."""
+    from fogflow_k8s.model.settings.external_address import AddressConflict, set_external_ips
+
+    try:
+        paths = set_external_ips(data, addresses)
+    except AddressConflict as error:
+        hint = "leave coreservice_ip out of config.json, or use the same address for --external-ip"
+        raise ConfigError(f"--external-ip {error}", hint=hint) from error
+    return Document("--external-ip", {}, dict.fromkeys(paths, 0))
 
 
 def _validated(data: dict[str, Any], assignments: Sequence[Assignment], model: type[M]) -> M:
