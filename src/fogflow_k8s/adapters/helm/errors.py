@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from fogflow_k8s.adapters.helm.messages import Hook, Problem, parse_problem
 from fogflow_k8s.adapters.kubernetes.errors import namespace_terminating
 from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed
-from fogflow_k8s.model.diagnosis import admission_words
-from fogflow_k8s.model.diagnosis.admission_words import Refusal
+from fogflow_k8s.model.diagnosis import admission_messages
+from fogflow_k8s.model.diagnosis.admission_messages import Refusal
 from fogflow_k8s.model.diagnosis.catalogue import cause
 from fogflow_k8s.model.redaction.redactor import redact
 
@@ -90,10 +90,10 @@ def _release_error(found: Problem, target: Target) -> FogflowError | None:
 
 
 def _cluster_error(found: Problem) -> ClusterError | None:
-    message = admission_words.from_first(found.core)
-    if namespace := admission_words.ending_namespace(message):
+    message = admission_messages.from_first(found.core)
+    if namespace := admission_messages.ending_namespace(message):
         return namespace_terminating(namespace)
-    if admission_words.lacks_right(message):
+    if admission_messages.lacks_right(message):
         hint = "ask your cluster administrator for a Role that permits it; what you may do: kubectl auth can-i --list"
         return ClusterError(f"not allowed: {found.text}", hint=hint, status=403)
     if found.unauthorized:
@@ -108,7 +108,7 @@ def _cluster_error(found: Problem) -> ClusterError | None:
 
 
 def _object_error(found: Problem, target: Target) -> OperationFailed | None:
-    if refusal := admission_words.refusal(admission_words.from_first(found.core)):
+    if refusal := admission_messages.refusal(admission_messages.from_first(found.core)):
         return ObjectRefused(refusal, found.object, target.namespace)
     if found.hook:
         return HookFailed(found.hook, found.core, target.namespace)

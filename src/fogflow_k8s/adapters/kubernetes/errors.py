@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model.diagnosis import admission_words
-from fogflow_k8s.model.diagnosis.admission_words import Refusal
+from fogflow_k8s.model.diagnosis import admission_messages
+from fogflow_k8s.model.diagnosis.admission_messages import Refusal
 from fogflow_k8s.model.diagnosis.catalogue import cause
 
 
@@ -83,9 +83,9 @@ def error_for_response(status: int, body: bytes, server: str) -> ClusterError:
     if status == 401:
         return ClusterError(f"{server} does not accept the credentials (401): they expired, or belong to another cluster",
                             hint="log in again, or: kubectl config get-contexts", status=status)  # fmt: skip
-    if namespace := admission_words.ending_namespace(message):
+    if namespace := admission_messages.ending_namespace(message):
         return namespace_terminating(namespace)
-    if found := admission_words.refusal(message):
+    if found := admission_messages.refusal(message):
         return NotAdmitted(found)
     if status == 403:
         return ClusterError(

@@ -2,6 +2,6 @@
 
 `catalogue` lists every cause with its id and advice. `assessment` combines the rules: `readiness` judges single objects, `pods`,
 `containers` and `scheduling` find causes, `root_cause` puts the component to blame first, and `health_report` adds what the
-keeper observed inside FogFlow. `admission_words` and `kubelet_words` interpret messages of other programs. `findings` has the
+keeper observed inside FogFlow. `admission_messages` and `kubelet_messages` interpret messages of other programs. `findings` has the
 additional problems that `doctor` looks for.
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from fogflow_k8s.model.components import BY_NAME, NAMES, upstream_of
-from fogflow_k8s.model.diagnosis import admission_words
+from fogflow_k8s.model.diagnosis import admission_messages
 from fogflow_k8s.model.diagnosis.catalogue import Cause, Kind, cause
 from fogflow_k8s.model.diagnosis.events import about, last, message
 from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
@@ -40,7 +40,7 @@ def owner_causes(owner: Obj, events: Sequence[Obj], component: str) -> list[Caus
 
 def _not_made(words: str, component: str, name: str, namespace: str) -> Cause:
     """The cause from the API server's message to the controller; permanent only when admission refuses the pod."""
-    found = admission_words.refusal(admission_words.from_first(words))
+    found = admission_messages.refusal(admission_messages.from_first(words))
     what = found.about("the pod") if found else "its pod cannot be created yet"
     return cause(
         found.id if found else "FK-3011", component, name, f"{component}: {what}", evidence=(words,),

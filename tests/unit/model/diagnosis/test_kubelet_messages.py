@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fogflow_k8s.model.diagnosis.kubelet_words import UNKNOWN, pull
+from fogflow_k8s.model.diagnosis.kubelet_messages import UNKNOWN, pull
 from tests.scope import examples
 
 BUDGET_S = 10

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.diagnosis.admission_words import ending_namespace, from_first, lacks_right, refusal
+from fogflow_k8s.model.diagnosis.admission_messages import ending_namespace, from_first, lacks_right, refusal
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 
 BUDGET_S = 5
