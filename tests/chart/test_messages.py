@@ -43,10 +43,10 @@ def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
         ("broker.shards=1", ["All components but nginx run once"]),
         (
             SEVERAL,
-            ["3 brokers that share nothing", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
+            ["3 brokers that share no data", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
         ),
         (f"broker.shards=2,{ACCEPTED}", ["the worker and all tasks use the first", "worker.replicas=2"]),
-        ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start anew"]),
+        ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start again"]),
         (
             "worker.implementation=native,global.imagePullSecrets={hub}",
             [

@@ -63,7 +63,7 @@ def test_a_workload_that_was_deleted_by_hand_keeps_no_task_alive(clean_up, gone,
 
 def test_one_task_that_cannot_be_removed_does_not_keep_the_others(clean_up, capsys):
     assert clean_up(Cluster(["a", "b", "c"], refused=["b"])).left == ["b"]
-    assert "3 tasks were left; 2 of them are removed" in capsys.readouterr().out
+    assert "3 tasks remained; 2 of them were deleted" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("running", [[], [WORKER]], ids=["no worker", "a worker that does not end"])

@@ -1,9 +1,9 @@
 """The bootstrap container: an init container that writes a component's configuration and waits for what the component needs.
 
-FogFlow's programs read one config.json, cannot take the password from anywhere else, and give up on their bus about
-eleven seconds after their start, for ever and without a word. So: merge the password from the mounted Secret into the
-file, in a volume that is memory; then let the component start only when what it needs answers. No fixed sleeps; a
-deadline; the last line of the log always says what is being waited for.
+FogFlow's programs read one config.json and accept the password from no other source. If RabbitMQ does not answer within about
+eleven seconds of their start, they never connect to it, and log no error. This program therefore does two things: it merges the
+password from the mounted Secret into the file, on a volume in memory, and it ends only when everything that the component needs
+answers, or at a deadline. The last line of its log says what it waits for.
 
 Standard library only: it runs in a stock Python image, mounted from a ConfigMap.
 """
@@ -43,22 +43,22 @@ _CONNECTION_START = b"\x00\x0a\x00\x0a"
 _CONSUMERS = re.compile(r'^rabbitmq_detailed_queue_consumers\{[^}]*queue="([^"]*)"[^}]*\}\s+([0-9.eE+]+)', re.MULTILINE)
 
 Probe = Callable[[], str]
-"""Empty when the need is met, else the reason in a few words."""
+"""Returns an empty text when the need is met, else the reason in a few words."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """Something that must be there before the component may start."""
+    """Something that must answer before the component may start."""
 
     name: str
     probe: Probe
 
 
 def filled(config: dict[str, Any], password: str) -> dict[str, Any]:
-    """`config` with the password in its rabbitmq section, percent-encoded: FogFlow's programs paste it into an amqp:// URL as it is.
+    """`config` with the password in its rabbitmq section, percent-encoded: FogFlow's programs insert it into an amqp:// URL unchanged.
 
-    Raises ValueError for a character that does not survive this: the AMQP client of the designer decodes each byte of UTF-8
-    as a character of its own.
+    Raises ValueError for other characters than printable ASCII: the AMQP client of the designer decodes each byte of UTF-8 as one
+    character.
     """
     if not (password.isascii() and password.isprintable()):
         msg = "the Secret's key `password` has characters other than printable ASCII, with which the designer cannot log in"
@@ -68,7 +68,7 @@ def filled(config: dict[str, Any], password: str) -> dict[str, Any]:
 
 
 def pick(values: str, index: int) -> str:
-    """The one at `index` of a comma-separated list, which begins anew at its end; a single value is everybody's."""
+    """The value at `index` of a comma-separated list, modulo its length; a single value is for every index."""
     each = values.split(",")
     return each[index % len(each)]
 
@@ -80,7 +80,7 @@ def placed(config: dict[str, Any], path: str, value: str) -> dict[str, Any]:
 
 
 def write_private(path: Path, data: dict[str, Any]) -> None:
-    """Write `data` as JSON, whole or not at all, readable by our uid and group only."""
+    """Write `data` as JSON in one step, readable by this user and group only."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o440)
@@ -101,7 +101,7 @@ def http_says(url: str) -> str:
 
 
 def amqp_says(address: str) -> str:
-    """Empty when the broker at `host:port` answers the AMQP 0-9-1 header with Connection.Start: it takes logins."""
+    """Empty when the broker at `host:port` answers the AMQP 0-9-1 header with Connection.Start: it accepts logins."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=TRY_TIMEOUT_S) as connection:
@@ -115,7 +115,7 @@ def amqp_says(address: str) -> str:
 
 
 def consumers(metrics: str) -> dict[str, int]:
-    """Consumers per queue out of RabbitMQ's Prometheus text."""
+    """The number of consumers of each queue, from RabbitMQ's Prometheus text."""
     found: dict[str, int] = {}
     for queue, count in _CONSUMERS.findall(metrics):
         found[queue] = found.get(queue, 0) + int(float(count))
@@ -123,7 +123,7 @@ def consumers(metrics: str) -> dict[str, int]:
 
 
 def read_consumers(url: str) -> dict[str, int]:
-    """Consumers per queue as the RabbitMQ at `url` reports them. Raises OSError and HTTPException."""
+    """The number of consumers of each queue at the RabbitMQ of `url`. Raises OSError and HTTPException."""
     query = f"{url.rstrip('/')}/metrics/detailed?family=queue_consumer_count"
     with urllib.request.urlopen(query, timeout=TRY_TIMEOUT_S) as answer:  # noqa: S310 - the chart writes http:// only
         return consumers(answer.read().decode("utf-8", "replace"))
@@ -141,7 +141,7 @@ def queue_says(url: str, queue: str, *, wanted: bool) -> str:
 
 
 def wait(needs: Sequence[Need], deadline_s: float, say: Callable[[str], None]) -> bool:
-    """True when every need is met, one after the other; False at the deadline. Tells `say` what it waits for."""
+    """Wait for each need in turn; False at the deadline. `say` receives what it waits for."""
     start = time.monotonic()
     for need in needs:
         told, told_at, pause = "", 0.0, FIRST_PAUSE_S
@@ -172,7 +172,7 @@ def needs_of(options: argparse.Namespace) -> list[Need]:
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Write the files that were asked for. Raises OSError and ValueError with what is wrong."""
+    """Write the files that the options name. Raises OSError and ValueError."""
     password = options.password_file.read_text(encoding="utf-8").strip() if options.password_file else ""
     if options.password_file and not password:
         msg = f"{options.password_file} is empty: the Secret's key `password` has no value"
@@ -188,27 +188,29 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """The command line of the chart's templates."""
+    """The options, as the chart's templates write them."""
     parser = argparse.ArgumentParser(
         prog="bootstrap", description="Writes the configuration, then waits for the needs."
     )
     parser.add_argument("--config", type=Path, help="configuration without password")
     parser.add_argument("--out", type=Path, help="where the component reads it")
-    parser.add_argument("--index", type=int, default=0, help="which of several of its kind this is, from 0")
+    parser.add_argument("--index", type=int, default=0, help="number of this instance, from 0")
     parser.add_argument("--password-file", type=Path, help="mounted from the Secret")
     parser.add_argument("--definitions", type=Path, help="write RabbitMQ's definitions here")
     parser.add_argument("--edges", type=Path, help="folder with a file for each edge's user")
     parser.add_argument("--username", default="fogflow", help="of the one RabbitMQ user")
-    parser.add_argument("--fetch", type=_pair, default=None, help="FILE=URL to fill it from when it is not there")
-    parser.add_argument("--arrive", default="", help="HOST:PORT by which others must find this pod, if they can soon")
+    parser.add_argument("--fetch", type=_pair, default=None, help="FILE=URL: download a missing file")
+    parser.add_argument(
+        "--arrive", default="", help="HOST:PORT at which other components should reach this pod before it starts"
+    )
     parser.add_argument("--deadline", type=float, default=600.0, help="seconds")
     parser.add_argument("--metrics", default="", help="URL of RabbitMQ's Prometheus endpoint")
     for kind, says in (
         ("http", "NAME=URL that must answer 2xx"),
         ("amqp", "NAME=HOST:PORT that must answer the AMQP handshake"),
         ("consumed", "NAME=QUEUE that must have a consumer"),
-        ("unconsumed", "NAME=QUEUE that must have none; of several, separated by commas, its own"),
-        ("own", "PATH=VALUES for config.json: of several, separated by commas, its own"),
+        ("unconsumed", "NAME=QUEUE that must have none; of a comma-separated list, the one of --index"),
+        ("own", "PATH=VALUES for config.json; of a comma-separated list, the one of --index"),
     ):
         parser.add_argument(f"--{kind}", type=_pair, action="append", default=[], help=says)
     options = parser.parse_args(argv)
@@ -262,7 +264,7 @@ def _read(connection: socket.socket, size: int) -> bytes:
 
 
 def _reason(error: BaseException) -> str:
-    """A network error in few and steady words, so that the same state gives the same line."""
+    """A network error in a few words that do not change while the error stays the same."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(inner, TimeoutError):
         return "no answer in time"

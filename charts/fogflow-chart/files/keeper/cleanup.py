@@ -1,9 +1,9 @@
-"""Before Helm deletes the release: stop the keeper, let the worker take its tasks along, remove what is left of them.
+"""The cleanup hook, which runs before Helm deletes the release: stop the keeper and the worker, and delete the tasks that remain.
 
-Helm deletes the worker's rights before the worker: without this its tasks would stay for ever. A worker that keeps its
-tasks leaves all of them, and they go here too, before the broker that they talk to. It never keeps an
-uninstall from going on: what cannot be done is said, and the exit code is 0 all the same. It ends before the deadline of its Job,
-as Helm stops an uninstall whose hook failed. What it leaves, the next `fogflow-k8s doctor` finds (FK-7006).
+Helm deletes the permissions of the worker before the worker itself, so without this hook its tasks would remain. An upstream worker
+deletes its tasks when it ends; a native worker leaves all of them. The hook does not prevent an uninstall: it logs what fails, and
+exits with 0. It ends before the deadline of its Job, because Helm stops an uninstall whose hook failed. `fogflow-k8s doctor` finds
+what it could not delete (FK-7006).
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def clean_up(
     kept: bool = False,
     whole_s: float = _WHOLE_S,
 ) -> None:
-    """Do all of it within `whole_s` seconds and one call. Raises http_json.ERRORS when nothing can be known of the tasks."""
+    """Clean up within `whole_s` seconds and one more request. Raises http_json.ERRORS when the tasks cannot be listed."""
     begun = time.monotonic()
     end = begun + patience_s
     for plural, each in (
         ("deployments", "keeper"),
         (worker, name),
-    ):  # the keeper would take the worker's end for a loss
+    ):  # the keeper first: it would repair the worker
         try:
             kube.scale(each, 0, plural)
-        except Refused as error:  # gone already, by hand: the tasks are not
+        except Refused as error:  # deleted by hand; its tasks may still run
             print(f"cleanup: {each} cannot be stopped: {error}", flush=True)
     while any(component(pod) == name for pod in kube.pods()):
         if time.monotonic() > end:
@@ -59,19 +59,21 @@ def clean_up(
             removed += 1
         except ERRORS as error:
             print(f"cleanup: task {task}: {error}", flush=True)
-    print(f"cleanup: {len(tasks)} tasks were left; {removed} of them are removed", flush=True)
+    print(f"cleanup: {len(tasks)} tasks remained; {removed} of them were deleted", flush=True)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Always 0: a release must be removable."""
+    """Returns 0 in every case, because an uninstall must be possible."""
     parser = argparse.ArgumentParser(prog="cleanup")
     for name in ("release", "namespace", "tasks-namespace"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--worker", default="deployments", choices=("deployments", "statefulsets"), help="what it is")
     parser.add_argument(
-        "--worker-keeps-tasks", action="store_true", help="tasks outlive it, and are more than two objects"
+        "--worker", default="deployments", choices=("deployments", "statefulsets"), help="kind of the worker's workload"
     )
-    parser.add_argument("--name", default=WORKER, help="of the worker")
+    parser.add_argument(
+        "--worker-keeps-tasks", action="store_true", help="the worker is native: its tasks have more objects"
+    )
+    parser.add_argument("--name", default=WORKER, help="name of the worker")
     options = parser.parse_args(argv)
     kube = Kube(options.namespace, options.tasks_namespace, options.release)
     try:
