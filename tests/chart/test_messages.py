@@ -40,18 +40,18 @@ def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("broker.shards=1", ["All components but nginx run once"]),
+        ("broker.shards=1", ["All components except nginx run as one instance"]),
         (
             SEVERAL,
             ["3 brokers that share no data", "cloud-broker, cloud-broker-1, cloud-broker-2", "APPEND", "2 workers"],
         ),
-        (f"broker.shards=2,{ACCEPTED}", ["the worker and all tasks use the first", "worker.replicas=2"]),
+        (f"broker.shards=2,{ACCEPTED}", ["the worker and all tasks use only the first", "worker.replicas=2"]),
         ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start again"]),
         (
             "worker.implementation=native,global.imagePullSecrets={hub}",
             [
-                "tasks run on while it is replaced",
-                "go with it",
+                "tasks keep running while it is replaced",
+                "removed with it",
                 "fogflow-k8s/worker:1.0.0",
                 "images build --push",
                 "hub",
