@@ -71,7 +71,7 @@ def push(crane: Path, archive: Path, tags: Sequence[str], registry: str) -> None
     """Push the image of an archive to the sandbox's registry under these names. Raises FogflowError, UsageError."""
     if not tags:
         raise UsageError(
-            f"the image in {archive} has no name", hint="save it by name, not by id: docker save NAME:TAG -o {archive}"
+            f"the image in {archive} has no name", hint=f"save it by name, not by id: docker save NAME:TAG -o {archive}"
         )
     for tag in tags:
         # --insecure: the registry is on the sandbox's own address and uses plain HTTP

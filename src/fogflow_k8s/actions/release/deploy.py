@@ -35,10 +35,12 @@ from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_ch
 from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.actions.release.rotation import NOT_PROVED, PROVED, carry_out, note
 from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, OperationFailed, PreflightFailed
+from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diff.fields import changes
 from fogflow_k8s.model.diff.three_way import Drift
+from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import repair
 
 
@@ -147,8 +149,10 @@ def _repair(work: Deployment, lease: HeldLease) -> None:
     op = work.op
     if not work.installed or not (plan := repair(work.installed.history)):
         return
+    objects = manifests.split(op.helm.manifest(plan.revision))
+    target_check.require_no_loss(losses(work.installed.objects, objects), force=work.request.force)
     op.report.warn(f"{plan.reason}; rolling back to revision {plan.revision} to repair it (history is kept)")
-    rollout.roll_back(op, plan.revision, work.watch, lease=lease, installed=work.installed.objects)
+    rollout.roll_back(op, plan.revision, work.watch, lease=lease, installed=work.installed.objects, objects=objects)
     work.installed = status.installed(op)
 
 

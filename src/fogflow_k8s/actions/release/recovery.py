@@ -6,10 +6,10 @@ revision stays, too. When the API server stops answering, the recovery first wai
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.bundle import bundle
@@ -29,6 +29,8 @@ from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import Revision, last_that_worked
 
+T = TypeVar("T")
+_OUTAGES = 3  # how often the API server may stop answering during one step of the recovery
 _AGAIN_S = (5.0, 10.0, 20.0)  # pauses between attempts to roll back; few, as each attempt makes a revision
 
 
@@ -50,16 +52,38 @@ def broken(work: Deployment, lease: HeldLease, error: FogflowError) -> Outcome:
     op = work.op
     if isinstance(error, Busy):
         raise error
-    if not _answers_again(op, work.request.timeout_s):
+    _await_server(work, error)
+    away = isinstance(error, ClusterError) and error.passing
+    causes = _server_cause(work, error) if away else helm_cause(work, error)
+
+    def checked() -> Assessment:
+        lease.check()
+        return assess(work)
+
+    return failed(work, lease, _answered(work, checked), causes, error=op.mask(error.message))
+
+
+def _answered(work: Deployment, step: Callable[[], T]) -> T:
+    """The result of a step that only reads, repeated when the API server stops answering. Raises OperationFailed as `broken`."""
+    for _ in range(_OUTAGES):
+        try:
+            return step()
+        except ClusterError as error:
+            if not error.passing:
+                raise
+            _await_server(work, error)
+    return step()
+
+
+def _await_server(work: Deployment, error: FogflowError) -> None:
+    """Wait until the API server answers. Raises OperationFailed (exit code 22) after the timeout; `error` is why it was asked."""
+    op, limit_s = work.op, work.request.timeout_s
+    if not _answers_again(op, limit_s):
         raise OperationFailed(
-            f"the API server did not answer again within {work.request.timeout_s:g} s, so nothing was rolled back: {error.message}",
+            f"the API server did not answer again within {limit_s:g} s, so nothing was rolled back: {error.message}",
             hint=f"when it answers: fogflow-k8s rollback -n {op.namespace}, or deploy again",
             exit_code=22,
         ) from error
-    lease.check()
-    away = isinstance(error, ClusterError) and error.passing
-    causes = _server_cause(work, error) if away else helm_cause(work, error)
-    return failed(work, lease, assess(work), causes, error=op.mask(error.message))
 
 
 def _answers_again(op: Operation, timeout_s: float) -> bool:
@@ -90,7 +114,8 @@ def failed(
     saved = bundle.save(op, seen, why=f"{op.command} failed", going_back=going_back)
     for each in causes[:1]:
         op.report.warn(f"{each.id} {each.summary}")
-    history = (status.installed(op) or work.installed or status.Installed((), ())).history
+    stored = _answered(work, lambda: status.installed(op))
+    history = (stored or work.installed or status.Installed((), ())).history
     # if Helm failed before it made a revision, roll back to the newest one: workloads may have been deleted for the upgrade
     made = bool(history) and history[-1].number > work.revision_before
     good = last_that_worked(history, before=history[-1].number + (not made)) if history else None
@@ -98,7 +123,7 @@ def failed(
     if good is None or not request.rollback_on_failure:
         why = "a first install has no revision to roll back to" if good is None else "--no-rollback-on-failure"
         return _end(work, "left-failed", 21, seen, failure, detail=f"left in place: {why}")
-    objects = manifests.split(op.helm.manifest(good.number))
+    objects = manifests.split(_answered(work, lambda: op.helm.manifest(good.number)))
     lost = losses(work.prepared.objects, objects)
     if any(not loss.replaced for loss in lost) and not request.force:
         what = "; ".join(loss.description for loss in lost)
@@ -134,7 +159,7 @@ def _roll_back(
             f"the rollback failed: {op.mask(problem.message) if problem else ''}; trying again in {pause_s:g} s"
         )
         op.clock.sleep(pause_s)
-    work.installed = status.installed(op)
+    work.installed = _answered(work, lambda: status.installed(op))
     if tracked and tracked.end == "ready":
         if work.installed:
             record.note_worked(op, work.installed.newest.number, digest="")
@@ -142,7 +167,7 @@ def _roll_back(
         return _end(work, "rolled-back", 20, tracked.assessment, failure, detail=detail)
     why = problem.message if problem else "it did not become ready"
     detail = f"the rollback to revision {good.number} failed as well: {why}"
-    seen = tracked.assessment if tracked else assess(work)
+    seen = tracked.assessment if tracked else _answered(work, lambda: assess(work))
     return _end(work, "rollback-failed", 22, seen, failure, detail=detail)
 
 
@@ -150,8 +175,10 @@ def _end(
     work: Deployment, result: Result, exit_code: int, seen: Assessment, failure: Failure, *, detail: str
 ) -> Outcome:
     """The outcome of a failed deploy."""
-    return outcome(
-        work, result, exit_code, seen, causes=failure.causes, bundle=failure.bundle, error=failure.error, detail=detail
+    causes, saved, error = failure.causes, failure.bundle, failure.error
+    return _answered(
+        work,
+        lambda: outcome(work, result, exit_code, seen, causes=causes, bundle=saved, error=error, detail=detail),
     )
 
 

@@ -98,7 +98,7 @@ def _read_file(file: Path) -> Mapping[str, Any]:
         found = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
     except OSError as error:
         raise UsageError(
-            f"kubeconfig {file} cannot be read: {error.strerror}", hint="check its owner and mode: ls -l {file}"
+            f"kubeconfig {file} cannot be read: {error.strerror}", hint=f"check its owner and mode: ls -l {file}"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         reason = str(error).replace("\n", " ")

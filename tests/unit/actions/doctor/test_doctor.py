@@ -68,6 +68,25 @@ def test_a_pending_release_is_rolled_back_with_its_history_kept(kept):
     assert kept.reported("FK-7004 release/fogflow: roll back to revision 1; the history is kept")
 
 
+def test_a_rollback_that_would_lose_data_is_left_to_the_user(kept):
+    kept.deploy({"broker": {"shards": 2, "acceptNotificationLoops": True}}, force=True)
+    kept.programs.set_status(1, "superseded")
+    kept.programs.set_status(2, "pending-upgrade")
+    kept.forget()
+    found, asked = fix(kept)
+    assert (asked, kept.programs.verbs(), found.exit_code) == (["roll-back"], [], 40)
+    assert kept.reported("the fix failed: cloud-broker would become a Deployment")
+    assert kept.holder == ""
+
+
+def test_nothing_is_rolled_back_by_a_helm_at_another_cluster(kept):
+    kept.programs.set_status(1, "pending-upgrade")
+    kept.programs.plan("identity", stderr="uid-of-another")
+    found, _ = fix(kept)
+    assert (kept.programs.verbs(), found.exit_code) == ([], 40)
+    assert kept.reported("the fix failed: helm uses another cluster")
+
+
 def test_a_no_leaves_it_as_it_is(kept):
     kept.programs.set_status(1, "pending-upgrade")
     found, asked = fix(kept, agree=lambda _: False)

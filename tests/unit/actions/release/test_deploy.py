@@ -206,6 +206,18 @@ def test_a_pending_revision_is_rolled_back_to_what_worked_and_history_is_kept(de
     assert deployed.reported("rolling back to revision 1 to repair it")
 
 
+def test_a_pending_revision_whose_rollback_loses_data_is_left_until_that_is_accepted(deployed):
+    shards = {"broker": {"shards": 2, "acceptNotificationLoops": True}}
+    deployed.deploy(shards, force=True)
+    deployed.programs.set_status(1, "superseded")
+    deployed.programs.set_status(2, "pending-upgrade")
+    with pytest.raises(Refused, match="cloud-broker would become a Deployment") as error:
+        deployed.deploy(shards)
+    assert "--force" in error.value.hint
+    assert (deployed.programs.verbs(), deployed.holder) == ([], "")
+    assert deployed.deploy(shards, force=True).result == "upgraded"
+
+
 @pytest.mark.parametrize("status", ["pending-install", "uninstalling"])
 def test_a_first_install_or_an_uninstall_that_died_is_made_deployed_again(deployed, status):
     deployed.programs.set_status(1, status)

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from fogflow_k8s.errors import Busy, Interrupted, OperationFailed
+from tests.scope import ALL
 from tests.unit.actions.world import BAD, NEVER, RIVAL, SLOW, interrupt
 
 REFUSED = "Error: UPGRADE FAILED: the server does not like it"
@@ -331,6 +332,19 @@ def test_a_server_that_goes_away_while_helm_works_is_waited_for_and_the_upgrade_
     assert deployed.programs.statuses() == ["superseded", "pending-upgrade", "deployed"]
     assert (deployed.tag("nginx"), deployed.holder) == ("1", "")
     assert deployed.reported("waiting up to 60 s for it") is bool(seconds)
+
+
+@pytest.mark.parametrize("after", range(0, 96, 1 if ALL else 4))
+def test_a_server_that_does_not_answer_for_a_moment_anywhere_in_a_failed_upgrade_changes_nothing_about_its_end(
+    deployed, after
+):
+    """Three requests in a row get no answer, from one of those on that come after Helm began."""
+    deployed.programs.plan(
+        "upgrade", code=0, stderr="", leaves="deployed",
+        first=lambda: deployed.cluster.refuse("", "", 0, times=3, after=after),
+    )  # fmt: skip
+    outcome = deployed.deploy(nginx(BAD))
+    assert (outcome.result, outcome.exit_code, deployed.tag("nginx")) == ("rolled-back", 20, "1")
 
 
 def test_a_server_that_stays_away_leaves_the_upgrade_and_the_command_that_takes_it_back(deployed, away):
