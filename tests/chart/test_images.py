@@ -44,7 +44,7 @@ def test_hooks_and_init_containers_count(helm):
 
 @pytest.mark.parametrize(
     ("implementation", "image"),
-    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("native", "docker.io/fogflow-k8s/worker:1.0.0")],
+    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("native", "localhost/fogflow-k8s/worker:1.0.0")],
 )
 def test_the_worker_is_the_one_of_its_engine(helm, implementation, image):
     """Upstream's has upstream's version, ours the chart's; the other one is not asked for."""

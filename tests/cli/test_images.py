@@ -59,7 +59,7 @@ def test_the_check(golden, name):
 @pytest.mark.parametrize("pushed", ["", SHA])
 def test_the_build(golden, pushed):
     built = BuiltImage(
-        "docker.io/fogflow-k8s/worker:1.0.0", SHA, "linux/arm64", "docker.io/library/python:3.13-slim", SHA, 97 << 20
+        "localhost/fogflow-k8s/worker:1.0.0", SHA, "linux/arm64", "docker.io/library/python:3.13-slim", SHA, 97 << 20
     )
     name = "images-build-pushed" if pushed else "images-build"
     golden(f"{name}.txt", drawn(screens.build_screen(built, pushed)))

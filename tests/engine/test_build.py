@@ -44,7 +44,7 @@ def build(machine, *words, code=0, **env):
 
 def test_two_builds_have_the_same_layer_and_nobody_is_root(machine, base):
     first = build(machine)
-    assert first["image"] == f"docker.io/fogflow-k8s/worker:{__version__}"
+    assert first["image"] == f"localhost/fogflow-k8s/worker:{__version__}"
     base.images.remove(first["image"], force=True)  # and with it the engine's cache of that build
     with pytest.raises(docker.errors.ImageNotFound):
         base.images.get(first["image"])

@@ -19,7 +19,7 @@ from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.image.reference import parse
 
-NAME = f"docker.io/fogflow-k8s/worker:{__version__}"
+NAME = f"localhost/fogflow-k8s/worker:{__version__}"
 """The image that the chart uses by default: chart and program have the same version."""
 BASE = "docker.io/library/python:3.13-slim"
 _RECIPE = "Containerfile"

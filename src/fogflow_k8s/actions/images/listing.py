@@ -13,6 +13,7 @@ from typing import Any
 from fogflow_k8s.adapters.helm.client import Helm
 from fogflow_k8s.adapters.registry.client import Registry
 from fogflow_k8s.adapters.registry.credentials import Logins
+from fogflow_k8s.adapters.registry.errors import LocalImage
 from fogflow_k8s.adapters.registry.http import Client
 from fogflow_k8s.adapters.settings.render import as_yaml
 from fogflow_k8s.adapters.state_dir import write_private
@@ -59,7 +60,9 @@ class Registries:
         self._known: dict[tuple[str, str], Registry] = {}
 
     def at(self, host: str, logins: Logins | None = None) -> Registry:
-        """The registry at a host, with its login from `logins`, if there is one. Raises PreflightFailed."""
+        """The registry at a host, with its login from `logins`, if there is one. Raises PreflightFailed, LocalImage for localhost."""
+        if host == "localhost":
+            raise LocalImage
         login = logins.of(host) if logins else None
         key = (host, logins.where if logins and login else "")
         if key not in self._known:

@@ -37,6 +37,16 @@ class Unreachable(RegistryError):
     """The connection failed, or the answer took too long."""
 
 
+class LocalImage(Unreachable):
+    """The image is in no registry: its name says that it was built on a machine (registry localhost)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it is in no registry: it must be loaded into every node, or pushed to your registry",
+            hint="fogflow-k8s images build --push REGISTRY/NAME, then set worker.ownImage in your values",
+        )
+
+
 class Untrusted(RegistryError):
     """The registry's certificate is from an unknown authority or for another name."""
 

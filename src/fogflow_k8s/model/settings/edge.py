@@ -142,7 +142,9 @@ class EdgeValues(Release):
     broker: EdgeBroker = made(EdgeBroker, **fogflow_part("broker", "10m", "24Mi", "512Mi", "2"))
     """Context broker (NGSI10, NGSI-LD)."""
     worker: EdgeWorker = made(
-        EdgeWorker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "1"), ownImage={"repository": "fogflow-k8s/worker"}
+        EdgeWorker,
+        **fogflow_part("worker", "10m", "48Mi", "256Mi", "1"),
+        ownImage={"registry": "localhost", "repository": "fogflow-k8s/worker"},
     )
     """Starts the task instances."""
 

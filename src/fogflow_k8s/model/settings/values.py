@@ -157,7 +157,9 @@ class Values(Release):
     master: Component = made(Component, **fogflow_part("master", "10m", "24Mi", "256Mi", "2"))
     """Orchestrator. Always one instance."""
     worker: Worker = made(
-        Worker, **fogflow_part("worker", "10m", "48Mi", "256Mi", "2"), ownImage={"repository": "fogflow-k8s/worker"}
+        Worker,
+        **fogflow_part("worker", "10m", "48Mi", "256Mi", "2"),
+        ownImage={"registry": "localhost", "repository": "fogflow-k8s/worker"},
     )
     """Starts the task instances."""
     designer: DesignerPart = made(DesignerPart, **fogflow_part("designer", "20m", "112Mi", "512Mi", "2", 1000))

@@ -170,3 +170,11 @@ def test_one_absent_image_hides_no_other(stub):
     result = checked([use(stub), use(stub, "2")])
     assert [r.state for r in result.results] == ["ok", "failed"]
     assert list(result.digests) == [f"{stub.host}/fogflow/broker:1"]
+
+
+def test_an_image_that_was_built_on_a_machine_is_asked_for_nowhere():
+    own = Use(parse("localhost/fogflow-k8s/worker:1"), ("cloud-worker",), ({},), ("any",))
+    result = checked([own])
+    assert platforms(result)[0] == "failed"
+    assert "it is in no registry" in platforms(result)[1]
+    assert "fogflow-k8s images build --push" in result.results[0].remedy

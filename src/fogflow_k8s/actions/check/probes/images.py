@@ -7,7 +7,7 @@ from fogflow_k8s.actions.images.listing import Registries, wanted_by
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.prepare import Prepared
 from fogflow_k8s.adapters.registry.credentials import docker_logins
-from fogflow_k8s.adapters.registry.errors import Unreachable
+from fogflow_k8s.adapters.registry.errors import LocalImage, Unreachable
 from fogflow_k8s.engine.checks import CheckOutcome
 
 
@@ -30,6 +30,9 @@ def images_pullable(op: Operation, prepared: Prepared) -> CheckOutcome:
         )
         return CheckOutcome(False, detail, failed[0].remedy)
     if unknown:
-        hosts = sorted({use.image.host for use in uses.uses if str(use.image) in unknown})
-        return CheckOutcome(None, f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it")
+        local = [use.image.short for use in uses.uses if isinstance(found.seen[str(use.image)].failure, LocalImage)]
+        hosts = sorted({use.image.host for use in uses.uses if str(use.image) in unknown} - {"localhost"})
+        reasons = [f"{', '.join(hosts)} cannot be reached from this machine; the nodes may reach it"] if hosts else []
+        reasons += [f"{', '.join(local)} is in no registry: it must be loaded into every node"] if local else []
+        return CheckOutcome(None, "; ".join(reasons))
     return CheckOutcome(True, f"{len(found.seen)} images")
