@@ -147,7 +147,7 @@ def test_several_come_and_go_only_by_force(site):
     several = site.deploy("--set", "broker.shards=3,worker.replicas=2", "--force")
     rows = {c["name"]: (c["workloadKind"], c["desiredReplicas"], c["readyReplicas"]) for c in several["components"]}
     assert (rows["cloud-broker"], rows["cloud-worker"]) == (("StatefulSet", 3, 3), ("StatefulSet", 2, 2))
-    assert "ending Deployment cloud-broker" in site.stderr
+    assert "deleting Deployment cloud-broker" in site.stderr
     assert site.json("status")["state"] == "unverified"
     accepted = "broker.shards=3,worker.replicas=2,broker.acceptNotificationLoops=true"
     assert site.deploy("--set", accepted)["result"] == "unchanged"

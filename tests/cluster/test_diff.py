@@ -321,7 +321,7 @@ def test_a_person_is_shown_the_difference_and_asked(site):
     assert code == 10, screen
     assert "spec.replicas: 5 (was 2), changed by kubectl (scale): will be restored" in screen
     assert "data[config.json]: +1 -1 lines" in screen
-    assert "nothing was changed" in screen
+    assert "Nothing was changed" in screen
     assert site.history() == [(1, "deployed")]
     code, screen = on_a_terminal(site, *upgrade, answer="y")
     assert code == 0, screen

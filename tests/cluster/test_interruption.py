@@ -114,7 +114,7 @@ def test_ctrl_c_twice_ends_at_once(site):
     until((site.state / "pending").exists, "a pending revision")
     below = descendants(process.pid)
     os.kill(process.pid, signal.SIGINT)
-    until(lambda: "telling helm" in process.stderr.readline(), "the first word")
+    until(lambda: "stopping helm" in process.stderr.readline(), "the first word")
     assert process.poll() is None, "the first one waits for helm"
     os.kill(process.pid, signal.SIGINT)
     process.communicate(timeout=15)

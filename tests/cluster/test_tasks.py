@@ -55,7 +55,7 @@ def test_the_list_says_what_each_worker_wrote_down_and_what_a_pod_waits_for(site
     )
     table = site.run("task", "list", "-o", "wide")
     assert "FK-3005" in table
-    assert "of upstream's worker: 1 of 3 tasks" in table
+    assert "upstream worker: 1 of 3 tasks" in table
 
 
 def test_a_task_that_has_not_started_has_no_log(site, tasks):
