@@ -50,6 +50,7 @@ def ways(site, east, west):
         "the second of two files, by --context": (["--context", "east"], {"KUBECONFIG": f"{west}{os.pathsep}{uncurrent}"}),
         "an empty and an absent file first": ([], {"KUBECONFIG": os.pathsep.join([str(site.state / "empty"), "/absent", both])}),
         "--kubeconfig against KUBECONFIG": (["--kubeconfig", east], {"KUBECONFIG": west}),
+        "FOGFLOW_K8S_CONTEXT": ([], {"KUBECONFIG": f"{west}{os.pathsep}{uncurrent}", "FOGFLOW_K8S_CONTEXT": "east"}),
         "FOGFLOW_K8S_KUBECONFIG": ([], {"KUBECONFIG": west, "FOGFLOW_K8S_KUBECONFIG": east}),
         "the home folder": ([], {"KUBECONFIG": "", "HOME": str(site.state / "home")}),
         "a relative path": ([], {"KUBECONFIG": os.path.relpath(east, site.state)}),
@@ -62,12 +63,18 @@ IP = ("--external-ip", "192.0.2.10")
 LIFE = (
     ("check", *IP), ("deploy", *IP, "--timeout", "60s"), ("status",), ("history",), ("diff", *IP), ("doctor",),
     ("deploy", *IP, "--set", "replicaCount=2", "--timeout", "60s"), ("restart", "nginx", "--yes"), ("rollback", "--yes"), ("edge", "list"),
-    ("task", "list"), ("logs", "nginx"), ("bundle",), ("uninstall", "--yes", "--delete-data"),
+    ("task", "list"), ("logs", "nginx"), ("bundle",), ("verify",), ("doctor", "--fix", "--yes"), ("images", "check"),
+    ("render", "-o", "rendered", *IP), ("task", "run", "--image", "docker.io/fogflow/operator:1", "--input", "Temperature"),
+    ("task", "stop", "f1", "--yes"), ("edge", "token", "create", "--site", "002"), ("edge", "check"),
+    ("uninstall", "--yes", "--delete-data"),
 )  # fmt: skip
 """Every verb that talks to a cluster, in an order that makes sense."""
 
 
-@pytest.mark.parametrize("turn", range(10))
+TURNS = 11
+
+
+@pytest.mark.parametrize("turn", range(TURNS))
 def test_nobody_knocks_at_the_other_door(site, config, turn):  # noqa: F811 - the fixture
     """In the gate each way has a part of the verbs, and each verb is asked in some way; in `make all` all have all."""
     with proxy.Proxy(config, site.state, _passing) as meant, proxy.Proxy(config, site.state, _passing) as other:
@@ -85,7 +92,7 @@ def test_nobody_knocks_at_the_other_door(site, config, turn):  # noqa: F811 - th
 
 
 def _part(turn):
-    return [words for n, words in enumerate(LIFE) if n % 10 == turn]
+    return [words for n, words in enumerate(LIFE) if n % TURNS == turn]
 
 
 def _passing(*_):
