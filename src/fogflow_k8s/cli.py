@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -164,11 +165,13 @@ def main() -> None:
     argv = sys.argv[1:]
     try:
         code = app(move_global_options_first(argv), standalone_mode=False, prog_name="fogflow-k8s")
+        if code == 130:  # what the parser makes of Ctrl-C, without a message
+            sys.stderr.write("\nInterrupted.\n")
         sys.stdout.flush()  # here, where a closed pipe is expected, and not when the interpreter ends
     except FogflowError as error:
         code = _report(error, argv)
     except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
+        sys.stderr.write("\nInterrupted.\n")
         code = 130
     except BrokenPipeError:
         code = _output_closed()
@@ -222,12 +225,13 @@ def _report_as_json(error: FogflowError, argv: list[str]) -> None:
         from fogflow_k8s.console.documents import error_document
 
         document = error_document(error)
-        if output == "jsonl":
-            from fogflow_k8s.console.jsonl import JsonLinesReporter
+        with suppress(OSError):  # stdout may be what failed
+            if output == "jsonl":
+                from fogflow_k8s.console.jsonl import JsonLinesReporter
 
-            JsonLinesReporter().result(document)
-        else:
-            session.print_json(document)
+                JsonLinesReporter().result(document)
+            else:
+                session.print_json(document)
 
 
 def _report_unexpected(error: Exception, argv: list[str]) -> int:
@@ -238,7 +242,11 @@ def _report_unexpected(error: Exception, argv: list[str]) -> int:
     if isinstance(error, OSError) and error.errno:
         where = f" ({error.filename})" if error.filename else ""
         return _report(
-            FogflowError(f"{error.strerror}{where}", hint="free some space or choose another folder, then try again"),
+            FogflowError(
+                f"{error.strerror}{where}",
+                hint="check the free space and the permissions where stdout and the files of this command go",
+                exit_code=10,
+            ),
             argv,
         )
     import traceback

@@ -213,8 +213,8 @@ def session_of(ctx: typer.Context, output: str = "") -> Session:
 @cache
 def helm_binary() -> str:
     """The helm program: $HELM, otherwise a supported one on PATH, otherwise the one that the sandbox built. Raises ToolMissing."""
-    from fogflow_k8s.adapters.helm.client import check_version
-    from fogflow_k8s.adapters.process import SystemRunner
+    from fogflow_k8s.adapters.helm.client import VERSION_TIMEOUT_S, check_version, version_timeout
+    from fogflow_k8s.adapters.process import ChildTimeout, SystemRunner
     from fogflow_k8s.sandbox import programs
 
     if given := os.environ.get("HELM"):
@@ -222,7 +222,11 @@ def helm_binary() -> str:
     if found := programs.find_program("helm"):
         return str(found)
     if unfit := shutil.which("helm"):  # raises an error that explains the problem
-        check_version(SystemRunner().run([unfit, "version", "--template", "{{.Version}}"], timeout_s=20).stdout)
+        try:
+            done = SystemRunner().run([unfit, "version", "--template", "{{.Version}}"], timeout_s=VERSION_TIMEOUT_S)
+        except ChildTimeout as error:
+            raise version_timeout(unfit) from error
+        check_version(done.stdout)
     raise ToolMissing(
         "helm is not on PATH",
         hint="install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up",

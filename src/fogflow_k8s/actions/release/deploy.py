@@ -34,7 +34,7 @@ from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_change, prepare, rendered, warn
 from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.actions.release.rotation import NOT_PROVED, PROVED, carry_out, note
-from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, OperationFailed, PreflightFailed
+from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, Interrupted, OperationFailed, PreflightFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause
@@ -55,6 +55,8 @@ def deploy(op: Operation, request: Request) -> Outcome:
         prepared = _prepare(op, request)
         work = Deployment(op, prepared, watch, prepared.installed)
         return _dry_run(work) if request.dry_run else _carry_out(work)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: nothing was changed", hint=f"deploy again (-n {op.namespace})") from None
     except Forbidden:
         raise
     except ClusterError as error:
@@ -206,6 +208,7 @@ def _upgrade(work: Deployment, lease: HeldLease, drifted: Sequence[Drift]) -> Ou
             rollout.delete_and_wait(op, loss.kind, loss.component, timeout_s=request.timeout_s)
     op.report.step("helm upgrade" if work.installed else "helm install")
     advise = (lambda: None) if work.installed else partial(prerequisites.advise, op)  # once is enough
+    work.helm_started = True
     child = op.helm.start_upgrade(
         request.chart, work.prepared.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
         force_conflicts=request.force_conflicts or work.agreed or bool(drifted), take_ownership=request.take_ownership,

@@ -29,6 +29,7 @@ class Deployment:
     watch: rollout.Stopwatch
     installed: status.Installed | None  # the release as last read; another operation may change it before the Lease
     rotation: Rotation = field(default_factory=Rotation)  # of RabbitMQ's password
+    helm_started: bool = False  # for this deploy; not for the repair of a release that was left pending
     revision_before: int = 0  # the newest revision when Helm began; 0 for a first install
     agreed: bool = False  # the user saw what was changed by hand, and agreed to overwrite it
 

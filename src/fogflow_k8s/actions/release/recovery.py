@@ -224,14 +224,27 @@ def _with_job(hook: Hook, hooks: Sequence[Mapping[str, Any]]) -> Hook:
 
 
 def interrupted(work: Deployment) -> Interrupted:
-    """The error for Ctrl-C: the state of the release, and the next commands."""
-    op = work.op
+    """The error for Ctrl-C: what helm left, and the next commands."""
+    op, before = work.op, work.revision_before
+    again = f"to complete it: deploy again (-n {op.namespace})"
+    back = f"; to roll back: fogflow-k8s rollback {before} -n {op.namespace}" if before else ""
     try:
-        newest = status.installed(op)
-        state = f"revision {newest.newest.number} is {newest.newest.status}" if newest else "nothing is installed"
+        found = status.installed(op)
     except FogflowError as error:
-        state = f"its state is unknown ({error.message})"
-    return Interrupted(
-        f"interrupted: {state}; the rollout continues in the cluster",
-        hint=f"to wait for it: fogflow-k8s status --wait -n {op.namespace}, or deploy again; to roll back: fogflow-k8s rollback",
-    )
+        return Interrupted(
+            f"interrupted: its state is unknown ({error.message})", hint=f"fogflow-k8s status -n {op.namespace}"
+        )
+    if not work.helm_started:
+        state = f"revision {found.newest.number} stays as it is" if found else "nothing is installed"
+        return Interrupted(f"interrupted before helm was started: {state}", hint=again)
+    if found is None or found.newest.number <= before:
+        state = f"revision {before} stays" if found else "nothing is installed"
+        return Interrupted(f"interrupted: helm was stopped before it made a revision, {state}", hint=again)
+    newest = found.newest
+    if newest.status == "deployed":
+        wait = f"to wait for it: fogflow-k8s status --wait -n {op.namespace}, or deploy again"
+        return Interrupted(
+            f"interrupted: revision {newest.number} is deployed; the rollout continues in the cluster", hint=wait + back
+        )
+    state = f"revision {newest.number} is {newest.status}: helm was stopped, and the cluster may have a part of it"
+    return Interrupted(f"interrupted: {state}", hint=again + back)

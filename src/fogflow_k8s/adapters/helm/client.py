@@ -23,6 +23,7 @@ from fogflow_k8s.adapters.process import Child, Completed, Runner
 from fogflow_k8s.errors import ClusterError, ToolMissing
 
 OLDEST_VERSION = (3, 19, 0)
+VERSION_TIMEOUT_S = 20.0
 _ALL_REVISIONS = "1000000"  # `helm history` takes 0 as "none", and 256 is its default
 BROKEN_VERSIONS = {(4, 2, 1): "every wait for a hook or deletion blocks for the whole timeout (helm issue 32214)"}
 
@@ -80,7 +81,14 @@ class Helm:
     @cached_property
     def version(self) -> tuple[int, int, int]:
         """Major, minor, patch. Raises ToolMissing when helm is absent, too old, or known to be broken."""
-        return check_version(self._version or _wait_for(self._start_version(), 20).stdout)
+        if self._version:
+            return check_version(self._version)
+        child = self._start_version()
+        done = child.wait(VERSION_TIMEOUT_S)
+        if done is None:
+            child.stop()
+            raise version_timeout(self.binary)
+        return check_version(done.stdout)
 
     def _start_version(self) -> Child:
         return self._take_prefetched("version") or self.runner.start(
@@ -236,6 +244,13 @@ def parse_version(text: str) -> tuple[int, int, int] | None:
     """Return major, minor and patch of a string like v4.3.1 or v3.19.0+g1234; a missing patch (unstamped build) is 0."""
     match = re.search(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
     return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
+
+
+def version_timeout(binary: str) -> ToolMissing:
+    """The error for a helm that does not print its version, for which it needs no cluster."""
+    return ToolMissing(
+        f"{binary} version did not finish within {VERSION_TIMEOUT_S:g} s", hint=f"check this program: {binary} version"
+    )
 
 
 def check_version(text: str) -> tuple[int, int, int]:

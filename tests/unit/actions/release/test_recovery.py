@@ -228,7 +228,7 @@ def test_no_password_stands_in_what_helm_said(deployed):
 def test_ctrl_c_while_helm_works_says_in_which_state_the_release_is(deployed):
     deployed.programs.plan("upgrade", interrupt=True, leaves="failed")
     with pytest.raises(
-        Interrupted, match="interrupted: revision 2 is failed; the rollout continues in the cluster"
+        Interrupted, match="interrupted: revision 2 is failed: helm was stopped, and the cluster may have a part of it"
     ) as error:
         deployed.deploy(nginx("2"))
     assert error.value.exit_code == 130
@@ -251,8 +251,35 @@ def test_ctrl_c_before_helm_began_says_that_nothing_is_installed(world):
             interrupt()
 
     world.cluster.hooks.append(at_the_lease)
-    with pytest.raises(Interrupted, match="interrupted: nothing is installed"):
+    with pytest.raises(Interrupted, match="interrupted before helm was started: nothing is installed"):
         world.deploy()
+
+
+def test_ctrl_c_before_helm_began_says_that_the_revision_before_stays_and_offers_no_rollback(deployed):
+    def at_the_lease(*call):
+        if call[1] == "Lease" and call[0] in {"create", "replace"}:
+            deployed.cluster.hooks.remove(at_the_lease)
+            interrupt()
+
+    deployed.cluster.hooks.append(at_the_lease)
+    with pytest.raises(Interrupted, match="interrupted before helm was started: revision 1 stays as it is") as error:
+        deployed.deploy(nginx("2"))
+    assert "rollback" not in error.value.hint
+    assert "--wait" not in error.value.hint
+
+
+def test_ctrl_c_before_anything_is_changed_says_so(deployed):
+    deployed.cluster.hooks.append(lambda *_: interrupt())
+    with pytest.raises(Interrupted, match="interrupted: nothing was changed"):
+        deployed.deploy(nginx("2"))
+    assert (deployed.cluster.writes, deployed.programs.verbs()) == ([], [])
+
+
+def test_ctrl_c_where_helm_made_no_revision_names_the_one_that_stays(deployed):
+    deployed.programs.plan("upgrade", interrupt=True, leaves="")
+    with pytest.raises(Interrupted, match="helm was stopped before it made a revision, revision 1 stays") as error:
+        deployed.deploy(nginx("2"))
+    assert "rollback" not in error.value.hint
 
 
 def test_ctrl_c_where_the_server_is_gone_says_that_the_state_is_unknown(deployed):
