@@ -33,7 +33,7 @@ def parse_set(text: str) -> list[Assignment]:
     for part in _split(text, ","):
         key, equals, raw = _partition(part, "=")
         if not equals or not key.strip():
-            raise ConfigError(f"--set {key}: key.path=value is needed", hint="e.g. --set broker.image.tag=3.2.8")
+            raise ConfigError(f"--set {part}: key.path=value is needed", hint="e.g. --set broker.image.tag=3.2.8")
         path = _parse_path(key)
         if raw.startswith("{") and raw.endswith("}") and raw != "{}":
             items = _split(raw[1:-1], ",")
