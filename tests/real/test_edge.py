@@ -143,7 +143,7 @@ def pasted(box, text, code=0):
 
 def test_a_join_by_the_pasted_command(pair):
     printed = pair.token()
-    assert "holds a password" in pair.cloud.stderr
+    assert "contains a password" in pair.cloud.stderr
     one = decode(re.search(r"fke1\.\S+", printed)[0])
     assert pair.listed()["tokenState"] == "open"
     with Session(pair.address, 5672, one.user, one.password, timeout_s=10) as session:

@@ -71,7 +71,7 @@ def test_a_task_is_run_read_and_stopped(fogflow):
 def test_what_somebody_else_made_is_left_alone(fogflow):
     before = until(fogflow.tasks, "no task on its way")
     task(fogflow, "stop", before[0], "--yes", code=10)
-    assert "of function f1, which somebody else made" in fogflow.box.stderr
+    assert "of function f1, which fogflow-k8s did not create" in fogflow.box.stderr
     assert fogflow.tasks() == before
 
 

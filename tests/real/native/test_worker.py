@@ -73,7 +73,7 @@ FAILURES = {
     "crash": ({"DockerImage": "docker.io/nginxinc/nginx-unprivileged:crash"}, "FK-5001"),
     "room": ({"Parameters": [{"name": "cpu-request", "value": "64"}]}, "FK-3001"),
     "quantity": ({"Parameters": [{"name": "memory-limit", "value": "a lot"}]}, "quantit"),
-    "machine": ({"DockerImage": ""}, "no image of the operator"),
+    "machine": ({"DockerImage": ""}, "the operator has no image"),
 }
 
 
