@@ -49,7 +49,12 @@ def test_a_password_changed_by_hand_is_put_into_force(site):
     site.deploy()
     before, first = pods(site), mark(site)
     set_password(site, "another-password")
-    assert site.deploy("--dry-run=client")["difference"]["passwordRestarts"] == ["rabbitmq", "master", "cloud-worker", "designer"]
+    assert site.deploy("--dry-run=client")["difference"]["passwordRestarts"] == [
+        "rabbitmq",
+        "master",
+        "cloud-worker",
+        "designer",
+    ]
     assert site.json("diff", "--external-ip", IP)["changed"]
     assert pods(site) == before, "looking restarts nobody"
 
