@@ -66,6 +66,9 @@ HOSTS = [
 ]
 
 
+DIGESTS = st.text("0123456789abcdef", min_size=2, max_size=64)
+
+
 @pytest.mark.parametrize(("sort", "words"), SAID)
 def test_what_was_captured(sort, words):
     assert pull(words).sort == sort
@@ -81,6 +84,8 @@ def test_numbers_names_and_prefixes_change_nothing(sort, words, data):
     if sort != "platform":  # of which the architecture is a part
         said = re.sub(rf"{status}|\d+", lambda found: found[0] if " " in found[0] else data.draw(digits), words)
     said = said.replace("registry.example", data.draw(st.sampled_from(HOSTS)))
+    said = re.sub(r"(?<=://)[^/\"]+(?=/)", lambda _: data.draw(st.sampled_from(HOSTS)), said)
+    said = re.sub(r"sha256:[0-9a-f]+", lambda _: f"sha256:{data.draw(DIGESTS)}", said)
     said = data.draw(st.sampled_from(PREFIXES)) + said
     assert pull(said).sort == sort, said
 
