@@ -125,12 +125,15 @@ def _merge_sources(
     notes: list[str] = []
     if config_path:
         document = load_document(config_path)
+        _require_kind(document, "config.json", "--values")
         adopted = adopt(document.data)
         documents.append(replace(document, is_config=True, local_paths=adopted.places))
         data = adopted.values
         notes += [_format_note(note, document) for note in adopted.notes]
     for path in values_paths:
         document = load_document(path)
+        if not edge:
+            _require_kind(document, "values.yaml", "--config")
         documents.append(document)
         known, more = (document.data, ()) if edge else adopt_values(document.data)
         data = merge(data, known)
@@ -144,6 +147,17 @@ def _merge_sources(
     if external_ips:
         documents.append(_apply_external_ips(data, external_ips))
     return _MergedSources(data, documents, assignments, notes)
+
+
+def _require_kind(document: Document, kind: str, other_flag: str) -> None:
+    """Raises ConfigError for a file that was given with the flag of the other kind."""
+    from fogflow_k8s.model.settings.file_kind import kind_of
+
+    found = kind_of(document.data)
+    if found and found != kind:
+        raise ConfigError(
+            f"{document.name} is a {found}, not a {kind}, by its keys", hint=f"{other_flag} {document.name}"
+        )
 
 
 def _format_note(note: Note, document: Document) -> str:

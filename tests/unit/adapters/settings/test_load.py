@@ -328,3 +328,18 @@ def test_an_invalid_url_of_a_message_bus_is_not_shown(tmp_path):
     with pytest.raises(ConfigError, match="message_bus: must be amqp://USER:PASSWORD@HOST:PORT/") as caught:
         read(config)
     assert "word@" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "flag", "words"),
+    [
+        ("values.json", '{"coreservice_ip": "192.0.2.1", "broker": {}}', "values_paths", "is a config.json, not a values.yaml"),
+        ("config.yaml", "replicaCount: 2\n", "config_path", "is a values.yaml, not a config.json"),
+    ],
+)  # fmt: skip
+def test_a_file_under_the_flag_of_the_other_kind_is_called_by_its_name(tmp_path, name, text, flag, words):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=words) as error:
+        read(**{flag: [path] if flag == "values_paths" else path})
+    assert error.value.hint == f"{'--config' if flag == 'values_paths' else '--values'} {path}"
