@@ -70,6 +70,12 @@ def test_a_difference(golden, name):
     golden(f"diff-{name}.json", as_json(diff_document(found)))
 
 
+def test_the_status_in_short_names_helms_status_of_a_revision_that_is_not_deployed():
+    report = next(each for each in REPORTS.values() if each.revision)
+    half = replace(report, revision=replace(report.revision, status="failed"))
+    assert f"revision {report.revision.number} (failed): " in drawn(screens.short_screen(half))
+
+
 def test_a_difference_before_a_question_is_short(golden):
     golden("diff-brief.txt", drawn(diff_screen(DIFFERENCES["apart"], brief=True)))
     many = replace(DIFFERENCES["none"], changes=tuple(Change("add", f"Service/{n}") for n in range(100)))

@@ -64,7 +64,8 @@ def short_screen(report: Report) -> RenderableType:
     """The state in one line, and one more per cause: for shell prompts and chat messages."""
     components = report.assessment.components
     ready = sum(c.verdict.state == "ready" for c in components)
-    revision = f" revision {report.revision.number}" if report.revision else ""
+    number, helm = (report.revision.number, report.revision.status) if report.revision else (0, "deployed")
+    revision = (f" revision {number}" if number else "") + (f" ({helm})" if helm != "deployed" else "")
     head = Text.assemble(
         f"{report.release}{revision}: ", (report.state, _COLOURS[report.state]), f", {ready}/{len(components)} ready"
     )
