@@ -71,7 +71,7 @@ def run_checks(op: Operation, request: Request, *, pre: bool = False, without: C
 
 def catalogue(op: Operation, prepared: Prepared, *, pre: bool) -> list[Check]:
     """The checks after the prerequisites. Those of an installed release are left out with `pre` and when nothing is installed."""
-    objects = [*prepared.objects, *prepared.hooks]
+    objects = prepared.everything
     checks = [
         Check("rights", "you have the permissions that a deploy needs", lambda: _rights(op, objects), category="rights"),
         Check("rights-to-see", "you have the permissions that the checks need", lambda: _read_rights(op), True, "rights"),

@@ -14,16 +14,14 @@ from fogflow_k8s.actions.doctor.inspections import Inspection, inspect_release, 
 from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.preconditions import same_cluster, target_check
+from fogflow_k8s.actions.preconditions import same_cluster
 from fogflow_k8s.actions.release import rollout
+from fogflow_k8s.actions.release.pending import pending_repair
 from fogflow_k8s.actions.release.restart import restart
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import FogflowError
-from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis import findings as diagnosis_findings
 from fogflow_k8s.model.diagnosis.findings import PATIENCE_S, Finding, Fix
-from fogflow_k8s.model.release.breaking_changes import losses
-from fogflow_k8s.model.release.history import repair
 
 REMAINS = 40
 _ORDER: tuple[Fix, ...] = ("roll-back", "delete-tasks", "restart-keeper", "restart")
@@ -88,12 +86,11 @@ def _roll_back(op: Operation, timeout_s: float) -> None:
     """Roll back a release that an interrupted operation left pending. Raises Refused when that would lose data."""
     same_cluster.require_one_cluster(op, same_cluster.begin(op))
     with hold_lease(op) as lease:
-        found = status.installed(op)  # again, now that the Lease excludes other operations
-        if found and (plan := repair(found.history)):
-            objects = manifests.split(op.helm.manifest(plan.revision))
-            target_check.require_no_loss(losses(found.objects, objects), force=False)
+        # read again, now that the Lease excludes other operations
+        if plan := pending_repair(op, status.installed(op)):
+            plan.require_no_loss(force=False)
             rollout.go_back(
-                op, plan.revision, rollout.Stopwatch(op), timeout_s=timeout_s, lease=lease, installed=found.objects, objects=objects
+                op, plan.revision, rollout.Stopwatch(op), timeout_s=timeout_s, lease=lease, installed=plan.installed.objects, objects=plan.objects
             )  # fmt: skip
 
 

@@ -31,17 +31,15 @@ from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
 from fogflow_k8s.actions.release.diff import compare
 from fogflow_k8s.actions.release.drift import drift
 from fogflow_k8s.actions.release.outcome import Outcome, Result
+from fogflow_k8s.actions.release.pending import pending_repair
 from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_change, prepare, rendered, warn
 from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.actions.release.rotation import NOT_PROVED, PROVED, carry_out, note
 from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, Interrupted, OperationFailed, PreflightFailed
-from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diff.fields import changes
 from fogflow_k8s.model.diff.three_way import Drift
-from fogflow_k8s.model.release.breaking_changes import losses
-from fogflow_k8s.model.release.history import repair
 
 
 def deploy(op: Operation, request: Request) -> Outcome:
@@ -61,7 +59,7 @@ def deploy(op: Operation, request: Request) -> Outcome:
         raise
     except ClusterError as error:
         if error.status == 403:  # report every missing permission, not only the first that was met
-            objects = [*prepared.objects, *prepared.hooks] if prepared else rendered(op, request, None, request.values)
+            objects = prepared.everything if prepared else rendered(op, request, None, request.values)
             permissions.require(op, objects)
         raise
 
@@ -100,7 +98,7 @@ def _refuse(work: Deployment) -> Outcome | None:
         work.installed = status.installed(op)
         work.prepared = prepare(op, request, work.installed)
     if not work.installed:
-        permissions.require(op, [*work.prepared.objects, *work.prepared.hooks])
+        permissions.require(op, work.prepared.everything)
     causes, detail = _unschedulable(work), "nothing was changed"
     if not causes:
         same_cluster.require_one_cluster(op, probe)
@@ -149,12 +147,12 @@ def _missing_references(work: Deployment) -> tuple[Cause, ...]:
 def _repair(work: Deployment, lease: HeldLease) -> None:
     """Roll back a release that an interrupted operation left pending. This operation holds the Lease, so no other one is at work."""
     op = work.op
-    if not work.installed or not (plan := repair(work.installed.history)):
+    if not (plan := pending_repair(op, work.installed)):
         return
-    objects = manifests.split(op.helm.manifest(plan.revision))
-    target_check.require_no_loss(losses(work.installed.objects, objects), force=work.request.force)
+    plan.require_no_loss(force=work.request.force)
     op.report.warn(f"{plan.reason}; rolling back to revision {plan.revision} to repair it (history is kept)")
-    rollout.roll_back(op, plan.revision, work.watch, lease=lease, installed=work.installed.objects, objects=objects)
+    installed = plan.installed.objects
+    rollout.roll_back(op, plan.revision, work.watch, lease=lease, installed=installed, objects=plan.objects)
     work.installed = status.installed(op)
 
 

@@ -13,12 +13,11 @@ from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.observe.status import Installed
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.drift import DriftReport, drift
+from fogflow_k8s.actions.release.pending import pending_repair
 from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_change, prepare
 from fogflow_k8s.actions.release.request import Request
-from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff.fields import Field, changes
 from fogflow_k8s.model.diff.three_way import Difference
-from fogflow_k8s.model.release.history import repair
 
 CONFLICT = "Helm refuses to change fields of other owners (FK-7002)"
 
@@ -81,8 +80,7 @@ def without_secrets(op: Operation, found: Difference) -> Difference:
 
 def _repaired(op: Operation, installed: Installed | None) -> tuple[Installed | None, list[str]]:
     """The release as a deploy would repair it first, if an interrupted operation left it pending; and a note about that."""
-    if not installed or not (plan := repair(installed.history)):
+    if not (plan := pending_repair(op, installed)):
         return installed, []
-    objects = tuple(manifests.split(op.helm.manifest(plan.revision)))
     note = f"{plan.reason}: a deploy first rolls back to revision {plan.revision}"
-    return replace(installed, objects=objects), [note]
+    return replace(plan.installed, objects=plan.objects), [note]

@@ -53,6 +53,11 @@ class Prepared:
     secret: BusSecret | None = None  # None: the user, the chart or an external RabbitMQ has one
 
     @property
+    def everything(self) -> list[dict[str, Any]]:
+        """The objects and the hooks."""
+        return [*self.objects, *self.hooks]
+
+    @property
     def making(self) -> str | None:
         """The name of the Secret with RabbitMQ's password that the deploy will make; None if it makes none."""
         return self.secret.name if self.secret and not self.secret.exists else None

@@ -15,9 +15,7 @@ def images_pullable(op: Operation, prepared: Prepared) -> CheckOutcome:
     """Every image exists for the platforms of the nodes. Skipped if a registry is unreachable from here: the nodes may reach it."""
     from fogflow_k8s.model.settings.values import Values
 
-    uses = wanted_by(
-        [*prepared.objects, *prepared.hooks], prepared.request.chart, Values.model_validate(prepared.values)
-    )
+    uses = wanted_by(prepared.everything, prepared.request.chart, Values.model_validate(prepared.values))
     found = check(
         uses, Registries(), docker_logins(), TargetPlatforms(tuple(op.nodes or ())), secrets_of(op, uses.uses)
     )
