@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict  # of pydantic, which accepts typing's own only since Python 3.12
 
-Class = Literal["permanent", "transient", "blocked"]
+from fogflow_k8s.engine.checks import State as CheckState
+from fogflow_k8s.model.diagnosis.catalogue.entry import Kind as Class
 
 
 class Document(TypedDict):
@@ -80,7 +81,7 @@ class Check(TypedDict):
     """Group that the check is listed under."""
     description: str
     """What the check asserts."""
-    state: Literal["ok", "skipped", "warning", "failed"]
+    state: CheckState
     """Result. skipped: it could not be determined, or was not asked for."""
     detail: str | None
     """What the check found."""

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from fogflow_k8s.console.schema.common import Document, Step
 from fogflow_k8s.console.schema.release import OperationParts
+from fogflow_k8s.model.edge.sites import State as TokenState
 
 
 class EdgeToken(Document):
@@ -30,7 +31,7 @@ class Edge(TypedDict):
 
     site: str
     """Site id."""
-    tokenState: Literal["open", "expired", "joined", "unknown"]
+    tokenState: TokenState
     """State of its token. open: no edge has joined with it yet."""
     expiresAt: str | None
     """When its token expires."""

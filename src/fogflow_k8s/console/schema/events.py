@@ -8,6 +8,7 @@ from fogflow_k8s.console.schema.common import Cause, Document, Error
 from fogflow_k8s.console.schema.edge import EdgeJoin
 from fogflow_k8s.console.schema.release import Operation
 from fogflow_k8s.console.schema.status import Replicas, Status
+from fogflow_k8s.model.diagnosis.readiness import State as RolloutState
 
 Result = Status | Operation | EdgeJoin | Error
 
@@ -52,7 +53,7 @@ class ComponentEvent(EventParts, Replicas):
     """Type of the event."""
     component: str
     """Name of the component."""
-    state: Literal["ready", "waiting", "failed"]
+    state: RolloutState
     """State of its rollout."""
     reason: str | None
     """Why it is not ready."""

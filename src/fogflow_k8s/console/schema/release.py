@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict
 
+from fogflow_k8s.actions.release.outcome import Result
 from fogflow_k8s.console.schema.common import Cause, Context, Document, ReleaseName, Server
 from fogflow_k8s.console.schema.status import StatusParts
+from fogflow_k8s.model.diff.three_way import Effect
 
 
 class ClusterTopology(TypedDict):
@@ -77,7 +79,7 @@ class Drift(TypedDict):
     """Field manager that changed it, when known."""
     subresource: str | None
     """Subresource through which it was changed, as scale."""
-    effect: Literal["restored", "overridden", "left", "removed", "refused"]
+    effect: Effect
     """What becomes of it: the old value again, another value, nothing, the object goes, or the API server refuses."""
     reason: str | None
     """The API server's words when it refuses."""
@@ -136,17 +138,7 @@ class OperationDurations(TypedDict):
 class OperationParts(StatusParts):
     """The state of a release after an operation, and how that ended."""
 
-    result: Literal[
-        "installed",
-        "upgraded",
-        "rotated",
-        "unchanged",
-        "rolled-back",
-        "left-failed",
-        "rollback-failed",
-        "timed-out",
-        "interrupted",
-    ]
+    result: Result
     """How it ended. rotated: only the RabbitMQ password was changed. left-failed: failed, and left in place."""
     exitCode: int
     """Exit code of the process; docs/cli.md lists them."""

@@ -6,7 +6,10 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
+from fogflow_k8s.actions.check.check import Verdict
+from fogflow_k8s.actions.observe.status import State as ReleaseState
 from fogflow_k8s.console.schema.common import Cause, Check, Document, ReleaseName, Server, Step
+from fogflow_k8s.model.diagnosis.readiness import State as RolloutState
 
 
 class Release(ReleaseName):
@@ -88,7 +91,7 @@ class Component(Replicas):
 
     name: str
     """Name of the component."""
-    state: Literal["ready", "waiting", "failed", "disabled"]
+    state: Literal[RolloutState, "disabled"]
     """State of its rollout. disabled: the release does not contain it."""
     reason: str | None
     """Why it is not ready, or what it does at present."""
@@ -113,7 +116,7 @@ class StatusParts(TypedDict):
     """The release."""
     cluster: Cluster
     """The cluster that it is on."""
-    state: Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
+    state: ReleaseState
     """State of FogFlow. unverified: all pods are ready, but `health` is not checked."""
     health: Health
     """What the keeper found out."""
@@ -180,7 +183,7 @@ class CheckDocument(Document):
 
     kind: Literal["Check"]
     """Kind of this document."""
-    verdict: Literal["ok", "warning", "failed", "unreachable"]
+    verdict: Verdict
     """The worst result. unreachable: the API server does not answer."""
     cluster: Server
     """The cluster that was checked."""
