@@ -12,7 +12,8 @@ from typing import Any
 from fogflow_k8s.adapters.kubernetes.client import KubeCluster
 from fogflow_k8s.adapters.kubernetes.kubeconfig import KubeContext
 from fogflow_k8s.errors import ClusterError
-from fogflow_k8s.model.kubernetes import metadata_of, status_of
+from fogflow_k8s.model.diagnosis.pod_status import condition
+from fogflow_k8s.model.kubernetes import metadata_of
 
 _MANAGER = "fogflow-k8s-sandbox"
 _TIMEOUT_S = 10.0
@@ -40,9 +41,4 @@ def is_ready(cluster: KubeCluster) -> bool:
 
 def ready_nodes(cluster: KubeCluster) -> dict[str, bool]:
     """Return whether each node is Ready, by name. Raises ClusterError."""
-    return {str(metadata_of(node)["name"]): _is_ready(node) for node in cluster.list("Node")}
-
-
-def _is_ready(node: Mapping[str, Any]) -> bool:
-    conditions = status_of(node).get("conditions") or []
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return {str(metadata_of(node)["name"]): condition(node, "Ready") == "True" for node in cluster.list("Node")}

@@ -96,6 +96,8 @@ def _describe_unknown_key(path: KeyPath, model: type[BaseModel]) -> str:
 def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
     from pydantic import BaseModel
 
+    from fogflow_k8s.model.settings.base import key_names
+
     at: type[BaseModel] = model
     for part in path:
         fields = {field.alias or name: field for name, field in at.model_fields.items()}
@@ -103,7 +105,7 @@ def _known_keys(model: type[BaseModel], path: KeyPath) -> list[str]:
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         at = inner
-    return [field.alias or name for name, field in at.model_fields.items()]
+    return key_names(at)
 
 
 def _found_value(each: ErrorDetails, path: KeyPath) -> str:

@@ -105,6 +105,11 @@ class Part(Closed):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
+def key_names(model: type[BaseModel]) -> list[str]:
+    """The keys of a section as its file spells them."""
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Merge `over` into `base` as Helm does: mappings are merged, all other values are replaced. The arguments are not changed."""
     merged = dict(base)

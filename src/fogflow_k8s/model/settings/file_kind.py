@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
+from fogflow_k8s.model.settings.base import key_names
 from fogflow_k8s.model.settings.config import ALIASES, FogflowConfig
 from fogflow_k8s.model.settings.config_keys import MOVED, RENAMED, REPLACED, UNUSED
 from fogflow_k8s.model.settings.values import Values
@@ -20,13 +19,9 @@ Kind = Literal["config.json", "values.yaml"]
 def kind_of(data: Mapping[str, Any]) -> Kind | None:
     """Which of the two files these settings are from; None if they have keys of both, or only keys that both have."""
     tables: Iterable[Mapping[tuple[str, ...], Any]] = (MOVED, RENAMED, REPLACED, UNUSED)
-    config = {*_names(FogflowConfig), *ALIASES, *(path[0] for table in tables for path in table)}
-    values = set(_names(Values))
+    config = {*key_names(FogflowConfig), *ALIASES, *(path[0] for table in tables for path in table)}
+    values = set(key_names(Values))
     of_config, of_values = data.keys() & (config - values), data.keys() & (values - config)
     if bool(of_config) == bool(of_values):
         return None
     return "config.json" if of_config else "values.yaml"
-
-
-def _names(model: type[BaseModel]) -> Iterable[str]:
-    return (field.alias or name for name, field in model.model_fields.items())
