@@ -105,11 +105,16 @@ class TaskStore:
                 raise
 
     async def delete(self, record: TaskRecord) -> None:
-        """Delete all objects of a task. Raises API_ERRORS."""
+        """Delete all objects of a task. Raises API_ERRORS.
+
+        The object with the record is the last one: a worker that is killed in between finds it, and deletes the rest.
+        """
         kinds = ["services", "deployments"]
         if record.task.code_hash or record.name in self._in_config_map:
             kinds.append("configmaps")
-        await asyncio.gather(*(self._kube.delete(kind, record.name) for kind in kinds))
+        last = "configmaps" if record.name in self._in_config_map else "deployments"
+        await asyncio.gather(*(self._kube.delete(kind, record.name) for kind in kinds if kind != last))
+        await self._kube.delete(last, record.name)
         for kind in ("services", "deployments"):
             self._cache.forget(kind, record.name)
         self._in_config_map.discard(record.name)

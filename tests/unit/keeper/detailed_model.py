@@ -64,6 +64,8 @@ class Process:
     workers: dict = field(default_factory=dict)
     tasks: dict = field(default_factory=dict)
     """Of the worker: task id by the name of its Deployment. Of the master: entity by the id of its subscription."""
+    halfway: str = ""
+    """The task whose Deployment upstream's worker has deleted, and whose Service it deletes next."""
 
 
 @dataclass
@@ -112,6 +114,7 @@ class ControlPlane:
         self.volatile, self.keeps, self.metrics = volatile, keeps, metrics
         self.pods: list[SimPod] = []
         self.deployments: dict[str, str] = {}  # name: task id
+        self.services: set[str] = set()
         self.of_worker: dict[str, str] = {}  # name: the worker that its label tells, of one that keeps its tasks
         self.queued: list[tuple] = []  # (bus, worker, task): a queue that lasts takes what its worker is too late for
         self.declared: set[tuple] = set()  # (bus, worker)
@@ -262,6 +265,7 @@ class ControlPlane:
             if pod.component in self.workers and process.tasks:
                 self._remove_task(process, next(iter(process.tasks)))
                 return
+            self._remove_service(process)
             if pod.component in self.workers:
                 for master in self.running(MASTER):
                     if self._hears(master):
@@ -331,6 +335,7 @@ class ControlPlane:
                 del process.workers[worker]
 
     def _run_worker(self, process, name):
+        self._remove_service(process)
         joined = self._dial_again(process, name) if self.keeps else self._connect(process)
         if joined or self.now - process.beat >= 10.0:
             process.beat = self.now
@@ -410,6 +415,7 @@ class ControlPlane:
         for earlier in [one for one, known in worker.tasks.items() if known == task]:
             del worker.tasks[earlier]  # the worker does not know it any more, and it runs on
         self.deployments[name] = worker.tasks[name] = task
+        self.services.add(name)
         self.of_worker[name] = of
         if broker := self.process(self.shard_of(of)):
             broker.state[f"s:{name}"] = self.subscription(name, task)
@@ -426,12 +432,20 @@ class ControlPlane:
     def _remove_task(self, worker, name):
         task = worker.tasks.pop(name)
         self.deployments.pop(name, None)
+        self._remove_service(worker)
+        worker.halfway = name
+        if self.keeps:
+            self._remove_service(worker)
         for process, keys in (
             *((self.process(one), (f"s:{name}", f"e:Out.{task}")) for one in self.shards),
             (self.process(DISCOVERY), (f"r:Out.{task}",)),
         ):
             for key in keys if process else ():
                 process.state.pop(key, None)
+
+    def _remove_service(self, worker):
+        self.services.discard(worker.halfway)
+        worker.halfway = ""
 
     def appear(self, entity):
         """A device publishes for the first time."""
@@ -503,7 +517,7 @@ class ControlPlane:
             pods=pods, answers=answers, consumers=counts, connections=self.leaked, checks_consumers=self.metrics, worker_heartbeat=beats.pop(WORKER, None),
             heartbeats=beats, workers=self.workers, workload=workload, free_capacity=free_capacity, topologies=self._topologies(), brokers=brokers, shards=self.shards,
             discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more_brokers=copied(held),
-            expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), keeps_tasks=self.keeps,
+            expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), lone_services=tuple(sorted(self.services - self.deployments.keys())), keeps_tasks=self.keeps,
         )  # fmt: skip
         return snapshot, SLOW_S * len(hung)
 
@@ -525,6 +539,7 @@ class ControlPlane:
         elif action.kind == "reap":
             for name in action.names:
                 self.deployments.pop(name, None)
+                self.services.discard(name)
         elif action.kind == "remove":
             for name in action.names:
                 if worker := self.process(self.of_worker[name]):  # else it finds the note when it is back
@@ -575,6 +590,8 @@ class ControlPlane:
         wanted = sorted(f"Task.{topology}.{d}" for topology in published(self.database) for d in DEVICES)
         if sorted(self.deployments.values()) != wanted:
             return f"tasks {sorted(self.deployments.values())}"
+        if lone := self.services ^ self.deployments.keys():
+            return f"Services without a Deployment, or the reverse: {sorted(lone)}"
         of = {task: name for name in self.workers for task in self.process(name).tasks}
         if of.keys() != self.deployments.keys():
             return "a task that its worker does not know of"

@@ -11,9 +11,10 @@ WORKER = "cloud-worker"
 class Cluster:
     """As much of Kube as the hook calls; `slow_s` passes on the clock with every deletion."""
 
-    def __init__(self, tasks=(), refused=(), slow_s=0.0):
+    def __init__(self, tasks=(), refused=(), slow_s=0.0, services=()):
         self.left, self.refused, self.slow_s, self.now = list(tasks), set(refused), slow_s, 1000.0
         self.scaled, self.running = [], []
+        self.lone = set(services)
 
     def scale(self, name, replicas, plural="deployments"):
         if name in self.refused:
@@ -23,6 +24,9 @@ class Cluster:
     def pods(self):
         return {name: [] for name in self.running}
 
+    def services(self):
+        return frozenset(self.lone)
+
     def tasks(self):
         return dict.fromkeys(self.left, "")
 
@@ -31,7 +35,9 @@ class Cluster:
         self.now += self.slow_s
         if name in self.refused:
             raise Refused(500, "no")
-        self.left.remove(name)
+        self.lone.discard(name)
+        if name in self.left:
+            self.left.remove(name)
 
 
 @pytest.fixture
@@ -53,6 +59,11 @@ def clean_up(monkeypatch):
 def test_everything_stops_and_every_task_goes(clean_up):
     cluster = clean_up(Cluster(["a", "b"]))
     assert (cluster.left, [name for _, name, _ in cluster.scaled]) == ([], ["keeper", WORKER])
+
+
+def test_a_service_that_a_killed_worker_left_alone_goes_too(clean_up):
+    cluster = clean_up(Cluster(["a"], services=["a", "b"]))
+    assert (cluster.left, cluster.lone) == ([], set())
 
 
 @pytest.mark.parametrize("gone", [["keeper"], [WORKER], ["keeper", WORKER]])

@@ -255,6 +255,18 @@ def test_a_function_that_is_deleted_while_the_master_is_down_leaves_no_task(keep
     assert {task.split(".")[1] for task in plane.deployments.values()} == {"f0"}
 
 
+@pytest.mark.parametrize("how", ["killed", "deleted"])
+def test_a_worker_that_is_killed_while_it_removes_a_task_leaves_no_service(how):
+    """Upstream's worker deletes a task's Deployment, then its Service; when it ends in between, nothing else knows of the Service."""
+    keeper = settled(functions=2)
+    plane = keeper.plane
+    worker = plane.process(WORKER)
+    plane._remove_task(worker, next(iter(worker.tasks)))
+    assert plane.services - plane.deployments.keys()
+    hit(keeper, how, WORKER)
+    converge(keeper, 120.0, most=8)
+
+
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_function_is_planned_although_the_subscription_of_an_ended_plan_stands_for_it(keeps):
     """It was deleted while discovery was down, which kept its subscription, and stored again while discovery was down again."""

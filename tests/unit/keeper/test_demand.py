@@ -6,6 +6,7 @@ import pytest
 from decide import record
 from demand import (
     FULL_S,
+    LONE_S,
     NOT_PLANNED_S,
     NOT_REQUESTED_S,
     REST_S,
@@ -279,3 +280,14 @@ def test_a_worker_that_uses_the_broker_of_an_edge_is_left_alone(fed, brokers, fo
 
 def test_where_no_tasks_subscription_was_ever_recognized_none_is_missing():
     assert first(tasks_without_input, *with_input()) is None
+
+
+def test_a_service_whose_deployment_does_not_come_is_deleted_and_one_whose_deployment_comes_is_not():
+    memory, reaped = Memory(), {}
+    for now in range(int(2 * LONE_S)):
+        lone = ("fogflow-task-1", "fogflow-task-2") if now < LONE_S / 2 else ("fogflow-task-1",)
+        snapshot = Snapshot(lone_services=lone)
+        memory = remember(snapshot, memory, float(now))
+        for action in demand(snapshot, memory, float(now)):
+            reaped.setdefault((action.kind, action.names), now)
+    assert reaped == {("reap", ("fogflow-task-1",)): LONE_S}

@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
 import ngsi
 import pytest
@@ -241,6 +242,9 @@ class NoKube:
     def pods(self):
         return {}
 
+    def services(self):
+        return frozenset({"fogflow-task-1", "fogflow-task-2"})
+
     def tasks(self):
         return {"fogflow-task-1": "f1"}
 
@@ -256,6 +260,12 @@ def test_a_snapshot_when_no_member_answers():
         None,
     ) * 5
     assert (snapshot.tasks, snapshot.topologies) == (("fogflow-task-1",), {"fogflow-task-1": "f1"})
+    assert snapshot.lone_services == ("fogflow-task-2",)
+
+
+def test_the_native_worker_removes_its_services_itself():
+    members = replace(Members("001", urls()), keeps_tasks=True)
+    assert observe(members, NoKube(), Memory()).lone_services == ()
 
 
 @pytest.mark.parametrize("key", ["Last_Heartbeat_Update", "last_heartbeat_update"])

@@ -284,6 +284,7 @@ def test_the_cleanup_stops_the_keeper_first_then_the_worker_then_reaps(kube, api
         f"PATCH {DEPLOYMENTS.format('ns')}/cloud-worker",
         f"GET {PODS}",
         f"GET {DEPLOYMENTS.format('ns-tasks')}",
+        "GET /api/v1/namespaces/ns-tasks/services",
         f"DELETE {DEPLOYMENTS.format('ns-tasks')}/fogflow-task-1",
         "DELETE /api/v1/namespaces/ns-tasks/services/fogflow-task-1",
     ]

@@ -117,6 +117,39 @@ def test_the_next_process_continues_a_removal_that_failed():
     assert_gone(played(nothing, world))
 
 
+def test_the_next_process_removes_what_a_killed_one_left_of_a_task(monkeypatch):
+    """The object with the record goes last: without it, nothing would know of the others."""
+    world, first, begun = World(), [], asyncio.Event()
+    delete = world.cluster.delete
+
+    async def once(kind, name):
+        first.append(kind)
+        if len(first) == 1:
+            await delete(kind, name)
+        begun.set()
+        await asyncio.Event().wait()  # until the process is killed
+
+    async def cut_short():
+        await world.start()
+        await send(world, "ADD_TASK", task())
+        await world.settled()
+        monkeypatch.setattr(world.cluster, "delete", once)
+        mark_removed(world)
+        async with asyncio.timeout(60):
+            await begun.wait()
+        await world.stop()
+
+    asyncio.run(cut_short())
+    assert "deployments" not in first
+    assert world.cluster.objects["deployments"]
+    monkeypatch.setattr(world.cluster, "delete", delete)
+
+    async def nothing(_):
+        pass
+
+    assert_gone(played(nothing, world))
+
+
 def test_a_task_that_is_marked_while_no_worker_runs_is_removed_by_the_next_worker():
     async def nothing(_):
         pass

@@ -48,7 +48,7 @@ def clean_up(
             print("cleanup: the worker does not end; removing its tasks without it", flush=True)
             break
         time.sleep(0.5)
-    tasks = list(kube.tasks())
+    tasks = sorted({*kube.tasks(), *kube.services()})  # a worker that was killed may leave a Service alone
     removed = 0
     for task in tasks:
         if time.monotonic() - begun > whole_s:

@@ -1,8 +1,8 @@
 """Tasks that should run and do not, and tasks that run and should not.
 
 The designer's database holds service intents and functions, which request topologies; discovery holds the devices' registrations.
-Together they determine how many tasks should run (expected.py). Five things go wrong, and a replay by the designer (ordered_restart.py)
-repairs all but the last one:
+Together they determine how many tasks should run (expected.py). Six things go wrong, and a replay by the designer (ordered_restart.py)
+repairs all but the last two:
 
 - The master gives a task to a worker with free capacity. When no worker has any, the master drops the task and does not log it.
 - A native worker may be down when something is registered: the master drops its tasks, because it lists no worker.
@@ -10,6 +10,7 @@ repairs all but the last one:
   discovery was down while a plan ended, the plan's subscription is still there and must not be counted for another one.
 - An upstream worker subscribes once for a task's input. A task that it starts while its broker is down never gets any input.
 - A function may be deleted while the master is down. Its tasks remain at a native worker, which has to be asked to remove them.
+- An upstream worker deletes a task's Deployment, then its Service. When it ends in between, the Service remains and no program knows it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ WITHOUT_INPUT_S = 25.0
 """Time for a task that has just started to subscribe."""
 NOT_REQUESTED_S = 30.0
 """Time for tasks to be removed by the master after their function was deleted."""
+LONE_S = 30.0
+"""Time for a worker to delete a Service after its Deployment."""
 
 
 def remember(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
@@ -45,16 +48,18 @@ def remember(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
         memory = _remember_capacity(snapshot, memory, now)
         memory = _remember_planned(snapshot, memory, now)
         memory = _remember_input(snapshot, memory, now)
+    lone = {Timer(Condition.WITHOUT_DEPLOYMENT, name) for name in snapshot.lone_services}
+    memory = memory.timed(now, lone, Condition.WITHOUT_DEPLOYMENT)
     if memory.dropped_reported and not memory.dropped:
         memory = replace(memory, dropped_reported=False)
     return _remember_requested(snapshot, memory, now)
 
 
 def demand(snapshot: Snapshot, memory: Memory, now: float) -> list[Action]:
-    """Report dropped tasks once; have tasks removed that nothing requests any more."""
+    """Report dropped tasks once; remove tasks that nothing requests any more, and what is left of removed ones."""
     report = bool(memory.dropped) and not memory.dropped_reported
     actions = [Action("warn", WORKER, full_warning(memory))] if report else []
-    return actions + _remove(snapshot, memory, now)
+    return actions + _remove(snapshot, memory, now) + _reap_services(memory, now)
 
 
 # -- free capacity -------------------------------------------------------------------------------------------------------
@@ -212,3 +217,9 @@ def _remove(snapshot: Snapshot, memory: Memory, now: float) -> list[Action]:
         return []
     names = tuple(sorted(_not_requested(snapshot, snapshot.designer, memory)))
     return [Action("remove", WORKER, f"no function or intent requests {len(names)} tasks any more", names=names)]
+
+
+def _reap_services(memory: Memory, now: float) -> list[Action]:
+    timers = (timer for timer in memory.since if timer.condition is Condition.WITHOUT_DEPLOYMENT)
+    names = tuple(sorted(timer.subject for timer in timers if now - memory.since[timer] >= LONE_S))
+    return [Action("reap", WORKER, f"{len(names)} Services of removed tasks are left", names=names)] if names else []

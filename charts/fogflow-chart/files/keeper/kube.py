@@ -87,6 +87,12 @@ class Kube:
         found = (item["metadata"] for item in items if not item["metadata"].get("deletionTimestamp"))
         return {each["name"]: _topology(each) for each in found if each["name"].startswith(TASK_PREFIX)}
 
+    def services(self) -> frozenset[str]:
+        """The names of the tasks' Services. Raises http_json.ERRORS."""
+        items = self._call("GET", f"/api/v1/namespaces/{self.tasks_namespace}/services?resourceVersion=0")["items"]
+        names = (item["metadata"]["name"] for item in items if not item["metadata"].get("deletionTimestamp"))
+        return frozenset(name for name in names if name.startswith(TASK_PREFIX))
+
     def ask_to_remove(self, name: str) -> None:
         """Annotate a task's Deployment: the native worker then removes the task with all of its objects. Raises http_json.ERRORS."""
         path = f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments/{name}"

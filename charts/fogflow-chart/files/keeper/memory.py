@@ -62,6 +62,8 @@ class Condition(Enum):
     """Tasks run that have no subscription at a broker."""
     NOT_REQUESTED = auto()
     """Tasks run that no function or intent requests."""
+    WITHOUT_DEPLOYMENT = auto()
+    """A task's Service has no Deployment; about the Service."""
     CONNECTIONS = auto()
     """RabbitMQ has too many connections."""
     UNREACHABLE = auto()

@@ -82,12 +82,14 @@ def observe(members: Members, kube: Kube, memory: Memory) -> Snapshot:
             expected = subscriptions(database) if database else ngsi.read_functions(servers[DESIGNER])
     except ERRORS:
         pass  # the next round asks again
+    # before the tasks: a Service is created after its Deployment
+    services = frozenset() if members.keeps_tasks else kube.services()
     pods, tasks = kube.pods(), kube.tasks()
     if pods.get(DISCOVERY) != before.get(DISCOVERY):
         discovery = None  # it may be the state of either process
     held = {name: one if pods.get(name) == before.get(name) else None for name, one in held.items()}
     return Snapshot(
-        pods=pods, tasks=tuple(sorted(tasks)), topologies={name: of for name, of in tasks.items() if of}, answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
+        pods=pods, tasks=tuple(sorted(tasks)), lone_services=tuple(sorted(services - tasks.keys())), topologies={name: of for name, of in tasks.items() if of}, answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
         worker_heartbeat=None if heartbeats is None else heartbeats.pop(WORKER), heartbeats=heartbeats or {}, workers=members.workers, workload=workload, free_capacity=free_capacity,
         keeps_tasks=members.keeps_tasks,
         brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more_brokers=held,

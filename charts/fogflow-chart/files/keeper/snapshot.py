@@ -91,6 +91,8 @@ class Snapshot:
     """The designer's database; empty when it has none yet."""
     tasks: tuple[str, ...] | None = None
     """Names of the task Deployments."""
+    lone_services: tuple[str, ...] = ()
+    """Names of task Services without a Deployment; with upstream's worker only."""
     topologies: Mapping[str, str] = field(default_factory=dict)
     """The topology of each task, by its Deployment; with the native worker only."""
     free_capacity: int | None = None

@@ -53,7 +53,7 @@
   verbs: [list, delete]
 - apiGroups: [""]
   resources: [services]
-  verbs: [delete]
+  verbs: [list, delete]
 {{- end }}
 
 {{/* The same for the native worker: the keeper counts tasks and requests their removal, and the cleanup hook deletes all of their objects. */}}
@@ -72,6 +72,9 @@
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [list]
 - apiGroups: [""]
   resources: [services, configmaps]
   verbs: [delete]
