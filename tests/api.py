@@ -15,7 +15,7 @@ import yaml
 CORE, APPS, NETWORK = "api/v1", "apis/apps/v1", "apis/networking.k8s.io/v1"
 KINDS = {
     "pod": (CORE, "Pod"), "node": (CORE, "Node"), "service": (CORE, "Service"), "secret": (CORE, "Secret"),
-    "configmap": (CORE, "ConfigMap"), "event": (CORE, "Event"), "namespace": (CORE, "Namespace"),
+    "configmap": (CORE, "ConfigMap"), "resourcequota": (CORE, "ResourceQuota"), "event": (CORE, "Event"), "namespace": (CORE, "Namespace"),
     "persistentvolumeclaim": (CORE, "PersistentVolumeClaim"), "deployment": (APPS, "Deployment"),
     "statefulset": (APPS, "StatefulSet"), "daemonset": (APPS, "DaemonSet"), "replicaset": (APPS, "ReplicaSet"),
     "serviceaccount": (CORE, "ServiceAccount"), "job": ("apis/batch/v1", "Job"), "networkpolicy": (NETWORK, "NetworkPolicy"), "lease": ("apis/coordination.k8s.io/v1", "Lease"),

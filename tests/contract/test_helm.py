@@ -116,6 +116,11 @@ def test_versions_that_cannot_be_used(text):
         check_version(text)
 
 
+def test_what_helm_says_instead_of_its_version_is_shown():
+    with pytest.raises(ToolMissing, match="printed no version, only 'open /home/x: not a directory'"):
+        check_version("", "level=WARN\nopen /home/x: not a directory\n")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("v4.3.1", (4, 3, 1)), ("v4.3", (4, 3, 0)), ("v3.19.0+g3d8990f", (3, 19, 0))]
 )

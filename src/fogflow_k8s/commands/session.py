@@ -226,7 +226,7 @@ def helm_binary() -> str:
             done = SystemRunner().run([unfit, "version", "--template", "{{.Version}}"], timeout_s=VERSION_TIMEOUT_S)
         except ChildTimeout as error:
             raise version_timeout(unfit) from error
-        check_version(done.stdout)
+        check_version(done.stdout, done.stderr)
     raise ToolMissing(
         "helm is not on PATH",
         hint="install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up",

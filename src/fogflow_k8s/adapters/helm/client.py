@@ -88,7 +88,7 @@ class Helm:
         if done is None:
             child.stop()
             raise version_timeout(self.binary)
-        return check_version(done.stdout)
+        return check_version(done.stdout, done.stderr)
 
     def _start_version(self) -> Child:
         return self._take_prefetched("version") or self.runner.start(
@@ -253,12 +253,13 @@ def version_timeout(binary: str) -> ToolMissing:
     )
 
 
-def check_version(text: str) -> tuple[int, int, int]:
-    """Return the version when it is supported. Raises ToolMissing with the reason otherwise."""
+def check_version(text: str, stderr: str = "") -> tuple[int, int, int]:
+    """Return the version in the output of `helm version` when it is supported. Raises ToolMissing with the reason otherwise."""
     version = parse_version(text)
     wanted = "install Helm 4 (https://helm.sh/docs/intro/install), or let the sandbox build it: fogflow-k8s sandbox up"
     if version is None:
-        raise ToolMissing(f"helm printed no version, only {text.strip()!r}", hint=wanted)
+        said = text.strip() or (stderr.strip().splitlines() or [""])[-1]
+        raise ToolMissing(f"helm printed no version, only {said!r}", hint=wanted)
     if version < OLDEST_VERSION:
         raise ToolMissing(f"helm {'.'.join(map(str, version))} is too old: 3.19 or newer is needed", hint=wanted)
     if version in BROKEN_VERSIONS:

@@ -19,9 +19,12 @@ from fogflow_k8s.errors import ClusterError, UsageError
 IN_CLUSTER = "in-cluster"
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _PATH_KEYS = {"clusters": ("certificate-authority",), "users": ("client-certificate", "client-key", "tokenFile")}
+_MAKE = "or create a cluster on this machine: fogflow-k8s sandbox up"
 _ENTRY_KEYS = {"clusters": "cluster", "users": "user", "contexts": "context"}
 IGNORED_PREFIXES = ("HELM_KUBE", "HELM_NAMESPACE")
 """Prefixes of variables that change the target of Helm alone; no child process gets them."""
+_ABSENT_HOME = "/proc/no-home"
+"""A folder that no program can create, not even root's."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class KubeContext:
         return (self.files[0] if len(self.files) == 1 else "", self.context if self.files else "")
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment of a child that must use the same cluster: helm takes several files by KUBECONFIG only."""
+        """Return the environment of a child that must use the same cluster: helm takes several files by KUBECONFIG only.
+
+        With a HOME that is no folder, helm ends with an error; one that does not exist is no obstacle.
+        """
         kept = {name: value for name, value in given.items() if not name.startswith(IGNORED_PREFIXES)}
+        if kept.get("HOME") and not Path(kept["HOME"]).is_dir():
+            kept["HOME"] = _ABSENT_HOME
         return {**kept, "KUBECONFIG": os.pathsep.join(self.files)} if self.files else kept
 
 
@@ -63,10 +71,16 @@ def resolve(kubeconfig: str = "", context: str = "") -> KubeContext:
         return _find_context(documents, name, where, asked=bool(context))
     if os.environ.get("KUBERNETES_SERVICE_HOST"):  # like client-go: without a kubeconfig, in a pod
         return _in_cluster_context()
-    make = "or create one on this machine: fogflow-k8s sandbox up"
     if not files:
-        raise ClusterError(f"no cluster: {where} does not exist", hint=f"point KUBECONFIG at your cluster, {make}")
-    raise ClusterError(f"{where} has no current context", hint=f"kubectl config use-context NAME, {make}")
+        raise ClusterError(f"no cluster: {where} does not exist", hint=f"point KUBECONFIG at your cluster, {_MAKE}")
+    if not any(document for _, document in documents):
+        names = ", ".join(map(str, files))
+        flag = "--kubeconfig" if kubeconfig else "KUBECONFIG"
+        raise ClusterError(
+            f"no cluster: kubeconfig {names} {'is' if len(files) == 1 else 'are'} empty",
+            hint=f"set {flag} to the kubeconfig of your cluster, {_MAKE}",
+        )
+    raise ClusterError(f"{where} has no current context", hint=f"kubectl config use-context NAME, {_MAKE}")
 
 
 def _existing_files(kubeconfig: str) -> tuple[list[Path], str]:
@@ -75,7 +89,7 @@ def _existing_files(kubeconfig: str) -> tuple[list[Path], str]:
         if not _absolute(kubeconfig).exists():
             raise UsageError(
                 f"kubeconfig {kubeconfig} does not exist",
-                hint="set --kubeconfig to an existing file, or leave it out to use $KUBECONFIG",
+                hint=f"set --kubeconfig to an existing file, leave it out to use $KUBECONFIG, {_MAKE}",
             )
         return [_absolute(kubeconfig)], kubeconfig
     where = os.environ.get("KUBECONFIG") or "~/.kube/config"
@@ -96,9 +110,15 @@ def _read_file(file: Path) -> Mapping[str, Any]:
 
     try:
         found = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+        circular = _contains_itself(found, (), set())
     except OSError as error:
         raise UsageError(
             f"kubeconfig {file} cannot be read: {error.strerror}", hint=f"check its owner and mode: ls -l {file}"
+        ) from error
+    except RecursionError as error:
+        raise UsageError(
+            f"{file} is not a kubeconfig: it is nested too deeply; one has fewer than ten levels",
+            hint="kubectl config view",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         reason = str(error).replace("\n", " ")
@@ -107,6 +127,11 @@ def _read_file(file: Path) -> Mapping[str, Any]:
         return {}
     if not isinstance(found, Mapping):
         raise UsageError(f"{file} is not a kubeconfig: it holds no keys", hint="kubectl config view")
+    if circular:
+        raise UsageError(
+            f"{file} is not a kubeconfig: an anchor (&NAME) is used inside its own value; an alias (*NAME) may only stand outside",
+            hint="kubectl config view",
+        )
     for kind in _ENTRY_KEYS:
         names = [name for name, _ in _entries(found, kind, file)]
         if duplicates := {name for name in names if names.count(name) > 1}:
@@ -115,6 +140,17 @@ def _read_file(file: Path) -> Mapping[str, Any]:
                 hint="remove the duplicates: kubectl refuses the file as well",
             )
     return found
+
+
+def _contains_itself(value: Any, above: tuple[int, ...], done: set[int]) -> bool:
+    """Whether a value is part of itself, as a YAML anchor can make it. `above`: the ids of the values around it."""
+    if id(value) in above:
+        return True
+    if id(value) in done or not isinstance(value, dict | list):
+        return False
+    done.add(id(value))
+    parts = value.values() if isinstance(value, dict) else value
+    return any(_contains_itself(part, (*above, id(value)), done) for part in parts)
 
 
 def _entries(document: Mapping[str, Any], kind: str, file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -111,6 +111,46 @@ def test_a_file_that_is_not_a_kubeconfig(tmp_path, text):
         resolve(written(tmp_path / "config", text))
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: &a [*a]", "an anchor .* is used inside its own value"),
+        ("users: &u\n- name: x\n  user: {exec: *u}", "an anchor"),
+        ("a: " + "[" * 10_000 + "]" * 10_000, "nest"),
+        ("a: " + "[" * 900 + "]" * 900, "nested too deeply"),
+    ],
+)
+def test_a_file_that_refers_to_itself_or_is_nested_too_deeply(tmp_path, text, says):
+    file = written(tmp_path / "config", text)
+    with pytest.raises(UsageError, match=f"{file} is not a kubeconfig: .*{says}") as error:
+        resolve(file)
+    assert error.value.hint
+
+
+def test_an_alias_outside_of_its_anchor_is_allowed(tmp_path):
+    text = yaml.safe_dump(document("x")) + "extensions: [&a {b: 1}, *a, *a]\n"
+    assert resolve(written(tmp_path / "config", text)).context == "x"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_an_empty_file_is_named_with_the_next_command(tmp_path, monkeypatch, text):
+    file = written(tmp_path / "config", text)
+    with pytest.raises(ClusterError, match=f"no cluster: kubeconfig {file} is empty") as error:
+        resolve(file)
+    assert "set --kubeconfig to" in error.value.hint
+    several(monkeypatch, file, str(tmp_path / "absent"))
+    with pytest.raises(ClusterError, match=f"no cluster: kubeconfig {file} is empty") as error:
+        resolve()
+    assert "set KUBECONFIG to" in error.value.hint
+    assert "fogflow-k8s sandbox up" in error.value.hint
+
+
+def test_an_absent_file_is_named_with_the_next_command(tmp_path):
+    with pytest.raises(UsageError, match=f"kubeconfig {tmp_path}/none does not exist") as error:
+        resolve(str(tmp_path / "none"))
+    assert "fogflow-k8s sandbox up" in error.value.hint
+
+
 def test_an_unreadable_file(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         resolve(str(tmp_path))
@@ -176,3 +216,15 @@ def test_children_get_the_file_and_the_context_and_nothing_else(tmp_path, monkey
     assert both.environment(given)["KUBECONFIG"] == f"{east}{os.pathsep}{west}"
     assert ignored_variables({**given, "HELM_KUBECAFILE": ""}) == [
         "HELM_KUBEAPISERVER", "HELM_KUBECONTEXT", "HELM_KUBETOKEN", "HELM_NAMESPACE"]  # fmt: skip
+
+
+def test_a_child_gets_no_home_that_is_no_folder(tmp_path):
+    """Helm 4 ends with "not a directory" there, and works where a home does not exist."""
+    file = tmp_path / "home"
+    file.write_text("")
+    context = resolve(written(tmp_path / "config", document("one")))
+    for home in (file, file / "below"):
+        assert not os.path.lexists(context.environment({"HOME": str(home)})["HOME"])
+        assert context.environment({"HOME": str(home)})["HOME"] != str(home)
+    assert context.environment({"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
+    assert "HOME" not in context.environment({})
