@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 from tests import api, documents
@@ -11,6 +12,7 @@ from tests import api, documents
 CHART = Path(__file__).parents[1] / "charts/fogflow-chart"
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
 IP = "192.0.2.10"
+"""The external IP in the tests' command lines. Two releases cannot share one, so each site replaces it by its own."""
 
 
 class Site:
@@ -22,9 +24,14 @@ class Site:
         self.chart = CHART
         self.helm_path, self.kubectl_path = sandbox["HELM"], sandbox["KUBECTL"]
         self.env = {**env, "HELM": self.helm_path}
+        number = zlib.crc32(namespace.encode())
+        self.ip = f"198.18.{number // 254 % 254 + 1}.{number % 254 + 1}"
+
+    def _own(self, words):
+        return [str(word).replace(IP, self.ip) for word in words]
 
     def start(self, *words, **more):
-        argv = [*TOOL, *map(str, words), "-n", self.namespace]
+        argv = [*TOOL, *self._own(words), "-n", self.namespace]
         return subprocess.Popen(
             argv, env={**self.env, **more.pop("env", {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True, cwd=self.state, **more,
@@ -75,7 +82,7 @@ class Site:
 
     def helm(self, *words, check=True):
         done = subprocess.run(
-            [self.helm_path, "-n", self.namespace, *words],
+            [self.helm_path, "-n", self.namespace, *self._own(words)],
             env=self.env,
             capture_output=True,
             text=True,

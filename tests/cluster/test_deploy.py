@@ -25,7 +25,7 @@ def test_the_whole_way(site):
     assert "simulated" in first["health"]["reason"]
     assert [c["name"] for c in first["components"] if c["state"] == "ready"] == COMPONENTS
     assert {c["name"] for c in first["components"] if c["state"] == "disabled"} == {"dgraph"}
-    assert first["urls"] == ["http://192.0.2.10/index.html"]
+    assert first["urls"] == [f"http://{site.ip}/index.html"]
     assert "simulated" in site.stderr
     assert "externalIPs are deprecated" in site.stderr
     assert "without a login" in site.stderr

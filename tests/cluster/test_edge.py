@@ -13,7 +13,7 @@ from .conftest import looks
 
 pytestmark = pytest.mark.cluster
 BUDGET_S = 90
-ADDRESS = "198.51.100.7"
+ADDRESS = "192.0.2.10"  # each site replaces it by its own
 
 
 @pytest.fixture

@@ -72,3 +72,6 @@ def test_what_is_rendered_and_applied_starts_no_hook_and_no_test(site, tmp_path)
     site.apply("---\n".join(map(yaml.safe_dump, documents)))
     assert site.get("deployment", "keeper")["spec"]["replicas"] == 1
     assert "Job/" not in "".join(names(site))
+    site.run("status", code=41)
+    assert "has objects of FogFlow that Helm did not install" in site.stderr
+    assert "--take-ownership" in site.stderr

@@ -37,8 +37,12 @@ def uninstall(
     timeout_s = seconds(timeout)
     op = session.operation()
     plan = action.plan(op, delete_data=delete_data)
-    if not plan.installed:
+    if plan.absence:
         op.report.step(f"nothing to do: there is no release {op.release} in namespace {op.namespace}")
+        if unmanaged := plan.absence.finding:
+            op.report.warn(f"{unmanaged.summary}; {plan.absence.hint}")
+        elif plan.absence.elsewhere:
+            op.report.warn(plan.absence.elsewhere_hint)
         return
     session.print(lines_screen(f"Will be removed from {op.cluster.context}, namespace {op.namespace}:", plan.removed))
     session.print(lines_screen("Will be kept:", plan.kept))

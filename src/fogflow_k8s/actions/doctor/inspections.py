@@ -13,6 +13,7 @@ from typing import Any
 
 from fogflow_k8s.actions import lock
 from fogflow_k8s.actions.observe import status, track
+from fogflow_k8s.actions.observe.absence import find_absence
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import references
 from fogflow_k8s.actions.release import rotation
@@ -56,6 +57,8 @@ def inspect_release(op: Operation) -> Inspection:
         _part(inspection, "the RabbitMQ password", lambda: _password(op, installed))
         if not repair(installed.history):
             _part(inspection, "manual changes", lambda: _drift(inspection, installed))
+    if inspection.installed is None:
+        _part(inspection, "objects that Helm did not install", lambda: _unmanaged(op))
     _part(inspection, "tasks without a worker", lambda: _orphans(op))
     _part(inspection, "unused volumes", lambda: _volumes(op, inspection.installed))
     inspection.findings = list({f.key: f for f in reversed(inspection.findings)}.values())[::-1]
@@ -157,6 +160,14 @@ def task_objects(op: Operation) -> list[dict[str, Any]]:
     kinds = ("Deployment", "Service", "ConfigMap")  # the upstream worker makes only the first two
     objects = [o for kind in kinds for o in op.cluster.list(kind, op.tasks_namespace)]
     return [dict(o) for o in diagnosis_findings.tasks_in(objects)]
+
+
+def _unmanaged(op: Operation) -> Iterator[Finding]:
+    absence = find_absence(op)
+    if found := absence.finding:
+        yield Finding(found)
+    elif absence.elsewhere:
+        op.report.warn(absence.elsewhere_hint)
 
 
 def _orphans(op: Operation) -> Iterator[Finding]:

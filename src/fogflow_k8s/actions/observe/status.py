@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.observe import track
+from fogflow_k8s.actions.observe.absence import find_absence
 from fogflow_k8s.actions.observe.addresses import addresses
 from fogflow_k8s.actions.observe.log_evidence import diagnosed
 from fogflow_k8s.actions.operation import Operation
@@ -193,10 +194,8 @@ def wait(op: Operation, *, timeout_s: float) -> tuple[Report, track.End]:
 
 
 def not_installed(op: Operation) -> NotInstalled:
-    """The error for a release that does not exist."""
-    return NotInstalled(
-        f"there is no release {op.release} in namespace {op.namespace}", hint="fogflow-k8s deploy --external-ip ADDRESS"
-    )
+    """The error for a release that does not exist; it names what there is of FogFlow instead."""
+    return find_absence(op).error
 
 
 def _require(op: Operation) -> Installed:

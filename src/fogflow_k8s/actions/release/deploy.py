@@ -15,21 +15,15 @@ from fogflow_k8s.actions.bundle import bundle
 from fogflow_k8s.actions.lock import HeldLease, hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.preconditions import (
-    address_families,
-    capacity,
-    permissions,
-    prerequisites,
-    quotas,
-    references,
-    same_cluster,
-    target_check,
-)
+from fogflow_k8s.actions.preconditions import permissions, prerequisites, references, same_cluster, target_check
 from fogflow_k8s.actions.preconditions.ownership import ownership_conflicts
 from fogflow_k8s.actions.release import recovery, rollout
 from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
 from fogflow_k8s.actions.release.diff import compare
 from fogflow_k8s.actions.release.drift import drift
+from fogflow_k8s.actions.release.dropped_values import warn_of_dropped_values
+from fogflow_k8s.actions.release.interruption import deploy_interrupted
+from fogflow_k8s.actions.release.obstacles import missing_references, unsuitable
 from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.actions.release.pending import pending_repair
 from fogflow_k8s.actions.release.prepare import Prepared, introduce, password_change, prepare, rendered, warn
@@ -37,7 +31,6 @@ from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.actions.release.rotation import NOT_PROVED, PROVED, carry_out, note
 from fogflow_k8s.errors import ClusterError, FogflowError, Forbidden, Interrupted, OperationFailed, PreflightFailed
 from fogflow_k8s.model.diagnosis.assessment import Assessment
-from fogflow_k8s.model.diagnosis.catalogue import Cause
 from fogflow_k8s.model.diff.fields import changes
 from fogflow_k8s.model.diff.three_way import Drift
 
@@ -78,6 +71,7 @@ def _prepare(op: Operation, request: Request) -> Prepared:
     )
     introduce(op, prepared)
     warn(op, prepared)
+    warn_of_dropped_values(op, prepared)
     target_check.require_no_loss(prepared.losses, force=request.force)
     return prepared
 
@@ -87,11 +81,11 @@ def _carry_out(work: Deployment) -> Outcome:
     try:
         return _refuse(work) or _change(work)
     except KeyboardInterrupt:
-        raise recovery.interrupted(work) from None
+        raise deploy_interrupted(work) from None
 
 
 def _refuse(work: Deployment) -> Outcome | None:
-    """The outcome of a deploy that cannot work: pods do not fit, or a referenced object is missing. None if it can."""
+    """The outcome of a deploy that cannot work (obstacles.py); None if it can."""
     op, request = work.op, work.request
     probe = same_cluster.begin(op)
     if references.await_ending(op, work.prepared.objects, timeout_s=request.timeout_s):
@@ -99,11 +93,11 @@ def _refuse(work: Deployment) -> Outcome | None:
         work.prepared = prepare(op, request, work.installed)
     if not work.installed:
         permissions.require(op, work.prepared.everything)
-    causes, detail = _unschedulable(work), "nothing was changed"
+    causes, detail = unsuitable(work), "nothing was changed"
     if not causes:
         same_cluster.require_one_cluster(op, probe)
         made = references.ensure_namespace(op, work.prepared.objects)  # missing objects have to be created in it
-        causes = _missing_references(work)
+        causes = missing_references(work)
         detail += f", but namespace {op.namespace} was made" if made else ""
     if not causes:
         return None
@@ -127,21 +121,6 @@ def _change(work: Deployment) -> Outcome:
             return _attach(work, lease)
         target_check.remember(op, config=work.request.config)
         return _upgrade(work, lease, drifted or [])
-
-
-def _unschedulable(work: Deployment) -> tuple[Cause, ...]:
-    """Pods that fit on no node, exceeded quotas, tasks without a usable address; empty if the same objects are installed."""
-    op, objects, making = work.op, work.prepared.objects, work.prepared.making
-    if work.installed and not changes(work.installed.objects, objects):
-        return ()
-    unaddressable = address_families.unaddressable(op, objects)
-    exceeded = quotas.causes(op, objects, work.installed, making=making)
-    return (*capacity.unschedulable(op, objects), *exceeded, *unaddressable)
-
-
-def _missing_references(work: Deployment) -> tuple[Cause, ...]:
-    """The objects that the release refers to and that do not exist."""
-    return tuple(references.missing(work.op, work.prepared.objects, making=work.prepared.making))
 
 
 def _repair(work: Deployment, lease: HeldLease) -> None:
@@ -287,7 +266,7 @@ def _proof(work: Deployment, seen: Assessment) -> str:
 
 def _dry_run(work: Deployment) -> Outcome:
     """The outcome of a dry run: what would change, with `server` also compared with the live objects. Writes nothing."""
-    causes = (*_unschedulable(work), *_missing_references(work))
+    causes = (*unsuitable(work), *missing_references(work))
     return outcome(
         work,
         "unchanged",

@@ -31,6 +31,8 @@ class Deployment:
     rotation: Rotation = field(default_factory=Rotation)  # of RabbitMQ's password
     helm_started: bool = False  # for this deploy; not for the repair of a release that was left pending
     revision_before: int = 0  # the newest revision when Helm began; 0 for a first install
+    rollback_revision: int = 0  # to which the recovery from a failure has begun to roll back; 0 while it has not
+    rolled_back: bool = False  # Helm has completed that rollback
     agreed: bool = False  # the user saw what was changed by hand, and agreed to overwrite it
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.bundle import bundle
 from fogflow_k8s.actions.lock import HeldLease
-from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release import rollout
 from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
@@ -22,7 +22,7 @@ from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.adapters.helm.errors import HelmConflict, HookFailed, ObjectRefused
 from fogflow_k8s.adapters.helm.messages import Hook
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
-from fogflow_k8s.errors import Busy, ClusterError, FogflowError, Interrupted, OperationFailed
+from fogflow_k8s.errors import Busy, ClusterError, FogflowError, OperationFailed
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
@@ -79,11 +79,26 @@ def _await_server(work: Deployment, error: FogflowError) -> None:
     """Wait until the API server answers. Raises OperationFailed (exit code 22) after the timeout; `error` is why it was asked."""
     op, limit_s = work.op, work.request.timeout_s
     if not _answers_again(op, limit_s):
+        known, hint = _known_of_the_rollback(work)
         raise OperationFailed(
-            f"the API server did not answer again within {limit_s:g} s, so nothing was rolled back: {error.message}",
-            hint=f"when it answers: fogflow-k8s rollback -n {op.namespace}, or deploy again",
+            f"the API server did not answer again within {limit_s:g} s{known}: {error.message}",
+            hint=f"when it answers: {hint}",
             exit_code=22,
         ) from error
+
+
+def _known_of_the_rollback(work: Deployment) -> tuple[str, str]:
+    """What is known of the rollback when the API server does not answer any more, and the next commands."""
+    where, revision = f"-n {work.op.namespace}", work.rollback_revision
+    if not revision:
+        return ", so nothing was rolled back", f"fogflow-k8s rollback {where}, or deploy again"
+    if not work.rolled_back:
+        again = f"fogflow-k8s history {where}; if there is no newer revision: fogflow-k8s rollback {revision} {where}"
+        return f"; the rollback to revision {revision} was started, and its result is unknown", again
+    return (
+        f"; the release was rolled back to revision {revision}, and whether it became ready is unknown",
+        f"fogflow-k8s status --wait {where}",
+    )
 
 
 def _answers_again(op: Operation, timeout_s: float) -> bool:
@@ -140,19 +155,8 @@ def _roll_back(
         op.report.log(
             f"rolling back to revision {good.number}, the newest with Helm's status {good.status}; the record does not say whether it worked"
         )
-    limit_s = work.request.timeout_s
     for pause_s in (*_AGAIN_S, None):
-        tracked, problem = rollout.try_step(
-            lambda: rollout.go_back(
-                op,
-                good.number,
-                work.watch,
-                timeout_s=limit_s,
-                lease=lease,
-                installed=work.prepared.objects,
-                objects=objects,
-            )
-        )
+        tracked, problem = rollout.try_step(lambda: _go_back(work, lease, good, objects))
         if pause_s is None or not _passing(problem):
             break
         op.report.warn(
@@ -169,6 +173,21 @@ def _roll_back(
     detail = f"the rollback to revision {good.number} failed as well: {why}"
     seen = tracked.assessment if tracked else _answered(work, lambda: assess(work))
     return _end(work, "rollback-failed", 22, seen, failure, detail=detail)
+
+
+def _go_back(work: Deployment, lease: HeldLease, good: Revision, objects: Sequence[Mapping[str, Any]]) -> track.Tracked:
+    """Roll back and follow the rollout; only follow it if an earlier attempt rolled back. Raises as rollout.go_back."""
+    op, limit_s = work.op, work.request.timeout_s
+    lease.check()
+    if not work.rolled_back:
+        op.report.step(f"rolling back to revision {good.number}")
+        work.rollback_revision = good.number
+        installed = work.prepared.objects
+        rollout.roll_back(
+            op, good.number, work.watch, lease=lease, installed=installed, objects=objects, timeout_s=limit_s
+        )
+        work.rolled_back = True
+    return rollout.follow(op, manifests.workloads(objects), work.watch, timeout_s=limit_s, lease=lease)
 
 
 def _end(
@@ -221,30 +240,3 @@ def _with_job(hook: Hook, hooks: Sequence[Mapping[str, Any]]) -> Hook:
     if hook.name or len(jobs) != 1:
         return hook
     return replace(hook, kind="Job", name=str(jobs[0]["metadata"]["name"]))
-
-
-def interrupted(work: Deployment) -> Interrupted:
-    """The error for Ctrl-C: what helm left, and the next commands."""
-    op, before = work.op, work.revision_before
-    again = f"to complete it: deploy again (-n {op.namespace})"
-    back = f"; to roll back: fogflow-k8s rollback {before} -n {op.namespace}" if before else ""
-    try:
-        found = status.installed(op)
-    except FogflowError as error:
-        return Interrupted(
-            f"interrupted: its state is unknown ({error.message})", hint=f"fogflow-k8s status -n {op.namespace}"
-        )
-    if not work.helm_started:
-        state = f"revision {found.newest.number} stays as it is" if found else "nothing is installed"
-        return Interrupted(f"interrupted before helm was started: {state}", hint=again)
-    if found is None or found.newest.number <= before:
-        state = f"revision {before} stays" if found else "nothing is installed"
-        return Interrupted(f"interrupted: helm was stopped before it made a revision, {state}", hint=again)
-    newest = found.newest
-    if newest.status == "deployed":
-        wait = f"to wait for it: fogflow-k8s status --wait -n {op.namespace}, or deploy again"
-        return Interrupted(
-            f"interrupted: revision {newest.number} is deployed; the rollout continues in the cluster", hint=wait + back
-        )
-    state = f"revision {newest.number} is {newest.status}: helm was stopped, and the cluster may have a part of it"
-    return Interrupted(f"interrupted: {state}", hint=again + back)

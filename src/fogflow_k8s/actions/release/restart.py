@@ -14,7 +14,7 @@ from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.observe.status import Report
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
-from fogflow_k8s.errors import OperationFailed, UsageError
+from fogflow_k8s.errors import Interrupted, OperationFailed, UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.kubernetes import spec_of
 from fogflow_k8s.model.suggestions import suggestion
@@ -45,33 +45,57 @@ def restart(op: Operation, names: Sequence[str], *, timeout_s: float, wait: bool
     returns when the named components have new pods.
 
     Where a keeper runs, only the first of master, upstream worker and designer is restarted: the keeper then restarts the
-    others. The native worker keeps its tasks and is restarted like any other component. Raises NotInstalled, UsageError, Busy, OperationFailed.
+    others. The native worker keeps its tasks and is restarted like any other component. Raises NotInstalled, UsageError, Busy, Interrupted, OperationFailed.
     """
     found = status.installed(op)
     if found is None:
         raise status.not_installed(op)
     workloads = {manifests.component_of(o): o for o in found.expected}
     _require(names, workloads)
-    with hold_lease(op) as lease:
-        restart_in_order(op, names, workloads, timeout_s=timeout_s, keep_on=lease.check)
-        if not wait:
-            return status.report(
-                op, found.newest, track.observe(op, found.expected, margin_s=SETTLED_S), found.objects
-            ), "advancing"
-        op.report.step("waiting until every component is ready and FogFlow works")
-        tracked = track.track(op, found.expected, timeout_s=timeout_s, margin_s=SETTLED_S)
+    begun: list[str] = []
+    try:
+        with hold_lease(op) as lease:
+            restart_in_order(op, names, workloads, timeout_s=timeout_s, keep_on=lease.check, begun=begun)
+            if not wait:
+                seen = track.observe(op, found.expected, margin_s=SETTLED_S)
+                return status.report(op, found.newest, seen, found.objects), "advancing"
+            op.report.step("waiting until every component is ready and FogFlow works")
+            tracked = track.track(op, found.expected, timeout_s=timeout_s, margin_s=SETTLED_S)
+    except KeyboardInterrupt:
+        raise _interrupted(op, _chosen_of(op, names, workloads), begun) from None
     return status.report(op, found.newest, tracked.assessment, found.objects), tracked.end
 
 
+def _interrupted(op: Operation, chosen: Sequence[str], begun: Sequence[str]) -> Interrupted:
+    """The error for Ctrl-C: which components were restarted, and how to continue with the others."""
+    left = [name for name in chosen if name not in begun]
+    state = (
+        f"{', '.join(begun)} restarted, and the restart continues in the cluster" if begun else "nothing was restarted"
+    )
+    state += f"; not restarted: {', '.join(left)}" if begun and left else ""
+    rest = f"fogflow-k8s restart {' '.join(left)} -n {op.namespace}" if left else ""
+    wait = f"fogflow-k8s status --wait -n {op.namespace}"
+    return Interrupted(f"interrupted: {state}", hint=f"to continue: {rest}" if rest else f"to wait for it: {wait}")
+
+
 def restart_in_order(
-    op: Operation, names: Sequence[str], workloads: Mapping[str, Any], *, timeout_s: float, keep_on: Callable[[], None]
+    op: Operation,
+    names: Sequence[str],
+    workloads: Mapping[str, Any],
+    *,
+    timeout_s: float,
+    keep_on: Callable[[], None],
+    begun: list[str] | None = None,
 ) -> None:
     """Restart the named workloads (all without a name), one after the other. Raises OperationFailed.
 
-    `keep_on` is called before each restart and may raise to stop: another operation may have taken the Lease over.
+    `keep_on` is called before each restart and may raise to stop: another operation may have taken the Lease over. The name
+    of each workload is appended to `begun` before its restart.
     """
-    for name in _chosen(names, workloads, kept="keeper" in workloads and not op.simulated):
+    for name in _chosen_of(op, names, workloads):
         keep_on()
+        if begun is not None:
+            begun.append(name)
         op.report.step(f"restarting {name}")
         try:
             _restart(op, workloads[name], timeout_s)
@@ -88,6 +112,11 @@ def _require(names: Sequence[str], workloads: Mapping[str, Any]) -> None:
                 f"the release has no component {name!r}",
                 hint=suggestion(name, workloads, f"it has {', '.join(workloads)}"),
             )
+
+
+def _chosen_of(op: Operation, names: Sequence[str], workloads: Mapping[str, Any]) -> list[str]:
+    """The workloads to restart, in order."""
+    return _chosen(names, workloads, kept="keeper" in workloads and not op.simulated)
 
 
 def _chosen(names: Sequence[str], workloads: Mapping[str, Any], *, kept: bool) -> list[str]:

@@ -17,8 +17,9 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import same_cluster, target_check
 from fogflow_k8s.actions.release import rollout
 from fogflow_k8s.actions.release.diff import without_secrets
+from fogflow_k8s.actions.release.interruption import interrupted
 from fogflow_k8s.actions.release.outcome import Outcome
-from fogflow_k8s.errors import Interrupted, UsageError
+from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff.fields import Change, changes
 from fogflow_k8s.model.diff.three_way import Difference
@@ -86,7 +87,7 @@ def dry_run(op: Operation, planned: Plan) -> Outcome:
 
 
 def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = True) -> Outcome:
-    """Carry out a plan and wait until it is ready. Raises Busy, and Helm's typed errors.
+    """Carry out a plan and wait until it is ready. Raises Busy, Interrupted, and Helm's typed errors.
 
     A workload that changes its kind is deleted first. The caller has made sure that no data are lost (Plan.require_no_loss).
     """
@@ -103,29 +104,35 @@ def rollback(op: Operation, planned: Plan, *, timeout_s: float, wait: bool = Tru
             before=before,
         )
     same_cluster.require_one_cluster(op, same_cluster.begin(op))
+    try:
+        return _carry_out(op, planned, watch, timeout_s=timeout_s, wait=wait)
+    except KeyboardInterrupt:
+        raise interrupted(
+            op,
+            before=before,
+            helm_started=watch.helm_started,
+            losses=losses(planned.installed, planned.objects),
+            again=f"to complete it: fogflow-k8s rollback {planned.target.number} -n {op.namespace}",
+            back=f"; to undo it: fogflow-k8s rollback {before} -n {op.namespace}",
+        ) from None
+
+
+def _carry_out(op: Operation, planned: Plan, watch: rollout.Stopwatch, *, timeout_s: float, wait: bool) -> Outcome:
+    """Let Helm roll back, with the release's Lease held, and wait. Raises KeyboardInterrupt for Ctrl-C."""
+    before, expected = planned.current.number, manifests.workloads(planned.objects)
     with hold_lease(op) as lease:
-        try:
-            op.report.step(f"rolling back to revision {planned.target.number}")
-            installed, objects = planned.installed, planned.objects
-            rollout.roll_back(
-                op, planned.target.number, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s
-            )
-            newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
-            if not wait:
-                seen = track.observe(op, expected)
-                return Outcome(
-                    "rolled-back",
-                    0,
-                    status.report(op, newest, seen, planned.objects),
-                    seconds=watch.seconds(),
-                    before=before,
-                )
-            op.report.step("waiting until every component is ready")
-            tracked = rollout.follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                "interrupted: the rollback continues in the cluster", hint="fogflow-k8s status --wait"
-            ) from None
+        op.report.step(f"rolling back to revision {planned.target.number}")
+        installed, objects = planned.installed, planned.objects
+        rollout.roll_back(
+            op, planned.target.number, watch, lease=lease, installed=installed, objects=objects, timeout_s=timeout_s
+        )
+        newest = (status.installed(op) or status.Installed((planned.current,), ())).newest
+        if not wait:
+            seen = track.observe(op, expected)
+            report = status.report(op, newest, seen, planned.objects)
+            return Outcome("rolled-back", 0, report, seconds=watch.seconds(), before=before)
+        op.report.step("waiting until every component is ready")
+        tracked = rollout.follow(op, expected, watch, timeout_s=timeout_s, lease=lease)
         common: dict[str, Any] = {"seconds": watch.seconds(), "before": before}
         common["report"] = status.report(op, newest, tracked.assessment, planned.objects)
         return _ended(op, planned, tracked, newest, common, timeout_s)

@@ -28,6 +28,7 @@ class Stopwatch:
     op: Operation
     start: float = 0.0
     parts: dict[str, float] = field(default_factory=lambda: {"helm": 0.0, "wait": 0.0})
+    helm_started: bool = False  # whether Helm was started to change the release
 
     def __post_init__(self) -> None:
         self.start = self.op.clock.now()
@@ -55,6 +56,7 @@ def run_helm(
     operation may begin: raises Busy, or ClusterError when the API server does not answer.
     """
     since = op.clock.now()
+    watch.helm_started = True
     try:
         meanwhile()
         done = _ended(child, lease)

@@ -13,6 +13,7 @@ from typing import Any
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status
+from fogflow_k8s.actions.observe.absence import Absence, find_absence
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import references, same_cluster, target_check
 from fogflow_k8s.actions.release import rollout
@@ -33,13 +34,15 @@ class Plan:
     installed: bool
     removed: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    absence: Absence | None = None
+    """What there is of FogFlow when the release does not exist."""
 
 
 def plan(op: Operation, *, delete_data: bool = False) -> Plan:
     """What would be removed and kept; `installed` is False when the release does not exist."""
     found = status.installed(op)
     if found is None:
-        return Plan(installed=False)
+        return Plan(installed=False, absence=find_absence(op))
     removed: list[str] = []
     kept: list[str] = []
     for obj in found.objects:
@@ -55,14 +58,15 @@ def plan(op: Operation, *, delete_data: bool = False) -> Plan:
 
 
 def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
-    """Remove the release; with `delete_data` its claims and password, too. Raises Busy, OperationFailed."""
+    """Remove the release; with `delete_data` its claims and password, too. Raises Busy, Interrupted, OperationFailed."""
     found = status.installed(op)
     if found is None:
         return
-    watch = rollout.Stopwatch(op)
+    watch, begun = rollout.Stopwatch(op), False
     same_cluster.require_one_cluster(op, same_cluster.begin(op))
     try:
         with hold_lease(op) as lease:
+            begun = True
             _stop_worker(op, timeout_s)
             op.report.step("helm uninstall")
             try:
@@ -89,8 +93,9 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
             record.forget(op)
             target_check.forget(op)
     except KeyboardInterrupt:
+        state = "the uninstall is not complete" if begun else "nothing was removed"
         raise Interrupted(
-            "interrupted: the uninstall is not complete", hint="run fogflow-k8s uninstall again"
+            f"interrupted: {state}", hint=f"to complete it: fogflow-k8s uninstall -n {op.namespace}"
         ) from None
     op.cluster.delete("Lease", op.own_name, op.namespace)
 

@@ -17,6 +17,7 @@ _OTHER_RESOURCES = {
     "Gateway": ("gateway.networking.k8s.io/v1", "gateways", True),
     "EndpointSlice": ("discovery.k8s.io/v1", "endpointslices", True),
     "Event": ("v1", "events", True),
+    "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
     "SelfSubjectAccessReview": ("authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
     "SelfSubjectReview": ("authentication.k8s.io/v1", "selfsubjectreviews", False),
 }

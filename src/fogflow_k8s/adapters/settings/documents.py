@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KeyPath = tuple[str | int, ...]
 _MAX_BYTES = 1_000_000  # a settings file has some hundred lines; a larger file is not one
 _MAX_KEYS = 20_000  # YAML aliases can expand a small file to many keys
+_MAX_DEPTH = 50  # values.yaml has fewer than ten levels; a much deeper file would exceed Python's recursion limit
+_EXAMPLE = "write an example of both files: fogflow-k8s render -o DIR"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def load_document(path: Path) -> Document:
     """Read the JSON (by its suffix) or YAML file at `path`. Raises ConfigError unless it is one mapping without duplicates."""
     text = _read_text(path)
     if not text.strip():
-        raise ConfigError(f"{path} is empty", hint="write an example of both files: fogflow-k8s render -o DIR")
+        raise ConfigError(f"{path} is empty", hint=_EXAMPLE)
     data, lines = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a mapping of keys is needed at the top, found {_type_name(data)}")
@@ -108,7 +110,9 @@ def _from_json(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
     except json.JSONDecodeError as error:
         cut = " (the file ends too early)" if error.pos >= len(text.rstrip()) else ""
         raise ConfigError(f"{path}:{error.lineno}: not JSON: {error.msg.lower()}{cut}") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(str(path)) from error
+    except ValueError as error:
         raise ConfigError(f"{path}: not JSON: {error}") from error
 
 
@@ -176,14 +180,16 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
         loader = _yaml_loader()(text)
         node = loader.get_single_node()
         lines = _line_numbers(
-            path, _yaml_keys(node, ()) if node else ()
+            path, _yaml_keys(path, node, ()) if node else ()
         )  # before merge keys are resolved, which may repeat a key
         return loader.construct_document(node) if node else None, lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}: not YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise _too_deep(str(path)) from error
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     finally:
         if loader:
@@ -191,17 +197,28 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
 
 
 def _line_numbers(path: Path, keys: Iterable[tuple[KeyPath, int]]) -> dict[KeyPath, int]:
-    """Return the line of each key. Raises ConfigError for a duplicate key, which readers resolve differently."""
+    """Return the line of each key.
+
+    Raises ConfigError for a duplicate key, which readers resolve differently, and for too many keys or levels.
+    """
     lines: dict[KeyPath, int] = {}
     for location, line in keys:
         if location in lines:
             raise ConfigError(
                 f"{path}:{line}: {dotted_path(location)} is given twice (first in line {lines[location]})"
             )
+        if len(location) > _MAX_DEPTH:
+            raise _too_deep(f"{path}:{line}")
         if len(lines) >= _MAX_KEYS:
             raise ConfigError(f"{path} has more than {_MAX_KEYS} keys: not a settings file")
         lines[location] = line
     return lines
+
+
+def _too_deep(location: str) -> ConfigError:
+    return ConfigError(
+        f"{location}: nested more than {_MAX_DEPTH} levels deep, and at most {_MAX_DEPTH} are allowed", hint=_EXAMPLE
+    )
 
 
 def _yaml_loader() -> Any:
@@ -217,18 +234,27 @@ def _yaml_loader() -> Any:
     return Loader
 
 
-def _yaml_keys(node: yaml.Node, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
+def _yaml_keys(
+    file: Path, node: yaml.Node, path: KeyPath, above: tuple[yaml.Node, ...] = ()
+) -> Iterator[tuple[KeyPath, int]]:
+    """Yield the keys of a node that is part of the nodes `above`, with their lines. Raises ConfigError."""
     import yaml
 
+    if any(node is each for each in above):
+        raise ConfigError(
+            f"{file}:{node.start_mark.line + 1}: {dotted_path(path)}: the anchor (&NAME) of this value is used inside the value "
+            "itself; an alias (*NAME) may only stand outside of it",
+            hint=_EXAMPLE,
+        )
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             location: KeyPath = (*path, str(key.value))
             yield location, key.start_mark.line + 1
-            yield from _yaml_keys(value, location)
+            yield from _yaml_keys(file, value, location, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield (*path, index), value.start_mark.line + 1
-            yield from _yaml_keys(value, (*path, index))
+            yield from _yaml_keys(file, value, (*path, index), (*above, node))
 
 
 def dotted_path(path: KeyPath) -> str:

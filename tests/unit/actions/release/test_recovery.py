@@ -435,6 +435,7 @@ def test_an_upgrade_whose_taking_back_would_lose_something_is_left(deployed):
     assert "fogflow-k8s rollback --force" in outcome.detail
 
 
+SLOW_S = 30.0
 DEAD = 'Error: ROLLBACK FAILED: Internal error occurred: failed calling webhook "dead.example.org": failed to call webhook: EOF'
 AWAY = "Error: Kubernetes cluster unreachable: EOF"
 
@@ -473,3 +474,30 @@ def test_a_helm_that_fails_before_it_made_a_revision_leaves_the_one_before(deplo
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-7013"])
     assert outcome.detail == "rolled back to revision 1, which is ready again"
     assert deployed.tag("nginx") == "1"
+
+
+def test_a_server_that_goes_away_after_the_rollback_leaves_what_is_known(deployed, away):
+    deployed.cluster.fate["1"] = SLOW_S
+    deployed.programs.plan("rollback", stderr="", code=0, leaves="deployed", first=lambda: away(5))
+    with pytest.raises(OperationFailed, match="did not answer again within 60 s; the release was rolled back") as error:
+        deployed.deploy(nginx(BAD))
+    assert "rolled back to revision 1, and whether it became ready is unknown" in error.value.message
+    assert (error.value.exit_code, error.value.hint) == (22, "when it answers: fogflow-k8s status --wait -n city")
+    assert deployed.programs.verbs("rollback") == ["rollback"]
+
+
+def test_a_server_that_goes_away_during_the_rollback_leaves_its_result_unknown(deployed, away):
+    for n in range(4):
+        first = (lambda: away(0)) if n == 0 else None
+        deployed.programs.plan("rollback", stderr=AWAY, leaves="", first=first)
+    with pytest.raises(OperationFailed, match="rollback to revision 1 was started, and its result is unknown") as error:
+        deployed.deploy(nginx(BAD))
+    assert "fogflow-k8s rollback 1 -n city" in error.value.hint
+    assert "nothing was rolled back" not in error.value.message
+
+
+def test_a_server_that_is_away_for_a_while_after_the_rollback_causes_no_second_one(deployed, away):
+    deployed.cluster.fate["1"] = SLOW_S
+    deployed.programs.plan("rollback", stderr="", code=0, leaves="deployed", first=lambda: away(5, 100))
+    assert deployed.deploy(nginx(BAD)).result == "rolled-back"
+    assert deployed.programs.verbs("rollback") == ["rollback"]

@@ -4,6 +4,8 @@ import pytest
 
 from fogflow_k8s.actions.release.restart import _chosen, restart
 from fogflow_k8s.commands.status import exit_code
+from fogflow_k8s.errors import Interrupted
+from tests.unit.actions.world import interrupt
 
 ALL = ("rabbitmq", "discovery", "master", "cloud-worker", "designer", "nginx", "keeper")
 KEEPS = {"metadata": {"annotations": {"fogflow-k8s.io/keeps-tasks": "true"}}}
@@ -80,3 +82,28 @@ def test_without_a_keeper_or_without_waiting_it_ends_with_the_new_pods(kept, ena
     began = kept.clock.now()
     restart(kept.op(), ["designer"], timeout_s=60, wait=wait)
     assert kept.clock.now() - began <= 1
+
+
+def test_ctrl_c_names_what_was_restarted_and_how_to_go_on_with_the_others(deployed):
+    deployed.cluster.fate["1"] = 20.0
+    deployed.at(5, interrupt)
+    with pytest.raises(Interrupted, match=r"interrupted: master restarted.*; not restarted: nginx") as error:
+        restart(deployed.op(), ["nginx", "master"], timeout_s=60)
+    assert error.value.hint == "to continue: fogflow-k8s restart nginx -n city"
+    assert deployed.holder == ""
+
+
+def test_ctrl_c_before_the_first_restart_says_that_nothing_was_restarted(deployed):
+    deployed.take_lease()
+    deployed.always = [deployed.take_lease]
+    deployed.at(5, interrupt)
+    with pytest.raises(Interrupted, match="interrupted: nothing was restarted"):
+        restart(deployed.op(), ["master"], timeout_s=60)
+
+
+def test_ctrl_c_in_the_wait_names_the_command_that_waits(deployed):
+    deployed.cluster.fate["1"] = 20.0
+    deployed.at(5, interrupt)
+    with pytest.raises(Interrupted, match=r"master restarted, and the restart continues in the cluster$") as error:
+        restart(deployed.op(), ["master"], timeout_s=60)
+    assert error.value.hint == "to wait for it: fogflow-k8s status --wait -n city"

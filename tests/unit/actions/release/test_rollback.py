@@ -158,16 +158,47 @@ def test_a_lease_that_is_lost_ends_the_wait(twice):
         back(twice)
 
 
-@pytest.mark.parametrize("where", ["helm", "wait"])
-def test_ctrl_c_says_that_it_goes_on(twice, where):
-    if where == "helm":
-        twice.programs.plan("rollback", interrupt=True, leaves="failed")
+@pytest.mark.parametrize(
+    ("leaves", "state", "hint"),
+    [
+        ("failed", "revision 3 is failed: helm was stopped", "fogflow-k8s rollback 1 -n city"),
+        ("", "helm was stopped before it made a revision, revision 2 stays", "fogflow-k8s rollback 1 -n city"),
+    ],
+)
+def test_ctrl_c_while_helm_works_says_what_helm_has_made(twice, leaves, state, hint):
+    twice.programs.plan("rollback", interrupt=True, leaves=leaves)
+    with pytest.raises(Interrupted, match=state) as error:
+        back(twice)
+    assert (error.value.exit_code, hint in error.value.hint, twice.holder) == (130, True, "")
+
+
+def test_ctrl_c_in_the_wait_says_that_the_rollout_goes_on(twice):
     twice.cluster.fate["1"] = 20.0
     twice.at(5, interrupt)
-    with pytest.raises(Interrupted, match="the rollback continues in the cluster") as error:
+    with pytest.raises(Interrupted, match="revision 3 is deployed; the rollout continues in the cluster") as error:
         back(twice)
-    assert error.value.exit_code == 130
-    assert twice.holder == ""
+    assert "fogflow-k8s status --wait -n city" in error.value.hint
+    assert (error.value.exit_code, twice.holder) == (130, "")
+
+
+def test_ctrl_c_before_helm_began_says_that_the_revision_before_stays(twice):
+    twice.take_lease()
+    twice.always = [twice.take_lease]
+    twice.at(5, interrupt)
+    with pytest.raises(Interrupted, match="interrupted before helm was started: revision 2 stays as it is") as error:
+        back(twice)
+    assert "to complete it: fogflow-k8s rollback 1 -n city" in error.value.hint
+    assert "--wait" not in error.value.hint
+    assert twice.programs.verbs() == []
+
+
+def test_ctrl_c_after_a_workload_was_deleted_for_it_names_that_workload(deployed):
+    deployed.deploy({"broker": {"shards": 2, "acceptNotificationLoops": True}}, force=True)
+    deployed.cluster.stays = True
+    deployed.at(5, interrupt)
+    with pytest.raises(Interrupted, match="stays as it is, but StatefulSet cloud-broker was deleted for the change"):
+        back(deployed)
+    assert deployed.programs.verbs("rollback") == []
 
 
 @pytest.fixture

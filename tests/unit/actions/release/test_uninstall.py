@@ -3,8 +3,8 @@
 import pytest
 
 from fogflow_k8s.actions.release.uninstall import uninstall
-from fogflow_k8s.errors import Busy, OperationFailed
-from tests.unit.actions.world import HOME, OWN, SECRET
+from fogflow_k8s.errors import Busy, Interrupted, OperationFailed
+from tests.unit.actions.world import HOME, OWN, SECRET, interrupt
 
 BUDGET_S = 5
 HOOK = "Error: failed pre-delete: 1 error occurred:\n\t* timed out waiting for the condition"
@@ -55,3 +55,18 @@ def test_a_release_with_another_operation_is_not_changed(deployed):
     with pytest.raises(Busy):
         gone(deployed)
     assert deployed.programs.verbs() == []
+
+
+def test_ctrl_c_before_it_began_says_that_nothing_was_removed(deployed):
+    deployed.take_lease()
+    deployed.always = [deployed.take_lease]
+    deployed.at(5, interrupt)
+    with pytest.raises(Interrupted, match="interrupted: nothing was removed") as error:
+        gone(deployed)
+    assert error.value.hint == "to complete it: fogflow-k8s uninstall -n city"
+
+
+def test_ctrl_c_in_the_middle_says_that_it_is_not_complete(deployed):
+    deployed.programs.plan("uninstall", interrupt=True)
+    with pytest.raises(Interrupted, match="interrupted: the uninstall is not complete"):
+        gone(deployed)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from fogflow_k8s.actions.check.probes import unless_forbidden
 from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.preconditions import external_ports
 from fogflow_k8s.actions.preconditions.apiserver import NAME_SERVERS
 from fogflow_k8s.engine.checks import CheckOutcome
-from fogflow_k8s.model.kubernetes import Obj, labels_of, spec_of, status_of
+from fogflow_k8s.model.kubernetes import Obj, labels_of, status_of
 from fogflow_k8s.model.manifests import component_of
 
 _GKE = "cloud.google.com/gke-"  # of the labels of its nodes
@@ -36,23 +37,15 @@ def external_ips_lead_here(op: Operation, objects: Sequence[Obj]) -> CheckOutcom
 
 def ports_free(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
     """No other Service claims the same port of the same external IP, or the same node port."""
-    mine = {key: o["metadata"]["name"] for o in objects if o.get("kind") == "Service" for key in _claims(o)}
+    mine = external_ports.claims(objects)
     if not mine:
         return CheckOutcome(True, "none requested")
-    services = unless_forbidden(
-        lambda: op.cluster.list("Service"), "no permission to list the Services of all namespaces"
+    taken = unless_forbidden(
+        lambda: external_ports.taken(op, objects), "no permission to list the Services of all namespaces"
     )
-    taken = []
-    for other in services:
-        metadata = other["metadata"]
-        if metadata.get("namespace") == op.namespace and metadata["name"] in mine.values():
-            continue
-        taken += [
-            f"{key} by Service {metadata.get('namespace')}/{metadata['name']}" for key in _claims(other) if key in mine
-        ]
     if taken:
         return CheckOutcome(
-            False, "taken: " + ", ".join(sorted(taken)), "choose another address or port, or remove the other Service"
+            False, "taken: " + ", ".join(taken), "choose another address or port, or remove the other Service"
         )
     return CheckOutcome(True, ", ".join(sorted(mine)))
 
@@ -91,10 +84,3 @@ def address_given(op: Operation, objects: Sequence[Obj]) -> CheckOutcome:
         return CheckOutcome(False, f"{', '.join(waiting)} has no address yet",
                      "check that a load balancer or ingress controller runs: kubectl get pods -A; or use --expose node-port, which needs none")  # fmt: skip
     return CheckOutcome(True, "has an address, or needs none")
-
-
-def _claims(service: Obj) -> list[str]:
-    spec = spec_of(service)
-    ports = spec.get("ports") or []
-    outside = [f"{ip}:{port.get('port')}" for ip in spec.get("externalIPs") or [] for port in ports]
-    return outside + [f"node port {port['nodePort']}" for port in ports if port.get("nodePort")]

@@ -137,4 +137,24 @@ ENTRIES = (
             "fogflow-k8s deploy ... --set worker.implementation=native",
         ),
     ),
+    Entry(
+        "FK-7016",
+        "permanent",
+        "objects of FogFlow exist that Helm did not install",
+        explanation="They were applied with kubectl, for example from the output of `fogflow-k8s render`, or by a GitOps tool. Without a release of Helm, `status`, `rollback` and `uninstall` have no revision to work with. Remove the objects with the file that was applied, or let a deploy take them over into a release.",
+        advice=(
+            "to remove them: kubectl -n {namespace} delete -f manifests.yaml   (of the same render)",
+            "to take them over into a release: fogflow-k8s deploy ... --take-ownership -n {namespace}   (with the same settings)",
+        ),
+    ),
+    Entry(
+        "FK-7017",
+        "permanent",
+        "another Service already has an external port of the release",
+        explanation="Two Services cannot have the same port of the same external IP, or the same node port: with an external IP, only one of them receives the connections. The evidence names the other Services; they may belong to another release of FogFlow in another namespace.",
+        advice=(
+            "choose another address or port, for example: fogflow-k8s deploy --external-ip OTHER-ADDRESS -n {namespace}",
+            "or remove the other Service: kubectl get services -A -o wide",
+        ),
+    ),
 )
