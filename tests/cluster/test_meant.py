@@ -15,7 +15,7 @@ from tests.cluster.test_bad_server import config  # noqa: F401 - a fixture
 from tests.scope import ALL
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
-BUDGET_S = 120
+BUDGET_S = 300
 
 
 def kubeconfig(site, name, url, current=True):

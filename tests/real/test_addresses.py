@@ -10,8 +10,8 @@ from tests.real import deployed
 from tests.real.conftest import Box, released
 from tests.scope import only_all
 
-BUDGET_S = 150
-OURS = ("--set", "worker.implementation=native")
+BUDGET_S = 350
+OURS = ("--set", "worker.implementation=native,worker.nativeImage.registry=localhost")
 PROFILE = "no-ipv6.json"
 _EAFNOSUPPORT, _AF_INET6 = 97, 10
 _SECCOMP = {
