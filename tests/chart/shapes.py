@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-OURS = "worker.implementation=native"
+OURS = "worker.implementation=native,worker.nativeImage.registry=localhost"
 ACCEPTED = "broker.acceptNotificationLoops=true"
 SEVERAL = f"broker.shards=3,worker.replicas=2,{ACCEPTED}"
 ALLOWED_VOLUMES = {

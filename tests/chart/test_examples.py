@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from fogflow_k8s import __version__
 from tests.chart import canonical
 from tests.chart.conftest import ROOT
 from tests.chart.shapes import containers, of_kind, pods
@@ -113,7 +114,7 @@ def test_every_pod_takes_its_images_from_the_registry_with_its_login_and_goes_to
 
 def test_the_native_worker_comes_from_the_registry_of_its_own_image(render):
     (container,) = spec_of(example(render, "own-worker"), "cloud-worker")["containers"]
-    assert container["image"] == "registry.example.org/fogflow-k8s/worker:1.0.0"
+    assert container["image"] == f"registry.example.org/fogflow-k8s/worker:{__version__}"
 
 
 # ---- external-rabbitmq.yaml

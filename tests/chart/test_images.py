@@ -1,20 +1,24 @@
 """The images that the tool lists are those that the chart runs, and a digest file pins every one of them."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from fogflow_k8s import __version__
 from fogflow_k8s.actions.images.listing import wanted
 from fogflow_k8s.adapters.helm.client import Helm, Target
 from fogflow_k8s.adapters.process import SystemRunner
+from fogflow_k8s.model.settings.base import merge
 from fogflow_k8s.model.settings.values import Values
 
 CHART = Path("charts/fogflow-chart")
 SHA = "sha256:" + "0" * 64
 
 
-def of(helm, **values):
-    return wanted(Helm(SystemRunner(), Target("fogflow", "fogflow"), helm), CHART, Values.model_validate(values))
+def of(helm, chart=CHART, **values):
+    return wanted(Helm(SystemRunner(), Target("fogflow", "fogflow"), helm), chart, Values.model_validate(values))
 
 
 @pytest.mark.parametrize(
@@ -24,9 +28,9 @@ def of(helm, **values):
         {"dgraph": {"enabled": True}},
         {"global": {"imageRegistry": "r.example:5000/all"}},
         {"nginx": {"image": {"registry": "", "repository": "nginx", "tag": "1", "digest": SHA}}},
-        {"worker": {"implementation": "native"}},
+        {"worker": {"nativeImage": {"registry": "localhost"}}},
         {
-            "worker": {"implementation": "native", "ownImage": {"tag": "7"}},
+            "worker": {"implementation": "native", "nativeImage": {"tag": "7"}},
             "global": {"imageRegistry": "r.example/all"},
         },
     ],
@@ -44,11 +48,11 @@ def test_hooks_and_init_containers_count(helm):
 
 @pytest.mark.parametrize(
     ("implementation", "image"),
-    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("native", "localhost/fogflow-k8s/worker:1.0.0")],
+    [("upstream", "docker.io/fogflow/worker:3.2.8"), ("native", f"localhost/fogflow-k8s/worker:{__version__}")],
 )
 def test_the_worker_is_the_one_of_its_engine(helm, implementation, image):
     """Upstream's has upstream's version, ours the chart's; the other one is not asked for."""
-    found = of(helm, worker={"implementation": implementation})
+    found = of(helm, worker={"implementation": implementation, "nativeImage": {"registry": "localhost"}})
     assert [
         str(use.image) for use in found.uses if "cloud-worker" in use.components and "keeper" not in use.components
     ] == [image]
@@ -57,7 +61,24 @@ def test_the_worker_is_the_one_of_its_engine(helm, implementation, image):
 
 @pytest.mark.parametrize("implementation", ["upstream", "native"])
 def test_pins_pin_everything(helm, implementation):
-    before = of(helm, worker={"implementation": implementation})
+    worker = {"implementation": implementation, "nativeImage": {"registry": "localhost"}}
+    before = of(helm, worker=worker)
     pins = before.pins({str(use.image): SHA for use in before.uses})
-    after = of(helm, **{**pins, "worker": {**pins["worker"], "implementation": implementation}})
+    after = of(helm, **merge(pins, {"worker": worker}))
     assert [str(use.image) for use in after.uses] == [f"{use.image}@{SHA}" for use in before.uses]
+
+
+def test_a_packaged_chart_pins_the_images_that_it_was_published_with_and_no_others(helm, tmp_path):
+    chart = tmp_path / "chart"
+    shutil.copytree(CHART, chart)
+    (chart / "files/digests.json").write_text(json.dumps({"docker.io/library/rabbitmq:4.3": SHA}), encoding="utf-8")
+    rabbitmq = {"image": {"tag": "4.3-management"}}
+    for values, image in (
+        ({}, f"docker.io/library/rabbitmq:4.3@{SHA}"),
+        ({"rabbitmq": rabbitmq}, "docker.io/library/rabbitmq:4.3-management"),
+        ({"global": {"imageRegistry": "r.example"}}, "r.example/library/rabbitmq:4.3"),
+    ):
+        found = of(helm, chart, **values)
+        (use,) = [use for use in found.uses if "rabbitmq" in use.image.path]
+        assert str(use.image) == image
+        assert [section.key for section in found.named(use.image)] == ["rabbitmq"]

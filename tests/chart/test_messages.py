@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chart.shapes import ACCEPTED, SEVERAL
+from fogflow_k8s import __version__
+from tests.chart.shapes import ACCEPTED, OURS, SEVERAL
 
 
 @pytest.mark.parametrize(
@@ -48,11 +49,11 @@ def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):
         (f"broker.shards=2,{ACCEPTED}", ["the worker and all tasks use only the first", "worker.replicas=2"]),
         ("worker.replicas=2,keeper.enabled=false", ["a StatefulSet waits for that node", "all tasks start again"]),
         (
-            "worker.implementation=native,global.imagePullSecrets={hub}",
+            f"{OURS},global.imagePullSecrets={{hub}}",
             [
                 "tasks keep running while it is replaced",
                 "removed with it",
-                "fogflow-k8s/worker:1.0.0",
+                f"fogflow-k8s/worker:{__version__}",
                 "images build --push",
                 "hub",
                 "tasks namespace",

@@ -8,6 +8,7 @@ import itertools
 
 import pytest
 
+from fogflow_k8s.model.bench import manifests as bench
 from tests.chart.shapes import OURS as OUR_WORKER
 from tests.chart.shapes import SEVERAL, of_kind, pods
 from tests.policies.design import FREE, OURS, UNUSED, Opened, Ports, allows
@@ -25,6 +26,7 @@ PORTS = (
     5672,
     15692,
     8095,
+    8099,
     8011,
     9080,
     40000,
@@ -110,7 +112,10 @@ def cast(manifests):
         labels = template["metadata"]["labels"]
         found.append(Peer(f"{role}-{place}", role, f"10.1.0.{place}", "fogflow", labels, ports))
     broker = next(peer for peer in found if peer.role == "cloud-broker")
+    load = bench.labels("fogflow", "3f09aa12-0")
     found += [
+        # the load generator of `bench run`, which the CLI makes
+        Peer("bench-1", "bench", "10.1.0.9", "fogflow", load, (("notify", bench.RECEIVER_PORT, "TCP"),)),
         # one of upstream's worker: it has no label that a policy could know
         Peer("task", "task", "10.1.1.1", tasks_namespace, {"app": "fogflow-task-40000"}),
         Peer("task-2", "task", "10.1.1.2", tasks_namespace, {"app": "fogflow-task-40001"}),

@@ -107,6 +107,7 @@ def report(assessment: Assessment = ALL_READY, **more: Any) -> Report:
         "state": "unverified",
         "urls": ("http://192.0.2.10/index.html",),
         "bus_secret": "fogflow-rabbitmq",
+        "worker": "upstream",
     }
     return Report(assessment=assessment, **{**facts, **more})
 
@@ -117,8 +118,8 @@ REPORTS: dict[str, Report] = {
     "failed": report(BROKEN, state="failed"),
     "dependents": report(STARVED, state="degraded", namespace="city"),
     "pulling": report(PULLS, state="progressing", revision=revision(1, "pending-install"), urls=()),
-    "tasks": report(tasks={"Running": 7, "Pending": 2}),
-    "absent": report(Assessment(()), state="absent", revision=None, urls=()),
+    "tasks": report(tasks={"Running": 7, "Pending": 2}, worker="native"),
+    "absent": report(Assessment(()), state="absent", revision=None, urls=(), worker=None),
 }
 
 

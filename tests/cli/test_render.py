@@ -33,7 +33,7 @@ SETTINGS = {  # and the Secrets that these need, with a key each; "" for one to 
     ),
     "everything": (
         {
-            "worker": {"implementation": "native", "replicas": 2},
+            "worker": {"implementation": "native", "nativeImage": {"registry": "localhost"}, "replicas": 2},
             "designer": {"persistence": {"enabled": True}},
             "expose": {"basicAuth": {"existingSecret": "login"}},
             "global": {"imagePullSecrets": ["registry"]},

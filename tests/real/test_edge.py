@@ -282,7 +282,12 @@ def test_tasks_of_our_own_worker_outlive_a_cut(pair):
     """Upstream's worker is deaf after one, the keeper restarts it, and its tasks go with it. Ours has nothing to restart."""
     until(lambda: not (pair.listed() or {}).get("brokerListed"), "discovery has forgotten the broker that left")
     pair.queue = f"fogflow-k8s.Worker.{SITE}"
-    pasted(pair.edge, pair.token().replace("join -", "join - --set worker.implementation=native"))
+    pasted(
+        pair.edge,
+        pair.token().replace(
+            "join -", "join - --set worker.implementation=native,worker.nativeImage.registry=localhost"
+        ),
+    )
     until(pair.seen, "the cloud lists the edge")
     other = {**deployed.FUNCTION, "name": "f2", "input": "Humidity", "output": "Damp"}
     deployed.call("POST", pair.fogflow.url("nginx", 80, "/fogfunction"), other)

@@ -30,7 +30,7 @@ SEEDS = os.environ.get("FOGFLOW_K8S_SOAK_SEEDS", "1").split(",")
 WORKLOADS = ("discovery", "cloud-broker", "master", "cloud-worker", "designer", "rabbitmq", "nginx", "keeper")
 KEEP_STORED = ("designer", "keeper")
 """Not lost just after users stored something: what is younger than the keeper's last look may be lost with them."""
-WORKERS = {"upstream": (), "native": ("--set", "worker.implementation=native")}
+WORKERS = {"upstream": (), "native": ("--set", "worker.implementation=native,worker.nativeImage.registry=localhost")}
 UPGRADES = ("replicaCount=3", "config.worker.capacity=99", "podAnnotations.soak=again")
 """Harmless values: one that touches nginx alone, one for all that read config.json, one that restarts everything."""
 SOON_S, WRONG_S = 60.0, 10.0

@@ -46,6 +46,7 @@
 {{- if and $v.configJson.hostPath.path (include "fogflow.worker.keepsTasks" .) -}}
 {{- fail "\n\nconfigJson.hostPath is a file for upstream's programs, without the worker.tasks of implementation native: use config, or worker.implementation upstream." -}}
 {{- end -}}
+{{- include "fogflow.worker.checks" . -}}
 {{- $c := $v.config -}}
 {{- $ports := list -}}
 {{- range $port := list $c.discovery.http_port $c.broker.http_port $c.master.ngsi_agent_port $c.master.rest_api_port $c.designer.webSrvPort $c.designer.agentPort -}}

@@ -7,10 +7,10 @@
 {{- $agent := int $c.master.ngsi_agent_port -}}
 {{- $master := int $c.master.rest_api_port -}}
 {{- $designer := int $c.designer.webSrvPort -}}
-{{- range $from := list "cloud-broker" "master" "designer" "nginx" "keeper" "edges" }}
+{{- range $from := list "cloud-broker" "master" "designer" "nginx" "keeper" "edges" "bench" }}
 - {from: {{ $from }}, to: discovery, ports: [{{ $discovery }}]}
 {{- end }}
-{{- range $from := list "discovery" "master" "cloud-worker" "designer" "nginx" "keeper" "tasks" "edges" }}
+{{- range $from := list "discovery" "master" "cloud-worker" "designer" "nginx" "keeper" "tasks" "edges" "bench" }}
 - {from: {{ $from }}, to: cloud-broker, ports: [{{ $broker }}]}
 {{- end }}
 {{- if gt (int .Values.broker.shards) 1 }} {{- /* a broker asks the owner of an entity for it */}}
@@ -41,6 +41,8 @@
 - {from: outside, to: nginx, ports: [8080]}
 - {from: keeper, to: nginx, ports: [8080]}
 - {from: reverse-proxy-test, to: nginx, ports: [8080]}
+- {from: bench, to: nginx, ports: [8080]} {{- /* the load generator of `fogflow-k8s bench run`, which is no workload of the chart */}}
+- {from: cloud-broker, to: bench, ports: [8099]}
 - {from: cloud-broker, to: keeper, ports: [8095]}
 - {from: designer, to: keeper, ports: [8095]}
 - {from: monitoring, to: keeper, ports: [8095]}

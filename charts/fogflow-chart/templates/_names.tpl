@@ -60,9 +60,38 @@ labels:
 {{ join "," $hosts }}
 {{- end }}
 
+{{/* The worker that is used: "upstream" or "native". auto means native where its image has a registry; an upgrade keeps the worker that the
+     release has, because a change removes all tasks and starts them again. The CLI's model has the same rule (worker_choice.py). The
+     installed worker's configuration tells which it is; it is read once per render. */}}
+{{- define "fogflow.worker.implementation" -}}
+{{- $w := .Values.worker -}}
+{{- if ne ($w.implementation | default "auto") "auto" -}}
+{{ $w.implementation }}
+{{- else -}}
+{{- if not (hasKey $w "chosen") -}}
+{{- $chosen := ternary "native" "upstream" (ne ($w.nativeImage.registry | default "") "") -}}
+{{- if .Release.IsUpgrade -}}
+{{- $name := printf "%s-config" (include "fogflow.workload" (dict "root" . "name" "cloud-worker")) -}}
+{{- with lookup "v1" "ConfigMap" .Release.Namespace $name -}}
+{{- $chosen = ternary "native" "upstream" (hasKey (dig "worker" dict (get (.data | default dict) "config.json" | fromJson)) "tasks") -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $w "chosen" $chosen -}}
+{{- end -}}
+{{ $w.chosen }}
+{{- end -}}
+{{- end }}
+
 {{/* Whether the native worker is used, whose tasks keep running without it: "true" or empty. */}}
 {{- define "fogflow.worker.keepsTasks" -}}
-{{- if eq .Values.worker.implementation "native" }}true{{ end }}
+{{- if eq (include "fogflow.worker.implementation" .) "native" }}true{{ end }}
+{{- end }}
+
+{{/* The CLI's model has the same rule. */}}
+{{- define "fogflow.worker.checks" -}}
+{{- if and (include "fogflow.worker.keepsTasks" .) (not (.Values.global.imageRegistry | default .Values.worker.nativeImage.registry)) -}}
+{{- fail (printf "\n\nThe worker is the native one (%s), but worker.nativeImage.registry is empty, so its image has no registry to be pulled from. Either\n  push the image: fogflow-k8s images build --push REGISTRY/fogflow-k8s/worker:%s\n  and name its registry: --set worker.nativeImage.registry=REGISTRY (localhost: the image is loaded on every node)\nor use the upstream worker: --set worker.implementation=upstream" (ternary "this release has it" "worker.implementation is native" (hasKey .Values.worker "chosen")) (.Chart.Version | replace "+" "_")) -}}
+{{- end -}}
 {{- end }}
 
 {{/* The queues of all workers, separated by commas. The first has the site's name alone, as upstream's. The native worker's queues have

@@ -1,16 +1,20 @@
 {{/* What all pods have in common. `$c` as in _names.tpl; "config" in it is the content whose change must replace the pod. */}}
 
+{{/* files/digests.json is empty in git; in a packaged chart it has the digest of each image under its whole name, so that another tag
+     or registry is not pinned to it. */}}
 {{- define "fogflow.image" -}}
 {{- $i := .image -}}
 {{- $registry := .root.Values.global.imageRegistry | default $i.registry -}}
-{{- if $registry }}{{ $registry }}/{{ end }}{{ $i.repository }}:{{ $i.tag | default .root.Chart.AppVersion }}{{ with $i.digest }}@{{ . }}{{ end }}
+{{- $name := printf "%s:%s" $i.repository ($i.tag | default .root.Chart.AppVersion) -}}
+{{- if $registry }}{{ $name = printf "%s/%s" $registry $name }}{{ end -}}
+{{- $name }}{{ with $i.digest | default (get (.root.Files.Get "files/digests.json" | fromJson) $name) }}@{{ . }}{{ end }}
 {{- end }}
 
 {{/* The image of a section; of the worker, the image of its implementation. */}}
 {{- define "fogflow.imageOf" -}}
 {{- $v := index .root.Values .key -}}
 {{- if and (eq .key "worker") (include "fogflow.worker.keepsTasks" .root) -}}
-{{ merge (dict "tag" ($v.ownImage.tag | default (.root.Chart.Version | replace "+" "_"))) $v.ownImage | toJson }}
+{{ merge (dict "tag" ($v.nativeImage.tag | default (.root.Chart.Version | replace "+" "_"))) $v.nativeImage | toJson }}
 {{- else -}}
 {{ $v.image | toJson }}
 {{- end -}}

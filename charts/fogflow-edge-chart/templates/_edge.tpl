@@ -40,7 +40,7 @@ hostAliases:
 - --user={{ .Values.rabbitmq.auth.username }}
 - --password-file=/run/rabbitmq/password
 - --address=http://{{ .Values.config.external_hostip }}:{{ int .Values.config.broker.http_port }}
-- --implementation={{ dig "implementation" "upstream" .Values.worker }}
+- --implementation={{ include "fogflow.worker.implementation" . }}
 - --callback=http://{{ include "fogflow.fqdn" (list . "keeper") }}:8095
 - --cloud={{ .Values.cloud.broker.host }}:{{ int .Values.cloud.broker.port }}
 {{- end }}
@@ -68,4 +68,5 @@ hostAliases:
 {{- if le (mul (int $v.config.worker.heartbeat_interval) (int $v.config.worker.detection_duration)) 12 -}}
 {{- fail "\n\nconfig.worker: heartbeat_interval x detection_duration must exceed 12 s: a worker beats every 10 to 12 s, and the master would drop it in between." -}}
 {{- end -}}
+{{- include "fogflow.worker.checks" . -}}
 {{- end }}

@@ -39,6 +39,7 @@ def report_parts(report: Report, causes: tuple[Cause, ...] | None = None) -> sta
             "uid": report.uid,
             "simulated": report.simulated,
         },
+        "workerImplementation": report.worker,
         "state": report.state,
         "health": _health(report),
         "components": _components(report),

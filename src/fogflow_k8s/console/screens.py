@@ -26,6 +26,11 @@ _COLOURS = {
     "absent": "dim",
 }
 
+_WORKERS = {
+    "upstream": "upstream: when it is lost, all tasks start again",
+    "native": "native: tasks keep running while it is replaced or lost",
+}
+
 
 def status_screen(
     report: Report, causes: Sequence[Cause] | None = None, *, now: datetime | None = None
@@ -49,6 +54,8 @@ def status_screen(
         Text(f"Release  {what}"),
         Text("State    ") + state,
     ]
+    if report.worker:
+        parts.append(Text(f"Worker   {_WORKERS[report.worker]}"))
     if report.assessment.components:
         parts += [Text(""), _components(report, now or datetime.now(UTC))]
     parts += _repairs(report)

@@ -4,7 +4,12 @@ import pytest
 
 from tests.real.conftest import released
 
-NATIVE = ("--set", "worker.implementation=native", "--set", "config.worker.capacity=500")
+NATIVE = (
+    "--set",
+    "worker.implementation=native,worker.nativeImage.registry=localhost",
+    "--set",
+    "config.worker.capacity=500",
+)
 
 
 @pytest.fixture(scope="package")

@@ -26,6 +26,7 @@ from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.release.history import PENDING, Revision, revisions
+from fogflow_k8s.model.settings.worker_choice import Implementation, used
 
 State = Literal["working", "unverified", "progressing", "degraded", "failed", "absent"]
 TASKS = "app.kubernetes.io/component=task"
@@ -49,6 +50,7 @@ class Report:
     tasks: Mapping[str, int] = field(default_factory=dict)  # task pods by the state kubectl shows
     urls: tuple[str, ...] = ()
     bus_secret: str = ""  # the Secret with RabbitMQ's password
+    worker: Implementation | None = None  # the worker of the release; None without one
 
     @property
     def why_unchecked(self) -> str:
@@ -225,6 +227,7 @@ def report(
         tasks=count_tasks(op),
         urls=tuple(a.url for a in addresses(op, objects)),
         bus_secret=bus_secret(objects),
+        worker=used(objects),
     )
 
 

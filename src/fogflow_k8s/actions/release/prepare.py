@@ -28,6 +28,7 @@ from fogflow_k8s.model.release.breaking_changes import Loss, losses
 from fogflow_k8s.model.release.history import PENDING, UNINSTALLING
 from fogflow_k8s.model.settings.base import merge
 from fogflow_k8s.model.settings.presets import Preset, choose, describe, preset_in, values_of
+from fogflow_k8s.model.settings.worker_choice import keep_installed
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ def prepare(op: Operation, request: Request, installed: Installed | None, *, ser
             values, password = references.name_secret(values, name)
             secret = BusSecret(name, exists, password or None)
         _decide_persistence(op, installed, values)
+    values = keep_installed(values, installed.objects if installed else ())
     made = rendered(op, request, installed, values, server=server or by_chart)
     return Prepared(
         request,

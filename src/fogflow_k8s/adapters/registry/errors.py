@@ -43,7 +43,7 @@ class LocalImage(Unreachable):
     def __init__(self) -> None:
         super().__init__(
             "it is in no registry: it must be loaded into every node, or pushed to your registry",
-            hint="fogflow-k8s images build --push REGISTRY/NAME, then set worker.ownImage in your values",
+            hint="fogflow-k8s images build --push REGISTRY/NAME, then set worker.nativeImage in your values",
         )
 
 

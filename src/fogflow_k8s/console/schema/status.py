@@ -10,6 +10,7 @@ from fogflow_k8s.actions.check.check import Verdict
 from fogflow_k8s.actions.observe.status import State as ReleaseState
 from fogflow_k8s.console.schema.common import Cause, Check, Document, ReleaseName, Server, Step
 from fogflow_k8s.model.diagnosis.readiness import State as RolloutState
+from fogflow_k8s.model.settings.worker_choice import Implementation
 
 
 class Release(ReleaseName):
@@ -116,6 +117,8 @@ class StatusParts(TypedDict):
     """The release."""
     cluster: Cluster
     """The cluster that it is on."""
+    workerImplementation: Implementation | None
+    """The worker that the release has: FogFlow's own (upstream), or the native worker of this project."""
     state: ReleaseState
     """State of FogFlow. unverified: all pods are ready, but `health` is not checked."""
     health: Health

@@ -18,7 +18,7 @@ from fogflow_k8s.model.settings.config import Address, ExternalAddress, Logging,
 from fogflow_k8s.model.settings.config import Broker as BrokerConfig
 from fogflow_k8s.model.settings.config import Worker as WorkerConfig
 from fogflow_k8s.model.settings.network import Policies
-from fogflow_k8s.model.settings.parts import Component, Worker
+from fogflow_k8s.model.settings.parts import NATIVE_IMAGE, Component, Worker, require_native_image
 from fogflow_k8s.model.settings.values import Release, fogflow_part, made
 
 PORT = 8060
@@ -144,7 +144,7 @@ class EdgeValues(Release):
     worker: EdgeWorker = made(
         EdgeWorker,
         **fogflow_part("worker", "10m", "48Mi", "256Mi", "1"),
-        ownImage={"registry": "localhost", "repository": "fogflow-k8s/worker"},
+        nativeImage=NATIVE_IMAGE,
     )
     """Starts the task instances."""
 
@@ -170,6 +170,7 @@ class EdgeValues(Release):
                 "edge",
                 "an edge needs cloud.{{rabbitmq,discovery,broker}}.host, config.site_id and config.external_hostip",
             )
+        require_native_image(self.worker, self.global_.image_registry)
         return self
 
     def given(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Successor:
 
 FORMER_NAMES: dict[Path, Successor] = {
     ("worker", "engine"): Successor("implementation", {"fogflow-k8s": "native"}),
+    ("worker", "ownImage"): Successor("nativeImage"),
     ("gate",): Successor("bootstrap"),
 }
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from fogflow_k8s.model.quantities import amounts, quantity
 from fogflow_k8s.model.settings.base import Name, Part, Quantity
+from fogflow_k8s.model.settings.worker_choice import AUTO, NATIVE_REGISTRY, NO_NATIVE_IMAGE, chosen
 
 P = TypeVar("P", bound="Resources | WorkerTasks")
 
@@ -32,11 +33,11 @@ class Image(Part):
     """An image: [registry/]repository:tag[@digest]."""
 
     registry: str = Field("docker.io", pattern=r"^[A-Za-z0-9.:/_-]*$")
-    """Empty = an image that exists only on the nodes."""
+    """Empty = an image that exists only on the nodes; for worker.nativeImage, no image."""
     repository: str = Field("", pattern=r"^[a-z0-9]*([._/-]+[a-z0-9]+)*$")
     """Path of the image in the registry."""
     tag: str = Field("", pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")
-    """Empty = the chart's appVersion; for worker.ownImage the chart's version."""
+    """Empty = the chart's appVersion; for worker.nativeImage the chart's version."""
     digest: str = Field("", pattern=r"^(sha256:[0-9a-f]{64})?$")
     """sha256:...; pins the image's content and takes precedence over the tag."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
@@ -203,13 +204,16 @@ class WorkerTasks(Part):
         return _within_limits(self)
 
 
+NATIVE_IMAGE = {"registry": NATIVE_REGISTRY, "repository": "fogflow-k8s/worker"}
+
+
 class Worker(Component):
     """Starts the task instances."""
 
-    implementation: Literal["upstream", "native"] = "upstream"
-    """upstream = the upstream worker, FogFlow's own; native = the native worker, whose tasks keep running while it is replaced or lost."""
-    own_image: Image = Image()
-    """Image of the native worker (implementation native); `image` is the upstream worker's. It is in no public registry: `fogflow-k8s images build --push REF` builds and pushes it."""
+    implementation: Literal["auto", "upstream", "native"] = AUTO
+    """upstream = the upstream worker, FogFlow's own; native = the native worker, whose tasks keep running while it is replaced or lost; auto = native where nativeImage.registry is set, else upstream. With auto, an upgrade keeps the worker that the release has."""
+    native_image: Image = Image()
+    """Image of the native worker; `image` is the upstream worker's. `fogflow-k8s images build --push REF` builds and pushes it; then set its registry (localhost = the image is loaded on every node)."""
     replicas: int = Field(1, ge=1, le=16)
     """Number of workers, each with its own identity and config.worker.capacity. Each uses one of the broker's shards."""
     tasks: WorkerTasks = WorkerTasks()
@@ -217,7 +221,13 @@ class Worker(Component):
     @property
     def keeps_tasks(self) -> bool:
         """Whether the worker keeps its tasks in the cluster, so that the loss of the worker loses no task."""
-        return self.implementation == "native"
+        return chosen(self.implementation, self.native_image.registry) == "native"
+
+
+def require_native_image(worker: Worker, common_registry: str) -> None:
+    """Check that the native worker's image has a registry. `common_registry`: global.imageRegistry. Raises PydanticCustomError."""
+    if worker.keeps_tasks and not (common_registry or worker.native_image.registry):
+        raise PydanticCustomError("nativeImage", NO_NATIVE_IMAGE)
 
 
 class DesignerPart(Component):

@@ -12,7 +12,7 @@ from fogflow_k8s.model.settings.base import Part, Quantity
 
 
 class TasksAdmission(Part):
-    """A policy that corrects the task pods of the upstream worker when they are created; not used with implementation native."""
+    """A policy that corrects the task pods of the upstream worker when they are created; not used with the native worker."""
 
     enabled: bool = True
     """Needs Kubernetes 1.36 and permission to create cluster-scoped policies; skipped with createNamespace false."""

@@ -18,6 +18,7 @@ from fogflow_k8s.model.settings.config import FogflowConfig, canonical
 from fogflow_k8s.model.settings.expose import Expose
 from fogflow_k8s.model.settings.network import NetworkPolicies
 from fogflow_k8s.model.settings.parts import (
+    NATIVE_IMAGE,
     Bootstrap,
     Broker,
     Component,
@@ -28,6 +29,7 @@ from fogflow_k8s.model.settings.parts import (
     Nginx,
     Rabbitmq,
     Worker,
+    require_native_image,
 )
 from fogflow_k8s.model.settings.tasks import Tasks
 
@@ -159,7 +161,7 @@ class Values(Release):
     worker: Worker = made(
         Worker,
         **fogflow_part("worker", "10m", "48Mi", "256Mi", "2"),
-        ownImage={"registry": "localhost", "repository": "fogflow-k8s/worker"},
+        nativeImage=NATIVE_IMAGE,
     )
     """Starts the task instances."""
     designer: DesignerPart = made(DesignerPart, **fogflow_part("designer", "20m", "112Mi", "512Mi", "2", 1000))
@@ -231,13 +233,14 @@ class Values(Release):
         return self
 
     @model_validator(mode="after")
-    def _native_worker_has_its_config(self) -> Self:
+    def _native_worker_has_its_config_and_image(self) -> Self:
         if self.config_json.host_path.path and self.worker.keeps_tasks:
             raise PydanticCustomError(
                 "implementation",
                 "configJson.hostPath is a file for upstream's programs, without the worker.tasks of implementation native: "
                 "use config, or worker.implementation upstream",
             )
+        require_native_image(self.worker, self.global_.image_registry)
         return self
 
     def _edges_named(self) -> None:

@@ -320,6 +320,15 @@ def test_what_listens_does_so_on_ipv6_where_pods_have_such_addresses(world, spec
     assert with_family(world.op(), {"ipv6": False}) == {"ipv6": False}, "the user's value counts"
 
 
+def test_an_upgrade_keeps_the_worker_when_the_settings_leave_it_open(world):
+    registry = {"nativeImage": {"registry": "r.example"}}
+    world.deploy({"worker": {"implementation": "upstream"}})
+    world.deploy({"worker": registry}, preset="small")  # another preset, so that there is something to change
+    assert values(world)["worker"] == {**registry, "implementation": "upstream"}
+    world.deploy({"worker": {**registry, "implementation": "native"}}, preset="ha")
+    assert values(world)["worker"]["implementation"] == "native"
+
+
 @pytest.mark.parametrize(
     ("families", "ours", "refused"),
     [(["IPv4"], False, False), (["IPv4", "IPv6"], False, False), (["IPv6"], False, True), (["IPv6", "IPv4"], False, True), (["IPv6"], True, False)],

@@ -12,6 +12,7 @@ BUDGET_S = 1
     [
         ({"worker": {"engine": "fogflow-k8s", "replicas": 2}}, {"worker": {"implementation": "native", "replicas": 2}}),
         ({"worker": {"engine": "upstream"}}, {"worker": {"implementation": "upstream"}}),
+        ({"worker": {"ownImage": {"tag": "7"}}}, {"worker": {"nativeImage": {"tag": "7"}}}),
         ({"gate": {"deadlineSeconds": 9}}, {"bootstrap": {"deadlineSeconds": 9}}),
     ],
 )

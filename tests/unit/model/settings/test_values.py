@@ -96,6 +96,7 @@ def test_a_difference_merged_into_the_base_gives_the_data(data, other):
             {"worker": {"implementation": "native"}, "configJson": {"hostPath": {"path": "/x"}}},
             "use config, or worker.implementation upstream",
         ),
+        ({"worker": {"implementation": "native"}}, "images build --push .*set worker.implementation to upstream"),
         ({"broker": "x"}, "valid dictionary"),
         (
             {"broker": {"shards": 2}},
