@@ -7,12 +7,14 @@ import re
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from fogflow_k8s import __version__
 from fogflow_k8s.commands import (
+    bench,
     bundle,
     check,
     complete,
@@ -37,6 +39,7 @@ from fogflow_k8s.commands import (
     verify,
     version,
 )
+from fogflow_k8s.commands.grouped import EDGES, INSPECT, LOCAL, OPERATE, USE, Grouped
 from fogflow_k8s.errors import FogflowError, Forbidden
 
 GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
@@ -45,6 +48,7 @@ EPILOG = "Global options (--context, --kubeconfig, -n, --release, --no-color, -q
 
 app = typer.Typer(
     name="fogflow-k8s",
+    cls=Grouped,
     help="Installs, upgrades, rolls back and verifies FIWARE FogFlow on Kubernetes.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -93,30 +97,33 @@ def options(
     )  # fmt: skip
 
 
-for verb in (
-    check.check,
-    deploy.deploy,
-    diff.diff,
-    status.status,
-    rollback.rollback,
-    history.history,
-    uninstall.uninstall,
-    verify.verify,
-    restart.restart,
-    doctor.doctor,
-    logs.logs,
-    bundle.bundle,
-    dashboard.dashboard,
-    render.render,
-    version.version,
-    explain.explain,
-):
-    app.command()(verb)
-app.add_typer(config.app)
-app.add_typer(images.app)
-app.add_typer(task.app)
-app.add_typer(edge.app)
-app.add_typer(sandbox.app)
+_VERBS = {
+    USE: (check.check, deploy.deploy, verify.verify, dashboard.dashboard, uninstall.uninstall),
+    INSPECT: (
+        status.status,
+        diff.diff,
+        history.history,
+        logs.logs,
+        explain.explain,
+        bundle.bundle,
+        render.render,
+        version.version,
+    ),
+    OPERATE: (rollback.rollback, restart.restart, doctor.doctor),
+}
+_GROUPS = {
+    USE: (task.app,),
+    INSPECT: (config.app,),
+    OPERATE: (images.app, bench.app),
+    EDGES: (edge.app,),
+    LOCAL: (sandbox.app,),
+}
+for panel, verbs in _VERBS.items():
+    for verb in verbs:
+        app.command(rich_help_panel=panel)(verb)
+for panel, groups in _GROUPS.items():
+    for group in groups:
+        app.add_typer(group, rich_help_panel=panel)
 
 
 class _CommandLine(NamedTuple):
@@ -159,12 +166,17 @@ def _separate(argv: list[str]) -> _CommandLine:
     return _CommandLine(front, rest)
 
 
+def program_name(path: str) -> str:
+    """The name that the help shows: `kubectl fogflow` for a program that kubectl has started as its plug-in."""
+    return "kubectl fogflow" if Path(path).stem == "kubectl-fogflow" else "fogflow-k8s"
+
+
 def main() -> None:
     """Run the program; the only place that ends the process."""
     _handle_signals_with(_first_signal)
     argv = sys.argv[1:]
     try:
-        code = app(move_global_options_first(argv), standalone_mode=False, prog_name="fogflow-k8s")
+        code = app(move_global_options_first(argv), standalone_mode=False, prog_name=program_name(sys.argv[0]))
         if code == 130:  # what the parser makes of Ctrl-C, without a message
             sys.stderr.write("\nInterrupted.\n")
         sys.stdout.flush()  # here, where a closed pipe is expected, and not when the interpreter ends

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,28 @@ def test_help_is_plain_and_loads_nothing_heavy(words):
     assert done.stdout.startswith("Usage: fogflow-k8s" + "".join(f" {w}" for w in words))
     assert "\x1b" not in done.stdout
     assert done.stderr == "loaded []\n"
+
+
+@pytest.mark.parametrize("words", [[], *GROUPS], ids=" ".join)
+def test_the_help_of_a_group_cuts_no_sentence_off(tool, words):
+    listed = tool(*words, "--help", COLUMNS="60").stdout.partition("--help")[2]
+    assert "..." not in listed
+    assert listed.count("\n") > 3
+
+
+def test_the_help_lists_every_verb_below_the_heading_of_its_purpose(tool):
+    text = tool("--help").stdout.partition("--help")[2]
+    sections = dict(re.findall(r"^(\S.*):\n((?:  .*\n)+)", text, re.MULTILINE))
+    assert list(sections) == [
+        "Deploy and use FogFlow",
+        "Inspect and find problems",
+        "Operate",
+        "Edges",
+        "Local clusters",
+    ]
+    listed = [name for lines in sections.values() for name in re.findall(r"^  (\S+)", lines, re.MULTILINE)]
+    assert sorted(listed) == sorted(APP.commands)
+    assert "  deploy " in sections["Deploy and use FogFlow"]
 
 
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)

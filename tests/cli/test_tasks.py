@@ -4,12 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fogflow_k8s.actions.task.bench import BenchResult
 from fogflow_k8s.actions.task.listing import TaskList
 from fogflow_k8s.actions.task.run import TaskRun
 from fogflow_k8s.console import tasks as screens
 from fogflow_k8s.model.task.observed import observe_tasks
-from fogflow_k8s.model.task.percentiles import percentiles
 from tests.cli.test_screens import as_json, drawn
 from tests.unit.model.tasks import ours, pod, upstreams
 
@@ -33,12 +31,6 @@ RAN = {
     "output": TaskRun("run-1", "Temperature.run-1", TASKS[0], OUTPUT, 1.234, 2.345),
     "no-output": TaskRun("run-1", "Temperature.run-1", TASKS[0], None, 1.234, None),
 }
-BENCHES = {
-    "all": BenchResult("bench-1", "x:1", 2, 2, 0.5, 3.0, percentiles([0.25, 0.5]), percentiles([1.0, 2.0]), {"Worker.001": 2}, {}),
-    "some": BenchResult(
-        "bench-1", "x:1", 3, 3, 0.5, 120.0, percentiles([0.25]), percentiles([]), {"": 1}, {"pending: no node has room": 1, "no task was made": 2}
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -57,12 +49,6 @@ def test_a_run(golden, name):
     golden(f"task-run-{name}.json", as_json(screens.run_document(RAN[name])))
 
 
-@pytest.mark.parametrize("name", BENCHES)
-def test_a_bench(golden, name):
-    golden(f"task-bench-{name}.txt", drawn(screens.bench_screen(BENCHES[name])))
-    golden(f"task-bench-{name}.json", as_json(screens.bench_document(BENCHES[name])))
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -74,9 +60,6 @@ def test_a_bench(golden, name):
         (["run", "--image", "x", "--input", "T", "-o", "yaml"], "not one of table, json"),
         (["run", "--image", "x"], "--input"),
         (["list", "-o", "yaml"], "not one of table, wide, json"),
-        (["bench", "0"], "0"),
-        (["bench", "1", "--image", "UP"], "not an image's name"),
-        (["bench", "1", "--rate", "-1"], "-1"),
     ],
 )
 def test_a_command_line_that_cannot_be(tool, words, message):

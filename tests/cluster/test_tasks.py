@@ -75,11 +75,17 @@ def test_what_cannot_be_meant(site):
 
 @pytest.mark.usefixtures("tasks")
 @pytest.mark.parametrize(
-    "words", [["stop", "Task.f2.count.7", "--yes"], ["run", "--image", "x:1", "--input", "T"], ["bench", "1"]]
+    "words",
+    [
+        ["task", "stop", "Task.f2.count.7", "--yes"],
+        ["task", "run", "--image", "x:1", "--input", "T"],
+        ["bench", "run", "task", "--entities", "1"],
+    ],
 )
 def test_where_nothing_runs_nothing_is_asked(site, words):
-    error = site.json("task", *words, code=40) if words[0] != "stop" else site.run("task", *words, code=40)
-    assert "the nodes are simulated" in (site.stderr if words[0] == "stop" else error["error"]["message"])
+    stops = words[1] == "stop"
+    error = site.run(*words, code=40) if stops else site.json(*words, code=40)
+    assert "the nodes are simulated" in (site.stderr if stops else error["error"]["message"])
     assert "sandbox up --real" in site.stderr
 
 

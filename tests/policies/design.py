@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 COMPONENTS = frozenset({
     "rabbitmq", "discovery", "cloud-broker", "master", "cloud-worker", "designer", "nginx", "dgraph",
-    "keeper", "cleanup", "reverse-proxy-test",
+    "keeper", "cleanup", "reverse-proxy-test", "bench",
 })  # fmt: skip
 OURS = COMPONENTS | {"task"}
 FREE = frozenset({"stranger", "elsewhere", "double", "watcher", "dns", "apiserver", "edge", "subscriber", "outside"})
@@ -59,9 +59,18 @@ def within(opened):
     at = opened.ports
     table = {
         # registrations and subscriptions of brokers, of the master and of the designer's pages; reverse proxy; the keeper's look
-        ("discovery", at.discovery): {"cloud-broker", "master", "designer", "nginx", "keeper"},
+        ("discovery", at.discovery): {"cloud-broker", "master", "designer", "nginx", "keeper", "bench"},
         # discovery notifies it of new entities; all others publish, ask and subscribe
-        ("cloud-broker", at.broker): {"discovery", "master", "cloud-worker", "designer", "nginx", "keeper", "task"},
+        ("cloud-broker", at.broker): {
+            "discovery",
+            "master",
+            "cloud-worker",
+            "designer",
+            "nginx",
+            "keeper",
+            "task",
+            "bench",
+        },
         # discovery tells the master which entities came and went
         ("master", at.agent): {"discovery"},
         # the dashboard's lists, and the keeper's look
@@ -74,8 +83,10 @@ def within(opened):
         ("rabbitmq", 5672): {"master", "cloud-worker", "designer"},
         # consumers per queue: the worker's bootstrap container waits for the master's, the keeper watches all
         ("rabbitmq", 15692): {"cloud-worker", "keeper"},
-        # the keeper's look, and `helm test`
-        ("nginx", 8080): {"keeper", "reverse-proxy-test"},
+        # the keeper's look, `helm test`, and the load generator of `bench run --through proxy`
+        ("nginx", 8080): {"keeper", "reverse-proxy-test", "bench"},
+        # the broker notifies the load generator
+        ("bench", 8099): {"cloud-broker"},
         # the broker answers the keeper's round trip; the designer's bootstrap container fetches what the keeper kept
         ("keeper", 8095): {"cloud-broker", "designer"},
     }

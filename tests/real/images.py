@@ -31,6 +31,7 @@ from fogflow_k8s.engine.reporter import Silent
 from tests.go_tools import built
 from tests.real import debian
 from tests.real.debian import Debian
+from tests.vegeta import vegeta
 
 FOLDER = cache_home() / "test-images"
 """Where they are kept, by content: a second run on a machine makes none."""
@@ -131,22 +132,27 @@ def _go(name: str, folder: Path) -> Path:
     binary = program(name)
     archive = folder / f"{name}-{_digest(binary.read_bytes(), _RECIPE)}.tar"
     if not archive.exists():
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as layer:
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = binary.stat().st_size, 0o755
-            with binary.open("rb") as content:
-                layer.addfile(entry, content)
         tags = (f"docker.io/fogflow/{name}:{APP_VERSION}",)
-        write_archive(archive, tags, buffer.getvalue(), {"Entrypoint": [f"/{name}"], "WorkingDir": "/"})
+        write_archive(archive, tags, _binary(name, binary), {"Entrypoint": [f"/{name}"], "WorkingDir": "/"})
     return archive
 
 
+def _binary(name: str, binary: Path) -> bytes:
+    """A layer with one program."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as layer:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = binary.stat().st_size, 0o755
+        with binary.open("rb") as content:
+            layer.addfile(entry, content)
+    return buffer.getvalue()
+
+
 def _own_worker(folder: Path) -> Path:
-    """Our own worker as the product makes it, on Debian's Python instead of python:3.13-slim: both have glibc."""
+    """Our own worker as the product makes it with its load generator, on Debian's Python instead of python:3.13-slim: both have glibc."""
     python, ours = _debian("python", folder), Path(fogflow_k8s.__file__).parent
     parts = [ours / "worker/requirements.txt", asset("Containerfile"), Path(worker.__file__)]
-    parts += worker.modules(ours).values()
+    parts += [vegeta(), *worker.modules(ours).values()]
     archive = folder / f"{OURS}-{_digest(python.name.encode(), _RECIPE, *(part.read_bytes() for part in parts))}.tar"
     if not archive.exists():
         with tempfile.TemporaryDirectory(dir=folder) as made:
@@ -156,7 +162,7 @@ def _own_worker(folder: Path) -> Path:
             below = gzip.decompress(base.extractfile("layer.tar").read())
         said = _of_recipe()
         config = {**said, "Env": [*IMAGES["python"].config["Env"], *said["Env"]]}
-        write_archive(archive, (NAME,), below, config, added)
+        write_archive(archive, (NAME,), below, config, _binary("usr/bin/vegeta", vegeta()), added)
     return archive
 
 

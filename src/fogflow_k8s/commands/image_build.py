@@ -54,6 +54,12 @@ Export = Annotated[
         "--export", metavar="FOLDER", help="Do not build; write the files that another builder needs to this folder."
     ),
 ]
+WithBench = Annotated[
+    bool,
+    typer.Option(
+        "--with-bench", help="Also add vegeta, the load generator of `bench run`; the engine builds it with a Go image."
+    ),
+]
 
 
 def build(
@@ -65,6 +71,7 @@ def build(
     save: Save = None,
     push: Push = "",
     export: Export = None,
+    with_bench: WithBench = False,
     output: Output = "table",
 ) -> None:
     """Build the native worker's image with this machine's Docker engine. The same input produces the same layer."""
@@ -77,14 +84,14 @@ def build(
     runner, name = SystemRunner(echo=session.echo), tag or action.NAME
     if export:
         platform = platform or "linux/amd64"
-        action.write_context(export, platform, runner, session.reporter)
+        action.write_context(export, platform, runner, session.reporter, with_bench=with_bench)
         session.reporter.log(f"next: docker buildx build --platform {platform} --file {export}/Containerfile --tag {name} {export}")  # fmt: skip
         return
     if push:
         action.require_tag(push, "--push")  # a wrong name is refused before the image is built
     if load:
         _require_running(load)
-    built = action.build(name, base or action.BASE, platform, runner, session.reporter)
+    built = action.build(name, base or action.BASE, platform, runner, session.reporter, with_bench=with_bench)
     if save:
         action.save(built, save, session.reporter)
         session.reporter.log(f"next, on each node: ctr --namespace k8s.io images import {save.name}")

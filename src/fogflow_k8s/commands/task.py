@@ -1,4 +1,4 @@
-"""The commands `task`: list, run, stop and measure tasks, and show their logs."""
+"""The commands `task`: list, run and stop tasks, and show their logs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.options import Output, Timeout, WideOutput, Yes, among, seconds
+from fogflow_k8s.commands.grouped import Grouped
+from fogflow_k8s.commands.options import Timeout, WideOutput, Yes, among, seconds
 from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.errors import FogflowError, UsageError
 
 app = typer.Typer(
     name="task",
-    help="List, run, stop and measure tasks, and show their logs.",
+    help="List, run and stop tasks, and show their logs.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Grouped,
 )
 NOT_WORKING = 40
 
@@ -155,37 +157,6 @@ def stop(ctx: typer.Context, task: TaskName, timeout: Timeout = "60s", yes: Yes 
     session.confirm(f"Stop {plan.function}?", yes=yes)
     action.stop(op, kubectl, plan, timeout_s=timeout_s)
     op.report.step(f"stopped {plan.function}")
-
-
-@app.command()
-def bench(
-    ctx: typer.Context,
-    entities: Annotated[
-        int, typer.Argument(metavar="N", min=1, max=10000, help="Number of entities; each starts one task.")
-    ],
-    image: Annotated[
-        str, typer.Option("--image", metavar="IMAGE", help="Image that the tasks run. [default: fogflow/dummy]")
-    ] = "",
-    rate: Annotated[
-        float, typer.Option("--rate", min=0, help="Entities per second; 0 for as fast as the broker accepts them.")
-    ] = 0,
-    timeout: Timeout = "120s",
-    output: Output = "table",
-) -> None:
-    """Measure how quickly tasks start. Exits with 40 if an entity did not get a running task.
-
-    Registers a function of its own, publishes N entities, and measures the time until the Deployments exist and until
-    their pods are ready. Removes everything afterwards, also after Ctrl-C.
-    """
-    from fogflow_k8s.actions.task import bench as action
-    from fogflow_k8s.console import tasks as screens
-
-    session = session_of(ctx)
-    request = action.BenchRequest(entities, _image(image or action.IMAGE), rate, seconds(timeout))
-    done = action.bench(session.operation(helm_needed=False), session.kubectl(), request)
-    session.reporter.close()
-    print_json(screens.bench_document(done)) if output == "json" else session.print(screens.bench_screen(done))
-    raise typer.Exit(0 if done.ok else NOT_WORKING)
 
 
 def _parameters(given: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The screens and documents of `task`: the list, the result of a run, and the figures of a benchmark."""
+"""The screens and documents of `task`: the list, and the result of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fogflow_k8s.actions.task.bench import EVERY_S, BenchResult
 from fogflow_k8s.actions.task.listing import TaskList
 from fogflow_k8s.actions.task.run import TaskRun
 from fogflow_k8s.console.schema import API
 from fogflow_k8s.console.screens import age
 from fogflow_k8s.model.task.observed import ObservedTask
-from fogflow_k8s.model.task.percentiles import Percentiles
 
 if TYPE_CHECKING:
     from fogflow_k8s.console.schema import task as schema
@@ -80,43 +78,6 @@ def run_document(ran: TaskRun) -> schema.TaskRun:
     }
 
 
-def bench_screen(done: BenchResult) -> RenderableType:
-    """The figures, and the reasons why tasks are missing."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for name in ("FROM PUBLISHED TO", "TASKS", "P50", "P99", "MOST"):
-        table.add_column(name, justify="left" if name == "FROM PUBLISHED TO" else "right", no_wrap=True)
-    for name, found in (("Deployment", done.created), ("ready", done.running)):
-        table.add_row(name, str(found.count), *map(_seconds, (found.p50, found.p99, found.maximum)))
-    verdict = f"{done.running.count} of {done.entities} tasks ran"
-    head = Text.assemble(
-        ("✔" if done.ok else "✗", "green" if done.ok else "red"), f" {verdict} in {done.total_s:.1f} s"
-    )
-    lines = [Text(f"  {count} {why}") for why, count in done.why_not.items()]
-    about = f"{done.published} entities in {done.publish_s:.1f} s; checked every {EVERY_S:g} s; everything was removed afterwards"
-    return Group(head, *lines, Text(""), table, Text(""), Text(about))
-
-
-def bench_document(done: BenchResult) -> schema.TaskBench:
-    """The document of `task bench`."""
-    return {
-        "apiVersion": API,
-        "kind": "TaskBench",
-        "ok": done.ok,
-        "image": done.image,
-        "entityCount": done.entities,
-        "publishedCount": done.published,
-        "created": _spread(done.created),
-        "running": _spread(done.running),
-        "durations": {
-            "publishSeconds": round(done.publish_s, 2),
-            "totalSeconds": round(done.total_s, 2),
-            "pollIntervalSeconds": EVERY_S,
-        },
-        "workers": [{"worker": worker or None, "taskCount": count} for worker, count in sorted(done.workers.items())],
-        "missingTasks": [{"reason": why, "taskCount": count} for why, count in done.why_not.items()],
-    }
-
-
 def _unknown(found: TaskList) -> str:
     some = "all tasks" if found.unknown == len(found.tasks) else f"{found.unknown} of {len(found.tasks)} tasks"
     return (
@@ -157,20 +118,3 @@ def _task(task: ObservedTask) -> schema.Task:
         "outputs": [{"type": kind, "id": id_} for kind, id_ in task.outputs],
         "pods": list(task.pods),
     }
-
-
-def _spread(found: Percentiles) -> schema.Spread:
-    return {
-        "count": found.count,
-        "p50Seconds": _rounded(found.p50),
-        "p99Seconds": _rounded(found.p99),
-        "maxSeconds": _rounded(found.maximum),
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f} s"

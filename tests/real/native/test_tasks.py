@@ -99,8 +99,10 @@ def test_an_image_that_is_not_there_is_the_reason(fogflow):
 
 def test_a_bench_measures_and_leaves_nothing(fogflow):
     before = until(fogflow.tasks, "no task on its way")
-    done = parse(task(fogflow, "bench", "5", "--image", IMAGE, "-o", "json"))
-    assert done["ok"]
+    words = ["run", "task", "--entities", "5", "--task-image", IMAGE, "-o", "json", "-n", fogflow.namespace]
+    document = parse(fogflow.box.tool("bench", *words))
+    assert document["ok"]
+    done = document["runs"][0]["taskFigures"]
     assert done["created"]["count"] == done["running"]["count"] == 5
     assert 0 < done["created"]["p50Seconds"] <= done["running"]["p50Seconds"] <= done["running"]["maxSeconds"]
     assert until(fogflow.tasks, "no task on its way") == before
@@ -110,7 +112,8 @@ def test_a_bench_measures_and_leaves_nothing(fogflow):
 def test_a_bench_that_is_interrupted_leaves_nothing(fogflow):
     """Ctrl-C goes to the whole group, as in a terminal: kubectl and its ports end with it."""
     before = until(fogflow.tasks, "no task on its way")
-    argv = [*TOOL, "task", "bench", "5", "--image", IMAGE, "--rate", "1", "-n", fogflow.namespace]
+    words = ["bench", "run", "task", "--entities", "5", "--task-image", IMAGE, "--rate", "1"]
+    argv = [*TOOL, *words, "-n", fogflow.namespace]
     process = subprocess.Popen(argv, env=fogflow.box.env, start_new_session=True, stderr=subprocess.PIPE, text=True)
     functions = fogflow.url("designer", 8080, "/fogfunction")
     until(

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from fogflow_k8s.actions import lock
+from fogflow_k8s.actions.bench import leftovers
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.observe.absence import find_absence
 from fogflow_k8s.actions.operation import Operation
@@ -60,6 +61,7 @@ def inspect_release(op: Operation) -> Inspection:
     if inspection.installed is None:
         _part(inspection, "objects that Helm did not install", lambda: _unmanaged(op))
     _part(inspection, "tasks without a worker", lambda: _orphans(op))
+    _part(inspection, "objects of interrupted measurements", lambda: _bench_leftovers(op))
     _part(inspection, "unused volumes", lambda: _volumes(op, inspection.installed))
     inspection.findings = list({f.key: f for f in reversed(inspection.findings)}.values())[::-1]
     return inspection
@@ -173,6 +175,22 @@ def _unmanaged(op: Operation) -> Iterator[Finding]:
 def _orphans(op: Operation) -> Iterator[Finding]:
     if found := diagnosis_findings.orphaned_tasks(task_objects(op), op.tasks_namespace, op.namespace):
         yield found
+
+
+def _bench_leftovers(op: Operation) -> Iterator[Finding]:
+    if (names := leftovers.names(op)) and lock.live_holder(op) is None:
+        what = f"{len(names)} objects of a measurement that was killed"
+        yield Finding(
+            cause(
+                "FK-7018",
+                "bench",
+                f"release/{op.release}",
+                what,
+                evidence=tuple(names),
+                namespace=op.namespace,
+                name=op.release,
+            )
+        )
 
 
 def _volumes(op: Operation, installed: status.Installed | None) -> Iterator[Finding]:

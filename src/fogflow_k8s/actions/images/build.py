@@ -22,7 +22,8 @@ from fogflow_k8s.model.image.reference import parse
 NAME = f"localhost/fogflow-k8s/worker:{__version__}"
 """The image that the chart uses by default: chart and program have the same version."""
 BASE = "docker.io/library/python:3.13-slim"
-_RECIPE = "Containerfile"
+_RECIPE = "Containerfile"  # of the context
+_WITH_BENCH = "Containerfile.bench"
 _ROOT = "root"  # of the image, in the context
 
 
@@ -38,8 +39,13 @@ class BuiltImage:
     size: int
 
 
-def build(name: str, base: str, platform: str, runner: Runner, report: Reporter) -> BuiltImage:
-    """Build the image, for the engine's platform if `platform` is "". Raises UsageError, PreflightFailed, FogflowError."""
+def build(
+    name: str, base: str, platform: str, runner: Runner, report: Reporter, *, with_bench: bool = False
+) -> BuiltImage:
+    """Build the image, for the engine's platform if `platform` is "". Raises UsageError, PreflightFailed, FogflowError.
+
+    `with_bench`: also with the program of the load generator, which the engine then builds with a Go image.
+    """
     require_tag(name, "--tag")
     require_tag(base, "--base")
     engines = engine.platform()  # fails without an engine, before anything is fetched
@@ -47,13 +53,17 @@ def build(name: str, base: str, platform: str, runner: Runner, report: Reporter)
     with tempfile.TemporaryDirectory(prefix="fogflow-k8s-") as folder:
         app = Path(folder)
         worker.make(app, platform, runner, report)
-        context = build_context.pack(app, f"{_ROOT}/app", {_RECIPE: asset(_RECIPE).read_bytes()})
+        context = build_context.pack(app, f"{_ROOT}/app", {_RECIPE: _recipe(with_bench=with_bench)})
     report.step(f"building {name} on {base}")
     id_, digests = engine.build(context, name, platform, {"BASE": base})
     return BuiltImage(name, id_, platform, base, digests[-1], len(context))
 
 
-def write_context(folder: Path, platform: str, runner: Runner, report: Reporter) -> None:
+def _recipe(*, with_bench: bool) -> bytes:
+    return asset(_WITH_BENCH if with_bench else _RECIPE).read_bytes()
+
+
+def write_context(folder: Path, platform: str, runner: Runner, report: Reporter, *, with_bench: bool = False) -> None:
     """Write the build context for another builder into a new or empty folder. Raises as `build`, but needs no engine."""
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--export {folder}: the folder is not empty", hint=f"rm -r {folder}, or name another folder")
@@ -62,7 +72,7 @@ def write_context(folder: Path, platform: str, runner: Runner, report: Reporter)
     worker.make(app, platform, runner, report)
     for path in [app, *app.rglob("*")]:
         os.utime(path, (0, 0))  # builders store the times in the image
-    (folder / _RECIPE).write_bytes(asset(_RECIPE).read_bytes())
+    (folder / _RECIPE).write_bytes(_recipe(with_bench=with_bench))
 
 
 def push(built: BuiltImage, target: str, report: Reporter) -> str:

@@ -96,13 +96,13 @@ def _trim(folder: Path) -> None:
             (info / name).unlink(missing_ok=True)
 
 
-def modules(package: Path = _PACKAGE) -> dict[str, Path]:
-    """Every module of this package that the worker imports, by name. Raises FogflowError when the worker is not installed."""
+def modules(package: Path = _PACKAGE, program: str = _WORKER) -> dict[str, Path]:
+    """Every module of this package that a program imports, by name. Raises FogflowError when the program is not installed."""
     paths = {_name(path, package): path for path in package.rglob("*.py") if "_assets" not in path.parts}
-    wanted: Sequence[str] = needed({name: path.read_text(encoding="utf-8") for name, path in paths.items()}, _WORKER)
-    if f"{_WORKER}.__main__" not in wanted:
+    wanted: Sequence[str] = needed({name: path.read_text(encoding="utf-8") for name, path in paths.items()}, program)
+    if f"{program}.__main__" not in wanted:
         raise FogflowError(
-            "this installation of fogflow-k8s has no worker module",
+            f"this installation of fogflow-k8s has no {program.rpartition('.')[2]} module",
             hint="install it again: pip install --force-reinstall fogflow-k8s",
         )
     return {name: paths[name] for name in wanted}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fogflow_k8s.actions import record
+from fogflow_k8s.actions.bench import leftovers
 from fogflow_k8s.actions.lock import hold_lease
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.observe.absence import Absence, find_absence
@@ -54,7 +55,9 @@ def plan(op: Operation, *, delete_data: bool = False) -> Plan:
     tasks = status.count_tasks(op)
     if tasks:
         removed.append(f"{sum(tasks.values())} task pods in namespace {op.tasks_namespace}")
-    return Plan(installed=True, removed=tuple(removed + own), kept=(*kept, f"Namespace/{op.namespace}"))
+    return Plan(
+        installed=True, removed=(*removed, *own, *leftovers.names(op)), kept=(*kept, f"Namespace/{op.namespace}")
+    )
 
 
 def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
@@ -67,6 +70,7 @@ def uninstall(op: Operation, *, delete_data: bool, timeout_s: float) -> None:
     try:
         with hold_lease(op) as lease:
             begun = True
+            leftovers.remove_with_release(op)
             _stop_worker(op, timeout_s)
             op.report.step("helm uninstall")
             try:

@@ -1,10 +1,11 @@
-"""Percentiles of durations, for the results of `task bench`. Pure."""
+"""Percentiles of durations, for the scenario `task` of `bench`. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from fogflow_k8s.model.bench.evaluation import at_rank
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,4 @@ def percentiles(durations: Sequence[float]) -> Percentiles:
     if not durations:
         return Percentiles(0, None, None, None)
     ranked = sorted(durations)
-    return Percentiles(len(ranked), _at_rank(ranked, 0.5), _at_rank(ranked, 0.99), ranked[-1])
-
-
-def _at_rank(ranked: Sequence[float], share: float) -> float:
-    return ranked[max(math.ceil(share * len(ranked)), 1) - 1]
+    return Percentiles(len(ranked), at_rank(ranked, 0.5), at_rank(ranked, 0.99), ranked[-1])

@@ -160,3 +160,16 @@ def test_a_context_for_another_builder(tmp_path, package, monkeypatch):
     assert {path.stat().st_mtime for path in [app, *app.rglob("*")]} == {0}
     with pytest.raises(UsageError, match="not empty"):
         build.write_context(folder, "linux/arm64", Pip(), Silent())
+
+
+def test_a_context_with_the_load_generator_has_its_recipe(tmp_path, package, monkeypatch):
+    real = worker.make
+    monkeypatch.setattr(worker, "make", lambda *given: real(*given, package))
+    build.write_context(tmp_path / "context", "linux/arm64", Pip(), Silent(), with_bench=True)
+    recipe = (tmp_path / "context/Containerfile").read_text()
+    assert recipe == (ROOT / "Containerfile.bench").read_text()
+    usual = (ROOT / "Containerfile").read_text().splitlines()
+    same = [line for line in usual if line.startswith(("FROM", "COPY root", "ENV PYTHON", "USER", "ENTRYPOINT"))]
+    assert [line for line in recipe.splitlines() if line in same] == same, "the worker's image is the same otherwise"
+    pinned = (ROOT / "tests/load_generator/go.mod").read_text().split("github.com/tsenart/vegeta/v12 ")[1].split()[0]
+    assert f"github.com/tsenart/vegeta/v12@{pinned}" in recipe, "tests use the version that the image has"

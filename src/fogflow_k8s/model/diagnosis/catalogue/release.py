@@ -134,7 +134,7 @@ ENTRIES = (
         explanation="Brokers call a task at its Service's address. The upstream worker writes `http://ADDRESS:PORT` without the brackets that an IPv6 address needs, so no broker can call the task. The native worker (`worker.implementation: native`) uses the names of its tasks' Services instead. In a cluster with both address families, the first family of the Service `kubernetes` counts.",
         advice=(
             "kubectl -n default get service kubernetes",
-            "fogflow-k8s deploy ... --set worker.implementation=native",
+            "fogflow-k8s deploy ... --set worker.implementation=native,worker.nativeImage.registry=REGISTRY",
         ),
     ),
     Entry(
@@ -155,6 +155,15 @@ ENTRIES = (
         advice=(
             "choose another address or port, for example: fogflow-k8s deploy --external-ip OTHER-ADDRESS -n {namespace}",
             "or remove the other Service: kubectl get services -A -o wide",
+        ),
+    ),
+    Entry(
+        "FK-7018",
+        "transient",
+        "objects of a measurement that was killed exist",
+        explanation="`bench run` was killed before it could remove its Job and ConfigMap. Its load generator ends by itself and removes its entities; Kubernetes removes the Job ten minutes later. The next `bench run` removes all of them first, and `uninstall` removes them, too.",
+        advice=(
+            "kubectl -n {namespace} delete jobs,configmaps -l app.kubernetes.io/instance={name},app.kubernetes.io/component=bench",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""`task bench`: measure how quickly FogFlow starts tasks in this cluster.
+"""The scenario `task`: measure how quickly FogFlow starts tasks in this cluster.
 
 The command registers a function of its own and publishes N entities of a type that no other function uses, so that FogFlow
 starts one task for each. It measures the time from the publication of an entity until the Deployment of its task exists,
@@ -7,6 +7,7 @@ and until its pod is ready, and removes everything afterwards.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -25,12 +26,13 @@ from fogflow_k8s.model.task.percentiles import Percentiles, percentiles
 from fogflow_k8s.model.task.record import PREFIX
 
 IMAGE = "docker.io/fogflow/dummy:latest"
+_NAME = re.compile(r"bench-[0-9a-f]{6}")  # of TaskLoad
 EVERY_S = 0.25
 """Seconds between two observations of the Deployments, which is the resolution of the results."""
 
 
 @dataclass(frozen=True)
-class BenchRequest:
+class TaskLoad:
     """What to measure: the number of entities, their rate per second (0: as fast as the broker accepts them), the timeout."""
 
     entities: int
@@ -64,7 +66,7 @@ class Measurements:
 
 
 @dataclass(frozen=True)
-class BenchResult:
+class TaskFigures:
     """The result. `created` and `running` are seconds since the publication of each task's entity.
 
     `workers` is the number of tasks by worker ("" for the upstream worker, whose tasks do not name it); `why_not` is the
@@ -88,7 +90,7 @@ class BenchResult:
         return self.running.count == self.entities
 
 
-def bench(op: Operation, kubectl: Kubectl, request: BenchRequest) -> BenchResult:
+def measure(op: Operation, kubectl: Kubectl, request: TaskLoad) -> TaskFigures:
     """Measure, then remove everything, also after Ctrl-C or an error.
 
     Raises FogflowError, ClusterError, Interrupted (everything is removed), OperationFailed (something could not be removed).
@@ -96,6 +98,7 @@ def bench(op: Operation, kubectl: Kubectl, request: BenchRequest) -> BenchResult
     measured = Measurements()
     try:
         with listing.connect(op, kubectl) as clients:
+            _remove_leftovers(op, clients)
             start = op.clock.now()
             measured.registered = True  # before the call, so that a function that is half registered is removed, too
             _register(op, clients, request)
@@ -115,7 +118,19 @@ def bench(op: Operation, kubectl: Kubectl, request: BenchRequest) -> BenchResult
     return _result(request, measured, publish_s, total_s)
 
 
-def _register(op: Operation, clients: FogflowClients, request: BenchRequest) -> None:
+def _remove_leftovers(op: Operation, clients: FogflowClients) -> None:
+    """Remove functions and entities of measurements that were killed: the Lease excludes that another one is running."""
+    for name, function in clients.designer.functions().items():
+        if not _NAME.fullmatch(name) or functions.CREATED_KEY not in function:
+            continue
+        op.report.log(f"removing {name}, which a measurement that was killed left")
+        load = TaskLoad(0, name=name)
+        left = clients.broker.query([{"type": load.entity_type, "isPattern": True}])
+        stop.remove(op, clients, stop.StopPlan(name, (), name))
+        clients.broker.delete(functions.entity_id(load.entity_type, str(each["entityId"]["id"])) for each in left)
+
+
+def _register(op: Operation, clients: FogflowClients, request: TaskLoad) -> None:
     created = {"operator": request.name, "entities": []}
     function = functions.function(request.name, request.entity_type, "", created)
     run.register(op, clients, functions.operator(request.name, request.image, {}), function)
@@ -130,7 +145,7 @@ def _errors_as_warnings(op: Operation) -> Iterator[None]:
         op.report.warn(f"not everything could be removed again: {error.message}; {error.hint}")
 
 
-def _publish(op: Operation, clients: FogflowClients, request: BenchRequest, measured: Measurements) -> None:
+def _publish(op: Operation, clients: FogflowClients, request: TaskLoad, measured: Measurements) -> None:
     """Publish one entity after the other, and observe the tasks meanwhile: the first exist before the last is published."""
     op.report.step(f"publishing {request.entities} entities")
     start = observed = op.clock.now()
@@ -145,7 +160,7 @@ def _publish(op: Operation, clients: FogflowClients, request: BenchRequest, meas
             observed = op.clock.now()
 
 
-def _await_running(op: Operation, request: BenchRequest, measured: Measurements) -> None:
+def _await_running(op: Operation, request: TaskLoad, measured: Measurements) -> None:
     op.report.step("waiting for their tasks")
     end = op.clock.now() + request.timeout_s
     while True:
@@ -156,7 +171,7 @@ def _await_running(op: Operation, request: BenchRequest, measured: Measurements)
         op.clock.sleep(EVERY_S)
 
 
-def _observe(op: Operation, request: BenchRequest, measured: Measurements) -> None:
+def _observe(op: Operation, request: TaskLoad, measured: Measurements) -> None:
     """Record what is new. Deployments have the number of ready pods, so the pods themselves need not be read."""
     objects = [obj for obj in op.cluster.list("Deployment", op.tasks_namespace) if _is_task(obj)]
     now = op.clock.now()
@@ -174,7 +189,7 @@ def _is_task(obj: Mapping[str, Any]) -> bool:
     return str(obj["metadata"]["name"]).startswith(PREFIX)
 
 
-def _clean_up(op: Operation, kubectl: Kubectl, request: BenchRequest, measured: Measurements) -> None:
+def _clean_up(op: Operation, kubectl: Kubectl, request: TaskLoad, measured: Measurements) -> None:
     """Remove everything once; after a Ctrl-C during the removal, start it again and then end with that Ctrl-C."""
     if not measured.registered:
         return
@@ -188,7 +203,7 @@ def _clean_up(op: Operation, kubectl: Kubectl, request: BenchRequest, measured: 
     stop.await_gone(op, request.name, timeout_s=request.timeout_s)
 
 
-def _remove(op: Operation, kubectl: Kubectl, request: BenchRequest, measured: Measurements) -> None:
+def _remove(op: Operation, kubectl: Kubectl, request: TaskLoad, measured: Measurements) -> None:
     """Remove function, operator and entities, over new connections: Ctrl-C also ends kubectl and its forwarded ports."""
     numbers = range(len(measured.published))
     entities = [functions.entity_id(request.entity_type, request.entity(number)) for number in numbers]
@@ -197,13 +212,13 @@ def _remove(op: Operation, kubectl: Kubectl, request: BenchRequest, measured: Me
         clients.broker.delete(entities)
 
 
-def _result(request: BenchRequest, measured: Measurements, publish_s: float, total_s: float) -> BenchResult:
+def _result(request: TaskLoad, measured: Measurements, publish_s: float, total_s: float) -> TaskFigures:
     idle = [task for key, task in measured.tasks.items() if key not in measured.running]
     why = Counter(f"{task.state}: {task.reason}" if task.reason else task.state for task in idle)
     if missing := len(measured.published) - len(measured.created):
         why["no task was made"] = missing
     since = measured.published
-    return BenchResult(
+    return TaskFigures(
         name=request.name,
         image=request.image,
         entities=request.entities,

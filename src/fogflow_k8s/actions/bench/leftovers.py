@@ -1,0 +1,61 @@
+"""The objects that runs of `bench` left behind, found by their labels: a run that is killed cannot remove them.
+
+The generator ends by itself after its deadline and removes its entities; Kubernetes removes an ended Job after ten minutes.
+"""
+
+from __future__ import annotations
+
+from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
+from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.model.bench import manifests
+from fogflow_k8s.model.kubernetes import Obj
+
+KINDS = ("Job", "ConfigMap")
+_FORBIDDEN = 403
+_GONE_S = manifests.GRACE_S + 10.0
+
+
+def find(op: Operation) -> list[Obj]:
+    """Jobs and ConfigMaps of all runs. Raises ClusterError."""
+    selector = manifests.selector(op.release)
+    return [obj for kind in KINDS for obj in op.cluster.list(kind, op.namespace, selector)]
+
+
+def remove(op: Operation) -> int:
+    """Remove all of them, and wait until their pods have removed their entities and ended; the number of objects. Raises ClusterError."""
+    found = find(op)
+    for obj in found:
+        op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.namespace)
+    _await_pods(op)  # also without an object: a removal that was interrupted here is repeated
+    return len(found)
+
+
+def remove_with_release(op: Operation) -> None:
+    """Remove all of them when the release is uninstalled; a missing permission only leaves them to Kubernetes. Raises ClusterError."""
+    try:
+        remove(op)
+    except ClusterError as error:
+        if error.status != _FORBIDDEN:
+            raise
+
+
+def names(op: Operation) -> list[str]:
+    """All of them as Kind/name; none without the permission to list them. Raises ClusterError."""
+    try:
+        return [f"{obj['kind']}/{obj['metadata']['name']}" for obj in find(op)]
+    except ClusterError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        return []
+
+
+def _await_pods(op: Operation) -> None:
+    selector = manifests.selector(op.release)
+    try:
+        wait_for(
+            "the end of the load generator", lambda: op.cluster.list("Pod", op.namespace, selector), lambda pods: not pods,
+            timeout_s=_GONE_S, every_s=0.5, clock=op.clock,
+        )  # fmt: skip
+    except WaitTimeout:
+        op.report.warn(f"the pod of the load generator has not ended within {_GONE_S:g} s")
