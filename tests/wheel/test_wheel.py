@@ -61,3 +61,14 @@ def test_the_edges_chart_in_the_wheel_holds_files_and_no_links(tool):
     ):
         assert (chart / name).read_bytes() == (ROOT / "charts/fogflow-edge-chart" / name).read_bytes()
     assert not [path for path in chart.rglob("*") if path.is_symlink()]
+
+
+def test_the_wheel_brings_a_plug_in_of_kubectl_whose_help_says_so(tool):
+    shown = run(
+        [tool.with_name("kubectl-fogflow"), "--help"], env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
+    ).stdout
+    assert "Usage: kubectl fogflow [OPTIONS]" in shown
+    assert (
+        "Usage: fogflow-k8s [OPTIONS]"
+        in run([tool, "--help"], env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"}).stdout
+    )
