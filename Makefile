@@ -8,7 +8,7 @@ ALL := FOGFLOW_K8S_TEST_ALL=1
 DURATIONS := $(BIN)/python -m tests.durations
 
 .NOTPARALLEL:
-.PHONY: help demo quick test all begin check unit chart cluster engine real rest reliability soak wheel bench diagnosis kills search generate lock dist clean
+.PHONY: help demo quick test all begin check unit chart cluster engine real rest reliability soak wheel bench diagnosis kills search fix docs smoke kind generate lock digests version release publish artifacts dist clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,8 +36,11 @@ check: .venv/ready  ## style, types, layers, words, generated files
 	$(BIN)/mypy
 	MYPYPATH=charts/fogflow-chart/files/keeper:charts/fogflow-edge-chart/files/edge $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py charts/fogflow-edge-chart/files/edge/edge*.py
 	$(BIN)/lint-imports
-	$(BIN)/codespell src charts docs examples README.md CHANGELOG.md CONTRIBUTING.md tests/cli/golden  # with the words that scripts/words.txt replaces
+	$(BIN)/codespell src charts docs examples krew scripts/ci .github README.md CHANGELOG.md CITATION.cff CONTRIBUTING.md RELEASE.md SECURITY.md tests/cli/golden  # with the words that scripts/words.txt replaces
 	$(BIN)/python scripts/generate.py --check
+	$(BIN)/shellcheck .ci/run scripts/*.sh scripts/ci/*.sh krew/kubectl-fogflow
+	$(BIN)/python -m tests.actionlint
+	$(BIN)/properdocs build --strict --site-dir .work/site  # pages, and links between them; with --quiet it counts no warnings
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
 unit: .venv/ready  ## unit, command line and contract tests, with their coverage
@@ -83,12 +86,45 @@ kills: .venv/ready .work/programs  ## SIGKILL at 20 random instants of each oper
 search: .venv/ready .work/programs  ## twenty times more examples of each property, with shrinking: pin what it finds with @example
 	$(ALL) $(PYTEST) --timeout 3600 -m hypothesis tests/unit tests/chart
 
+fix: .venv/ready  ## correct what can be corrected: style, format, generated files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python scripts/generate.py
+
+docs: .venv/ready  ## the documentation as a site on http://127.0.0.1:8000, changed as you edit
+	$(BIN)/properdocs serve
+
+smoke: .venv/ready  ## FogFlow's own images on the cluster of the current context, from deploy to uninstall
+	bash scripts/ci/smoke.sh
+
+kind: .venv/ready  ## make kind K8S=1.37: smoke on a kind cluster of that Kubernetes version (needs Docker)
+	bash scripts/ci/kind.sh "$(K8S)"
+
 generate: .venv/ready  ## schemas, the error catalogue, docs/cli.md, docs/testing.md
 	$(BIN)/python scripts/generate.py
 	$(DURATIONS) page
 
-lock: .venv/ready  ## what is in the worker's image: newest versions that fit pyproject.toml, with their hashes
+lock: .venv/ready  ## what is in the worker's image: newest versions that fit pyproject.toml and Debian's packages, with their hashes
 	$(BIN)/python scripts/lock_worker.py
+	PYTHONPATH=scripts $(BIN)/python -m artifacts --lock
+
+version: .venv/ready  ## make version V=1.0.1 writes the version into every file that states it
+	$(BIN)/python scripts/version.py $(V)
+
+artifacts: .venv/ready  ## what a release has, into dist/: wheel, sdist, charts, kubectl plug-in, image, SBOMs (REGISTRY=, REPOSITORY=)
+	PYTHONPATH=scripts $(BIN)/python -m artifacts --registry "$(REGISTRY)" --repository "$(REPOSITORY)"
+
+digests: .venv/ready  ## ask the registries for the images' digests and newer patch releases; writes images.lock.json
+	$(BIN)/python scripts/digests.py
+
+release: .venv/ready  ## make release V=1.0.1: the files state this version, and the changelog has notes for it (.work/notes.md)
+	$(BIN)/python scripts/version.py
+	$(BIN)/python -c 'import sys, fogflow_k8s; sys.exit(fogflow_k8s.__version__ != sys.argv[1])' "$(V)"
+	@mkdir -p .work
+	bash scripts/ci/notes.sh "$(V)" >.work/notes.md
+
+publish: .venv/ready  ## make publish REGISTRY=registry.example/owner: push the image and the charts of dist/
+	bash scripts/ci/publish.sh "$(REGISTRY)"
 
 dist: .venv/ready
 	rm -rf dist && $(BIN)/python -m build --wheel --outdir dist .

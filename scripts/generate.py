@@ -8,9 +8,11 @@ from pathlib import Path
 
 from reference import reference
 from schemas import page, schemas
+from values_page import page as values_page
+from values_page import readme
 
 from fogflow_k8s.model.diagnosis.catalogue import CLASSES, ENTRIES, cause
-from fogflow_k8s.model.settings.base import schema_of
+from fogflow_k8s.model.settings.base import Part, schema_of
 from fogflow_k8s.model.settings.config import FogflowConfig
 from fogflow_k8s.model.settings.edge import EdgeValues
 from fogflow_k8s.model.settings.values import Values
@@ -54,8 +56,13 @@ def generated() -> dict[Path, str]:
     texts = {
         path: json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n" for path, schema in made.items()
     }
-    pages = {"errors.md": errors_page(), "cli.md": reference(), "json.md": page()}
-    return texts | {Path("docs") / name: text for name, text in pages.items()}
+    pages = {"errors.md": errors_page(), "cli.md": reference(), "json.md": page(), "values.md": values_page()}
+    texts |= {Path("docs") / name: text for name, text in pages.items()}
+    readmes: dict[str, type[Part]] = {"fogflow-chart": Values, "fogflow-edge-chart": EdgeValues}
+    for chart, model in readmes.items():
+        path = Path("charts", chart, "README.md")
+        texts[path] = readme((ROOT / path).read_text(encoding="utf-8"), model)
+    return texts
 
 
 def errors_page() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from typer.main import get_command
 
 from fogflow_k8s.cli import app
+from fogflow_k8s.commands.grouped import heading
 from fogflow_k8s.errors import EXIT_CODES
 
 HEAD = """# Command line
@@ -47,12 +48,18 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "images list": ("fogflow-k8s images list",),
     "images check": ("fogflow-k8s images check --pin digests.yaml",),
     "images mirror": ("fogflow-k8s images mirror --to registry.example:5000/fogflow --values-out mirror.yaml",),
-    "images build": ("fogflow-k8s images build --load default", "fogflow-k8s images build --platform linux/arm64 --save worker.tar"),
+    "images build": ("fogflow-k8s images build --load default", "fogflow-k8s images build --platform linux/arm64 --save worker.tar", "fogflow-k8s images build --with-bench --push registry.example/worker:1"),
     "task list": ("fogflow-k8s task list", "fogflow-k8s task list -o wide"),
     "task run": ("fogflow-k8s task run --image registry.example/counter:1 --input Temperature --output Count --param cpu-request=50m",),
     "task logs": ("fogflow-k8s task logs run-3f09aa -f",),
     "task stop": ("fogflow-k8s task stop run-3f09aa --yes",),
-    "task bench": ("fogflow-k8s task bench 100 --rate 20 -o json",),
+    "bench run": (
+        "fogflow-k8s bench run update notify --save before.json",
+        "fogflow-k8s bench run update --find-capacity --slo p99=100ms -o html > capacity.html",
+        "fogflow-k8s bench run task --entities 100 --rate 20 -o json",
+    ),
+    "bench compare": ("fogflow-k8s bench compare before.json after.json --fail-on-regression",),
+    "bench list": ("fogflow-k8s bench list",),
     "edge join": ("fogflow-k8s edge join - < token", "fogflow-k8s edge join - --external-ip 10.8.0.7 --connectivity overlay < token"),
     "edge check": ("fogflow-k8s edge check",),
     "edge list": ("fogflow-k8s edge list --prune",),
@@ -73,16 +80,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 def reference() -> str:
     """The whole page."""
     program = get_command(app)
-    verbs = list(_verbs(program, ()))
+    sections = _sections(program)
+    verbs = [each for section in sections.values() for each in section]
     parts = [
         HEAD,
         "## Global options\n",
         _options([p for p in program.params if not str(p.name).endswith("completion")]),
     ]
-    parts += [
-        "## Verbs\n",
-        "\n".join(f"- [{name}](#{name.replace(' ', '-')}): {_first(verb.help)}" for name, verb in verbs) + "\n",
-    ]
+    parts += ["## Verbs\n"]
+    for title, section in sections.items():
+        lines = [f"- [{name}](#{name.replace(' ', '-')}): {_first(verb.help)}" for name, verb in section]
+        parts += [f"{title}:\n", "\n".join(lines) + "\n"]
     for name, verb in verbs:
         parts += [f"## {name}\n", f"    {_usage(name, verb)}\n", f"{_text(verb.help)}\n"]
         parts += [table] if (table := _options(verb.params)) else []
@@ -95,6 +103,14 @@ def reference() -> str:
 def names() -> list[str]:
     """Every verb there is."""
     return [name for name, _ in _verbs(get_command(app), ())]
+
+
+def _sections(program: Any) -> dict[str, list[tuple[str, Any]]]:
+    """The headings of `fogflow-k8s --help` -> the verbs below each."""
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for name, verb in _verbs(program, ()):
+        found.setdefault(heading(program.commands[name.split()[0]]), []).append((name, verb))
+    return found
 
 
 def _verbs(group: Any, above: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

@@ -192,3 +192,15 @@ def test_a_bug_is_a_document_too_and_its_traceback_is_on_stderr(monkeypatch, cap
     assert (end.value.code, document["exitCode"]) == (1, 1)
     assert "this is a bug: ZeroDivisionError: by a test" in document["error"]["message"]
     assert "Traceback" in err
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/usr/bin/kubectl-fogflow", "kubectl fogflow"),
+        ("/home/x/.local/bin/fogflow-k8s", "fogflow-k8s"),
+        ("/site-packages/fogflow_k8s/__main__.py", "fogflow-k8s"),
+    ],
+)
+def test_the_help_of_the_kubectl_plug_in_shows_the_name_under_which_kubectl_runs_it(path, name):
+    assert cli.program_name(path) == name

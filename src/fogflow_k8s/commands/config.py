@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from fogflow_k8s.commands import settings
+from fogflow_k8s.commands.grouped import Grouped
 from fogflow_k8s.commands.options import existing
 from fogflow_k8s.commands.session import session_of
 
-app = typer.Typer(name="config", help="Validate and explain settings.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    name="config", help="Validate and explain settings.", no_args_is_help=True, rich_markup_mode=None, cls=Grouped
+)
 
 
 @app.command()

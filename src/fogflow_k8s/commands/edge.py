@@ -9,6 +9,7 @@ import typer
 
 from fogflow_k8s.commands import complete, settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failure_folder
+from fogflow_k8s.commands.grouped import Grouped
 from fogflow_k8s.commands.options import EventsOutput, Output, Timeout, Yes, among, seconds
 from fogflow_k8s.commands.session import Session, print_json, session_of
 
@@ -20,9 +21,14 @@ app = typer.Typer(
     help="Manage edges: other clusters that join this FogFlow.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Grouped,
 )
 token_app = typer.Typer(
-    name="token", help="Create the tokens that edges join with.", no_args_is_help=True, rich_markup_mode=None
+    name="token",
+    help="Create the tokens that edges join with.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    cls=Grouped,
 )
 app.add_typer(token_app)
 

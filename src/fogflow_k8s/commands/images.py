@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fogflow_k8s.commands import complete, settings
+from fogflow_k8s.commands.grouped import Grouped
 from fogflow_k8s.commands.image_build import build, require_platforms
 from fogflow_k8s.commands.options import Output, existing
 from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Session, helm_binary, print_json, session_of
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="List, check, mirror and build the chart's images.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Grouped,
 )
 PREFLIGHT = 10
 

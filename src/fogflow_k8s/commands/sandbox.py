@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fogflow_k8s.commands.grouped import Grouped
 from fogflow_k8s.commands.options import Output
 from fogflow_k8s.commands.session import print_json, session_of
 from fogflow_k8s.errors import NotInstalled, UsageError
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Run a Kubernetes cluster on this machine for trials and tests. Its nodes are simulated or real.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Grouped,
 )
 
 
@@ -129,7 +131,7 @@ def load(
         _log(f"loaded {tag}")
 
 
-node_app = typer.Typer(name="node", help="Stop and start nodes.", no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
+node_app = typer.Typer(name="node", help="Stop and start nodes.", no_args_is_help=True, rich_markup_mode=None, cls=Grouped)  # fmt: skip
 app.add_typer(node_app)
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="Node name, as `kubectl get nodes` shows it.")]
 

@@ -5,8 +5,9 @@ Both are read from the rendered chart, so hooks and init containers count, too.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,8 @@ def wanted_by(objects: Sequence[Mapping[str, Any]], chart: Path, values: Values)
     import yaml
 
     about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
-    return ImageUses(tuple(uses(objects)), tuple(_sections(values, str(about["appVersion"]), str(about["version"]))))
+    sections = _sections(values, str(about["appVersion"]), str(about["version"]), _digests(chart))
+    return ImageUses(tuple(uses(objects)), tuple(sections))
 
 
 def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:
@@ -90,18 +92,26 @@ def write_values(path: Path, about: str, values: Mapping[str, Any]) -> Path:
     return path
 
 
-def _sections(values: Values, upstreams: str, ours: str) -> list[Section]:
+def _digests(chart: Path) -> dict[str, str]:
+    """The digests by which a packaged chart pins images, by the image's whole name. Charts in git have none."""
+    return dict(json.loads((chart / "files/digests.json").read_text(encoding="utf-8")))
+
+
+def _sections(values: Values, upstreams: str, ours: str, digests: Mapping[str, str]) -> list[Section]:
     """The sections, read as the chart's template fogflow.image reads them.
 
-    An empty tag means FogFlow's version (`upstreams`), or the chart's (`ours`) for the native worker.
+    An empty tag means FogFlow's version (`upstreams`), or the chart's (`ours`) for the native worker. `digests`: those of the chart,
+    which apply where the values have none.
     """
     found = []
     for name, field in Values.model_fields.items():
         part = getattr(values, name)
         own = isinstance(part, Worker) and part.keeps_tasks
-        image = part.own_image if own else getattr(part, "image", None)
+        image = part.native_image if own else getattr(part, "image", None)
         if image is not None:
             place = values.global_.image_registry or image.registry
             named = Image("", image.repository, image.tag or (ours if own else upstreams), image.digest)
-            found.append(Section(field.alias or name, place, named, "ownImage" if own else "image"))
+            if not named.digest:
+                named = replace(named, digest=digests.get(named.within(place), ""))
+            found.append(Section(field.alias or name, place, named, "nativeImage" if own else "image"))
     return found

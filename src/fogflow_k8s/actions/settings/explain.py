@@ -33,7 +33,7 @@ def explain(key: str, values: Values, origin: str) -> list[str]:
     if path and not _exists(path, schema) and (unused := meaning(_in_config_json(own))):
         return [key, *(f"  {line}" for line in unused)]
     node = _node(key, path, schema)
-    target = _resolve(node, schema)
+    target = resolve_schema(node, schema)
     current, default = (
         _at(values.model_dump(mode="json", by_alias=True), path),
         _at(Values().model_dump(mode="json", by_alias=True), path),
@@ -41,7 +41,7 @@ def explain(key: str, values: Values, origin: str) -> list[str]:
     lines = [key, f"  {node.get('description') or target.get('description') or '(no description)'}"]
     if dotted_path(path) != key:
         lines.append(f"  key      {dotted_path(path)} in values.yaml")
-    lines.append(f"  allowed  {_allowed(target, schema)}")
+    lines.append(f"  allowed  {allowed_values(target, schema)}")
     if known := REPLACED.get(own[1:]):
         listed = ", ".join(json.dumps(each) for each in known.values)
         lines.append(f"           in config.json also {listed}, read as {known.by}: {known.reason}")
@@ -103,7 +103,7 @@ def _node(key: str, path: KeyPath, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _child(node: dict[str, Any], part: str | int, schema: dict[str, Any]) -> dict[str, Any] | None:
     """The schema of a key, or of an item of a list, below `node`; None when the schema does not allow it."""
-    resolved = _resolve(node, schema)
+    resolved = resolve_schema(node, schema)
     if isinstance(part, int):
         items = resolved.get("items")
         return dict(items) if isinstance(items, dict) else None
@@ -128,20 +128,22 @@ def keys_below(started: str) -> list[str]:
     return found
 
 
-def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def resolve_schema(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The definition in `schema` that a node refers to, else the node itself; of a value that may be null, the other type."""
     if "$ref" in node:
         return dict(schema["definitions"][node["$ref"].rsplit("/", 1)[1]])
     for option in node.get("anyOf") or node.get("allOf") or []:
         if option.get("type") != "null":
-            return _resolve(option, schema)
+            return resolve_schema(option, schema)
     return node
 
 
 def _properties(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    return dict(_resolve(node, schema).get("properties") or {})
+    return dict(resolve_schema(node, schema).get("properties") or {})
 
 
-def _allowed(target: dict[str, Any], schema: dict[str, Any]) -> str:
+def allowed_values(target: dict[str, Any], schema: dict[str, Any]) -> str:
+    """The values that a resolved node of `schema` allows, in words."""
     if "enum" in target:
         return ", ".join(map(str, target["enum"]))
     if "const" in target:

@@ -7,12 +7,13 @@ an index of manifests above them. Source: OCI distribution specification 1.1.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from fogflow_k8s.adapters.registry.errors import ImageNotFound, RegistryError, connection_error
 from fogflow_k8s.adapters.registry.http import Client
@@ -83,6 +84,17 @@ class Registry:
         digest = str((manifest.content.get("config") or {}).get("digest"))
         got = self._client.call("GET", f"/v2/{repository}/blobs/{digest}", repository, f"{repository}@{digest}")
         return (format_platform(_json_object(got.data, "a configuration")),)
+
+    def tags(self, repository: str) -> list[str]:
+        """Return all tags of a repository, from every page of the answer."""
+        found: list[str] = []
+        path = f"/v2/{repository}/tags/list?n=1000"
+        while path:
+            got = self._client.call("GET", path, repository, f"the tags of {repository}")
+            found += _json_object(got.data, "a list of tags").get("tags") or []
+            following = re.search(r'<([^>]+)>\s*;\s*rel="?next', str(got.headers.get("Link", "")))
+            path = urlsplit(following[1])._replace(scheme="", netloc="").geturl() if following else ""
+        return found
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository has the blob."""

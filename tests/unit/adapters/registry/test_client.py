@@ -1,6 +1,7 @@
 """Answers of registries, the unusual ones first: a message names the registry, the image, the reason and the remedy."""
 
 import base64
+import json
 import urllib.parse
 
 import pytest
@@ -197,3 +198,14 @@ def test_a_registry_that_refuses_the_login_fails_at_ping(stub):
         stub.registry().ping()
     with pytest.raises(errors.LoginNeeded, match="does not permit access with this login"):
         stub.registry(Login("me", "wrong")).ping()
+
+
+def test_the_tags_of_every_page(stub):
+    def answer(request):
+        first = "last=" not in request.path
+        link = {"Link": '</v2/fogflow/broker/tags/list?n=1000&last=3.2>; rel="next"'} if first else {}
+        tags = ["3.1", "3.2"] if first else ["3.3"]
+        return 200, {"Content-Type": "application/json", **link}, json.dumps({"tags": tags}).encode()
+
+    stub.answers["/v2/fogflow/broker/tags/list"] = answer
+    assert stub.registry().tags("fogflow/broker") == ["3.1", "3.2", "3.3"]
