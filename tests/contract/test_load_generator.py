@@ -19,6 +19,7 @@ from fogflow_k8s.model.bench.slo import parse
 from fogflow_k8s.model.bench.step import from_json
 from tests.contract.recorded import Programs
 from tests.modelled_broker import Broker, serving
+from tests.scope import only_all, sampled
 from tests.vegeta import vegeta
 
 BUDGET_S = 120
@@ -71,9 +72,14 @@ def test_a_stall_is_in_the_percentiles():
     assert step.percentiles["p50"] < 0.2
 
 
-@pytest.mark.parametrize(("scenario", "path"), [
-    ("ngsi-ld", "/ngsi-ld/v1/entityOperations/upsert"), ("query", "/ngsi10/queryContext"), ("discover", "/ngsi9/discoverContextAvailability"),
-])  # fmt: skip
+PATHS = [
+    ("ngsi-ld", "/ngsi-ld/v1/entityOperations/upsert"),
+    ("query", "/ngsi10/queryContext"),
+    ("discover", "/ngsi9/discoverContextAvailability"),
+]
+
+
+@pytest.mark.parametrize(("scenario", "path"), sampled(PATHS, gate=PATHS[1:2]))
 def test_the_other_scenarios_send_their_requests(scenario, path):
     broker = Broker()
     (step,) = measured(broker, scenario, duration_s=2)
@@ -87,6 +93,7 @@ def test_errors_are_counted_by_their_status():
     assert step.violations(()) == ["50 requests failed: HTTP 503"]
 
 
+@only_all
 def test_a_search_finds_the_limit_of_the_broker(monkeypatch):
     """With short steps: the search itself is proved with a model of a server."""
     monkeypatch.setattr("fogflow_k8s.model.bench.capacity.STEP_S", 2.0)
@@ -177,7 +184,10 @@ def fakes(tmp_path_factory):
     it.stop()
 
 
-@pytest.mark.parametrize("scenario", ["update", "ngsi-ld", "query", "notify", "discover"])
+SCENARIOS = [("update",), ("ngsi-ld",), ("query",), ("notify",), ("discover",)]
+
+
+@pytest.mark.parametrize("scenario", sampled(SCENARIOS, gate=[("notify",)]))
 def test_fogflows_programs_accept_every_scenario_and_keep_nothing(fakes, scenario):
     broker, discovery = fakes.url("broker"), fakes.url("discovery")
     plan = Plan("r1", scenario, 40, 3, 10, int(scenario == "notify"), broker, discovery, accept_notifying=True)
