@@ -66,6 +66,25 @@ def test_a_file_compared_with_itself_shows_no_change(tool, tmp_path):
     assert found["regression"] is False
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(runs=3), "runs: Input should be a valid list"),
+        (lambda d: d["runs"].__setitem__(0, 1), "runs.0: Input should be a valid dictionary"),
+        (lambda d: d["runs"][0].pop("rates"), "runs.0.rates: Field required"),
+        (lambda d: d.update(kind="Status"), "its kind is not Bench"),
+    ],
+)
+def test_a_file_that_is_no_result_is_named_with_the_key(tool, tmp_path, change, words):
+    saved = _saved(tmp_path / "a.json", change)
+    assert words in tool("bench", "compare", saved, saved, code=2).stderr
+
+
+def test_files_with_nothing_in_common_are_no_success(tool, tmp_path):
+    one, other = _saved(tmp_path / "a.json"), _saved(tmp_path / "b.json", lambda d: d.update(runs=[]))
+    assert "no figure in common" in tool("bench", "compare", one, other, code=2).stderr
+
+
 def test_a_regression_exits_with_3_when_asked(tool, tmp_path):
     before, after = _saved(tmp_path / "a.json"), _saved(tmp_path / "b.json", _slower)
     assert "worse" in tool("bench", "compare", before, after, code=0).stdout

@@ -166,6 +166,11 @@ def compare(
     from fogflow_k8s.model.bench.comparison import compare as compared
 
     differences = compared([_read(before)], [_read(after)])
+    if all(each.change == "unknown" for each in differences):
+        raise UsageError(
+            f"{before} and {after} have no figure in common: no scenario with the same rate that is valid in both",
+            hint="run both with the same scenarios and --rate: fogflow-k8s bench run SCENARIO --rate N --save FILE.json",
+        )
     document = compare_document(differences)
     print_json(document) if output == "json" else session_of(ctx).print(compare_screen(differences))
     raise typer.Exit(REGRESSION if fail_on_regression and document["regression"] else 0)
@@ -228,7 +233,18 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read as JSON: {error}", hint=hint) from error
+        said = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{path} cannot be read as JSON: {said}", hint=hint) from error
     if not isinstance(found, dict) or found.get("kind") != "Bench":
         raise UsageError(f"{path} is not a result of bench run: its kind is not Bench", hint=hint)
+    from pydantic import TypeAdapter, ValidationError
+
+    from fogflow_k8s.console.schema.bench import Bench
+
+    try:
+        TypeAdapter(Bench).validate_python(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path} is not a result of bench run: {where}: {first['msg']}", hint=hint) from error
     return found

@@ -45,8 +45,6 @@ def run_screen(done: BenchRun) -> RenderableType:
 def compare_screen(differences: Sequence[Difference]) -> RenderableType:
     """One row per figure that both files have."""
     shown = [each for each in differences if each.change != "unknown"]
-    if not shown:
-        return Text("the files have no scenario with the same rate in common")
     table = _table("SCENARIO", "FIGURE", "BEFORE", "AFTER", "RATIO", "CHANGE")
     for each in shown:
         ratio = "-" if each.ratio is None else f"{each.ratio:.2f}"

@@ -57,7 +57,7 @@ def test_objects_that_were_applied_are_named_with_the_two_ways_on(world, verb):
         VERBS[verb](world.op())
     assert "Deployment/rabbitmq" in error.value.message
     assert "made by kubectl" in error.value.message
-    assert f"kubectl -n {HOME} delete -f manifests.yaml" in error.value.hint
+    assert "kubectl delete -f manifests.yaml" in error.value.hint
     assert f"fogflow-k8s deploy ... --take-ownership -n {HOME}" in error.value.hint
     assert (error.value.id, error.value.exit_code) == ("FK-7016", 41)
 
@@ -109,7 +109,7 @@ def test_doctor_names_a_release_in_another_namespace(world):
 @pytest.mark.parametrize(
     ("prepare", "told"),
     [
-        (put, f"kubectl -n {HOME} delete -f manifests.yaml"),
+        (put, "kubectl delete -f manifests.yaml"),
         (lambda world: released(world, "traffic"), "run the command again with -n traffic"),
     ],
 )

@@ -143,7 +143,7 @@ ENTRIES = (
         "objects of FogFlow exist that Helm did not install",
         explanation="They were applied with kubectl, for example from the output of `fogflow-k8s render`, or by a GitOps tool. Without a release of Helm, `status`, `rollback` and `uninstall` have no revision to work with. Remove the objects with the file that was applied, or let a deploy take them over into a release.",
         advice=(
-            "to remove them: kubectl -n {namespace} delete -f manifests.yaml   (of the same render)",
+            "to remove them: kubectl delete -f manifests.yaml   (of the same render)",
             "to take them over into a release: fogflow-k8s deploy ... --take-ownership -n {namespace}   (with the same settings)",
         ),
     ),
