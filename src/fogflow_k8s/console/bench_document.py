@@ -34,7 +34,7 @@ def run_document(done: BenchRun) -> schema.Bench:
             "chart": done.chart,
             "appVersion": done.fogflow,
             "brokerShards": done.shards,
-            "workerImplementation": "native" if done.worker == "native" else "upstream",
+            "workerImplementation": done.worker,
         },
         "cluster": {
             "kubernetesVersion": done.cluster.kubernetes,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from fogflow_k8s.actions.images import worker
@@ -26,12 +25,8 @@ _ENDED = ("Succeeded", "Failed")
 
 def program() -> dict[str, str]:
     """The modules of the generator: path below the folder of the program -> text."""
-    found = {}
-    for name, path in worker.modules(program=PROGRAM).items():
-        inside = Path(*name.split("."))
-        where = inside / "__init__.py" if path.name == "__init__.py" else inside.with_suffix(".py")
-        found[where.as_posix()] = path.read_text(encoding="utf-8")
-    return found
+    found = worker.modules(program=PROGRAM)
+    return {worker.place_of(name, path).as_posix(): path.read_text(encoding="utf-8") for name, path in found.items()}
 
 
 def image_of(release: Sequence[Obj], given: str) -> tuple[str, list[Mapping[str, Any]]]:

@@ -10,6 +10,7 @@ from fogflow_k8s.model.bench.resources import Resources
 from fogflow_k8s.model.bench.scenarios import MEASURES_NOTIFICATIONS
 from fogflow_k8s.model.bench.slo import Limit
 from fogflow_k8s.model.bench.step import Step
+from fogflow_k8s.model.settings.worker_choice import Implementation
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class BenchRun:
     chart: str
     fogflow: str
     shards: int
-    worker: str
+    worker: Implementation
     cluster: ClusterFacts
     scenarios: tuple[ScenarioRun, ...]
     warnings: tuple[str, ...] = ()

@@ -21,7 +21,6 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import capacity
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.errors import FogflowError, Interrupted, PreflightFailed, Refused
-from fogflow_k8s.model import manifests
 from fogflow_k8s.model.bench import capacity as search
 from fogflow_k8s.model.bench import manifests as objects
 from fogflow_k8s.model.bench.plan import Plan, to_json
@@ -29,6 +28,7 @@ from fogflow_k8s.model.bench.scenarios import Scenario
 from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 from fogflow_k8s.model.placement.quota import Demand, breaches
 from fogflow_k8s.model.quantities import amounts
+from fogflow_k8s.model.settings.worker_choice import used
 
 _BESIDE_S = 240.0
 """Seconds for the image, the preparation, the warm-up and the removal, beside the load."""
@@ -57,7 +57,7 @@ def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) ->
         chart=found.newest.chart or "",
         fogflow=found.newest.app_version or "",
         shards=generator.replicas_of(found.objects, "cloud-broker"),
-        worker="native" if any(map(manifests.keeps_tasks, found.expected)) else "upstream",
+        worker=used(found.objects) or "upstream",
         cluster=_cluster_facts(op),
         scenarios=runs,
         warnings=tuple(warnings),

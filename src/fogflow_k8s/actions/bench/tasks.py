@@ -20,6 +20,7 @@ from fogflow_k8s.actions.task import listing, run, stop
 from fogflow_k8s.actions.task.listing import FogflowClients
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.errors import FogflowError, Interrupted
+from fogflow_k8s.model.bench.plan import PREFIX as ENTITY_TYPE_PREFIX
 from fogflow_k8s.model.task import functions
 from fogflow_k8s.model.task.observed import ObservedTask, group_key, observe_tasks
 from fogflow_k8s.model.task.percentiles import Percentiles, percentiles
@@ -48,7 +49,7 @@ class TaskLoad:
     @property
     def entity_type(self) -> str:
         """The type of the entities, which no other function uses."""
-        return f"FogflowK8sBench-{self.name}"
+        return f"{ENTITY_TYPE_PREFIX}-{self.name}"
 
 
 @dataclass

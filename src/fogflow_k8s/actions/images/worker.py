@@ -44,10 +44,15 @@ def make(folder: Path, platform: str, runner: Runner, report: Reporter, package:
     _install(folder, machine, package / "worker" / "requirements.txt", runner)
     _trim(folder)
     for name, path in wanted.items():
-        inside = folder / Path(*name.split("."))
-        target = inside / "__init__.py" if path.name == "__init__.py" else inside.with_suffix(".py")
+        target = folder / place_of(name, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+
+
+def place_of(name: str, path: Path) -> Path:
+    """Where a module belongs, below a folder of Python's path. `path` is its file, which tells a package from a module."""
+    inside = Path(*name.split("."))
+    return inside / "__init__.py" if path.name == "__init__.py" else inside.with_suffix(".py")
 
 
 def pip_install(target: Path, machine: str, requirements: Path) -> list[str]:

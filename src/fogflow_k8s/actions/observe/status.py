@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.observe import track
-from fogflow_k8s.actions.observe.absence import find_absence
 from fogflow_k8s.actions.observe.addresses import addresses
 from fogflow_k8s.actions.observe.log_evidence import diagnosed
 from fogflow_k8s.actions.operation import Operation
@@ -197,6 +196,8 @@ def wait(op: Operation, *, timeout_s: float) -> tuple[Report, track.End]:
 
 def not_installed(op: Operation) -> NotInstalled:
     """The error for a release that does not exist; it names what there is of FogFlow instead."""
+    from fogflow_k8s.actions.observe.absence import find_absence  # a release that exists does not need it
+
     return find_absence(op).error
 
 
