@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.bundle import bundle
@@ -20,7 +20,6 @@ from fogflow_k8s.actions.release import rollout
 from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
 from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.adapters.helm.errors import HelmConflict, HookFailed, ObjectRefused
-from fogflow_k8s.adapters.helm.messages import Hook
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.errors import Busy, ClusterError, FogflowError, OperationFailed
 from fogflow_k8s.model import manifests
@@ -28,6 +27,9 @@ from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.release.breaking_changes import losses
 from fogflow_k8s.model.release.history import Revision, last_that_worked
+
+if TYPE_CHECKING:
+    from fogflow_k8s.adapters.helm.messages import Hook
 
 T = TypeVar("T")
 _OUTAGES = 3  # how often the API server may stop answering during one step of the recovery

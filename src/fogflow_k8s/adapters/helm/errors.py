@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fogflow_k8s.adapters.helm.messages import Hook, Problem, parse_problem
 from fogflow_k8s.adapters.kubernetes.errors import namespace_terminating
 from fogflow_k8s.errors import ClusterError, FogflowError, OperationFailed
 from fogflow_k8s.model.diagnosis import admission_messages
 from fogflow_k8s.model.diagnosis.admission_messages import Refusal
 from fogflow_k8s.model.diagnosis.catalogue import cause
-from fogflow_k8s.model.redaction.redactor import redact
 
 if TYPE_CHECKING:
     from fogflow_k8s.adapters.helm.client import Target
+    from fogflow_k8s.adapters.helm.messages import Hook, Problem
     from fogflow_k8s.adapters.process import Completed
 
 
@@ -54,6 +53,9 @@ class HookFailed(OperationFailed):
 
 def classify(done: Completed, target: Target) -> FogflowError:
     """Return the typed error of a failed helm command. Secrets in Helm's message are masked: it quotes refused values."""
+    # not at the start of every command: its patterns take milliseconds to compile
+    from fogflow_k8s.model.redaction.redactor import redact
+
     error = _error_for(done, target)
     error.message = redact(error.message)
     error.args = (error.message,)
@@ -61,6 +63,8 @@ def classify(done: Completed, target: Target) -> FogflowError:
 
 
 def _error_for(done: Completed, target: Target) -> FogflowError:
+    from fogflow_k8s.adapters.helm.messages import parse_problem  # as above
+
     found = parse_problem(done.stderr, done.stdout)
     killed = f"helm was killed by signal {-done.code}" if done.code < 0 else ""
     if found is None:

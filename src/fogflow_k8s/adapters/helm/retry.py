@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from fogflow_k8s.adapters.helm.messages import parse_problem
 from fogflow_k8s.adapters.process import Child, Completed
 
 MAX_TRIES = 3
@@ -45,6 +44,8 @@ class RetryingChild:
     def _restarted(self, done: Completed) -> bool:
         if not self._retries_left or done.code <= 0:
             return False
+        from fogflow_k8s.adapters.helm.messages import parse_problem  # as in errors.classify
+
         found = parse_problem(done.stderr, done.stdout)
         if found is None or not found.interrupted:
             return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fogflow_k8s.model.diagnosis import kubelet_messages
 from fogflow_k8s.model.diagnosis.catalogue import Cause, Kind
 from fogflow_k8s.model.diagnosis.events import last, message
 from fogflow_k8s.model.diagnosis.pod_status import container_spec, pod_cause
@@ -86,6 +85,8 @@ def _pull_cause(pod: Obj, container: Obj, reason: str, words: str, events: Seque
     # ImagePullBackOff does not contain the registry's answer; the kubelet's Failed event does.
     failed = [message(e) for e in events if e.get("reason") == "Failed" and image in message(e)]
     lines = [words, *reversed(failed)]
+    from fogflow_k8s.model.diagnosis import kubelet_messages  # its patterns take milliseconds to compile
+
     pulls = [(kubelet_messages.pull(line, image), line) for line in lines]
     trouble, line = next((each for each in pulls if each[0] != kubelet_messages.UNKNOWN), pulls[-1])
     what = f"image {image} {trouble.description}"
