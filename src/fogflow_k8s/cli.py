@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -39,11 +38,10 @@ from fogflow_k8s.commands import (
     verify,
     version,
 )
+from fogflow_k8s.commands.global_options import move_global_options_first, separate
 from fogflow_k8s.commands.grouped import EDGES, INSPECT, LOCAL, OPERATE, USE, Grouped
 from fogflow_k8s.errors import FogflowError, Forbidden
 
-GLOBAL_WITH_VALUE = ("--context", "--kubeconfig", "-n", "--namespace", "--release")
-GLOBAL_FLAGS = ("--no-color", "-q", "--quiet", "-v", "--verbose")
 EPILOG = "Global options (--context, --kubeconfig, -n, --release, --no-color, -q, -v) are accepted before or after the command."
 
 app = typer.Typer(
@@ -124,46 +122,6 @@ for panel, verbs in _VERBS.items():
 for panel, groups in _GROUPS.items():
     for group in groups:
         app.add_typer(group, rich_help_panel=panel)
-
-
-class _CommandLine(NamedTuple):
-    """A command line, separated into its global options and the rest."""
-
-    front: list[str]  # the global options
-    rest: list[str]  # the command, its options and arguments
-    dangling: str = ""  # a global option at the end, without its value
-
-
-def move_global_options_first(argv: list[str]) -> list[str]:
-    """The same command line with the global options before the command, where the parser expects them.
-
-    Every form that kubectl accepts is allowed: -n NAME, -nNAME, -n=NAME, --namespace NAME, --namespace=NAME, -qv. What
-    follows `--` stays as it is. An option at the end without its value stays there, so that the parser reports it: before
-    the command, it would take the command as its value.
-    """
-    front, rest, dangling = _separate(argv)
-    return [*front, dangling] if dangling else front + rest
-
-
-def _separate(argv: list[str]) -> _CommandLine:
-    front: list[str] = []
-    rest: list[str] = []
-    words = iter(argv)
-    for word in words:
-        if word == "--":
-            rest += [word, *words]
-        elif word in GLOBAL_FLAGS or word.startswith(tuple(f"{o}=" for o in GLOBAL_WITH_VALUE if o.startswith("--"))):
-            front.append(word)
-        elif word in GLOBAL_WITH_VALUE or re.fullmatch("-[qv]+n", word):
-            if (value := next(words, None)) is None:
-                return _CommandLine(front, rest, word)
-            front += [word, value]
-        elif word != "-" and (short := re.fullmatch(r"-([qv]*)(?:n=?(.*))?", word, re.DOTALL)):
-            flags, name = short.groups()
-            front += [f"-{flags}"] * bool(flags) + ([] if name is None else ["-n", name])
-        else:
-            rest.append(word)
-    return _CommandLine(front, rest)
 
 
 def program_name(path: str) -> str:
@@ -249,7 +207,11 @@ def _report_as_json(error: FogflowError, argv: list[str]) -> None:
 def _report_unexpected(error: Exception, argv: list[str]) -> int:
     if hasattr(error, "exit_code") and hasattr(error, "show"):  # a usage error of the parser, which prints it itself
         error.show()
-        _report_as_json(FogflowError(str(error), hint="fogflow-k8s --help", exit_code=int(error.exit_code)), argv)
+        hint = _file_hint(error)
+        if hint:
+            sys.stderr.write(f"  Next: {hint}\n")
+        failure = FogflowError(str(error), hint=hint or "fogflow-k8s --help", exit_code=int(error.exit_code))
+        _report_as_json(failure, argv)
         return int(error.exit_code)
     if isinstance(error, OSError) and error.errno:
         where = f" ({error.filename})" if error.filename else ""
@@ -271,13 +233,22 @@ def _report_unexpected(error: Exception, argv: list[str]) -> int:
     return code
 
 
+def _file_hint(error: Any) -> str:
+    """How a settings file is given, for a usage error about an argument that is probably one; otherwise ""."""
+    context = getattr(error, "ctx", None)
+    options = {name for parameter in context.command.params for name in parameter.opts} if context else set()
+    if "unexpected extra argument" not in str(error) or not {"--config", "--values"} <= options:
+        return ""
+    return "give FogFlow's config.json with --config FILE, and values of the chart with --values FILE"
+
+
 def _json_format(argv: list[str]) -> str:
     """The value of the command's option -o, if it is json or jsonl, otherwise "".
 
     Also works for a line that the parser refused: the parser is used again, because only it knows which word is the value of
     which option.
     """
-    command, name, words = typer.main.get_command(app), "fogflow-k8s", _separate(argv).rest
+    command, name, words = typer.main.get_command(app), "fogflow-k8s", separate(argv).rest
     lenient: dict[str, Any] = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
     while isinstance(command, typer.core.TyperGroup):
         at = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))

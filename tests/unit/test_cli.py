@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogflow_k8s import cli
-from fogflow_k8s.cli import _json_format, app, move_global_options_first
+from fogflow_k8s.cli import _json_format, app
+from fogflow_k8s.commands.global_options import move_global_options_first
 from fogflow_k8s.commands.options import seconds
 from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import UsageError
@@ -204,3 +205,13 @@ def test_a_bug_is_a_document_too_and_its_traceback_is_on_stderr(monkeypatch, cap
 )
 def test_the_help_of_the_kubectl_plug_in_shows_the_name_under_which_kubectl_runs_it(path, name):
     assert cli.program_name(path) == name
+
+
+@pytest.mark.parametrize(("command", "hint"), [(["config", "validate"], True), (["check"], True), (["status"], False)])
+def test_a_file_given_without_its_option_is_answered_with_the_option(command, hint, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_handle_signals_with", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["fogflow-k8s", *command, "config.json"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert ("--config FILE" in capsys.readouterr().err) is hint

@@ -54,7 +54,7 @@ def status_screen(
         Text(f"Release  {what}"),
         Text("State    ") + state,
     ]
-    if report.worker:
+    if report.worker and report.state != "absent":
         parts.append(Text(f"Worker   {_WORKERS[report.worker]}"))
     if report.assessment.components:
         parts += [Text(""), _components(report, now or datetime.now(UTC))]

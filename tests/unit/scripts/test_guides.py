@@ -7,7 +7,8 @@ import subprocess
 import pytest
 from typer.main import get_command
 
-from fogflow_k8s.cli import GLOBAL_FLAGS, GLOBAL_WITH_VALUE, app
+from fogflow_k8s.cli import app
+from fogflow_k8s.commands.global_options import GLOBAL_FLAGS, GLOBAL_WITH_VALUE
 from tests import guides
 
 BUDGET_S = 5

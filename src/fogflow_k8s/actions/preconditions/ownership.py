@@ -27,6 +27,7 @@ from fogflow_k8s.model.redaction.redactor import redact
 from fogflow_k8s.model.release.history import Revision
 
 ID = "FK-7014"  # in the catalogue
+_NAMED = 6  # at most so many objects of one maker are named
 # a namespace or claim of another owner is used as it is, and is not part of the release
 _LOOKED_AT = RESOURCES.keys() - {"Namespace", "PersistentVolumeClaim"}
 
@@ -80,7 +81,7 @@ class OwnershipConflicts:
             return None
         facts = [] if take else [self.description]
         if self.unchangeable:
-            names = ", ".join(makers.reference(each.live) for each in self.unchangeable)
+            names = _listed([makers.reference(each.live) for each in self.unchangeable])
             facts.append(
                 f"Kubernetes cannot change these into the release's objects: {names} ({self.unchangeable[0].unchangeable})"
             )
@@ -183,4 +184,10 @@ def _grouped(objects: Sequence[ForeignObject]) -> str:
     by_maker: dict[Maker, list[str]] = {}
     for each in objects:
         by_maker.setdefault(each.maker, []).append(makers.reference(each.live))
-    return "; ".join(f"{', '.join(names)} (made by {maker.description})" for maker, names in by_maker.items())
+    return "; ".join(f"{_listed(names)} (made by {maker.description})" for maker, names in by_maker.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_NAMED])} and {more} more"

@@ -118,6 +118,15 @@ def test_objects_of_others_are_refused_whoever_made_them(world, labels, annotati
         assert way in error.hint
 
 
+def test_a_whole_chart_that_kubectl_applied_is_named_by_its_first_objects(world):
+    made = [o for o in render({}) if o["kind"] in ("Service", "ConfigMap", "Deployment")]
+    for obj in made:
+        put(world, obj["kind"], obj["metadata"]["name"], spec=obj.get("spec", {}))
+    message = refused(world).message
+    assert message.count("/") == 6
+    assert f" and {len(made) - 6} more (made by kubectl)" in message
+
+
 @pytest.mark.parametrize("dry_run", ["client", "server"])
 def test_a_dry_run_is_refused_as_the_deploy_would_be(world, dry_run):
     put(world, "ConfigMap", "fogflow-config")
