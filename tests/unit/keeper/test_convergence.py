@@ -16,7 +16,7 @@ BOUND_S = {"deleted": 20.0, "killed": 20.0, "hung": 40.0, "node": 50.0}
 KUBELETS = {NGINX: 120.0}  # the keeper leaves it alone
 SILENCE_S = 600.0 if ALL else 200.0
 """How long nothing may be done afterwards; the longest time that the keeper waits for is 120 s (`UNREACHABLE_S`, `REST_S`)."""
-MANY = settings(max_examples=examples(30, 1200), suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(20, 1200), suppress_health_check=list(HealthCheck))
 
 
 def hit(keeper, kind, name):

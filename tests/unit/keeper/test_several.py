@@ -25,7 +25,7 @@ NAMES = ControlPlane(**TWO).names
 SHARD, SECOND = f"{BROKER}-1", f"{WORKER}-1"
 HOW = ["deleted", "killed", "hung"]
 SET_NODE_S = 75.0  # 40 s until the cluster says so, then the place has to be made free
-MANY = settings(max_examples=examples(30, 1200), suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(20, 1200), suppress_health_check=list(HealthCheck))
 
 
 def settled():
