@@ -43,7 +43,7 @@ check: .venv/ready  ## style, types, layers, words, generated files
 	$(BIN)/properdocs build --strict --site-dir .work/site  # pages, and links between them; with --quiet it counts no warnings
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
-unit: .venv/ready  ## unit, command line and contract tests, with their coverage
+unit: .venv/ready .work/programs  ## unit, command line and contract tests, with their coverage
 	$(PYTEST) --cov --cov-report= tests/unit tests/cli tests/contract
 	@$(BIN)/coverage report --format=total | sed 's/$$/ % of src, by line and branch, are covered by these/'
 
