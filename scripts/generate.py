@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from figures import PAGES, with_figures
 from reference import reference
 from schemas import page, schemas
 from values_page import page as values_page
@@ -58,6 +59,7 @@ def generated() -> dict[Path, str]:
     }
     pages = {"errors.md": errors_page(), "cli.md": reference(), "json.md": page(), "values.md": values_page()}
     texts |= {Path("docs") / name: text for name, text in pages.items()}
+    texts |= {path: with_figures((ROOT / path).read_text(encoding="utf-8")) for path in PAGES}
     readmes: dict[str, type[Part]] = {"fogflow-chart": Values, "fogflow-edge-chart": EdgeValues}
     for chart, model in readmes.items():
         path = Path("charts", chart, "README.md")

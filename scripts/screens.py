@@ -2,6 +2,9 @@
 
 It needs only the checkout: it creates its own sandbox, state and kubeconfig, and removes them. In the pictures, the folders, the
 user and the host of this machine are replaced; everything else is as on the screen.
+
+    python scripts/screens.py                       all pictures, on simulated nodes
+    python scripts/screens.py --working ADDRESS     the picture of a success: FogFlow is installed on the current context's cluster
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCREENS = ROOT / "docs/screens"
 WIDTH = 128  # fits the widest row of the screens
 SANDBOX = "screens"
-SETTINGS = ("--config", "examples/config.json", "--external-ip", "192.0.2.10")
+EXAMPLE = "192.0.2.10"
+SETTINGS = ("--config", "examples/config.json", "--external-ip", EXAMPLE)
 BAD = (*SETTINGS, "--set", "master.image.tag=does-not-exist")
 SHOWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("check", "Before the installation: what is missing, and the remedy", ("check", "--pre", "--external-ip", "192.0.2.10")),
@@ -51,6 +55,7 @@ SHOWN: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("uninstall", "What an uninstall removes and keeps", ("uninstall", "--dry-run")),
 )  # fmt: skip
 """Name, what it shows, and the command; in the order in which they are run on one release."""
+WORKING = ("working", "A first install on real nodes, with FogFlow's own programs")
 THEME = TerminalTheme(
     (22, 27, 34),
     (230, 237, 243),
@@ -131,7 +136,18 @@ def draw(name: str, argv: tuple[str, ...], said: str) -> None:
 def page() -> str:
     """docs/screens/README.md."""
     head = "# Screens\n\nReal output of the real tool on a terminal, against a sandbox. Made by `python scripts/screens.py`; do not edit.\n"
-    return head + "".join(f"\n## {says}\n\n![{says}]({name}.svg)\n" for name, says, _ in SHOWN)
+    return head + "".join(
+        f"\n## {says}\n\n![{says}]({name}.svg)\n" for name, says in [WORKING, *(one[:2] for one in SHOWN)]
+    )
+
+
+def working(address: str) -> None:
+    """Install FogFlow on the cluster of the current context, and draw it. `address` belongs to a node."""
+    argv = ("deploy", "--external-ip", address)
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(WIDTH)}
+    said = neutral(screen(on_a_terminal(argv, env)), Path("/nowhere"))
+    name = WORKING[0]
+    draw(name, tuple(word.replace(address, EXAMPLE) for word in argv), said.replace(address, EXAMPLE))
 
 
 def main() -> None:
@@ -155,4 +171,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--working"]:
+        working(sys.argv[2])
+    else:
+        main()

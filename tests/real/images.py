@@ -4,7 +4,10 @@ No registry of images is asked: apt resolves and fetches the packages of a suite
 installed on this machine), they are unpacked into one layer, and what their install scripts would do for a container is
 done here. An image carries the name that the chart asks for, so the chart is tested as it is.
 
-    python -m tests.real.images      makes all of them, and says how large and how quick
+    python -m tests.real.images             makes all of them, and says how large and how quick
+    python -m tests.real.images NAME...     makes these only
+    python -m tests.real.images --demo      makes those of `make demo`; the archives on stdout, the progress on stderr
+    python -m tests.real.images --check     says why they cannot be made on this machine, or nothing
 """
 
 import fcntl
@@ -13,6 +16,7 @@ import hashlib
 import inspect
 import io
 import json
+import platform
 import shutil
 import sys
 import tarfile
@@ -78,6 +82,8 @@ OURS = "fogflow-k8s-worker"
 GO = ("discovery", "broker", "master", "worker", "designer", "operator")
 USUAL = (*(name for name in IMAGES if name != "rabbitmq-3.10"), *GO, OURS)
 """What most tests need; one in `make all` asks for the rest."""
+DEMO = ("rabbitmq", "nginx", "python", *GO)
+"""What `make demo` needs: the chart with its default values, and a task."""
 
 
 def build(folder: Path = FOLDER, *, names=None, say=lambda _: None) -> dict[str, Path]:
@@ -206,5 +212,30 @@ _RECIPE = "".join(map(inspect.getsource, (debian, _layer, write_archive))).encod
 """What makes an image out of its parts: with another recipe it is made anew."""
 
 
+def unavailable() -> str:
+    """Why the images cannot be made on this machine; empty when they can be."""
+    if platform.machine() != "x86_64":
+        return f"the images are for amd64, and this machine is {platform.machine()}"
+    missing = [name for name in ("apt-get", "dpkg-deb", "ldconfig") if not shutil.which(name)]
+    if missing:
+        return f"they are made of Debian's packages, which needs {', '.join(missing)}"
+    try:
+        debian._mirror()
+    except LookupError as error:
+        return str(error)
+    return ""
+
+
+def main(words: list[str]) -> None:
+    """As the module's text says."""
+    if words == ["--check"]:
+        print(unavailable(), end="")
+    elif words == ["--demo"]:
+        for archive in build(names=DEMO, say=lambda line: print(f"  {line}", file=sys.stderr, flush=True)).values():
+            print(archive)
+    else:
+        build(names=words or None, say=print)
+
+
 if __name__ == "__main__":
-    build(names=sys.argv[1:] or None, say=print)
+    main(sys.argv[1:])
