@@ -1,6 +1,7 @@
 """A broker and discovery in one process with known properties, for tests of the load generator.
 
-It answers after a fixed delay, stalls for a time, admits a number of requests per second, and loses or repeats notifications.
+It answers after a fixed delay, stalls for a time, admits a number of requests per second, and loses or repeats notifications. It can
+also do what FogFlow's tasks do: publish an output for each update of an entity of a type.
 """
 
 import http.client
@@ -15,9 +16,15 @@ from urllib.parse import urlsplit
 
 
 class Broker:
-    """The state and the properties: seconds, requests per second, and every how many notifications one is lost or repeated."""
+    """The state and the properties: seconds, requests per second, and every how many notifications one is lost or repeated.
 
-    def __init__(self, *, delay_s=0.0, stall=None, limit=0.0, loses_every=0, repeats_every=0, status=200):
+    `processes`: the types of the inputs and of the outputs of its tasks.
+    """
+
+    def __init__(
+        self, *, delay_s=0.0, stall=None, limit=0.0, loses_every=0, repeats_every=0, status=200, processes=None
+    ):
+        self.processes = processes
         self.delay_s, self.stall, self.limit, self.status = delay_s, stall, limit, status
         self.loses_every, self.repeats_every = loses_every, repeats_every
         self.entities, self.subscriptions, self.registrations, self.requests = {}, {}, {}, []
@@ -82,6 +89,9 @@ class Broker:
         for subscription in list(self.subscriptions.values()):
             if re.search(subscription["entities"][0]["type"], identity["type"]):
                 self._notify(subscription["reference"], element)
+        if self.processes and identity["type"] == self.processes[0]:
+            output = {"id": f"Out.{identity['id']}", "type": self.processes[1]}
+            self._update({"contextElements": [{**element, "entityId": output}], "updateAction": "UPDATE"})
         return 200, {"contextResponses": None}
 
     def _notify(self, reference, element):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests import documents, runs
-from tests.bench import worker
+from tests.bench import generator, worker
 
 ROOT = Path(__file__).parents[2]
 TOOL = str(ROOT / ".venv/bin/fogflow-k8s")
@@ -181,6 +181,7 @@ def main():
         paths = {n: v.strip("'\"") for n, v in (line.removeprefix("export ").split("=", 1) for line in lines)}
         rows = help_rows(env) + deploy_rows(env, paths["HELM"]) + worker.rows(env, paths["KUBECTL"])
         rows += status_rows(env, paths["KUBECTL"])
+    rows += generator.rows()
     text = [
         "# Benchmarks", "",
         "Written by `make bench`; each row is one run on one machine, so read the ratio first. Simulated nodes (KWOK), real API server.", "",

@@ -51,6 +51,7 @@ TASKS = {
 RUNS = {
     "update": _run(ScenarioRun("update", "direct", 100, 0, parse("p99=300ms"), False, [Step(50, 10, _figures())], resources=USED)),
     "notify": _run(ScenarioRun("notify", "direct", 100, 1, (), False, [NOTIFY], resources=MISSING), warnings=("others publish",)),
+    "flow": _run(ScenarioRun("flow", "direct", 10, 1, (), False, [NOTIFY], resources=USED)),
     "invalid": _run(ScenarioRun("update", "proxy", 100, 0, (), False, [Step(50, 10, _figures(300))], resources=MISSING)),
     "capacity": _run(
         ScenarioRun("update", "direct", 100, 0, parse("p99=100ms"), True, [_step(rate) for rate in (200, 400, 800, 566, 476)], resources=USED)

@@ -31,7 +31,7 @@ def test_a_run(golden, name):
 def test_the_list(golden, tool):
     golden("bench-list.txt", drawn(screens.list_screen()))
     assert [each["name"] for each in parse(tool("bench", "list", "-o", "json", code=0).stdout)["scenarios"]] == [
-        "update", "ngsi-ld", "query", "notify", "discover", "task",
+        "update", "ngsi-ld", "query", "notify", "discover", "task", "flow",
     ]  # fmt: skip
 
 
@@ -106,6 +106,7 @@ def test_a_regression_exits_with_3_when_asked(tool, tmp_path):
         (["run", "--save", "result.txt"], "not a .json or .html file"),
         (["run", "--save", "absent/a.json"], "there is no folder absent"),
         (["run", "task", "--find-capacity"], "searches a rate"),
+        (["run", "flow"], "needs the image of an operator"),
         (["compare", "none.json", "none.json"], "cannot be read as JSON"),
         (["list", "-o", "yaml"], "not one of table, json"),
     ],

@@ -3,24 +3,32 @@
 What is measured is a known delay, loss or limit; the tolerances leave room for a machine that runs other tests.
 """
 
+import contextlib
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from fogflow_k8s.loadgen import vegeta as generator
 from fogflow_k8s.loadgen.ngsi import RequestFailed
 from fogflow_k8s.loadgen.run import run
-from fogflow_k8s.model.bench.plan import Plan, to_json
+from fogflow_k8s.model.bench.plan import PREFIX, Plan, to_json
 from fogflow_k8s.model.bench.slo import parse
 from fogflow_k8s.model.bench.step import from_json
 from tests.contract.recorded import Programs
 from tests.modelled_broker import Broker, serving
 from tests.scope import only_all, sampled
 from tests.vegeta import vegeta
+from tests.waiting import until
 
 BUDGET_S = 120
 
@@ -63,6 +71,70 @@ def test_a_known_loss_and_known_repetitions_are_counted_exactly():
 def test_two_subscribers_get_each_update():
     (step,) = measured(Broker(), "notify", rate=20, subscribers=2)
     assert (step.notifications.expected, step.notifications.lost, step.notifications.doubled) == (160, 0, 0)
+
+
+FLOW = Plan("r1", "flow", 40, 3, 5, 1, "", "", tasks_s=2)
+
+
+def test_outputs_of_tasks_are_counted_by_the_update_that_they_are_about():
+    broker = Broker(loses_every=30, processes=(FLOW.entity_type, FLOW.output_type))
+    lines = []
+    (step,) = measured(broker, "flow", rate=40, duration_s=3, entities=5, subscribers=1, tasks_s=5, lines=lines)
+    told = step.notifications
+    assert (told.expected, told.received, told.lost, told.doubled) == (120, 116, 4, 0)
+    assert step.percentiles["p50"] > 0
+    assert {"log": "waiting for the first outputs of 5 tasks"} in lines
+
+
+def test_tasks_that_do_not_repeat_the_number_are_said():
+    broker = Broker()
+    with serving(broker) as url, pytest.raises(RequestFailed, match="5 of 5 tasks published no output that repeats"):
+        run(replace(FLOW, broker=url, discovery=url), [].append, address="127.0.0.1", port=0, program=str(vegeta()))
+    assert (broker.entities, broker.subscriptions) == ({}, {})
+
+
+def test_the_operator_of_the_documentation_repeats_the_number(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/bench.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "operator.py").write_text(text)
+    broker = Broker()
+    with serving(broker) as url, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        said = [
+            {"command": "CONNECT_BROKER", "brokerURL": f"{url}/ngsi10"},
+            {"command": "SET_OUTPUTS", "id": "Out.1", "type": "Out"},
+            {"command": "SET_CORRELATORID", "correlatorID": "Task.1"},
+        ]
+        env = {**os.environ, "adminCfg": json.dumps(said), "myport": str(port)}
+        child = subprocess.Popen([sys.executable, "-P", str(tmp_path / "operator.py")], env=env)
+        try:
+            until(lambda: _notify(port, 7), "it listens", 30)
+            until(lambda: broker.entities, "it has published", 30)
+            assert broker.entities["Out.1"]["attributes"] == [{"name": "sequence", "type": "integer", "value": 7}]
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _notify(port, number):
+    """Whether the operator took a notification with other attributes beside the number."""
+    attributes = [
+        {"name": "t", "type": "integer", "value": 1},
+        {"name": "sequence", "type": "integer", "value": number},
+    ]
+    body = json.dumps(
+        {"contextResponses": [{"contextElement": {"entityId": {"id": "In.1"}, "attributes": attributes}}]}
+    )
+    with contextlib.suppress(OSError):
+        return urlopen(f"http://127.0.0.1:{port}/notifyContext", body.encode(), timeout=10).status == 200
+
+
+def test_the_tasks_do_not_process_their_own_outputs():
+    """FogFlow takes a type for a regular expression that matches anywhere."""
+    assert not re.search(FLOW.entity_type, FLOW.output_type)
+    assert FLOW.output_type.startswith(PREFIX)
 
 
 def test_a_stall_is_in_the_percentiles():
@@ -115,6 +187,31 @@ def test_subscribers_of_others_are_not_notified_without_consent():
             run(plan, [].append, address="127.0.0.1", port=0, program=str(vegeta()))
     assert list(broker.subscriptions) == ["other"]
     assert broker.entities == {}
+
+
+class Others(Broker):
+    """Three entities of others, listed in another order each time, as from a map; with `publishing`, their values change, too."""
+
+    def __init__(self, *, publishing):
+        super().__init__()
+        self.publishing, self.asked = publishing, 0
+
+    def answer(self, method, path, body):
+        if path != "/ngsi10/entity":
+            return super().answer(method, path, body)
+        self.asked += 1
+        names = ["a", "b", "c"][:: 1 if self.asked % 2 else -1]
+        value = self.asked if self.publishing else 0
+        return 200, [{"entityId": {"id": n, "type": "Theirs"}, "value": value} for n in names] + list(
+            self.entities.values()
+        )
+
+
+@pytest.mark.parametrize("publishing", [False, True])
+def test_others_that_publish_are_a_warning_and_the_order_of_entities_is_none(publishing):
+    lines = []
+    measured(Others(publishing=publishing), duration_s=1, lines=lines)
+    assert ["warn" in line for line in lines].count(True) == publishing
 
 
 def test_what_a_killed_run_left_is_removed_first():

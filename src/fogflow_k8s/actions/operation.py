@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fogflow_k8s.actions import tasks_namespace
 from fogflow_k8s.adapters.helm.client import Helm, Target
@@ -25,6 +25,7 @@ from fogflow_k8s.model.kubernetes import labels_of
 if TYPE_CHECKING:
     from fogflow_k8s.actions.known_secrets import SecretMask
 
+T = TypeVar("T")
 SIMULATED = "fogflow-k8s.io/simulated"  # the label of a simulated node
 
 
@@ -128,3 +129,13 @@ class Operation:
     def selector(self) -> str:
         """The label selector of the release's own objects."""
         return f"app.kubernetes.io/instance={self.release},app.kubernetes.io/part-of=fogflow"
+
+
+def or_if_forbidden(ask: Callable[[], T], otherwise: Callable[[], T]) -> T:
+    """The result of a request, or that of `otherwise` when the API server forbids it. Raises ClusterError, and what `otherwise` raises."""
+    try:
+        return ask()
+    except ClusterError as error:
+        if error.status != 403:
+            raise
+    return otherwise()

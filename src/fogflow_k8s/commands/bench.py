@@ -50,7 +50,10 @@ Entities = Annotated[
     int, typer.Option("--entities", min=0, max=MAX_ENTITIES, help="Number of entities; 0 for the scenario's default.")
 ]
 Subscribers = Annotated[
-    int, typer.Option("--subscribers", min=0, max=MAX_SUBSCRIBERS, help="Number of subscribers of notify; 0 for one.")
+    int,
+    typer.Option(
+        "--subscribers", min=0, max=MAX_SUBSCRIBERS, help="Number of subscribers of notify and flow; 0 for one."
+    ),
 ]
 Capacity = Annotated[
     bool,
@@ -79,7 +82,9 @@ Image = Annotated[
 TaskImage = Annotated[
     str,
     typer.Option(
-        "--task-image", metavar="IMAGE", help="Image that the tasks of the scenario task run. [default: fogflow/dummy]"
+        "--task-image",
+        metavar="IMAGE",
+        help="Image that the tasks run. [default for task: fogflow/dummy; flow needs one that repeats the attribute sequence]",
     ),
 ]
 ReportOutput = Annotated[
@@ -112,7 +117,7 @@ def run(
     """Put load on the release and measure it. Exits with 40 if something failed, was lost, or exceeds --slo, or if the run is invalid.
 
     The load comes from a Job in the release's namespace. Entities, subscriptions and the Job are removed afterwards, also after
-    Ctrl-C. The release must work. --timeout limits the scenario task. Use --yes to continue where subscribers of
+    Ctrl-C. The release must work. --timeout limits the scenario task, and the start of the tasks of flow. Use --yes to continue where subscribers of
     others would be notified.
     """
     from fogflow_k8s.actions.bench import run as action

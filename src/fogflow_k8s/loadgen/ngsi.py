@@ -73,12 +73,17 @@ def others(connections: Connections, plan: Plan) -> list[str]:
     matching = [id_ for id_, each in body.items() if _hears(each, plan)]
     if matching and not plan.accept_notifying and plan.scenario not in {"query", "discover"}:
         raise RequestFailed(f"{NOTIFIES_OTHERS}: {len(matching)} subscriptions are to entities of every type")
-    before = connections.send(Request("GET", f"{plan.broker}/ngsi10/entity"))
+    before = _all_entities(connections, plan.broker)
     time.sleep(_OTHERS_S)
-    after = connections.send(Request("GET", f"{plan.broker}/ngsi10/entity"))
-    if before != after:
+    if before != _all_entities(connections, plan.broker):
         return ["others publish at this broker at the same time: the figures contain their load"]
     return []
+
+
+def _all_entities(connections: Connections, broker: str) -> dict[str, Any]:
+    """The entities by id: the broker keeps them in a map, so their order may differ from one answer to the next."""
+    found = connections.send(Request("GET", f"{broker}/ngsi10/entity")) or []
+    return {str((each.get("entityId") or {}).get("id")): each for each in found}
 
 
 def _hears(subscription: dict[str, Any], plan: Plan) -> bool:
@@ -116,22 +121,23 @@ def add_subscription(connections: Connections, plan: Plan, reference: str) -> st
 def remove_everything(connections: Connections, plan: Plan) -> int:
     """Remove subscriptions, entities and registrations of this run and of runs that were killed; the number of objects."""
     count = 0
-    for id_ in _subscriptions(connections, plan):
-        connections.send(Request("DELETE", f"{plan.broker}/ngsi10/subscription/{quote(id_, safe='')}"))
-        count += 1
-    for id_, kind in _entities(connections, plan):
-        element = {"entityId": {"id": id_, "type": kind, "isPattern": False}}
-        body = {"contextElements": [element], "updateAction": "DELETE"}
-        connections.send(Request("POST", f"{plan.broker}/ngsi10/updateContext", body))
-        count += 1
+    for broker in plan.brokers:
+        for id_ in _subscriptions(connections, broker):
+            connections.send(Request("DELETE", f"{broker}/ngsi10/subscription/{quote(id_, safe='')}"))
+            count += 1
+        for id_, kind in _entities(connections, broker):
+            element = {"entityId": {"id": id_, "type": kind, "isPattern": False}}
+            body = {"contextElements": [element], "updateAction": "DELETE"}
+            connections.send(Request("POST", f"{broker}/ngsi10/updateContext", body))
+            count += 1
     for id_ in _registrations(connections, plan):
         connections.send(Request("DELETE", f"{plan.discovery}/ngsi9/registration/{quote(id_, safe='')}"))
         count += 1
     return count
 
 
-def _subscriptions(connections: Connections, plan: Plan) -> list[str]:
-    found = connections.send(Request("GET", f"{plan.broker}/ngsi10/subscription")) or {}
+def _subscriptions(connections: Connections, broker: str) -> list[str]:
+    found = connections.send(Request("GET", f"{broker}/ngsi10/subscription")) or {}
     return [
         str(id_)
         for id_, each in found.items()
@@ -139,9 +145,8 @@ def _subscriptions(connections: Connections, plan: Plan) -> list[str]:
     ]
 
 
-def _entities(connections: Connections, plan: Plan) -> list[tuple[str, str]]:
-    found = connections.send(Request("GET", f"{plan.broker}/ngsi10/entity")) or []
-    ids = [each.get("entityId") or {} for each in found]
+def _entities(connections: Connections, broker: str) -> list[tuple[str, str]]:
+    ids = [each.get("entityId") or {} for each in _all_entities(connections, broker).values()]
     return [(str(i.get("id")), str(i.get("type"))) for i in ids if str(i.get("type", "")).startswith(PREFIX)]
 
 

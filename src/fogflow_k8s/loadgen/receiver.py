@@ -18,11 +18,13 @@ class Receiver:
 
     def __init__(self, attribute: str = SEQUENCE) -> None:
         self.attribute = attribute
+        self.prepared: set[int] = set()
+        """The numbers below 0 that have arrived: those of the preparation."""
         self._arrived: list[tuple[int, int, float]] = []
         self._lock = threading.Lock()
 
     def note(self, subscriber: int, body: Any, at_s: float) -> None:
-        """Note a notification. Values below 0 are those of the preparation."""
+        """Note a notification."""
         numbers = [
             int(attribute["value"])
             for response in body.get("contextResponses") or []
@@ -31,6 +33,7 @@ class Receiver:
         ]
         with self._lock:
             self._arrived += [(subscriber, number, at_s) for number in numbers if number >= 0]
+            self.prepared.update(number for number in numbers if number < 0)
 
     @property
     def count(self) -> int:

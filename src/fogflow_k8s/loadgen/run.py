@@ -14,11 +14,12 @@ from fogflow_k8s.model.bench import capacity
 from fogflow_k8s.model.bench.evaluation import Hit, evaluate, failure, notifications, percentiles
 from fogflow_k8s.model.bench.manifests import RECEIVER_PORT
 from fogflow_k8s.model.bench.plan import Plan
-from fogflow_k8s.model.bench.requests import preparation
+from fogflow_k8s.model.bench.requests import SEQUENCE, preparation, update
 from fogflow_k8s.model.bench.step import Step, to_json
 
 Emit = Callable[[dict[str, Any]], None]
 _PROGRESS_S = 1.0
+_AGAIN_S = 1.0
 _NOT_MEASURED = -1_000_000_000  # numbers below 0: the receiver leaves them out
 _WARM_UP_S = 2.0
 """Seconds of load before the first step, which are not measured: connections open, and caches fill."""
@@ -53,9 +54,28 @@ def run(
         ngsi.prepare(connections, preparation(plan))
         for number in range(plan.subscribers):
             ngsi.add_subscription(connections, plan, f"http://{_bracketed(address)}:{port}/{number}")
+        if plan.scenario == "flow" and receiver:
+            _await_tasks(plan, connections, receiver, emit)
         tools = Tools(connections, receiver, program, emit)
         steps = _search(plan, tools) if plan.find_capacity else [_step(plan, tools, plan.rate, plan.duration_s)]
     return [to_json(each) for each in steps]
+
+
+def _await_tasks(plan: Plan, connections: ngsi.Connections, receiver: Receiver, emit: Emit) -> None:
+    """Update each entity until an output of its task has arrived. Raises RequestFailed after `tasks_s` seconds.
+
+    The number of the update tells which entity an output is of: -2, -3, ..., since -1 is the number at the creation.
+    """
+    emit({"log": f"waiting for the first outputs of {plan.entities} tasks"})
+    end = time.monotonic() + plan.tasks_s
+    while missing := [number for number in range(plan.entities) if -2 - number not in receiver.prepared]:
+        if time.monotonic() >= end:
+            raise ngsi.RequestFailed(
+                f"{len(missing)} of {plan.entities} tasks published no output that repeats the attribute {SEQUENCE} of its input "
+                f"within {plan.tasks_s:g} s"
+            )
+        ngsi.prepare(connections, (update(plan, number, -2 - number) for number in missing))
+        time.sleep(_AGAIN_S)
 
 
 def _bracketed(address: str) -> str:

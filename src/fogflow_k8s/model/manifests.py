@@ -116,6 +116,16 @@ def pod_spec(workload: Obj) -> Obj:
     return spec if workload.get("kind") == "Pod" else spec_of(spec.get("template") or {})
 
 
+def pod_specs(objects: Iterable[Obj]) -> dict[str, Obj]:
+    """The pod specifications of the workloads, by component."""
+    return {component_of(o): pod_spec(o) for o in workloads(objects)}
+
+
+def replicas(objects: Iterable[Obj], component: str) -> int:
+    """The number of pods that the workloads of a component ask for."""
+    return sum(int(spec_of(o).get("replicas", 1)) for o in workloads(objects) if component_of(o) == component)
+
+
 def missing_references(objects: Sequence[Obj]) -> list[Reference]:
     """The objects that the workloads refer to and the manifests do not contain; only the cluster can tell whether they exist."""
     brought = {(str(o.get("kind")), str(metadata_of(o).get("name"))): o for o in objects}

@@ -23,6 +23,7 @@ type broker struct {
 	told               map[string][]string          // the ids of the subscriptions that hear of an entity, by its id
 	availabilities     map[string]string            // our subscription, by the id that its twin has at discovery
 	subscribing        sync.Mutex                   // held until the answer of discovery is noted: its notification may be faster
+	load               load                         // what tests of `bench` ask for
 }
 
 type subscription struct {
@@ -46,7 +47,7 @@ func main() {
 	b.register(kit.EntityId{ID: id, Type: "IoTBroker"}, kit.Element{Metadata: []kit.Metadata{
 		{Name: "location", Type: "point", Value: map[string]float64{"latitude": 0, "longitude": 0}}}})
 	go b.timer(max(c.Broker.Heartbeat, 1))
-	kit.Serve(c.Broker.Port, b.routes())
+	kit.Serve(c.Broker.Port, b.load.before(b.routes()))
 }
 
 // timer is one goroutine for both: the heartbeat waits for the retries of what could not be delivered, as in the original.

@@ -15,6 +15,9 @@ const passing = 10 * time.Millisecond
 
 // tell notifies whoever hears of the entity, but not the one from whom the update came.
 func (b *broker) tell(element kit.Element, correlator string) {
+	if b.load.loses(element) {
+		return
+	}
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	for _, id := range b.told[element.Entity.ID] {

@@ -1,4 +1,5 @@
-// A task of the tests: counts what it is told, and publishes the count to its output.
+// A task of the tests: counts what it is told, and publishes the count to its output. It repeats the attribute `sequence`
+// of its input, as the scenario `flow` of `bench` asks of an operator.
 package main
 
 import (
@@ -38,6 +39,11 @@ func main() {
 		attributes := []kit.Attribute{{Name: "count", Type: "integer", Value: count.Add(1)}}
 		for _, each := range notice.Responses {
 			attributes = append(attributes, kit.Attribute{Name: "of", Type: "string", Value: each.Element.Entity.ID})
+			for _, a := range each.Element.Attributes {
+				if a.Name == "sequence" {
+					attributes = append(attributes, a)
+				}
+			}
 		}
 		element := kit.Element{Entity: kit.EntityId{ID: output["id"], Type: output["type"]}, Attributes: attributes}
 		body := map[string]any{"contextElements": []kit.Element{element}, "updateAction": "UPDATE"}

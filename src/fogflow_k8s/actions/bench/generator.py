@@ -15,7 +15,7 @@ from fogflow_k8s.model.bench import manifests as objects
 from fogflow_k8s.model.bench.plan import NOTIFIES_OTHERS
 from fogflow_k8s.model.bench.step import Step, from_json
 from fogflow_k8s.model.diagnosis.pods import pod_causes
-from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
+from fogflow_k8s.model.kubernetes import Obj, status_of
 
 PROGRAM = "fogflow_k8s.loadgen"
 _POLL_S = 1.0
@@ -149,20 +149,6 @@ class Follower:
 
     def _hint(self) -> str:
         return "run it with a lower --rate, or with another image: fogflow-k8s bench run --image IMAGE"
-
-
-def pods_of(release: Sequence[Obj]) -> dict[str, Obj]:
-    """The pod specifications of the release's workloads by component."""
-    return {manifests.component_of(o): manifests.pod_spec(o) for o in manifests.workloads(release)}
-
-
-def replicas_of(release: Sequence[Obj], component: str) -> int:
-    """The number of pods of a component."""
-    return sum(
-        int(spec_of(o).get("replicas", 1))
-        for o in manifests.workloads(release)
-        if manifests.component_of(o) == component
-    )
 
 
 def _ms(value: float | None) -> str:

@@ -5,14 +5,12 @@ The generator ends by itself after its deadline and removes its entities; Kubern
 
 from __future__ import annotations
 
-from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.operation import Operation, or_if_forbidden
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
-from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model.bench import manifests
 from fogflow_k8s.model.kubernetes import Obj
 
 KINDS = ("Job", "ConfigMap")
-_FORBIDDEN = 403
 _GONE_S = manifests.GRACE_S + 10.0
 
 
@@ -33,21 +31,13 @@ def remove(op: Operation) -> int:
 
 def remove_with_release(op: Operation) -> None:
     """Remove all of them when the release is uninstalled; a missing permission only leaves them to Kubernetes. Raises ClusterError."""
-    try:
-        remove(op)
-    except ClusterError as error:
-        if error.status != _FORBIDDEN:
-            raise
+    or_if_forbidden(lambda: remove(op), lambda: 0)
 
 
 def names(op: Operation) -> list[str]:
     """All of them as Kind/name; none without the permission to list them. Raises ClusterError."""
-    try:
-        return [f"{obj['kind']}/{obj['metadata']['name']}" for obj in find(op)]
-    except ClusterError as error:
-        if error.status != _FORBIDDEN:
-            raise
-        return []
+    found: list[Obj] = or_if_forbidden(lambda: find(op), list)
+    return [f"{obj['kind']}/{obj['metadata']['name']}" for obj in found]
 
 
 def _await_pods(op: Operation) -> None:

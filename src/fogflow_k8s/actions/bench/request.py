@@ -71,6 +71,11 @@ class BenchRequest:
                 "--find-capacity searches a rate of requests, and the scenario task has none",
                 hint="fogflow-k8s bench run update --find-capacity",
             )
+        if "flow" in self.names and not self.task_image:
+            raise UsageError(
+                "the scenario flow needs the image of an operator that repeats the attribute sequence of its input in its output",
+                hint="--task-image IMAGE; docs/bench.md has such an operator",
+            )
         if self.through == "proxy" and not set(self.names) <= set(scenarios.GENERATED):
             raise UsageError(
                 "--through proxy: the scenario task sends no load through the reverse proxy", hint="leave out --through"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from fogflow_k8s.actions.bench.tasks import TaskFigures
 from fogflow_k8s.model.bench.resources import Resources
-from fogflow_k8s.model.bench.scenarios import MEASURES_NOTIFICATIONS
 from fogflow_k8s.model.bench.slo import Limit
 from fogflow_k8s.model.bench.step import Step
 from fogflow_k8s.model.settings.worker_choice import Implementation
@@ -55,11 +54,6 @@ class ScenarioRun:
         if self.searched:
             return [] if self.capacity else ["no rate held"]
         return [line for step in self.steps for line in step.violations(self.limits)]
-
-    @property
-    def measures_notifications(self) -> bool:
-        """Whether its percentiles are those of notifications."""
-        return self.scenario in MEASURES_NOTIFICATIONS
 
 
 @dataclass(frozen=True)

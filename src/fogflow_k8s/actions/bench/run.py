@@ -6,11 +6,12 @@ object of another run is a leftover of a run that was killed, and is removed fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
-from fogflow_k8s.actions.bench import generator, leftovers, tasks
+from fogflow_k8s.actions.bench import flow, generator, leftovers, tasks
+from fogflow_k8s.actions.bench.cleanup import removing
 from fogflow_k8s.actions.bench.request import BenchRequest
 from fogflow_k8s.actions.bench.result import BenchRun, ClusterFacts, ScenarioRun
 from fogflow_k8s.actions.bench.usage import Sampler
@@ -20,11 +21,12 @@ from fogflow_k8s.actions.observe.status import Installed
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import capacity
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
-from fogflow_k8s.errors import FogflowError, Interrupted, PreflightFailed, Refused
+from fogflow_k8s.errors import FogflowError, PreflightFailed, Refused
+from fogflow_k8s.model import manifests
 from fogflow_k8s.model.bench import capacity as search
 from fogflow_k8s.model.bench import manifests as objects
 from fogflow_k8s.model.bench.plan import Plan, to_json
-from fogflow_k8s.model.bench.scenarios import Scenario
+from fogflow_k8s.model.bench.scenarios import DISTRIBUTED, Scenario
 from fogflow_k8s.model.kubernetes import Obj, spec_of, status_of
 from fogflow_k8s.model.placement.quota import Demand, breaches
 from fogflow_k8s.model.quantities import amounts
@@ -35,7 +37,7 @@ _BESIDE_S = 240.0
 
 
 def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) -> BenchRun:
-    """Measure all scenarios of the request; only the scenario `task` needs kubectl. Raises NotInstalled, Refused, PreflightFailed, Busy, OperationFailed, Interrupted."""
+    """Measure all scenarios of the request; only the scenarios `task` and `flow` need kubectl. Raises NotInstalled, Refused, PreflightFailed, Busy, OperationFailed, Interrupted."""
     request.require_valid()
     found = _working(op)
     begun = op.today()
@@ -46,7 +48,7 @@ def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) ->
         runs = tuple(
             _tasks(op, kubectl(), request, each)
             if each.name == "task"
-            else _generated(op, found, request, each, f"{request.id}-{number}", warnings)
+            else _generated(op, kubectl, found, request, each, f"{request.id}-{number}", warnings)
             for number, each in enumerate(request.scenarios)
         )
     return BenchRun(
@@ -56,7 +58,7 @@ def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) ->
         started=begun.isoformat(timespec="seconds").replace("+00:00", "Z"),
         chart=found.newest.chart or "",
         fogflow=found.newest.app_version or "",
-        shards=generator.replicas_of(found.objects, "cloud-broker"),
+        shards=manifests.replicas(found.objects, "cloud-broker"),
         worker=used(found.objects) or "upstream",
         cluster=_cluster_facts(op),
         scenarios=runs,
@@ -81,11 +83,15 @@ def _working(op: Operation) -> Installed:
 
 
 def _generated(
-    op: Operation, found: Installed, request: BenchRequest, scenario: Scenario, run_id: str, warnings: list[str]
-) -> ScenarioRun:
+    op: Operation, kubectl: Callable[[], Kubectl], found: Installed, request: BenchRequest, scenario: Scenario, run_id: str,
+    warnings: list[str],
+) -> ScenarioRun:  # fmt: skip
     """One scenario in a Job; `run_id` is used once, so that no object or entity of another scenario is taken for one of this."""
-    plan = plan_of(op, request, scenario, run_id)
-    seconds = search.BUDGET_S if plan.find_capacity else plan.duration_s
+    shards = manifests.replicas(found.objects, "cloud-broker")
+    plan = plan_of(op, request, scenario, run_id, shards)
+    seconds = (search.BUDGET_S if plan.find_capacity else plan.duration_s) + (
+        plan.tasks_s if scenario.name == "flow" else 0.0
+    )
     image, secrets = generator.image_of(found.objects, request.image)
     modules = generator.program()
     config_map = objects.config_map(op.release, op.namespace, run_id, to_json(plan), modules)
@@ -101,7 +107,10 @@ def _generated(
     _require_room(op, config_map, job)
     sampler = Sampler(op, found.objects)
     follower = generator.Follower(op, run_id, scenario.name, seconds + _BESIDE_S, sampler.tick, warnings)
-    with _created(op, config_map, job):
+    function = nullcontext() if scenario.name != "flow" else flow.registered(op, kubectl(), plan, request.task_image)
+    with function, removing(op, lambda: leftovers.remove(op)):  # the generator then removes its entities
+        op.cluster.create(config_map)
+        op.cluster.create(job)
         op.report.step(f"measuring {scenario.name}")
         steps = follower.follow()
     return ScenarioRun(
@@ -117,9 +126,12 @@ def _tasks(op: Operation, kubectl: Kubectl, request: BenchRequest, scenario: Sce
     return ScenarioRun("task", "direct", entities, 0, (), searched=False, tasks=figures)
 
 
-def plan_of(op: Operation, request: BenchRequest, scenario: Scenario, run_id: str) -> Plan:
+def plan_of(op: Operation, request: BenchRequest, scenario: Scenario, run_id: str, shards: int) -> Plan:
     """The plan of the generator. Raises PreflightFailed when a Service that it needs is missing."""
     broker, discovery = ("nginx", "nginx") if request.through == "proxy" else ("cloud-broker", "discovery")
+    distributed = request.through == "direct" and shards > 1 and scenario.name in DISTRIBUTED
+    others = tuple(_url(op, f"cloud-broker-{number}") for number in range(1, shards)) if distributed else ()
+    first = _url(op, broker)
     return Plan(
         run=run_id,
         scenario=scenario.name,
@@ -127,11 +139,13 @@ def plan_of(op: Operation, request: BenchRequest, scenario: Scenario, run_id: st
         duration_s=request.duration_of(scenario),
         entities=request.entities or scenario.entities,
         subscribers=request.subscribers_of(scenario),
-        broker=_url(op, broker),
+        broker=first,
         discovery=_url(op, discovery),
         find_capacity=request.find_capacity,
         limits=request.objective,
         accept_notifying=request.accept_notifying,
+        tasks_s=request.timeout_s,
+        shards=(first, *others) if others else (),
     )
 
 
@@ -154,35 +168,6 @@ def _require_room(op: Operation, config_map: Obj, job: Obj) -> None:
             f"the quotas of namespace {op.namespace} do not admit the load generator: {lines[0]}",
             hint=f"kubectl -n {op.namespace} describe quota",
         )
-
-
-@contextmanager
-def _created(op: Operation, config_map: Obj, job: Obj) -> Iterator[None]:
-    """The objects of a run during a block. They are removed in any case; the generator then removes its entities."""
-    try:
-        op.cluster.create(config_map)
-        op.cluster.create(job)
-        yield
-    except KeyboardInterrupt as error:
-        op.report.warn("interrupted: removing what was created; another Ctrl-C would leave it")
-        _remove(op)
-        raise Interrupted("interrupted: everything that was created is removed again") from error
-    except FogflowError:
-        try:
-            _remove(op)
-        except FogflowError as error:  # the command ends with the error before it
-            op.report.warn(f"not everything could be removed: {error.message}; fogflow-k8s doctor shows what is left")
-        raise
-    _remove(op)
-
-
-def _remove(op: Operation) -> None:
-    """Remove everything once; after a Ctrl-C during the removal, start it again and then end with that Ctrl-C."""
-    try:
-        leftovers.remove(op)
-    except KeyboardInterrupt:
-        leftovers.remove(op)
-        raise
 
 
 def _cluster_facts(op: Operation) -> ClusterFacts:

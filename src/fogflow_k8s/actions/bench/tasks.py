@@ -10,16 +10,15 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fogflow_k8s.actions.bench.cleanup import removing
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.task import listing, run, stop
 from fogflow_k8s.actions.task.listing import FogflowClients
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
-from fogflow_k8s.errors import FogflowError, Interrupted
 from fogflow_k8s.model.bench.plan import PREFIX as ENTITY_TYPE_PREFIX
 from fogflow_k8s.model.task import functions
 from fogflow_k8s.model.task.observed import ObservedTask, group_key, observe_tasks
@@ -27,9 +26,15 @@ from fogflow_k8s.model.task.percentiles import Percentiles, percentiles
 from fogflow_k8s.model.task.record import PREFIX
 
 IMAGE = "docker.io/fogflow/dummy:latest"
-_NAME = re.compile(r"bench-[0-9a-f]{6}")  # of TaskLoad
+_NAME = re.compile(r"bench-[0-9a-f]{6}")  # of new_name
+_TYPES = "types"
 EVERY_S = 0.25
 """Seconds between two observations of the Deployments, which is the resolution of the results."""
+
+
+def new_name() -> str:
+    """A name for the function and the operator of a run."""
+    return f"bench-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class TaskLoad:
     image: str = IMAGE
     rate: float = 0.0
     timeout_s: float = 120.0
-    name: str = field(default_factory=lambda: f"bench-{secrets.token_hex(3)}")
+    name: str = field(default_factory=new_name)
 
     def entity(self, number: int) -> str:
         """The id of the entity with this number."""
@@ -56,14 +61,13 @@ class TaskLoad:
 class Measurements:
     """Times by task, in seconds of the operation's clock: entity published, Deployment observed, pod observed ready.
 
-    The key is the end of the task's id (`group_key` of the entity). `registered` until the function is removed.
+    The key is the end of the task's id (`group_key` of the entity).
     """
 
     published: dict[str, float] = field(default_factory=dict)
     created: dict[str, float] = field(default_factory=dict)
     running: dict[str, float] = field(default_factory=dict)
     tasks: dict[str, ObservedTask] = field(default_factory=dict)
-    registered: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,53 +101,42 @@ def measure(op: Operation, kubectl: Kubectl, request: TaskLoad) -> TaskFigures:
     Raises FogflowError, ClusterError, Interrupted (everything is removed), OperationFailed (something could not be removed).
     """
     measured = Measurements()
-    try:
-        with listing.connect(op, kubectl) as clients:
-            _remove_leftovers(op, clients)
+    with listing.connect(op, kubectl) as clients:
+        remove_leftovers(op, clients)
+        with removing(op, lambda: _clean_up(op, kubectl, request, measured)):
             start = op.clock.now()
-            measured.registered = True  # before the call, so that a function that is half registered is removed, too
-            _register(op, clients, request)
+            register(op, clients, request.name, request.image, request.entity_type)
             _publish(op, clients, request, measured)
             publish_s = op.clock.now() - start
             _await_running(op, request, measured)
             total_s = op.clock.now() - start
-        _clean_up(op, kubectl, request, measured)
-    except KeyboardInterrupt as error:
-        op.report.warn("interrupted: removing what was created; another Ctrl-C would leave it")
-        _clean_up(op, kubectl, request, measured)
-        raise Interrupted("interrupted: everything that was created is removed again") from error
-    except FogflowError:
-        with _errors_as_warnings(op):
-            _clean_up(op, kubectl, request, measured)
-        raise
     return _result(request, measured, publish_s, total_s)
 
 
-def _remove_leftovers(op: Operation, clients: FogflowClients) -> None:
+def remove_leftovers(op: Operation, clients: FogflowClients) -> None:
     """Remove functions and entities of measurements that were killed: the Lease excludes that another one is running."""
     for name, function in clients.designer.functions().items():
         if not _NAME.fullmatch(name) or functions.CREATED_KEY not in function:
             continue
         op.report.log(f"removing {name}, which a measurement that was killed left")
-        load = TaskLoad(0, name=name)
-        left = clients.broker.query([{"type": load.entity_type, "isPattern": True}])
         stop.remove(op, clients, stop.StopPlan(name, (), name))
-        clients.broker.delete(functions.entity_id(load.entity_type, str(each["entityId"]["id"])) for each in left)
+        remove_entities(clients, (function[functions.CREATED_KEY] or {}).get(_TYPES) or [])
 
 
-def _register(op: Operation, clients: FogflowClients, request: TaskLoad) -> None:
-    created = {"operator": request.name, "entities": []}
-    function = functions.function(request.name, request.entity_type, "", created)
-    run.register(op, clients, functions.operator(request.name, request.image, {}), function)
+def remove_entities(clients: FogflowClients, types: Iterable[str]) -> None:
+    """Remove all entities of these types. Raises ClusterError."""
+    found = clients.broker.query([{"type": each, "isPattern": True} for each in types])
+    identities = [each["entityId"] for each in found]
+    clients.broker.delete(functions.entity_id(str(each.get("type")), str(each["id"])) for each in identities)
 
 
-@contextmanager
-def _errors_as_warnings(op: Operation) -> Iterator[None]:
-    """Show an error of the cleanup as a warning, because the command ends with the error before it."""
-    try:
-        yield
-    except FogflowError as error:
-        op.report.warn(f"not everything could be removed again: {error.message}; {error.hint}")
+def register(
+    op: Operation, clients: FogflowClients, name: str, image: str, input_type: str, output_type: str = ""
+) -> None:
+    """Register a function of a measurement; it notes the types of its entities, for the next run after a kill. Raises ClusterError."""
+    created = {"operator": name, "entities": [], _TYPES: [each for each in (input_type, output_type) if each]}
+    function = functions.function(name, input_type, output_type, created)
+    run.register(op, clients, functions.operator(name, image, {}), function)
 
 
 def _publish(op: Operation, clients: FogflowClients, request: TaskLoad, measured: Measurements) -> None:
@@ -191,26 +184,13 @@ def _is_task(obj: Mapping[str, Any]) -> bool:
 
 
 def _clean_up(op: Operation, kubectl: Kubectl, request: TaskLoad, measured: Measurements) -> None:
-    """Remove everything once; after a Ctrl-C during the removal, start it again and then end with that Ctrl-C."""
-    if not measured.registered:
-        return
-    try:
-        _remove(op, kubectl, request, measured)
-    except KeyboardInterrupt:
-        _remove(op, kubectl, request, measured)
-        raise
-    finally:
-        measured.registered = False
-    stop.await_gone(op, request.name, timeout_s=request.timeout_s)
-
-
-def _remove(op: Operation, kubectl: Kubectl, request: TaskLoad, measured: Measurements) -> None:
     """Remove function, operator and entities, over new connections: Ctrl-C also ends kubectl and its forwarded ports."""
     numbers = range(len(measured.published))
     entities = [functions.entity_id(request.entity_type, request.entity(number)) for number in numbers]
     with listing.connect(op, kubectl) as clients:
         stop.remove(op, clients, stop.StopPlan(request.name, (), request.name))
         clients.broker.delete(entities)
+    stop.await_gone(op, request.name, timeout_s=request.timeout_s)
 
 
 def _result(request: TaskLoad, measured: Measurements, publish_s: float, total_s: float) -> TaskFigures:

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fogflow_k8s.actions.bench import generator
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError
 from fogflow_k8s.model import manifests
@@ -85,8 +84,8 @@ class Sampler:
 
     def _limits(self) -> dict[str, tuple[float | None, float | None]]:
         found: dict[str, tuple[float | None, float | None]] = {}
-        for component, spec in generator.pods_of(self.release).items():
-            count = generator.replicas_of(self.release, component)
+        for component, spec in manifests.pod_specs(self.release).items():
+            count = manifests.replicas(self.release, component)
             limits = [
                 (container.get("resources") or {}).get("limits") or {} for container in spec.get("containers") or []
             ]

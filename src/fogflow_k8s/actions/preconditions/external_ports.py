@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.errors import ClusterError
+from fogflow_k8s.actions.operation import Operation, or_if_forbidden
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.kubernetes import Obj, spec_of
 
@@ -34,15 +33,14 @@ def taken(op: Operation, objects: Sequence[Obj]) -> list[str]:
 
 def conflicts(op: Operation, objects: Sequence[Obj]) -> list[Cause]:
     """A cause if another Service has an external port of the release; none without the permission to list all Services."""
-    try:
-        found = taken(op, objects)
-    except ClusterError as error:
-        if error.status != 403:
-            raise
+
+    def unchecked() -> list[str]:
         op.report.log(
             "not checked whether the external ports are free: no permission to list the Services of all namespaces"
         )
         return []
+
+    found = or_if_forbidden(lambda: taken(op, objects), unchecked)
     if not found:
         return []
     summary = f"taken: {', '.join(found)}"

@@ -61,7 +61,7 @@ class SecondOfStep(TypedDict):
 
 
 class BenchNotifications(TypedDict):
-    """What arrived at the subscribers."""
+    """What arrived at the subscribers: notifications of the updates, or outputs of tasks (flow)."""
 
     expectedCount: int
     """Number of updates that the broker accepted, times the subscribers."""
@@ -91,7 +91,7 @@ class BenchStep(TypedDict):
     throughput: float
     """Answers without an error per second."""
     percentilesSeconds: BenchPercentiles
-    """Percentiles of what the scenario measures: answers, or notifications."""
+    """Percentiles of what the scenario measures: answers, or notifications (notify, flow)."""
     errorCounts: list[ErrorCount]
     """Requests that failed."""
     histogram: list[Bucket]

@@ -35,6 +35,15 @@ class Plan:
     drain_s: float = 3.0
     accept_notifying: bool = False
     """Whether subscribers of others may be notified of the run's entities."""
+    tasks_s: float = 120.0
+    """In the scenario flow, how many seconds the tasks have until each of them has published its first output."""
+    shards: tuple[str, ...] = ()
+    """The URLs of all shards of the broker, over which the entities are distributed; () for `broker` alone."""
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The brokers that get requests: the entity with number n belongs to the broker n modulo their number."""
+        return self.shards or (self.broker,)
 
     @property
     def max_rate(self) -> float:
@@ -46,6 +55,15 @@ class Plan:
         """The type of the run's entities, which no application uses."""
         return f"{PREFIX}-{self.run}-{self.scenario}"
 
+    @property
+    def output_type(self) -> str:
+        """The type that the tasks of the scenario flow publish.
+
+        Brokers take a type for a regular expression that may match anywhere, so it does not contain the type of the inputs: the
+        tasks would process their own outputs.
+        """
+        return f"{PREFIX}Output-{self.run}"
+
 
 def to_json(plan: Plan) -> str:
     """The plan as the generator reads it."""
@@ -56,4 +74,5 @@ def from_json(text: str) -> Plan:
     """The plan from its JSON. Raises ValueError, TypeError, KeyError when it is not one."""
     found = json.loads(text)
     limits = tuple(Limit(**each) for each in found.pop("limits", []))
-    return Plan(**found, limits=limits)
+    shards = tuple(map(str, found.pop("shards", [])))
+    return Plan(**found, limits=limits, shards=shards)

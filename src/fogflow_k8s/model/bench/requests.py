@@ -58,14 +58,21 @@ def update(plan: Plan, number: int, sequence: int, *, located: bool = False) -> 
         "domainMetadata": [place] if located else [],
     }
     body = {"contextElements": [element], "updateAction": "UPDATE"}
-    return Request("POST", f"{plan.broker}/ngsi10/updateContext", body)
+    return Request("POST", f"{broker_of(plan, number)}/ngsi10/updateContext", body)
+
+
+def broker_of(plan: Plan, number: int) -> str:
+    """The URL of the broker that has the entity with this number: an update at another shard would only be passed on."""
+    return plan.brokers[number % len(plan.brokers)]
 
 
 def upsert(plan: Plan, number: int, sequence: int) -> Request:
     """The same by NGSI-LD."""
     value = {"type": "Property", "value": sequence}
     entity = {"id": entity_id(plan, number), "type": plan.entity_type, SEQUENCE: value}
-    return Request("POST", f"{plan.broker}/ngsi-ld/v1/entityOperations/upsert", [entity], (("Link", _LD_LINK),))
+    return Request(
+        "POST", f"{broker_of(plan, number)}/ngsi-ld/v1/entityOperations/upsert", [entity], (("Link", _LD_LINK),)
+    )
 
 
 def query(plan: Plan, sequence: int) -> Request:
@@ -96,8 +103,9 @@ def discover(plan: Plan, sequence: int) -> Request:
 
 
 def subscribe(plan: Plan, reference: str) -> Request:
-    """Subscribe to all entities of the run."""
-    body = {"entities": [{"type": plan.entity_type, "isPattern": True}], "reference": reference}
+    """Subscribe to all entities of the run; in the scenario flow, to the outputs of its tasks."""
+    kind = plan.output_type if plan.scenario == "flow" else plan.entity_type
+    body = {"entities": [{"type": kind, "isPattern": True}], "reference": reference}
     return Request("POST", f"{plan.broker}/ngsi10/subscribeContext", body)
 
 

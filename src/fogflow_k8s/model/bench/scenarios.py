@@ -48,8 +48,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "task", "entities of a function, each of which starts one task", "time until the Deployment, until the ready pod",
         "master", 0, 120, 20,
     ),
+    Scenario(
+        "flow", "updates of entities, each of which has a task that publishes an output",
+        "time until the output at a subscriber; lost, doubled, late ones", "cloud-broker", 10, 60, 10, 1,
+    ),
 )  # fmt: skip
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+DISTRIBUTED = frozenset({"update", "ngsi-ld"})
+"""The scenarios whose entities are distributed over all shards of the broker; the others use the first shard, as their clients do."""
 GENERATED = tuple(scenario.name for scenario in SCENARIOS if scenario.name != "task")
 """The scenarios whose load comes from the generator's pod; `task` observes Deployments from this machine."""
-MEASURES_NOTIFICATIONS = frozenset({"notify"})

@@ -63,6 +63,26 @@ def test_options_replace_the_defaults(kept):
     assert plan["limits"] == [{"figure": "p99", "limit_s": 1.0}]
 
 
+@pytest.fixture
+def sharded(kept):
+    """The release has two shards of the broker."""
+    kept.deploy({"keeper": {"enabled": True}, "broker": {"shards": 2, "acceptNotificationLoops": True}}, force=True)
+    kept.clock.sleep(1)
+    service = {"kind": "Service", "metadata": {"name": "cloud-broker-1", "namespace": HOME}, "spec": {"ports": [{"name": "http", "port": 8070}]}}  # fmt: skip
+    kept.cluster.put(service)
+    return kept, Generator(kept)
+
+
+def test_the_entities_are_distributed_over_the_shards(sharded):
+    kept, generator = sharded
+    measure(kept, "update", "notify")
+    update, notify = generator.plans
+    assert update["shards"] == ["http://cloud-broker:8070", "http://cloud-broker-1:8070"]
+    assert notify["shards"] == []
+    measure(kept, "update", through="proxy", id="r2")
+    assert generator.plans[-1]["shards"] == []
+
+
 def test_several_scenarios_run_one_after_the_other_under_names_of_their_own(kept):
     generator = Generator(kept)
     done = measure(kept, "update", "update", "query")

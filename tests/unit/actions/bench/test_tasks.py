@@ -84,7 +84,7 @@ def test_what_a_killed_bench_left_is_removed_and_functions_of_others_stay(make):
     fog, op, ctl = make()
     killed = tasks.TaskLoad(2, name="bench-0a1b2c")
     with tasks.listing.connect(op, ctl) as clients:
-        tasks._register(op, clients, killed)
+        tasks.register(op, clients, killed.name, killed.image, killed.entity_type)
         tasks._publish(op, clients, killed, tasks.Measurements())
         theirs = functions.function("bench-theirs", "Temperature", "", {})
         tasks.run.register(op, clients, functions.operator("bench-theirs", "x:1", {}), theirs)

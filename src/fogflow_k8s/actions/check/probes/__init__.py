@@ -6,9 +6,10 @@ A probe without the permission to read what it needs raises NotPermitted: the ch
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from fogflow_k8s.errors import ClusterError, FogflowError
+from fogflow_k8s.actions.operation import or_if_forbidden
+from fogflow_k8s.errors import FogflowError
 
 T = TypeVar("T")
 
@@ -19,9 +20,8 @@ class NotPermitted(FogflowError):
 
 def unless_forbidden(ask: Callable[[], T], why: str) -> T:
     """The result of a request. Raises NotPermitted with `why` when the API server forbids it."""
-    try:
-        return ask()
-    except ClusterError as error:
-        if error.status == 403:
-            raise NotPermitted(why) from error
-        raise
+
+    def refuse() -> NoReturn:
+        raise NotPermitted(why)
+
+    return or_if_forbidden(ask, refuse)
