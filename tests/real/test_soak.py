@@ -216,7 +216,7 @@ class Soak:
         until(lambda: self.nowhere() == [], f"no subscription leads nowhere after {story}", SOON_S)
         end = time.monotonic() + SOON_S
         while grown := self.grown():
-            assert time.monotonic() < end, f"{grown} after {story}"
+            assert time.monotonic() < end, f"{grown} after {story}: {self.repairs()}"
             time.sleep(0.5)
         self.run()
         self.audience.hear(story)
@@ -226,6 +226,11 @@ class Soak:
         """What there is too much of: (the most that may be, what there is)."""
         now = self.counts()
         return {what: (self.allowed(what), now[what]) for what in now if now[what] > self.allowed(what)}
+
+    def repairs(self):
+        """What the keeper has done last, and its word now: for whoever reads why a soak failed."""
+        told = self.fogflow.report()
+        return [told.get("state"), told.get("why"), *(told.get("repairs") or [])[-6:]]
 
     def watch(self, story):
         """Until it works for some time; what the keeper and `status` say must agree within seconds."""
@@ -238,7 +243,9 @@ class Soak:
             now = time.monotonic()
             self.status.note(asked, not ails)
             wrong = (wrong or now) if ails and self.fogflow.report().get("state") == "working" else None
-            assert wrong is None or now - wrong < WRONG_S + deployed.SETTLE_S, f"it says working, and {ails}: {story}"
+            assert wrong is None or now - wrong < WRONG_S + deployed.SETTLE_S, (
+                f"it says working, and {ails}: {story}: {self.repairs()}"
+            )
             assert self.status.wrong_s() < LOOKED_S, f"status says working, and {ails}: {story}"
             assert now - start < 300, f"{ails} after {story}\n{json.dumps(self.fogflow.report())[:2000]}"
             well = now if ails else well

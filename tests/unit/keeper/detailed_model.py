@@ -517,9 +517,14 @@ class ControlPlane:
             pods=pods, answers=answers, consumers=counts, connections=self.leaked, checks_consumers=self.metrics, worker_heartbeat=beats.pop(WORKER, None),
             heartbeats=beats, workers=self.workers, workload=workload, free_capacity=free_capacity, topologies=self._topologies(), brokers=brokers, shards=self.shards,
             discovery=copied(held.pop(DISCOVERY)), broker=copied(held.pop(BROKER)), more_brokers=copied(held),
-            expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), lone_services=tuple(sorted(self.services - self.deployments.keys())), keeps_tasks=self.keeps,
+            expected=expected, designer=database, tasks=tuple(sorted(self.deployments)), lone_services=tuple(sorted(self.services - self.deployments.keys())), doubled=self._doubled(), keeps_tasks=self.keeps,
         )  # fmt: skip
         return snapshot, SLOW_S * len(hung)
+
+    def _doubled(self):
+        """Which tasks run more than once, as upstream's worker shows it."""
+        running = list(self.deployments.values())
+        return () if self.keeps else tuple(sorted({task for task in running if running.count(task) > 1}))
 
     def _topologies(self):
         """Of which topology each task is, as a worker that keeps them notes."""

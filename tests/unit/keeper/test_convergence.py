@@ -4,6 +4,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from memory import Condition
+from ordered_restart import DOUBLED_S
+from report import health_report
 from snapshot import BROKER, COMPONENTS, DISCOVERY, MASTER, NGINX, ORDERED, RABBITMQ, WORKER
 
 from tests.scope import ALL, examples
@@ -284,3 +286,21 @@ def test_a_function_is_planned_although_the_subscription_of_an_ended_plan_stands
     plane.kill(DISCOVERY)
     plane.database["fogfunctions"]["f1"] = function  # the master cannot subscribe, and does not try again
     converge(keeper, 200.0, most=8)
+
+
+def test_tasks_that_run_twice_are_reported_at_once_and_end_soon():
+    """As after a replay that upstream's worker received twice: it knows the later one of each, and no component is at fault."""
+    keeper = settled()
+    plane = keeper.plane
+    worker = plane.process(WORKER)
+    for device, task in zip(DEVICES, sorted(plane.deployments.values()), strict=False):
+        plane._launch(worker, device, task)
+    assert "tasks" in plane.fault()
+    keeper.run(plane.now + 2.5)
+    snapshot, _ = plane.observe()
+    told = health_report(snapshot, keeper.memory, stored="", checked_age_s=0.0)
+    assert (told["state"], {each["state"] for each in told["components"].values()}) == ("degraded", {"ok"})
+    assert f"{len(DEVICES)} tasks run more than once" in told["why"]
+    keeper.run(plane.now + DOUBLED_S + 30.0)
+    assert plane.fault() == ""
+    assert "tasks run more than once" in story(keeper)[0][-1]

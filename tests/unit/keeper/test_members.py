@@ -12,6 +12,7 @@ from dataclasses import replace
 import ngsi
 import pytest
 from http_json import Refused, Server
+from kube import Task
 from memory import Memory
 from observe import Members, observe
 from serve import Shared, serve, verify
@@ -246,7 +247,11 @@ class NoKube:
         return frozenset({"fogflow-task-1", "fogflow-task-2"})
 
     def tasks(self):
-        return {"fogflow-task-1": "f1"}
+        return {
+            "fogflow-task-1": Task("f1", "Task.f1.1"),
+            "fogflow-task-3": Task("", "Task.f1.1"),
+            "fogflow-task-4": Task(),
+        }
 
 
 def urls(**others):
@@ -259,13 +264,15 @@ def test_a_snapshot_when_no_member_answers():
     assert (snapshot.consumers, snapshot.worker_heartbeat, snapshot.discovery, snapshot.broker, snapshot.expected) == (
         None,
     ) * 5
-    assert (snapshot.tasks, snapshot.topologies) == (("fogflow-task-1",), {"fogflow-task-1": "f1"})
+    assert snapshot.tasks == ("fogflow-task-1", "fogflow-task-3", "fogflow-task-4")
+    assert (snapshot.topologies, snapshot.doubled) == ({"fogflow-task-1": "f1"}, ("Task.f1.1",))
     assert snapshot.lone_services == ("fogflow-task-2",)
 
 
 def test_the_native_worker_removes_its_services_itself():
     members = replace(Members("001", urls()), keeps_tasks=True)
-    assert observe(members, NoKube(), Memory()).lone_services == ()
+    snapshot = observe(members, NoKube(), Memory())
+    assert (snapshot.lone_services, snapshot.doubled) == ((), ())
 
 
 @pytest.mark.parametrize("key", ["Last_Heartbeat_Update", "last_heartbeat_update"])

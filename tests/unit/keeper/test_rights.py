@@ -10,7 +10,7 @@ import kube as kube_module
 import pytest
 import yaml
 from http_json import Server
-from kube import Kube, api_server
+from kube import Kube, Task, api_server
 
 from fogflow_k8s.model.task.record import DESIRED, TASK
 from tests.unit.keeper.stub import stub
@@ -220,7 +220,7 @@ def test_only_upstreams_tasks_are_tasks(kube, api):
         {"name": "fogflow-task-1", "deletionTimestamp": "now"},
     ]
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": each} for each in names]}
-    assert kube.tasks() == {"fogflow-task-2": ""}
+    assert kube.tasks() == {"fogflow-task-2": Task()}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,24 @@ def test_only_upstreams_tasks_are_tasks(kube, api):
 def test_a_tasks_topology_is_read_where_its_worker_noted_it(kube, api, note, topology):
     metadata = {"name": "fogflow-task-a", "annotations": {TASK: note}}
     api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [{"metadata": metadata}]}
-    assert kube.tasks() == {"fogflow-task-a": topology}
+    assert kube.tasks() == {"fogflow-task-a": Task(topology)}
+
+
+@pytest.mark.parametrize(
+    ("variables", "id_"),
+    [
+        ([{"name": "myport", "value": "1"}, {"name": "adminCfg", "value": '[{"command": "SET_CORRELATORID", "correlatorID": "Task.f.1"}]'}], "Task.f.1"),
+        ([{"name": "adminCfg", "value": "[]"}], ""),
+        ([{"name": "adminCfg", "value": "no json"}], ""),
+        ([{"name": "adminCfg"}], ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_the_id_of_a_task_is_read_where_the_worker_tells_it_its_program(kube, api, variables, id_):
+    pod = {"containers": [{"env": variables}]}
+    deployment = {"metadata": {"name": "fogflow-task-1"}, "spec": {"template": {"spec": pod}}}
+    api.answers[f"GET {DEPLOYMENTS.format('ns-tasks')}"] = {"items": [deployment]}
+    assert kube.tasks() == {"fogflow-task-1": Task("", id_)}
 
 
 def test_a_task_is_asked_to_go_by_the_note_that_its_worker_reads(kube, api):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from http_json import Refused, Server
 from snapshot import TASK_PREFIX, Pod, component
@@ -33,6 +33,15 @@ def api_server() -> str:
     """The URL of the API server; by name where the variables are missing, as when the kubelet had just started."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "kubernetes.default.svc")
     return f"https://{f'[{host}]' if ':' in host else host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
+
+
+class Task(NamedTuple):
+    """What a task's Deployment tells of it."""
+
+    topology: str = ""
+    """Where the native worker noted it."""
+    id: str = ""
+    """The id that the worker gives the task's program, in the form of upstream's worker."""
 
 
 class Kube:
@@ -79,13 +88,12 @@ class Kube:
             body["preconditions"] = {"uid": uid}
         self._delete(f"/api/v1/namespaces/{self.namespace}/pods/{name}", body)
 
-    def tasks(self) -> dict[str, str]:
-        """The names of the task Deployments, with the topology of each task where the worker noted it. Raises http_json.ERRORS."""
-        items = self._call("GET", f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments?resourceVersion=0")[
-            "items"
-        ]
-        found = (item["metadata"] for item in items if not item["metadata"].get("deletionTimestamp"))
-        return {each["name"]: _topology(each) for each in found if each["name"].startswith(TASK_PREFIX)}
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by the names of their Deployments. Raises http_json.ERRORS."""
+        path = f"/apis/apps/v1/namespaces/{self.tasks_namespace}/deployments?resourceVersion=0"
+        found = [one for one in self._call("GET", path)["items"] if not one["metadata"].get("deletionTimestamp")]
+        named = {one["metadata"]["name"]: one for one in found}
+        return {name: _task(one) for name, one in named.items() if name.startswith(TASK_PREFIX)}
 
     def services(self) -> frozenset[str]:
         """The names of the tasks' Services. Raises http_json.ERRORS."""
@@ -171,11 +179,18 @@ def _member(labels: Mapping[str, str]) -> str:
     return name if index == "0" else f"{name}-{index}"
 
 
-def _topology(metadata: Mapping[str, Any]) -> str:
+def _task(deployment: Mapping[str, Any]) -> Task:
     try:
-        return str(json.loads((metadata.get("annotations") or {}).get(_TASK) or "{}").get("TopologyName") or "")
+        noted = json.loads((deployment["metadata"].get("annotations") or {}).get(_TASK) or "{}")
+        topology = str(noted.get("TopologyName") or "")
     except (ValueError, AttributeError):
-        return ""
+        topology = ""
+    try:
+        variables = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+        commands = next(json.loads(each["value"]) for each in variables if each["name"] == "adminCfg")
+        return Task(topology, next(str(one["correlatorID"]) for one in commands if "correlatorID" in one))
+    except (KeyError, IndexError, TypeError, ValueError, StopIteration):
+        return Task(topology)  # of a build of FogFlow that tells its tasks something else
 
 
 def _pod(pod: Mapping[str, Any]) -> Pod:

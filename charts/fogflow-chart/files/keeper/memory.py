@@ -50,6 +50,7 @@ class Condition(Enum):
     """The master does not list a worker, and RabbitMQ shows no metrics."""
     UNKNOWN_TASKS = auto()
     """More tasks run than the workers report, and always the same ones."""
+    DOUBLED_TASKS = auto()  # a task runs more than once
     WORKERS_FULL = auto()
     """Tasks are missing and no worker has free capacity."""
     CAPACITY_FREE = auto()
@@ -76,7 +77,7 @@ class Condition(Enum):
         """Whether the keeper is about to act when this lasts; the others may hold for hours."""
         return self in {
             Condition.SILENT, Condition.NO_HEARTBEAT, Condition.ENDING, Condition.LOST, Condition.OVERLAPPING,
-            Condition.DISCONNECTED, Condition.UNLISTED, Condition.UNKNOWN_TASKS,
+            Condition.DISCONNECTED, Condition.UNLISTED, Condition.UNKNOWN_TASKS, Condition.DOUBLED_TASKS,
         }  # fmt: skip
 
 
@@ -201,7 +202,6 @@ class Memory:
     """Number of ordered restarts in a row because of tasks without input."""
     requested: frozenset[str] = frozenset()
     """Topologies that are requested, and those that were requested while tasks of them run."""
-    # -- everything else
     connections_restart_at: float = _NEVER
     """When an ordered restart last began because of RabbitMQ's connections (leaks.py)."""
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
@@ -252,7 +252,7 @@ class Memory:
         return pod is not None and self.complete.get(name) == pod.identity
 
     def all_complete(self, snapshot: Snapshot) -> bool:
-        """Whether discovery and every broker hold what they held before their last restart."""
+        """Whether this is true of discovery and every broker."""
         return all(self.is_complete(snapshot, name) for name in snapshot.stateful)
 
     def unrestored(self, name: str) -> frozenset[str]:

@@ -7,6 +7,7 @@ be that of either process, and is left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import ngsi
 from bootstrap import consumers
 from expected import subscriptions
 from http_json import ERRORS, Refused, Server
-from kube import Kube
+from kube import Kube, Task
 from memory import Memory
 from snapshot import BROKER, DESIGNER, DISCOVERY, MASTER, NGINX, RABBITMQ, WORKER, Snapshot, component, instances
 
@@ -89,12 +90,18 @@ def observe(members: Members, kube: Kube, memory: Memory) -> Snapshot:
         discovery = None  # it may be the state of either process
     held = {name: one if pods.get(name) == before.get(name) else None for name, one in held.items()}
     return Snapshot(
-        pods=pods, tasks=tuple(sorted(tasks)), lone_services=tuple(sorted(services - tasks.keys())), topologies={name: of for name, of in tasks.items() if of}, answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
+        pods=pods, tasks=tuple(sorted(tasks)), lone_services=tuple(sorted(services - tasks.keys())), topologies={name: task.topology for name, task in tasks.items() if task.topology}, doubled=() if members.keeps_tasks else _doubled(tasks), answers=answers, consumers=counts, connections=connections, checks_consumers=RABBITMQ in servers,
         worker_heartbeat=None if heartbeats is None else heartbeats.pop(WORKER), heartbeats=heartbeats or {}, workers=members.workers, workload=workload, free_capacity=free_capacity,
         keeps_tasks=members.keeps_tasks,
         brokers=brokers, shards=members.shards, discovery=discovery, broker=held.pop(BROKER), more_brokers=held,
         expected=expected, designer=database,
     )  # fmt: skip
+
+
+def _doubled(tasks: Mapping[str, Task]) -> tuple[str, ...]:
+    """Ids of the tasks that several Deployments run."""
+    counted = Counter(task.id for task in tasks.values() if task.id)
+    return tuple(sorted(id_ for id_, number in counted.items() if number > 1))
 
 
 def _answers(servers: Mapping[str, Server]) -> dict[str, bool]:

@@ -31,6 +31,8 @@ UNLISTED_S = 30.0
 """Without RabbitMQ's metrics: how long the master may not list a worker, which sends two heartbeats in this time."""
 UNKNOWN_TASKS_S = 25.0
 """How long more tasks may run than the workers report; more than two heartbeats, with which they report it."""
+DOUBLED_S = 8.0
+"""How long a task may run more than once; longer than a worker takes to end one that another worker continues."""
 LATE_S = 10.0
 """After a replay, a new master may have received a part of it for this long, before its new process was observed."""
 HOPELESS_S = 20.0
@@ -124,6 +126,8 @@ def _begin_for_tasks(snapshot: Snapshot, memory: Memory, ids: Mapping[str, str],
     if without_input := demand.tasks_without_input(snapshot, memory, now):
         why = f"{without_input} tasks were started while their broker was down, and get no input"
         return OrderedRestart(why, now, ids, Cause.WITHOUT_INPUT)
+    if memory.lasted(now, Condition.DOUBLED_TASKS) >= DOUBLED_S:
+        return OrderedRestart(f"{len(snapshot.doubled)} tasks run more than once", now, ids, thorough=True)
     if unknown := _unknown_tasks(snapshot, memory, now):
         # of a task that was started twice, the worker knows the last one only, and does not report which that is
         return OrderedRestart(f"{unknown} tasks run that no worker knows", now, ids, thorough=True)
@@ -134,7 +138,8 @@ def _remember_tasks(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
     tasks = snapshot.tasks or ()
     more = tasks == memory.tasks and len(tasks) > snapshot.workload and snapshot.all_listed
     memory = memory if tasks == memory.tasks else replace(memory, tasks=tasks)
-    return memory.with_timer(now, Timer(Condition.UNKNOWN_TASKS), holds=more)
+    memory = memory.with_timer(now, Timer(Condition.UNKNOWN_TASKS), holds=more)
+    return memory.with_timer(now, Timer(Condition.DOUBLED_TASKS), holds=snapshot.doubled)
 
 
 def _unknown_tasks(snapshot: Snapshot, memory: Memory, now: float) -> int:

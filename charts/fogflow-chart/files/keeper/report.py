@@ -29,6 +29,8 @@ def health_report(snapshot: Snapshot, memory: Memory, *, stored: str, checked_ag
     wrong = [name for name, each in components.items() if each["state"] not in {"ok", "unchecked"}]
     if memory.restart:
         state, why = "repairing", memory.restart.why
+    elif not wrong and snapshot.doubled:
+        state, why = "degraded", f"{len(snapshot.doubled)} tasks run more than once, such as {snapshot.doubled[0]}"
     elif not wrong:
         state, why = "working", "; ".join(warnings(snapshot, memory))
     elif not memory.order:

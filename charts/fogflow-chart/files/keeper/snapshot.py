@@ -93,6 +93,8 @@ class Snapshot:
     """Names of the task Deployments."""
     lone_services: tuple[str, ...] = ()
     """Names of task Services without a Deployment; with upstream's worker only."""
+    doubled: tuple[str, ...] = ()
+    """Ids of the tasks that several Deployments run; with upstream's worker only."""
     topologies: Mapping[str, str] = field(default_factory=dict)
     """The topology of each task, by its Deployment; with the native worker only."""
     free_capacity: int | None = None
