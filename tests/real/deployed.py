@@ -262,3 +262,12 @@ def raw(url, method="GET", data=None, timeout=5, headers=None):
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     with urllib.request.urlopen(request, timeout=timeout) as answer:
         return answer.read().decode()
+
+
+def memory_mib(pods):
+    """Of all processes of these pods, as far as they can be read."""
+    pages = 0
+    for pid in (pid for pod in pods for pid in processes(pod)):
+        with contextlib.suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20

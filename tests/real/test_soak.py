@@ -4,7 +4,6 @@ make soak                                    an hour with each worker and three 
 FOGFLOW_K8S_SOAK_S=600 FOGFLOW_K8S_SOAK_SEEDS=7 FOGFLOW_K8S_TEST_ALL=1 pytest tests/real/test_soak.py
 """
 
-import contextlib
 import json
 import math
 import os
@@ -117,7 +116,7 @@ class Soak:
             "objects of the release": len(
                 fogflow.get("deployments,statefulsets,services,configmaps,serviceaccounts")["items"]
             ),
-            **{f"MiB of {name}": mib for name in WORKLOADS if (mib := memory_mib(fogflow.pods(name)))},
+            **{f"MiB of {name}": mib for name in WORKLOADS if (mib := deployed.memory_mib(fogflow.pods(name)))},
         }
 
     def allowed(self, what):
@@ -250,15 +249,6 @@ class Soak:
             assert now - start < 300, f"{ails} after {story}\n{json.dumps(self.fogflow.report())[:2000]}"
             well = now if ails else well
             time.sleep(0.3)
-
-
-def memory_mib(pods):
-    """Of all processes of these pods, as far as they can be read."""
-    pages = 0
-    for pid in (pid for pod in pods for pid in deployed.processes(pod)):
-        with contextlib.suppress(OSError):
-            pages += int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 @pytest.mark.parametrize(
