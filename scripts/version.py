@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,7 +26,8 @@ PLACES: dict[str, str] = {
 }
 """File -> the pattern of the line that states the version, which occurs once."""
 CHANGELOG = "CHANGELOG.md"
-_SECTION = re.compile(rf"^## (?P<version>{_SEMVER})(?: .*)?$", re.MULTILINE)
+_SECTION = re.compile(rf"^## (?P<version>{_SEMVER})(?: (?P<state>.*))?$", re.MULTILINE)
+_OPEN = "(unreleased)"
 
 
 def stated(root: Path = ROOT) -> dict[str, str]:
@@ -46,8 +48,10 @@ def stated(root: Path = ROOT) -> dict[str, str]:
 
 
 def write(version: str, root: Path = ROOT) -> list[str]:
-    """Write a version into every file; the names of those that changed. A new version gets an empty section in the changelog.
+    """Write a version into every file; the names of those that changed.
 
+    In the changelog, the newest section gets the version while it is `(unreleased)`, so that one section at most is open; above a
+    released section comes a new one.
     Raises ValueError for text that is no version.
     """
     if not re.fullmatch(_SEMVER, version):
@@ -57,14 +61,18 @@ def write(version: str, root: Path = ROOT) -> list[str]:
         path = root / name
         text = path.read_text(encoding="utf-8")
         if name == CHANGELOG:
-            path.write_text(
-                _SECTION.sub(lambda at: f"## {version} (unreleased)\n\n{at[0]}", text, count=1), encoding="utf-8"
-            )
+            path.write_text(_SECTION.sub(partial(_heading, version), text, count=1), encoding="utf-8")
             continue
         (match,) = re.finditer(PLACES[name], text, re.MULTILINE)
         start, end = match.span("version")
         path.write_text(text[:start] + version + text[end:], encoding="utf-8")
     return changed
+
+
+def _heading(version: str, newest: re.Match[str]) -> str:
+    """What takes the place of the heading of the newest section."""
+    heading = f"## {version} {_OPEN}"
+    return heading if newest["state"] == _OPEN else f"{heading}\n\n{newest[0]}"
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from artifacts import debian, image, packages, sbom
 from artifacts.archive import file_digest
-from artifacts.source import ROOT, Source, pin, stage
+from artifacts.source import ROOT, Source, stage
 from fogflow_k8s.engine.reporter import Silent
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.sandbox.programs import ensure
@@ -28,8 +28,7 @@ def build(out: Path, work: Path, *, registry: str = "", repository: str = "") ->
         print(f"fogflow-k8s {source.version}: image for {', '.join(image.PLATFORMS)}")
         built = image.build(source, out, work)
         if registry:  # before the charts are packaged, so that they pin the image
-            name = f"{registry}/fogflow-k8s/worker:{source.version}"
-            pin(source, {name: image.digest_in(image.archive_of(source, out))})
+            image.pin_in_charts(source, registry, image.archive_of(source, out))
         print("wheel, sdist, charts, kubectl plug-in")
         packages.python_packages(source, out)
         packages.charts(source, out, str(ensure(["helm"], Silent())["helm"]))

@@ -58,5 +58,22 @@ def tar_of_files(files: Mapping[str, bytes], epoch: int, executable: Iterable[st
 
 
 def gzipped(content: bytes) -> bytes:
-    """The content, compressed, without the time of the build in the header."""
-    return gzip.compress(content, compresslevel=9, mtime=0)
+    """The content, compressed, without the time of the build in the header.
+
+    Level 6: for the image, level 9 takes three times as long and saves 1 %.
+    """
+    return gzip.compress(content, compresslevel=6, mtime=0)
+
+
+def redated(packed: bytes, epoch: int) -> bytes:
+    """The same archive (tar.gz) with the same members in the same order, all dated `epoch` and owned by root. Raises tarfile.TarError."""
+    buffer = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as old,
+        tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as new,
+    ):
+        for entry in old:
+            entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = epoch, 0, 0, "root", "root"
+            entry.pax_headers = {}
+            new.addfile(entry, old.extractfile(entry) if entry.isreg() else None)
+    return gzipped(buffer.getvalue())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 from artifacts import debian
 from artifacts.archive import digest, gzipped, tar_of_files, tar_of_folder
-from artifacts.source import Source
+from artifacts.source import Source, pin
 from fogflow_k8s.actions.images import worker
 from fogflow_k8s.adapters.process import SystemRunner
 from fogflow_k8s.engine.reporter import Silent
@@ -60,17 +60,18 @@ class Layout:
         return tar_of_files(files, epoch)
 
 
-def build(source: Source, out: Path, work: Path) -> list[Built]:
-    """Write the layout with the images of all platforms. `work`: a folder that keeps Debian's packages for the next build.
+def build(source: Source, out: Path, work: Path, platforms: Iterable[str] = tuple(PLATFORMS)) -> list[Built]:
+    """Write the layout with the images of these platforms. `work`: a folder that keeps Debian's packages for the next build.
 
     Raises LookupError when a locked package cannot be had, and the errors of worker.make.
     """
     layout, descriptors, found = Layout(), [], []
     recipe, packages = settings_of(source.read("Containerfile").decode()), debian.locked()
-    for platform, architecture in PLATFORMS.items():
-        descriptor, app = _image(layout, source, platform, packages[architecture], recipe, work)
+    for platform in platforms:
+        locked = packages[PLATFORMS[platform]]
+        descriptor, app = _image(layout, source, platform, locked, recipe, work)
         descriptors.append(descriptor)
-        found.append(Built(platform, descriptor["digest"], tuple(packages[architecture]), app))
+        found.append(Built(platform, descriptor["digest"], tuple(locked), app))
     images = layout.add(_INDEX, _json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": descriptors}))
     named = {**images, "annotations": {"org.opencontainers.image.ref.name": source.version}}
     index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [named]}
@@ -90,6 +91,11 @@ def digest_in(archive: Path) -> str:
         if index is None:
             raise LookupError(f"{archive} has no index.json: build it again with make artifacts")
         return str(json.load(index)["manifests"][0]["digest"])
+
+
+def pin_in_charts(source: Source, registry: str, archive: Path) -> None:
+    """Pin the image of a layout's archive in the staged charts, by the name that it gets in the registry. Raises as digest_in."""
+    pin(source, {f"{registry}/{REPOSITORY}:{source.version}": digest_in(archive)})
 
 
 def settings_of(containerfile: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from artifacts.archive import digest, gzipped, tar_of_files
+from artifacts.archive import digest, gzipped, redated, tar_of_files
 from artifacts.source import CHARTS, Source
 
 _BACKEND = Path(__file__).with_name("build-backend.txt")
@@ -25,17 +25,14 @@ def python_packages(source: Source, out: Path) -> None:
 
 
 def charts(source: Source, out: Path, helm: str) -> None:
-    """Write both charts as archives. `helm`: the program. Raises CalledProcessError, LookupError for Helm 3.
+    """Write both charts as archives. `helm`: the program, of any version. Raises CalledProcessError.
 
-    `helm package` of Helm 4 takes all times from the staged files; Helm 3 writes the time of the build.
+    Helm 4 takes all times from the staged files, and Helm 3 writes the time of the build, so the times are set afterwards.
     """
-    version = _run([helm, "version", "--template", "{{.Version}}"]).strip()
-    if not version.startswith("v4."):
-        raise LookupError(
-            f"{helm} is {version}, whose chart archives are not reproducible: use Helm 4, or let HELM name one"
-        )
     for chart in CHARTS:
         _run([helm, "package", str(source.folder / "charts" / chart), "--destination", str(out)])
+        archive = out / f"{chart}-{source.version}.tgz"
+        archive.write_bytes(redated(archive.read_bytes(), source.epoch))
 
 
 def plug_in(source: Source, out: Path) -> None:

@@ -26,12 +26,23 @@ from tests.chart.shapes import ACCEPTED, OURS, SEVERAL
         ("broker.shards=2", "Allowed: --set broker.shards=1"),
         ("broker.shards=17", "maximum"),
         ("worker.replicas=0", "minimum"),
+        ("externalIPs={192.0.2.10.5}", "'/externalIPs/0': '192.0.2.10.5' is not valid ipv4"),
+        ("externalIPs={192.0.2.1,192.0.2.256}", "'/externalIPs/1': '192.0.2.256' is not valid ipv4"),
+        ("externalIPs={2001:db8:::1}", "'/externalIPs/0': '2001:db8:::1' is not valid ipv6"),
+        ("Service.spec.externalIPs={192.0.2}", "'192.0.2' is not valid ipv4"),
+        ("expose.edge.type=externalIPs,expose.edge.externalIPs={node}", "'node' is not valid ipv4"),
     ],
 )
 def test_what_cannot_work_is_refused_with_advice(helm_template, arguments, advice):
     done = helm_template("--set", arguments)
     assert done.returncode != 0
     assert advice in done.stderr
+
+
+@pytest.mark.parametrize("address", ["192.0.2.10", "2001:db8::10", "::ffff:192.0.2.10"])
+def test_every_spelling_of_an_address_is_accepted(helm_template, address):
+    done = helm_template("--set", f"externalIPs={{{address}}}")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_namespace_may_be_named_if_it_is_the_releases(helm_template):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from artifacts import debian, image, packages, sbom, source  # noqa: E402
-from artifacts.archive import digest, gzipped, tar_of_files, tar_of_folder  # noqa: E402
+from artifacts.archive import digest, gzipped, redated, tar_of_files, tar_of_folder  # noqa: E402
 
 BUDGET_S = 10
 REGISTRY, REPOSITORY = "registry.example/owner", "https://example.org/owner/fogflow-k8s"
@@ -108,6 +108,28 @@ def test_a_compressed_archive_has_no_time_and_reads_back():
         assert [(one.name, oct(one.mode)) for one in archive] == [("a", "0o644"), ("d", "0o755"), ("d/run", "0o755")]
 
 
+def test_a_redated_archive_depends_on_members_their_order_and_modes_only():
+    """What `helm package` writes has the time of the build with Helm 3, and a comment in the header with every version."""
+
+    def packed(epoch, names):
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+            for name in names:
+                entry = tarfile.TarInfo(name)
+                entry.size, entry.mode, entry.mtime, entry.uname = 1, 0o644, epoch + 0.25, f"user{epoch}"
+                archive.addfile(entry, io.BytesIO(name[-1:].encode()))
+        return buffer.getvalue()
+
+    names = ["chart/Chart.yaml", "chart/a"]
+    first, second = (redated(packed(epoch, names), 1_700_000_000) for epoch in (5, 1_800_000_000))
+    assert first == second != redated(packed(5, names[::-1]), 1_700_000_000)
+    with tarfile.open(fileobj=io.BytesIO(first)) as archive:
+        assert [(one.name, one.mtime, one.uname, archive.extractfile(one).read()) for one in archive] == [
+            ("chart/Chart.yaml", 1_700_000_000, "root", b"l"),
+            ("chart/a", 1_700_000_000, "root", b"a"),
+        ]
+
+
 def test_both_architectures_are_locked_with_the_same_packages_and_without_installers():
     found = debian.locked()
     assert found.keys() == set(image.PLATFORMS.values())
@@ -133,6 +155,17 @@ def test_the_digest_of_an_image_is_that_of_the_index_in_its_layout(tmp_path):
     images = layout.add("application/vnd.oci.image.index.v1+json", b"{}")
     (tmp_path / "image.oci.tar").write_bytes(layout.packed({"manifests": [images]}, 0))
     assert image.digest_in(tmp_path / "image.oci.tar") == f"sha256:{digest(b'{}')}"
+
+
+def test_the_charts_pin_the_image_by_the_name_that_it_gets_in_the_registry(tmp_path):
+    tree = source.stage(tmp_path / "tree", registry=REGISTRY)
+    layout = image.Layout()
+    images = layout.add("application/vnd.oci.image.index.v1+json", b"{}")
+    (tmp_path / "image.oci.tar").write_bytes(layout.packed({"manifests": [images]}, 0))
+    image.pin_in_charts(tree, REGISTRY, tmp_path / "image.oci.tar")
+    for chart in source.CHARTS:
+        pins = json.loads(tree.read(f"charts/{chart}/files/digests.json"))
+        assert pins[f"{REGISTRY}/fogflow-k8s/worker:{tree.version}"] == images["digest"]
 
 
 def test_the_image_has_the_settings_of_the_containerfile():

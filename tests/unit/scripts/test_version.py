@@ -51,15 +51,32 @@ def test_no_other_file_of_the_charts_and_packaging_states_it():
     assert set(found) - others <= {*version.PLACES, version.CHANGELOG}
 
 
-def test_a_new_version_is_written_everywhere_and_gets_a_section_in_the_changelog(tree):
+def test_a_new_version_is_written_everywhere(tree):
     assert set(version.write("1.2.3", tree)) == {*version.PLACES, version.CHANGELOG}
     assert set(version.stated(tree).values()) == {"1.2.3"}
     for chart in ("fogflow-chart", "fogflow-edge-chart"):
         before, after = (yaml.safe_load((at / f"charts/{chart}/Chart.yaml").read_text()) for at in (ROOT, tree))
         assert after == {**before, "version": "1.2.3"}, "and nothing else of the chart changes"
-    before, after = ((at / "CHANGELOG.md").read_text() for at in (ROOT, tree))
-    assert after.replace("## 1.2.3 (unreleased)\n\n", "") == before
     assert version.write("1.2.3", tree) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("## 1.0.0 (unreleased)\n\nOne.\n", "## 1.2.3 (unreleased)\n\nOne.\n"),
+        ("## 1.0.0 (2026-01-31)\n\nOne.\n", "## 1.2.3 (unreleased)\n\n## 1.0.0 (2026-01-31)\n\nOne.\n"),
+        ("## 1.0.0\n\nOne.\n", "## 1.2.3 (unreleased)\n\n## 1.0.0\n\nOne.\n"),
+        (
+            "## 1.1.0 (unreleased)\n\nTwo.\n\n## 1.0.0 (2026-01-31)\n\nOne.\n",
+            "## 1.2.3 (unreleased)\n\nTwo.\n\n## 1.0.0 (2026-01-31)\n\nOne.\n",
+        ),
+    ],
+)
+def test_the_changelog_has_one_open_section(tree, before, after):
+    changelog = tree / version.CHANGELOG
+    changelog.write_text(f"# Changelog\n\n{before}")
+    version.write("1.2.3", tree)
+    assert changelog.read_text() == f"# Changelog\n\n{after}"
 
 
 @pytest.mark.parametrize("text", ["", "1.0", "v1.0.0", "1.0.0+x", "latest"])

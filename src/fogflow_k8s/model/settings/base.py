@@ -64,7 +64,12 @@ def _real_address(text: str) -> str:
     return reachable(text)
 
 
-IpAddress = Annotated[str, Field(pattern=r"^[0-9A-Fa-f.:]+$"), AfterValidator(_real_address)]
+# for plain Helm: it asserts formats with Go's parser of addresses, and its message names the one format that was expected
+_IP_FORMAT = {"if": {"pattern": ":"}, "then": {"format": "ipv6"}, "else": {"format": "ipv4"}}
+IpAddress = Annotated[
+    str, Field(pattern=r"^[0-9A-Fa-f.:]+$", json_schema_extra=_IP_FORMAT), AfterValidator(_real_address)
+]
+"""An IPv4 or IPv6 address that other machines can reach."""
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?([kMGTPE]i?|m)?$"
 
 

@@ -11,10 +11,10 @@ BUDGET_S = 10
 
 
 def patterns(node):
-    """Every pattern in a schema."""
+    """Every pattern in a schema that a value must match; those of a condition (`if`) are in no error."""
     if isinstance(node, dict):
         found = {node["pattern"]} if isinstance(node.get("pattern"), str) else set()
-        return found.union(*map(patterns, node.values()))
+        return found.union(*(patterns(value) for key, value in node.items() if key != "if"))
     return set().union(*map(patterns, node)) if isinstance(node, list) else set()
 
 
