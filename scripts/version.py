@@ -2,9 +2,9 @@
 
     make version V=1.0.1
 
-The source is `__version__` of the package, from which pyproject.toml takes it. The charts, the citation file, the changelog and the
-command in docs/worker.md state the same version, because other programs read them without this one. Without an argument the program
-compares them, and exits with 1 when one differs.
+The source is `__version__` of the package, from which pyproject.toml takes it. The charts, the citation file, the changelog, the
+command in docs/worker.md and the output in README.md state the same version, because others read them without this program. Without an
+argument the program compares them, and exits with 1 when one differs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ PLACES: dict[str, str] = {
     "charts/fogflow-edge-chart/Chart.yaml": r"^version: (?P<version>\S+)$",
     "CITATION.cff": r"^version: (?P<version>\S+)$",
     "docs/worker.md": rf"fogflow-k8s/worker:(?P<version>{_SEMVER})$",
+    "README.md": rf"^    Release .* fogflow-chart-(?P<version>{_SEMVER}), FogFlow",
 }
 """File -> the pattern of the line that states the version, which occurs once."""
 CHANGELOG = "CHANGELOG.md"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -39,10 +40,18 @@ func (l *load) before(next http.Handler) http.Handler {
 			return
 		}
 		if r.Header.Get("X-Vegeta-Seq") != "" {
-			time.Sleep(time.Until(l.admitted(time.Now())))
+			await(l.admitted(time.Now()))
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// await returns at that moment. Sleep alone returns up to 2 ms late, as the runtime waits for events in whole milliseconds.
+func await(moment time.Time) {
+	time.Sleep(time.Until(moment) - 2*time.Millisecond)
+	for time.Now().Before(moment) {
+		runtime.Gosched()
+	}
 }
 
 // admitted is when a request that arrives now is processed.
