@@ -136,9 +136,11 @@ def draw(name: str, argv: tuple[str, ...], said: str) -> None:
 def page() -> str:
     """docs/screens/README.md."""
     head = "# Screens\n\nReal output of the real tool on a terminal, against a sandbox. Made by `python scripts/screens.py`; do not edit.\n"
-    return head + "".join(
-        f"\n## {says}\n\n![{says}]({name}.svg)\n" for name, says in [WORKING, *(one[:2] for one in SHOWN)]
-    )
+    shown = [WORKING, *(one[:2] for one in SHOWN)]
+    there = [
+        (name, says) for name, says in shown if (SCREENS / f"{name}.svg").exists()
+    ]  # the first is drawn separately
+    return head + "".join(f"\n## {says}\n\n![{says}]({name}.svg)\n" for name, says in there)
 
 
 def working(address: str) -> None:

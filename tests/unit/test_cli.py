@@ -215,3 +215,19 @@ def test_a_file_given_without_its_option_is_answered_with_the_option(command, hi
         cli.main()
     assert end.value.code == 2
     assert ("--config FILE" in capsys.readouterr().err) is hint
+
+
+def test_the_version_of_helm_is_told_without_a_cluster(monkeypatch, tmp_path, capsys):
+    helm = tmp_path / "helm"
+    helm.write_text("#!/bin/sh\nprintf v4.3.1\n")
+    helm.chmod(0o755)
+    monkeypatch.setenv("HELM", str(helm))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    monkeypatch.setattr(cli, "_handle_signals_with", lambda _: None)
+    monkeypatch.setattr(sys, "argv", ["fogflow-k8s", "version"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert end.value.code == 0
+    assert "helm        4.3.1\nkubernetes  -\n" in out
+    assert "no cluster" in err

@@ -14,7 +14,7 @@ from tests.documents import parse
 from fogflow_k8s import __version__
 
 ROOT = Path(__file__).parents[2]
-BUDGET_S = 100
+BUDGET_S = 150
 PYTHONS = re.findall(
     r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 )

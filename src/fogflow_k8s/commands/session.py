@@ -104,6 +104,14 @@ class Session:
         runner = SystemRunner(env=self.kube_context.environment(os.environ))
         return Kubectl(str(binary), self.namespace or DEFAULT_NAMESPACE, kubeconfig, context, runner)
 
+    def helm_version(self) -> str:
+        """The version of helm, which needs no cluster to say it. Raises ToolMissing."""
+        from fogflow_k8s.adapters.helm.client import Helm, Target
+        from fogflow_k8s.adapters.process import SystemRunner
+
+        helm = Helm(SystemRunner(), Target(self.release, DEFAULT_NAMESPACE), helm_binary(), version=_known_version())
+        return ".".join(map(str, helm.version))
+
     def begin(self, ctx: typer.Context) -> None:
         """Let Helm read the release while the rest of the program loads; an unused result is discarded when the command ends."""
         with suppress(ToolMissing, UsageError, ClusterError):  # reported later, after the problems of the settings

@@ -38,12 +38,12 @@ def version(ctx: typer.Context, output: Output = "table") -> None:
         except FogflowError as error:  # the other version may still be available
             problems.append(error.message)
 
+    ask("helm", session.helm_version)
     try:
         op = session.operation(helm_needed=False)
     except FogflowError as error:
         problems.append(error.message)
     else:
-        ask("helm", lambda: ".".join(map(str, op.helm.version)))
         ask("kubernetes", lambda: op.cluster.version)
     if output == "json":
         from fogflow_k8s.console.facts import version_document
