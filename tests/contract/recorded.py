@@ -21,6 +21,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _MOMENT = re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+Z")
 _SUBSCRIBER = re.compile(r"http://10\.89\.2\.1:\d{4,}")
 _QUIET_S = 0.15
+_PATIENCE_S = 30.0  # a hang guard: on a busy machine other programs have something to do first
 """So long nothing may come where nothing came."""
 
 
@@ -184,7 +185,7 @@ class Replay:
         send = request["method"], request["path"], request.get("body"), request.get("headers")
         status, headers, body = self.programs.call(where, *send)
         reads = send[0] == "GET" and not send[1].endswith("able")  # GET .../enable does something
-        end = time.monotonic() + 2
+        end = time.monotonic() + _PATIENCE_S
         while reads and not self._same(response["body"], body) and time.monotonic() < end:
             time.sleep(0.02)  # another program may have something to do with it first
             status, headers, body = self.programs.call(where, *send)
@@ -228,7 +229,7 @@ class Replay:
             self.programs.subscriber.default = (entry["response"]["status"], entry["response"]["body"])
         wanted = [self._told(entry["request"]) for entry in expected]
         heard = self.programs.subscriber.heard
-        end = time.monotonic() + 6
+        end = time.monotonic() + _PATIENCE_S
         while wanted and time.monotonic() < end:
             for one in list(heard):
                 shape = self._told({**one, "headers": one["headers"]})
