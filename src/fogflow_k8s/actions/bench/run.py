@@ -68,11 +68,11 @@ def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) ->
 
 def _working(op: Operation) -> Installed:
     """The release. Raises NotInstalled, FogflowError on simulated nodes, Refused when the release does not work."""
+    if op.simulated:
+        raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
     found = status.stored(op)
     if found is None:
         raise status.not_installed(op)
-    if op.simulated:
-        raise FogflowError(status.WHY_SIMULATED, hint="fogflow-k8s sandbox up --real", exit_code=40)
     state = status.status(op).state
     if state != "working":
         raise Refused(
