@@ -19,6 +19,7 @@ from fogflow_k8s.actions.release.prepare import Prepared, prepare
 from fogflow_k8s.actions.release.request import Request
 from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, FogflowError, PreflightFailed, UsageError
+from fogflow_k8s.model.listed import listed
 from fogflow_k8s.model.release.permissions import helpful, needed
 from fogflow_k8s.model.suggestions import suggestion
 
@@ -135,7 +136,7 @@ def _with_error_as_outcome(probe: Callable[[], CheckOutcome]) -> Callable[[], Ch
 def _rights(op: Operation, objects: Sequence[dict[str, object]]) -> CheckOutcome:
     asked = needed(objects, op.namespace, permissions.existing(op, objects))
     if missing := permissions.missing(op, asked):
-        record = ", ".join(map(str, missing[:4])) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        record = listed(list(map(str, missing)), 4)
         return CheckOutcome(False, f"missing: {record}", "run fogflow-k8s deploy: it prints the Role that grants them")
     return CheckOutcome(True, f"{len(asked)} rights")
 

@@ -21,6 +21,7 @@ from fogflow_k8s.engine.checks import Check, CheckOutcome, Result, run
 from fogflow_k8s.errors import ClusterError, PreflightFailed
 from fogflow_k8s.model.image.reference import ANY_PLATFORM, HUB, Use, fits, platform_of
 from fogflow_k8s.model.kubernetes import labels_of, status_of
+from fogflow_k8s.model.listed import listed
 from fogflow_k8s.model.placement import node_fit
 
 DEFAULT_PLATFORM = "linux/amd64"
@@ -163,7 +164,7 @@ def _image_found(seen: RegistryAnswer, wanted_by: Mapping[str, Sequence[str]]) -
         )
     missing = {p: names for p, names in wanted_by.items() if not any(fits(offered, p) for offered in seen.platforms)}
     if missing:
-        which = " and ".join(f"{p}{f' ({_few(names)})' if names else ''}" for p, names in missing.items())
+        which = " and ".join(f"{p}{f' ({listed(names, 3)})' if names else ''}" for p, names in missing.items())
         return CheckOutcome(
             False,
             f"not for {which}, only for {', '.join(seen.platforms) or 'nothing'}",
@@ -217,7 +218,3 @@ def _platform_of_node(node: Mapping[str, Any]) -> str:
     reported = f"{info.get('operatingSystem') or 'linux'}/{info['architecture']}" if info.get("architecture") else ""
     named = platform_of(labels_of(node))
     return reported or (DEFAULT_PLATFORM if named == ANY_PLATFORM else named)
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -13,6 +13,7 @@ from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.diff import makers
 from fogflow_k8s.model.kubernetes import Obj, annotations_of, metadata_of
+from fogflow_k8s.model.listed import listed
 
 ID = "FK-7016"  # in the catalogue: objects that Helm did not install
 _FOGFLOW = "app.kubernetes.io/part-of=fogflow"
@@ -73,7 +74,7 @@ class Absence:
     @property
     def _unmanaged(self) -> str:
         names = [makers.reference(each) for each in self.unmanaged]
-        shown = ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+        shown = listed(names, _MOST)
         tools = ", ".join(sorted({makers.maker_of(each).description for each in self.unmanaged}))
         return f"namespace {self.namespace} has objects of FogFlow that Helm did not install: {shown} (made by {tools})"
 

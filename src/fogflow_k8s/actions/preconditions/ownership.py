@@ -22,6 +22,7 @@ from fogflow_k8s.model.diff.fields import short
 from fogflow_k8s.model.diff.makers import Maker
 from fogflow_k8s.model.diff.owners import HELM
 from fogflow_k8s.model.kubernetes import Obj
+from fogflow_k8s.model.listed import listed
 from fogflow_k8s.model.manifests import RESOURCES
 from fogflow_k8s.model.redaction.redactor import redact
 from fogflow_k8s.model.release.history import Revision
@@ -188,6 +189,5 @@ def _grouped(objects: Sequence[ForeignObject]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_NAMED])} and {more} more"
+    """The first names; all when only one more would be left out."""
+    return listed(names, _NAMED if len(names) > _NAMED + 1 else len(names))

@@ -14,6 +14,7 @@ from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.release.prepare import Prepared
 from fogflow_k8s.errors import FogflowError
 from fogflow_k8s.model.diff.fields import changes
+from fogflow_k8s.model.listed import listed
 from fogflow_k8s.model.release.dropped_values import dropped_keys
 from fogflow_k8s.model.settings.presets import Preset, preset_in, values_of
 
@@ -35,7 +36,7 @@ def warn_of_dropped_values(op: Operation, prepared: Prepared) -> None:
         return
     keys = _dropped_by_the_user(before, prepared, preset_in(installed.objects))
     if keys:
-        shown = ", ".join(keys[:_MOST]) + (f" and {len(keys) - _MOST} more" if len(keys) > _MOST else "")
+        shown = listed(keys, _MOST)
         op.report.warn(
             f"revision {number} sets values that this deploy does not set, so they return to their defaults: {shown}; to keep "
             "them, repeat the options and files of that deploy. Its values: "

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fogflow_k8s.actions.observe import status
-from fogflow_k8s.actions.operation import Operation
+from fogflow_k8s.actions.operation import Operation, or_if_forbidden
 from fogflow_k8s.adapters.fogflow.api import Broker, Designer
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
-from fogflow_k8s.errors import ClusterError, FogflowError, UsageError
+from fogflow_k8s.errors import FogflowError, UsageError
 from fogflow_k8s.model.kubernetes import Obj
 from fogflow_k8s.model.suggestions import suggestion
 from fogflow_k8s.model.task.observed import NATIVE_SELECTOR, ObservedTask, observe_tasks, tasks_without_deployment
@@ -105,9 +105,5 @@ def connect(op: Operation, kubectl: Kubectl) -> Iterator[FogflowClients]:
 
 def _release_absent(op: Operation) -> bool:
     """Whether Helm has no such release; False when the user may not read Secrets."""
-    try:
-        return not op.cluster.labels("Secret", op.namespace, f"owner=helm,name={op.release}")
-    except ClusterError as error:
-        if error.status != 403:
-            raise
-        return False
+    secrets = f"owner=helm,name={op.release}"
+    return or_if_forbidden(lambda: not op.cluster.labels("Secret", op.namespace, secrets), lambda: False)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fogflow_k8s.model.kubernetes import Obj, labels_of
+from fogflow_k8s.model.listed import listed
 from fogflow_k8s.model.placement.node_fit import PASSING, name, taints, takes_pods, tolerated
 
 ZONE = "topology.kubernetes.io/zone"
@@ -90,9 +91,7 @@ def _describe(number: int, planes: int, usable: int, only_workers: int) -> str:
 def _left_out(nodes: Sequence[Obj]) -> str:
     if not nodes:
         return ""
-    named = ", ".join(f"{name(n)} {takes_pods(n)}" for n in nodes[:_NAMED])
-    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
-    return f"; not counted: {named}{more}"
+    return f"; not counted: {listed([f'{name(n)} {takes_pods(n)}' for n in nodes], _NAMED)}"
 
 
 def _count(number: int, noun: str) -> str:
