@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.documents import parse
+from tests.scope import sampled
 
 from fogflow_k8s import __version__
 
@@ -71,7 +72,7 @@ def run(argv, code=0, **more):
     return done
 
 
-@pytest.mark.parametrize("version", PYTHONS)
+@pytest.mark.parametrize("version", sampled([(version,) for version in PYTHONS], gate=[(THIS,)]))
 def test_the_wheel_works_in_an_empty_environment_of_every_python(environment, version, helm, tmp_path):
     if python(version) is None:
         pytest.skip(f"no python{version} with venv is on PATH, so the wheel was not installed with {version}")
