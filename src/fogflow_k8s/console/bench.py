@@ -15,8 +15,6 @@ from fogflow_k8s.model.bench.scenarios import SCENARIOS
 from fogflow_k8s.model.bench.step import Step
 
 _BAR = 30
-_WHAT = {"notify": "time until the notification", "flow": "time until the output"}
-"""What is measured where it is not the latency of the answers."""
 _COLOURS = {"better": "green", "worse": "red", "unchanged": "default", "unknown": "dim"}
 
 
@@ -62,7 +60,7 @@ def _scenario(run: ScenarioRun) -> list[RenderableType]:
         figures = [_ms(step.percentiles[name]) for name in ("p50", "p90", "p99", "p99.9", "max")]
         holds = "invalid" if step.figures.invalid else "no" if step.violations(run.limits) else "yes"
         table.add_row(f"{step.rate:g}/s", str(step.figures.answered), str(failed), *figures, holds)
-    what = _WHAT.get(run.scenario, "latency")
+    what = f"time until the {run.events[:-1]}" if run.subscribers else "latency"
     parts: list[RenderableType] = [_head(run), Text(f"  {what}, from the planned time of each request"), table]
     if run.steps and not run.searched and not run.invalid:
         parts += [Text(""), *_bars(run.steps[0])]
@@ -86,9 +84,8 @@ def _head(run: ScenarioRun) -> Text:
 
 
 def _notes(run: ScenarioRun) -> list[RenderableType]:
-    told_of = "outputs" if run.scenario == "flow" else "notifications"
     lines = [
-        f"  {told_of}: {told.received} of {told.expected}, {told.lost} lost, {told.doubled} doubled, {told.late} late"
+        f"  {run.events}: {told.received} of {told.expected}, {told.lost} lost, {told.doubled} doubled, {told.late} late"
         for told in (step.notifications for step in run.steps)
         if told
     ]

@@ -54,7 +54,7 @@ def run(
         ngsi.prepare(connections, preparation(plan))
         for number in range(plan.subscribers):
             ngsi.add_subscription(connections, plan, f"http://{_bracketed(address)}:{port}/{number}")
-        if plan.scenario == "flow" and receiver:
+        if plan.has_tasks and receiver:
             _await_tasks(plan, connections, receiver, emit)
         tools = Tools(connections, receiver, program, emit)
         steps = _search(plan, tools) if plan.find_capacity else [_step(plan, tools, plan.rate, plan.duration_s)]

@@ -71,7 +71,7 @@ class BenchRequest:
                 "--find-capacity searches a rate of requests, and the scenario task has none",
                 hint="fogflow-k8s bench run update --find-capacity",
             )
-        if "flow" in self.names and not self.task_image:
+        if any(scenario.has_tasks for scenario in self.scenarios) and not self.task_image:
             raise UsageError(
                 "the scenario flow needs the image of an operator that repeats the attribute sequence of its input in its output",
                 hint="--task-image IMAGE; docs/bench.md has such an operator",

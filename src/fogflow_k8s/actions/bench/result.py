@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fogflow_k8s.actions.bench.tasks import TaskFigures
 from fogflow_k8s.model.bench.resources import Resources
+from fogflow_k8s.model.bench.scenarios import BY_NAME
 from fogflow_k8s.model.bench.slo import Limit
 from fogflow_k8s.model.bench.step import Step
 from fogflow_k8s.model.settings.worker_choice import Implementation
@@ -25,6 +26,11 @@ class ScenarioRun:
     steps: Sequence[Step] = ()
     tasks: TaskFigures | None = None
     resources: Resources = field(default_factory=lambda: Resources("missing"))
+
+    @property
+    def events(self) -> str:
+        """What the scenario's subscribers get, as a word for people."""
+        return BY_NAME[self.scenario].events
 
     @property
     def best(self) -> Step | None:
@@ -53,7 +59,7 @@ class ScenarioRun:
             return [] if self.tasks.ok else [f"{self.tasks.running.count} of {self.tasks.entities} tasks ran"]
         if self.searched:
             return [] if self.capacity else ["no rate held"]
-        return [line for step in self.steps for line in step.violations(self.limits)]
+        return [line for step in self.steps for line in step.violations(self.limits, self.events)]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from fogflow_k8s.model.bench.scenarios import MAX_NOTIFICATIONS, MAX_RATE
+from fogflow_k8s.model.bench.scenarios import BY_NAME, MAX_NOTIFICATIONS, MAX_RATE
 from fogflow_k8s.model.bench.slo import Limit
 
 PREFIX = "FogflowK8sBench"
@@ -44,6 +44,11 @@ class Plan:
     def brokers(self) -> tuple[str, ...]:
         """The brokers that get requests: the entity with number n belongs to the broker n modulo their number."""
         return self.shards or (self.broker,)
+
+    @property
+    def has_tasks(self) -> bool:
+        """Whether each entity has a task, whose outputs the subscribers get."""
+        return BY_NAME[self.scenario].has_tasks
 
     @property
     def max_rate(self) -> float:

@@ -104,7 +104,7 @@ def discover(plan: Plan, sequence: int) -> Request:
 
 def subscribe(plan: Plan, reference: str) -> Request:
     """Subscribe to all entities of the run; in the scenario flow, to the outputs of its tasks."""
-    kind = plan.output_type if plan.scenario == "flow" else plan.entity_type
+    kind = plan.output_type if plan.has_tasks else plan.entity_type
     body = {"entities": [{"type": kind, "isPattern": True}], "reference": reference}
     return Request("POST", f"{plan.broker}/ngsi10/subscribeContext", body)
 

@@ -27,6 +27,13 @@ class Scenario:
     duration_s: float
     entities: int
     subscribers: int = 0
+    has_tasks: bool = False
+    """Whether each entity has a task, so that the subscribers get the tasks' outputs."""
+
+    @property
+    def events(self) -> str:
+        """What the subscribers get, as a word for people."""
+        return "outputs" if self.has_tasks else "notifications"
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -50,7 +57,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "flow", "updates of entities, each of which has a task that publishes an output",
-        "time until the output at a subscriber; lost, doubled, late ones", "cloud-broker", 10, 60, 10, 1,
+        "time until the output at a subscriber; lost, doubled, late ones", "cloud-broker", 10, 60, 10, 1, has_tasks=True,
     ),
 )  # fmt: skip
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -29,13 +29,13 @@ class Step:
         """The series that the scenario measures, as for `percentiles`."""
         return (self.notifications or self.figures).seconds
 
-    def violations(self, limits: Sequence[Limit]) -> list[str]:
-        """Why the step does not hold; empty when it holds. An invalid step never holds."""
+    def violations(self, limits: Sequence[Limit], events: str = "notifications") -> list[str]:
+        """Why the step does not hold; empty when it holds. An invalid step never holds. `events` is the word for notifications."""
         if self.figures.invalid:
             return [f"invalid: {self.figures.invalid}"]
         lines = [f"{count} requests failed: {kind}" for kind, count in self.figures.errors.items()]
         if self.notifications and self.notifications.lost:
-            lines.append(f"{self.notifications.lost} of {self.notifications.expected} notifications were lost")
+            lines.append(f"{self.notifications.lost} of {self.notifications.expected} {events} were lost")
         return lines + exceeded(limits, self.percentiles)
 
 
