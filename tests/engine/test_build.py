@@ -2,8 +2,12 @@
 
 import contextlib
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import docker.errors
 import pytest
@@ -11,10 +15,12 @@ from docker.context import Context
 from docker.context.config import get_context_id
 
 from fogflow_k8s import __version__
+from fogflow_k8s.adapters.assets import asset
 from fogflow_k8s.sandbox.images import tags_of
 from tests.documents import parse
 from tests.engine.conftest import MIRROR
 from tests.real import images
+from tests.scope import only_all
 
 BUILD = [sys.executable, "-m", "fogflow_k8s", "images", "build"]
 BASE = images.IMAGES["python"].tags[0]
@@ -56,6 +62,39 @@ def test_two_builds_have_the_same_layer_and_nobody_is_root(machine, base):
     assert config["Entrypoint"] == ["python3", "-m", "fogflow_k8s.worker"]
     assert worker(base, again, "--help").startswith(b"usage: ")
     assert worker(base, again, entrypoint=["python3", "-c", "import os; print(os.getuid())"]) == b"65532\n"
+
+
+@pytest.fixture
+def go_image(base, tmp_path):
+    """The engine has the Go image that Containerfile.bench names: this machine's Go, with the modules of vegeta, as it has no network."""
+    root = Path(subprocess.check_output(["go", "env", "GOROOT"], text=True).strip())
+    for part in ("bin", "pkg", "src", "go.env", "VERSION"):
+        source = root / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / "go" / part)
+    (module,) = re.findall(r"go install .* (\S+@\S+)", asset("Containerfile.bench").read_text(encoding="utf-8"))
+    cache = tmp_path / "cache"
+    env = {**os.environ, "GOMODCACHE": str(cache), "GOBIN": str(tmp_path / "unused"), "GOFLAGS": "-modcacherw"}
+    subprocess.run(["go", "install", module], env=env, check=True, timeout=600)
+    (cache / "cache/download").rename(tmp_path / "modules")
+    shutil.rmtree(cache)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {BASE}\nCOPY go /usr/local/go\nCOPY modules /modules\n"
+        "ENV PATH=/usr/local/go/bin:/usr/bin:/bin GOPROXY=file:///modules GOSUMDB=off GOTOOLCHAIN=local GOCACHE=/tmp/go\n"
+    )
+    base.images.build(path=str(tmp_path), tag="docker.io/library/golang:1.26", rm=True)
+
+
+@only_all
+@pytest.mark.usefixtures("go_image")
+def test_with_the_load_generator_the_workers_layer_is_the_same(machine, base):
+    without, found = build(machine), build(machine, "--with-bench", "--tag", "mine/worker:bench")
+    assert found["layerDigest"] == without["layerDigest"]
+    assert worker(base, found, "--help").startswith(b"usage: ")
+    targets = b'{"method": "GET", "url": "http://127.0.0.1:9/"}'
+    assert b"Version: " in worker(base, found, "-version", entrypoint=["vegeta"])
+    program = f"echo '{targets.decode()}' | vegeta attack -format=json -rate=5 -duration=1s | vegeta encode | wc -l"
+    assert worker(base, found, "-c", program, entrypoint=["sh"]).strip() == b"5"
+    assert base.images.get(found["image"]).attrs["Config"]["User"] == "65532:65532"
 
 
 def worker(client, built, *words, **more):

@@ -131,11 +131,22 @@ class Cluster:
     context, server, uid, version = "test", "https://test", "1", "v1.37.0"
 
     def __init__(self, fog):
-        self.fog, self.asked, self.nodes = fog, [], []
+        self.fog, self.asked, self.nodes, self.config_maps = fog, [], [], {}
+
+    def create(self, obj):
+        self.config_maps[obj["metadata"]["name"]] = obj
+
+    def delete(self, kind, name, namespace):
+        del kind, namespace
+        del self.config_maps[name]
 
     def list(self, kind, namespace="", selector="", fields=""):
-        del selector, fields
+        del fields
         self.asked.append((kind, namespace))
+        if kind == "ConfigMap":
+            wanted = dict(each.split("=") for each in selector.split(",") if "=" in each)
+            stored = self.config_maps.values()
+            return [obj for obj in stored if wanted and wanted.items() <= obj["metadata"]["labels"].items()]
         objects = {
             "Deployment": self.fog.tasks,
             "Pod": lambda: [pod(t) for t in self.fog.tasks()],

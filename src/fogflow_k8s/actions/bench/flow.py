@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fogflow_k8s.actions.bench import tasks
+from fogflow_k8s.actions.bench import leftovers, tasks
 from fogflow_k8s.actions.bench.cleanup import removing
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.task import listing, stop
@@ -25,11 +25,9 @@ def registered(op: Operation, kubectl: Kubectl, plan: Plan, image: str) -> Itera
     Raises FogflowError, ClusterError, Interrupted (everything is removed), OperationFailed (something could not be removed).
     """
     name = tasks.new_name()
-    with listing.connect(op, kubectl) as clients:
-        tasks.remove_leftovers(op, clients)
-        with removing(op, lambda: _remove(op, kubectl, plan, name)):
-            tasks.register(op, clients, name, image, plan.entity_type, plan.output_type)
-            yield
+    with listing.connect(op, kubectl) as clients, removing(op, lambda: _remove(op, kubectl, plan, name)):
+        tasks.register(op, clients, name, image, plan.entity_type, plan.output_type)
+        yield
 
 
 def _remove(op: Operation, kubectl: Kubectl, plan: Plan, name: str) -> None:
@@ -38,3 +36,4 @@ def _remove(op: Operation, kubectl: Kubectl, plan: Plan, name: str) -> None:
         stop.remove(op, clients, stop.StopPlan(name, (), name))
         stop.await_gone(op, name, timeout_s=plan.tasks_s)
         tasks.remove_entities(clients, (plan.entity_type, plan.output_type))
+    leftovers.delete(op, leftovers.function_records(op))

@@ -5,6 +5,8 @@ The generator ends by itself after its deadline and removes its entities; Kubern
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fogflow_k8s.actions.operation import Operation, or_if_forbidden
 from fogflow_k8s.engine.waiting import WaitTimeout, wait_for
 from fogflow_k8s.model.bench import manifests
@@ -15,23 +17,37 @@ _GONE_S = manifests.GRACE_S + 10.0
 
 
 def find(op: Operation) -> list[Obj]:
-    """Jobs and ConfigMaps of all runs. Raises ClusterError."""
+    """Jobs and ConfigMaps of all runs, with the records of their functions. Raises ClusterError."""
     selector = manifests.selector(op.release)
     return [obj for kind in KINDS for obj in op.cluster.list(kind, op.namespace, selector)]
 
 
+def function_records(op: Operation) -> list[Obj]:
+    """The ConfigMaps that name functions which the designer may still have. Raises ClusterError."""
+    return [obj for obj in find(op) if manifests.is_function_record(obj)]
+
+
 def remove(op: Operation) -> int:
-    """Remove all of them, and wait until their pods have removed their entities and ended; the number of objects. Raises ClusterError."""
-    found = find(op)
-    for obj in found:
-        op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.namespace)
+    """Remove all but the records of functions, and wait until their pods have removed their entities and ended.
+
+    The number of objects. Raises ClusterError.
+    """
+    found = [obj for obj in find(op) if not manifests.is_function_record(obj)]
+    delete(op, found)
     _await_pods(op)  # also without an object: a removal that was interrupted here is repeated
     return len(found)
 
 
 def remove_with_release(op: Operation) -> None:
     """Remove all of them when the release is uninstalled; a missing permission only leaves them to Kubernetes. Raises ClusterError."""
-    or_if_forbidden(lambda: remove(op), lambda: 0)
+    or_if_forbidden(lambda: delete(op, find(op)), lambda: None)
+    or_if_forbidden(lambda: _await_pods(op), lambda: None)
+
+
+def delete(op: Operation, found: Iterable[Obj]) -> None:
+    """Delete these objects. Raises ClusterError."""
+    for obj in found:
+        op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.namespace)
 
 
 def names(op: Operation) -> list[str]:

@@ -37,7 +37,10 @@ _BESIDE_S = 240.0
 
 
 def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) -> BenchRun:
-    """Measure all scenarios of the request; only the scenarios `task` and `flow` need kubectl. Raises NotInstalled, Refused, PreflightFailed, Busy, OperationFailed, Interrupted."""
+    """Measure all scenarios of the request. Raises NotInstalled, Refused, PreflightFailed, Busy, OperationFailed, Interrupted.
+
+    kubectl is needed by the scenarios `task` and `flow`, and to remove what one of them left when it was killed.
+    """
     request.require_valid()
     found = _working(op)
     begun = op.today()
@@ -45,6 +48,7 @@ def run(op: Operation, kubectl: Callable[[], Kubectl], request: BenchRequest) ->
     with hold_lease(op):
         if count := leftovers.remove(op):
             op.report.log(f"removed {count} objects of a run that was killed")
+        tasks.remove_leftovers(op, kubectl)
         runs = tuple(
             _tasks(op, kubectl(), request, each)
             if each.name == "task"
@@ -89,9 +93,8 @@ def _generated(
     """One scenario in a Job; `run_id` is used once, so that no object or entity of another scenario is taken for one of this."""
     shards = manifests.replicas(found.objects, "cloud-broker")
     plan = plan_of(op, request, scenario, run_id, shards)
-    seconds = (search.BUDGET_S if plan.find_capacity else plan.duration_s) + (
-        plan.tasks_s if scenario.name == "flow" else 0.0
-    )
+    seconds = search.BUDGET_S if plan.find_capacity else plan.duration_s
+    seconds += plan.tasks_s if plan.has_tasks else 0.0
     image, secrets = generator.image_of(found.objects, request.image)
     modules = generator.program()
     config_map = objects.config_map(op.release, op.namespace, run_id, to_json(plan), modules)
@@ -107,7 +110,7 @@ def _generated(
     _require_room(op, config_map, job)
     sampler = Sampler(op, found.objects)
     follower = generator.Follower(op, run_id, scenario.name, seconds + _BESIDE_S, sampler.tick, warnings)
-    function = nullcontext() if scenario.name != "flow" else flow.registered(op, kubectl(), plan, request.task_image)
+    function = flow.registered(op, kubectl(), plan, request.task_image) if plan.has_tasks else nullcontext()
     with function, removing(op, lambda: leftovers.remove(op)):  # the generator then removes its entities
         op.cluster.create(config_map)
         op.cluster.create(job)

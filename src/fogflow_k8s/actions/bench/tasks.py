@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fogflow_k8s.actions.bench import leftovers
 from fogflow_k8s.actions.bench.cleanup import removing
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.task import listing, run, stop
 from fogflow_k8s.actions.task.listing import FogflowClients
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
+from fogflow_k8s.model.bench import manifests
 from fogflow_k8s.model.bench.plan import PREFIX as ENTITY_TYPE_PREFIX
 from fogflow_k8s.model.task import functions
 from fogflow_k8s.model.task.observed import ObservedTask, group_key, observe_tasks
@@ -101,26 +103,32 @@ def measure(op: Operation, kubectl: Kubectl, request: TaskLoad) -> TaskFigures:
     Raises FogflowError, ClusterError, Interrupted (everything is removed), OperationFailed (something could not be removed).
     """
     measured = Measurements()
-    with listing.connect(op, kubectl) as clients:
-        remove_leftovers(op, clients)
-        with removing(op, lambda: _clean_up(op, kubectl, request, measured)):
-            start = op.clock.now()
-            register(op, clients, request.name, request.image, request.entity_type)
-            _publish(op, clients, request, measured)
-            publish_s = op.clock.now() - start
-            _await_running(op, request, measured)
-            total_s = op.clock.now() - start
+    with listing.connect(op, kubectl) as clients, removing(op, lambda: _clean_up(op, kubectl, request, measured)):
+        start = op.clock.now()
+        register(op, clients, request.name, request.image, request.entity_type)
+        _publish(op, clients, request, measured)
+        publish_s = op.clock.now() - start
+        _await_running(op, request, measured)
+        total_s = op.clock.now() - start
     return _result(request, measured, publish_s, total_s)
 
 
-def remove_leftovers(op: Operation, clients: FogflowClients) -> None:
-    """Remove functions and entities of measurements that were killed: the Lease excludes that another one is running."""
-    for name, function in clients.designer.functions().items():
-        if not _NAME.fullmatch(name) or functions.CREATED_KEY not in function:
-            continue
-        op.report.log(f"removing {name}, which a measurement that was killed left")
-        stop.remove(op, clients, stop.StopPlan(name, (), name))
-        remove_entities(clients, (function[functions.CREATED_KEY] or {}).get(_TYPES) or [])
+def remove_leftovers(op: Operation, kubectl: Callable[[], Kubectl]) -> None:
+    """Remove functions and entities of measurements that were killed: the Lease excludes that another one is running.
+
+    Without a record of one, nothing is asked. Raises FogflowError, ClusterError.
+    """
+    records = leftovers.function_records(op)
+    if not records:
+        return
+    with listing.connect(op, kubectl()) as clients:
+        for name, function in clients.designer.functions().items():
+            if not _NAME.fullmatch(name) or functions.CREATED_KEY not in function:
+                continue
+            op.report.log(f"removing {name}, which a measurement that was killed left")
+            stop.remove(op, clients, stop.StopPlan(name, (), name))
+            remove_entities(clients, (function[functions.CREATED_KEY] or {}).get(_TYPES) or [])
+    leftovers.delete(op, records)
 
 
 def remove_entities(clients: FogflowClients, types: Iterable[str]) -> None:
@@ -136,6 +144,7 @@ def register(
     """Register a function of a measurement; it notes the types of its entities, for the next run after a kill. Raises ClusterError."""
     created = {"operator": name, "entities": [], _TYPES: [each for each in (input_type, output_type) if each]}
     function = functions.function(name, input_type, output_type, created)
+    op.cluster.create(manifests.function_record(op.release, op.namespace, name))
     run.register(op, clients, functions.operator(name, image, {}), function)
 
 
@@ -191,6 +200,7 @@ def _clean_up(op: Operation, kubectl: Kubectl, request: TaskLoad, measured: Meas
         stop.remove(op, clients, stop.StopPlan(request.name, (), request.name))
         clients.broker.delete(entities)
     stop.await_gone(op, request.name, timeout_s=request.timeout_s)
+    leftovers.delete(op, leftovers.function_records(op))
 
 
 def _result(request: TaskLoad, measured: Measurements, publish_s: float, total_s: float) -> TaskFigures:

@@ -11,6 +11,7 @@ RECEIVER_PORT = 8099
 """The port at which the generator receives notifications; the chart's NetworkPolicies admit the broker to it."""
 CONTAINER = "bench"
 PLAN_KEY = "plan.json"
+FUNCTION_KEY = "function"
 FOLDER = "/bench"
 _KEEP_S = 600
 GRACE_S = 30
@@ -43,6 +44,20 @@ def config_map(release: str, namespace: str, run: str, plan: str, modules: Mappi
     """The program and the plan. `modules`: path below the folder -> text; keys of a ConfigMap cannot have a slash."""
     data = {key_of(path): text for path, text in modules.items()} | {PLAN_KEY: plan}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(release, namespace, run), "data": data}
+
+
+def function_record(release: str, namespace: str, name: str) -> dict[str, Any]:
+    """The ConfigMap that names a function of a measurement, for as long as the function may exist.
+
+    FogFlow stores functions, not Kubernetes: without it, a measurement that was killed would leave a function that no label finds.
+    """
+    metadata = _metadata(release, namespace, name) | {"name": f"{release[:40]}-{name}"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {FUNCTION_KEY: name}}
+
+
+def is_function_record(obj: Mapping[str, Any]) -> bool:
+    """Whether the object names a function of a measurement."""
+    return FUNCTION_KEY in (obj.get("data") or {})
 
 
 def key_of(path: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.bench import flow, tasks
+from fogflow_k8s.actions.bench import flow, leftovers, tasks
 from fogflow_k8s.actions.bench.request import BenchRequest
 from fogflow_k8s.actions.bench.run import run
 from fogflow_k8s.errors import ClusterError, Interrupted, OperationFailed, UsageError
@@ -75,10 +75,16 @@ def test_what_a_killed_run_left_is_removed_and_the_rest_stays(make):
             op, clients, functions.operator("theirs", "x:1", {}), functions.function("theirs", "T", "", {})
         )
     publish(fog)
-    with flow.registered(op, ctl, PLAN, "x:1"):
-        assert "bench-0a1b2c" not in fog.functions
-        assert list(fog.entities) == ["theirs"]
-    assert list(fog.functions) == ["theirs"]
+    assert leftovers.names(op) == ["ConfigMap/fogflow-bench-0a1b2c"], "so doctor finds it, too"
+    leftovers.remove(op)
+    assert leftovers.names(op), "the record stays as long as its function"
+    tasks.remove_leftovers(op, lambda: ctl)
+    assert (list(fog.functions), list(fog.entities), leftovers.names(op)) == (["theirs"], ["theirs"], [])
+
+
+def test_without_a_record_nothing_is_asked(make):
+    _, op, _ = make()
+    tasks.remove_leftovers(op, lambda: pytest.fail("kubectl is not needed"))
 
 
 def test_a_run_registers_the_function_around_the_generator(kept, make):
@@ -89,9 +95,9 @@ def test_a_run_registers_the_function_around_the_generator(kept, make):
     (scenario,) = run(kept.op(), lambda: ctl, request).scenarios
     (plan,) = generator.plans
     assert (plan["scenario"], plan["entities"], plan["subscribers"], plan["tasks_s"]) == ("flow", 10, 1, 7)
-    assert scenario.violations == ["1 of 100 notifications were lost"]
+    assert scenario.violations == ["1 of 100 outputs were lost"]
     assert "POST /fogfunction" in fog.calls
-    assert (fog.functions, fog.operators, generator.left()) == ({}, {}, [])
+    assert (fog.functions, fog.operators, generator.left(), leftovers.names(kept.op())) == ({}, {}, [], [])
 
 
 def test_the_image_of_the_operator_has_to_be_named():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.actions.bench import tasks
+from fogflow_k8s.actions.bench import leftovers, tasks
 from fogflow_k8s.actions.task import stop
 from fogflow_k8s.errors import (
     ClusterError,
@@ -88,7 +88,9 @@ def test_what_a_killed_bench_left_is_removed_and_functions_of_others_stay(make):
         tasks._publish(op, clients, killed, tasks.Measurements())
         theirs = functions.function("bench-theirs", "Temperature", "", {})
         tasks.run.register(op, clients, functions.operator("bench-theirs", "x:1", {}), theirs)
+    tasks.remove_leftovers(op, lambda: ctl)
     done = tasks.measure(op, ctl, tasks.TaskLoad(1, timeout_s=5))
     assert done.ok
     assert list(fog.functions) == list(fog.operators) == ["bench-theirs"]
+    assert leftovers.names(op) == []
     assert fog.entities == {}

@@ -161,9 +161,7 @@ ENTRIES = (
         "FK-7018",
         "transient",
         "objects of a measurement that was killed exist",
-        explanation="`bench run` was killed before it could remove its Job and ConfigMap. Its load generator ends by itself and removes its entities; Kubernetes removes the Job ten minutes later. The next `bench run` removes all of them first, and `uninstall` removes them, too.",
-        advice=(
-            "kubectl -n {namespace} delete jobs,configmaps -l app.kubernetes.io/instance={name},app.kubernetes.io/component=bench",
-        ),
+        explanation="`bench run` was killed before it could remove its Job, its ConfigMap and, after the scenarios task and flow, its function, which a ConfigMap names. Its load generator ends by itself and removes its entities; Kubernetes removes the Job ten minutes later. The next `bench run` of any scenario removes all of them first, and `uninstall` removes them, too.",
+        advice=("fogflow-k8s bench run query --duration 1s --release {name} -n {namespace}",),
     ),
 )
