@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from decide import decide
 from expected import subscriptions
-from memory import Memory, from_stored, to_stored
+from memory import Memory
 from ngsi import IDS
 from references import task_of
 from snapshot import (
@@ -28,6 +28,7 @@ from snapshot import (
     component,
     instances,
 )
+from stored_memory import from_stored, to_stored
 
 STEP = 0.25
 _settled: dict[str, bytes] = {}

@@ -20,8 +20,9 @@ from demand import (
     tasks_without_input,
 )
 from expected import tasks
-from memory import Memory, from_stored, to_stored
+from memory import Memory
 from snapshot import BROKER, DESIGNER, DISCOVERY, WORKER, Pod, Snapshot
+from stored_memory import from_stored, to_stored
 
 BUDGET_S = 5
 

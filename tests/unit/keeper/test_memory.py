@@ -5,8 +5,9 @@ import json
 
 import pytest
 from decide import decide
-from memory import NOT_RESTORED, Condition, Memory, Timer, from_stored, to_stored
+from memory import NOT_RESTORED, Condition, Memory, Timer
 from snapshot import BROKER, COMPONENTS, DESIGNER, DISCOVERY, MASTER, ORDERED, WORKER, Pod, Snapshot
+from stored_memory import from_stored, to_stored
 
 BUDGET_S = 5
 
@@ -15,6 +16,7 @@ STORED_BY_THE_VERSION_BEFORE = {
     "known": {"discovery": "x/0", "cloud-broker": "b/1"},
     "replaced": ["s:old"],
     "made": {"cloud-broker": ["s:b"]},
+    "owners": {"s:b": ["0123456789ab"]},
     "ran": ["fogflow-task-1"],
     "short": 1,
     "unrestored": {"discovery": [], "cloud-broker": ["s:app"]},

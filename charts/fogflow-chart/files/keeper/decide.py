@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import availability
 import demand
 import hung
 import leaks
@@ -63,7 +64,7 @@ def decide(snapshot: Snapshot, memory: Memory, now: float) -> tuple[list[Action]
 
 def remember(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
     """The memory with everything that this snapshot shows. The order counts: later modules read what earlier ones remember."""
-    for module in (hung, restore, leaks, ordered_restart, demand, references):
+    for module in (availability, hung, restore, leaks, ordered_restart, demand, references):
         memory = module.remember(snapshot, memory, now)
     return memory
 

@@ -21,12 +21,13 @@ from act import carry_out
 from decide import decide
 from http_json import ERRORS
 from kube import Kube
-from memory import Memory, from_stored, to_stored
+from memory import Memory
 from observe import Members, observe
 from report import health_report, metrics
 from rounds import log, run_rounds, stop_event, timestamp
 from serve import Shared, serve
 from snapshot import DESIGNER, WORKER, Snapshot, instances
+from stored_memory import from_stored, to_stored
 
 CALM_S, BUSY_S = 2.0, 0.5
 """Pause between two rounds, when there is nothing to do and otherwise."""

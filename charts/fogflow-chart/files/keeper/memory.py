@@ -6,7 +6,7 @@ change. Rules only read it.
 Most rules wait until a condition has held for some seconds. `Memory.since` has the time when each such condition began to hold. Its
 keys (`Timer`) name the condition and what it is about, such as the member and the identity of its pod.
 
-A part of the memory is stored in a Secret and outlives the keeper's pod (`to_stored`, `from_stored`). Times are in seconds of a
+A part of the memory is stored in a Secret and outlives the keeper's pod (stored_memory.py). Times are in seconds of a
 monotonic clock and are not stored.
 """
 
@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any
 
-import ngsi
 from action import ActionKey
 from snapshot import STATEFUL, Snapshot
 
@@ -159,9 +158,11 @@ class Memory:
     readings: Mapping[str, Reading] = field(default_factory=dict)
     broker_subscriptions: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Keys of the subscriptions that a broker's process has at discovery, by broker."""
+    owners: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of each of these, the broker's own subscriptions that it may belong to (availability.py)."""
     # -- subscriptions that lead nowhere (references.py)
     replaced: frozenset[str] = frozenset()
-    """Keys of subscriptions at discovery that belong to replaced plans, or to a broker's process before its restart."""
+    """Keys of subscriptions at discovery that belong to replaced plans, or to what a broker no longer has."""
     known_tasks: frozenset[str] = frozenset()
     """Task Deployments that run, and that ran as long as a subscription leads to one."""
     suspects: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -258,42 +259,3 @@ class Memory:
     def unrestored(self, name: str) -> frozenset[str]:
         """Keys that discovery or a broker lost and did not accept back."""
         return frozenset(key for key, since in self.missing.get(name, {}).items() if since == NOT_RESTORED)
-
-
-def to_stored(memory: Memory) -> dict[str, Any]:
-    """The part of the memory that the next keeper needs, as JSON. Entities' values change all the time and are left out."""
-    held = {name: ngsi.structure(each) for name, each in memory.saved.items()}
-    return {
-        "order": dict(memory.order),
-        "known": dict(memory.complete),
-        "replaced": sorted(memory.replaced),
-        "made": {name: sorted(keys) for name, keys in memory.broker_subscriptions.items()},
-        "ran": sorted(memory.known_tasks),
-        "short": memory.not_replayed,
-        "ended": memory.ended_plans,
-        "unrestored": {name: sorted(memory.unrestored(name) & each.keys()) for name, each in held.items()},
-        "recoveries": list(memory.recoveries),
-        "snapshot": held,
-    }
-
-
-def from_stored(stored: Mapping[str, Any], members: Iterable[str]) -> Memory:
-    """The memory of the keeper before this one; an empty one for an empty document.
-
-    The keys of the document are those of every version so far; a key that is absent counts as empty, an unknown one is ignored.
-    `members` are the members that keep state: parts of the document about others are dropped.
-    """
-    names = tuple(dict.fromkeys((*STATEFUL, *members)))
-    held, unrestored = stored.get("snapshot") or {}, stored.get("unrestored") or {}
-    return Memory(
-        order=dict(stored.get("order") or {}),
-        complete=dict(stored.get("known") or {}),
-        replaced=frozenset(stored.get("replaced") or ()),
-        broker_subscriptions={name: frozenset(keys) for name, keys in (stored.get("made") or {}).items()},
-        known_tasks=frozenset(stored.get("ran") or ()),
-        not_replayed=int(stored.get("short") or 0),
-        ended_plans=int(stored.get("ended") or 0),
-        missing={name: dict.fromkeys(unrestored.get(name) or (), NOT_RESTORED) for name in names},
-        recoveries=tuple(stored.get("recoveries") or ()),
-        saved={name: dict(held.get(name) or {}) for name in names},
-    )

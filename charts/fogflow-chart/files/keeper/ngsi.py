@@ -222,6 +222,12 @@ def _headers(subscription: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
+def requested_entities(subscription: Any) -> frozenset[tuple[str, str]]:
+    """Id and type of each entity that a subscription asks for, at a broker or at discovery."""
+    each = _listed(_get(subscription, "entities"))
+    return frozenset((str(_get(one, "id") or ""), str(_get(one, "type") or "")) for one in each)
+
+
 def undelivered(subscription: Any) -> bool:
     """Whether the broker has notifications that it could not deliver to this subscriber."""
     return bool(_get(_get(subscription, "Subscriber"), "NotifyCache"))

@@ -109,7 +109,7 @@ def _clean_replaced(snapshot: Snapshot, memory: Memory) -> list[Action]:
     if snapshot.discovery is None or memory.restart:
         return []
     left = tuple(sorted(key.removeprefix("s:") for key in memory.replaced & snapshot.discovery.keys()))
-    why = f"{len(left)} belong to replaced plans or to an earlier process of a broker"
+    why = f"{len(left)} belong to replaced plans, or to subscriptions that a broker no longer has"
     return [Action("unsubscribe", DISCOVERY, why, names=left)] if left else []
 
 

@@ -211,10 +211,14 @@ class Snapshot:
 
     def subscriptions_of(self, name: str) -> frozenset[str]:
         """Keys of a master's or a broker's subscriptions at discovery: their reference begins with the name of its Service."""
-        held = self.discovery or {}
-        return frozenset(key for key, one in held.items() if key.startswith("s:") and f"//{name}." in json.dumps(one))
+        return keys_with_reference_to(name, self.discovery or {})
 
     @property
     def plans(self) -> frozenset[str]:
         """Keys of the master's subscriptions at discovery: one for each input stream that it plans tasks for."""
         return self.subscriptions_of(MASTER)
+
+
+def keys_with_reference_to(name: str, held: Mapping[str, Any]) -> frozenset[str]:
+    """Keys of the subscriptions at discovery whose reference begins with the name of this Service."""
+    return frozenset(key for key, one in held.items() if key.startswith("s:") and f"//{name}." in json.dumps(one))
