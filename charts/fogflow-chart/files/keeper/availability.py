@@ -3,7 +3,7 @@
 For each subscription that a broker accepts, it subscribes at discovery to the same entities, and unsubscribes there when its own ends.
 That request is lost when discovery does not answer at the moment, and a discovery that is restored has what it had before. Neither
 program shows which subscription belongs to which. So the keeper notes, when one appears at discovery, the broker's subscriptions to
-the same entities (`Memory.owners`): when none of them is left in the same process, nobody needs it any more, and it is ended like those
+the same entities (`Memory.owners`): when none of them is left in the same process, it is useless, and is ended like those
 of replaced plans.
 """
 
