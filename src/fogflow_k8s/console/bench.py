@@ -31,10 +31,10 @@ def run_screen(done: BenchRun) -> RenderableType:
     """The figures of every scenario."""
     parts: list[RenderableType] = [
         Text(
-            f"Release  {done.release} · {done.chart}, FogFlow {done.fogflow} · {done.shards} broker shard(s), {done.worker} worker"
+            f"Release  {done.release} · {done.chart}, FogFlow {done.fogflow} · broker shards: {done.shards}, {done.worker} worker"
         ),
         Text(
-            f"Cluster  Kubernetes {done.cluster.kubernetes} · {done.cluster.nodes} nodes, {done.cluster.cpu:g} cores allocatable"
+            f"Cluster  Kubernetes {done.cluster.kubernetes} · nodes: {done.cluster.nodes}, allocatable cores: {done.cluster.cpu:g}"
         ),
     ]
     for run in done.scenarios:

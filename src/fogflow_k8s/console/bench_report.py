@@ -48,10 +48,10 @@ def report(document: Mapping[str, Any]) -> str:
     require_plots()
     release, cluster = document["release"], document["cluster"]
     where = f"Release {release['name']} in namespace {release['namespace']}: {release['chart']}, FogFlow {release['appVersion']}"
-    nodes = f"Kubernetes {cluster['kubernetesVersion']}, {cluster['nodeCount']} nodes, {cluster['allocatableCpuCores']:g} cores"
+    nodes = f"Kubernetes {cluster['kubernetesVersion']}, nodes: {cluster['nodeCount']}, allocatable cores: {cluster['allocatableCpuCores']:g}"
     facts = [
-        f"{where}, {release['brokerShards']} broker shard(s), {release['workerImplementation']} worker.",
-        f"{nodes} allocatable, {', '.join(cluster['architectures'])}.",
+        f"{where}, broker shards: {release['brokerShards']}, {release['workerImplementation']} worker.",
+        f"{nodes}, {', '.join(cluster['architectures'])}.",
         "Latency counts from the planned time of each request. Percentiles are of requests that were answered without an error.",
         *(f"Note: {warning}" for warning in document["warnings"]),
     ]
@@ -150,7 +150,7 @@ def _over_time(name: str, step: Mapping[str, Any]) -> str:
         at = [each["second"] for each in seconds]
         axes.plot(at, [each["p50Seconds"] * 1000 for each in seconds], "k-", label="p50")
         axes.plot(at, [each["p99Seconds"] * 1000 for each in seconds], "k--", marker=".", label="p99")
-        axes.set_xlabel("seconds since the begin")
+        axes.set_xlabel("seconds since the beginning")
         axes.set_ylabel("milliseconds")
         axes.set_ylim(bottom=0)
         axes.legend()

@@ -49,7 +49,7 @@ class SecondOfStep(TypedDict):
     """One second of a step, by the planned time of the requests."""
 
     second: int
-    """Seconds since the begin of the step."""
+    """Seconds since the beginning of the step."""
     sentCount: int
     """Number of requests, or of expected notifications where these are measured."""
     failedCount: int
