@@ -22,6 +22,7 @@ from tests.engine.conftest import MIRROR
 from tests.real import images
 from tests.scope import only_all
 
+BUDGET_S = 300  # of which the Go image and its build in `make all` take four minutes
 BUILD = [sys.executable, "-m", "fogflow_k8s", "images", "build"]
 BASE = images.IMAGES["python"].tags[0]
 
