@@ -36,4 +36,4 @@ def _remove(op: Operation, kubectl: Kubectl, plan: Plan, name: str) -> None:
         stop.remove(op, clients, stop.StopPlan(name, (), name))
         stop.await_gone(op, name, timeout_s=plan.tasks_s)
         tasks.remove_entities(clients, (plan.entity_type, plan.output_type))
-    leftovers.delete(op, leftovers.function_records(op))
+    leftovers.remove_function_records(op)

@@ -33,19 +33,23 @@ def remove(op: Operation) -> int:
     The number of objects. Raises ClusterError.
     """
     found = [obj for obj in find(op) if not manifests.is_function_record(obj)]
-    delete(op, found)
+    _delete(op, found)
     _await_pods(op)  # also without an object: a removal that was interrupted here is repeated
     return len(found)
 
 
 def remove_with_release(op: Operation) -> None:
     """Remove all of them when the release is uninstalled; a missing permission only leaves them to Kubernetes. Raises ClusterError."""
-    or_if_forbidden(lambda: delete(op, find(op)), lambda: None)
-    or_if_forbidden(lambda: _await_pods(op), lambda: None)
+    or_if_forbidden(lambda: remove_function_records(op), lambda: None)
+    or_if_forbidden(lambda: remove(op), lambda: 0)
 
 
-def delete(op: Operation, found: Iterable[Obj]) -> None:
-    """Delete these objects. Raises ClusterError."""
+def remove_function_records(op: Operation) -> None:
+    """Remove the records of functions that no longer exist. Raises ClusterError."""
+    _delete(op, function_records(op))
+
+
+def _delete(op: Operation, found: Iterable[Obj]) -> None:
     for obj in found:
         op.cluster.delete(str(obj["kind"]), str(obj["metadata"]["name"]), op.namespace)
 

@@ -118,8 +118,7 @@ def remove_leftovers(op: Operation, kubectl: Callable[[], Kubectl]) -> None:
 
     Without a record of one, nothing is asked. Raises FogflowError, ClusterError.
     """
-    records = leftovers.function_records(op)
-    if not records:
+    if not leftovers.function_records(op):
         return
     with listing.connect(op, kubectl()) as clients:
         for name, function in clients.designer.functions().items():
@@ -128,7 +127,7 @@ def remove_leftovers(op: Operation, kubectl: Callable[[], Kubectl]) -> None:
             op.report.log(f"removing {name}, which a measurement that was killed left")
             stop.remove(op, clients, stop.StopPlan(name, (), name))
             remove_entities(clients, (function[functions.CREATED_KEY] or {}).get(_TYPES) or [])
-    leftovers.delete(op, records)
+    leftovers.remove_function_records(op)
 
 
 def remove_entities(clients: FogflowClients, types: Iterable[str]) -> None:
@@ -200,7 +199,7 @@ def _clean_up(op: Operation, kubectl: Kubectl, request: TaskLoad, measured: Meas
         stop.remove(op, clients, stop.StopPlan(request.name, (), request.name))
         clients.broker.delete(entities)
     stop.await_gone(op, request.name, timeout_s=request.timeout_s)
-    leftovers.delete(op, leftovers.function_records(op))
+    leftovers.remove_function_records(op)
 
 
 def _result(request: TaskLoad, measured: Measurements, publish_s: float, total_s: float) -> TaskFigures:
