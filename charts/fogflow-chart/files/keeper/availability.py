@@ -34,22 +34,27 @@ def remember(snapshot: Snapshot, memory: Memory, now: float) -> Memory:
         if held is None:
             owners |= {key: memory.owners[key] for key in keys & memory.owners.keys()}
             continue
-        alive = {_digest(key): ngsi.requested_entities(one) for key, one in held.items() if key.startswith("s:")}
-        for key in keys:
-            before = memory.owners.get(key)
-            if before is not None:
-                owners[key] = before if before & alive.keys() else _GONE
-            elif key in seen and (found := _candidates(alive, known[key])):
-                owners[key] = found
+        alive = {_digest(key): one for key, one in held.items() if key.startswith("s:")}
+        for key in keys & memory.owners.keys():
+            before = memory.owners[key]
+            owners[key] = before if before & alive.keys() else _GONE
+        new = (keys & seen) - memory.owners.keys()
+        owners |= _candidates(alive, {key: known[key] for key in new})
     ended = frozenset(key for key, found in owners.items() if found == memory.owners.get(key) == _GONE)
     if owners == memory.owners and not ended:
         return memory
     return replace(memory, owners=owners, replaced=memory.replaced | ended)
 
 
-def _candidates(alive: Mapping[str, frozenset[tuple[str, str]]], one: Any) -> frozenset[str]:
-    wanted = ngsi.requested_entities(one)
-    return frozenset(owner for owner, entities in alive.items() if wanted and entities == wanted)
+def _candidates(alive: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """The owners of each new subscription at discovery, without those that have none. In most rounds nothing is new."""
+    if not new:
+        return {}
+    asking: dict[frozenset[tuple[str, str]], set[str]] = {}
+    for owner, one in alive.items():
+        asking.setdefault(ngsi.requested_entities(one), set()).add(owner)
+    wanted = {key: ngsi.requested_entities(one) for key, one in new.items()}
+    return {key: frozenset(asking[each]) for key, each in wanted.items() if each and each in asking}
 
 
 def _digest(key: str) -> str:
