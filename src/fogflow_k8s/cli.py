@@ -1,7 +1,5 @@
 """The program: the global options, the table of commands, and the only place where an error becomes an exit code."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

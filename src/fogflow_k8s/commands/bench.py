@@ -1,7 +1,5 @@
 """The commands `bench`: measure what a release carries, and compare two measurements."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -198,7 +196,7 @@ def _require_file(save: Path | None) -> None:
         raise UsageError(f"--save {save}: there is no folder {save.parent}", hint=f"mkdir -p {save.parent}")
 
 
-def _limits(text: str) -> tuple[Limit, ...]:
+def _limits(text: str) -> "tuple[Limit, ...]":
     from fogflow_k8s.model.bench.slo import parse
 
     try:

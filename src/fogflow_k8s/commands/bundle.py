@@ -1,7 +1,5 @@
 """The command `bundle`, and the options with which other commands save a support archive when they fail."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,7 +101,7 @@ def size(text: str) -> int:
     return value
 
 
-def _status(op: Operation, output: CollectorOutput) -> None:
+def _status(op: "Operation", output: "CollectorOutput") -> None:
     """Collect the document and the screen of `status`, which support asks for first."""
     import io
     from dataclasses import replace

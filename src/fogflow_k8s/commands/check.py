@@ -1,7 +1,5 @@
 """The command `check`: tests the prerequisites of a deploy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -4,8 +4,6 @@ A cluster that does not answer within TIMEOUT_S offers nothing, without an error
 the line, but the parser that completes it sees only those before the verb, so `option_value` searches the whole line.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Callable

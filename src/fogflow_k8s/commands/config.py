@@ -1,7 +1,5 @@
 """The commands `config validate` and `config explain`: check settings, and describe one of their keys."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

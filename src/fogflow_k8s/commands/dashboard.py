@@ -1,9 +1,8 @@
 """The command `dashboard`: forwards a local port to the dashboard, and restores a lost connection."""
 
-from __future__ import annotations
-
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +10,6 @@ import typer
 from fogflow_k8s.commands.session import session_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 
 STABLE_S = 10.0  # after a connection that lasted this long, losses are counted from 1 again
@@ -49,7 +46,7 @@ def dashboard(
     keep_forwarding(session.kubectl(), port, on_started)
 
 
-def keep_forwarding(kubectl: Kubectl, port: int, on_started: Callable[[int], None]) -> None:
+def keep_forwarding(kubectl: "Kubectl", port: int, on_started: Callable[[int], None]) -> None:
     """Forward a local port to nginx until Ctrl-C, and again when the connection is lost; `on_started` gets the port, once.
 
     Raises ForwardFailed, with kubectl's exit status as its exit code: at once when the first attempt fails, otherwise after the last.

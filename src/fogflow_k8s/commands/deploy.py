@@ -1,7 +1,5 @@
 """The command `deploy`: installs or upgrades a release, and waits until it works."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -10,11 +8,10 @@ import typer
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.bundle import Folder, OnFailure, failure_folder
 from fogflow_k8s.commands.options import EventsOutput, Timeout, Yes, existing, seconds
-from fogflow_k8s.commands.session import session_of
+from fogflow_k8s.commands.session import Session, session_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.release.request import DryRun
-    from fogflow_k8s.commands.session import Session
     from fogflow_k8s.model.diff.three_way import Difference
 
 TakeOwnership = Annotated[
@@ -87,7 +84,7 @@ def deploy(
     raise typer.Exit(outcome.exit_code)
 
 
-def _confirm(session: Session, context: str, found: Difference) -> None:
+def _confirm(session: Session, context: str, found: "Difference") -> None:
     """Show what changes in an installed release, and ask. Raises Refused for any answer but yes."""
     from fogflow_k8s.console.diff import diff_screen
 

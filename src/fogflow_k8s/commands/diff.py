@@ -1,7 +1,5 @@
 """The command `diff`: shows what a deploy would change."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

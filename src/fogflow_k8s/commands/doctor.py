@@ -1,17 +1,14 @@
 """The command `doctor`: finds problems of a release, and repairs them with --fix."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fogflow_k8s.commands.options import Output, Timeout, Yes, seconds
-from fogflow_k8s.commands.session import print_json, session_of
+from fogflow_k8s.commands.session import Session, print_json, session_of
 from fogflow_k8s.errors import Refused
 
 if TYPE_CHECKING:
-    from fogflow_k8s.commands.session import Session
     from fogflow_k8s.model.diagnosis.findings import Finding
 
 
@@ -44,7 +41,7 @@ def doctor(
     raise typer.Exit(found.exit_code)
 
 
-def _confirm_fix(session: Session, finding: Finding, *, yes: bool) -> bool:
+def _confirm_fix(session: Session, finding: "Finding", *, yes: bool) -> bool:
     """Ask whether to fix a finding; False leaves it unchanged. Raises Refused without a terminal and without --yes."""
     try:
         session.confirm(f"{finding.cause.id} {finding.cause.summary}. Fix it: {finding.action}?", yes=yes)

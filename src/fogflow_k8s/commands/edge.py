@@ -1,7 +1,5 @@
 """The commands `edge`: `token create`, `list` and `remove` run at the cloud; `join`, `check` and `leave` run at the edge."""
 
-from __future__ import annotations
-
 import sys
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -240,7 +238,7 @@ def _remove(session: Session, site: str) -> None:
     session.reporter.step(f"site {site}: its login and its queues at the cloud were removed")
 
 
-def _print_joined(session: Session, joined: JoinResult, output: str) -> None:
+def _print_joined(session: Session, joined: "JoinResult", output: str) -> None:
     from fogflow_k8s.console.edge import joined_document, joined_lines
 
     if output in {"json", "jsonl"}:

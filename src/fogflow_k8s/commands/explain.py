@@ -1,7 +1,5 @@
 """The command `explain`: prints an entry of the catalogue of causes."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The global options, which are accepted before and after the command, as kubectl and helm accept theirs."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

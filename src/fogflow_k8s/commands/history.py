@@ -1,7 +1,5 @@
 """The command `history`: lists the revisions of a release."""
 
-from __future__ import annotations
-
 import typer
 
 from fogflow_k8s.commands.options import Output

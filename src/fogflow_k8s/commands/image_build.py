@@ -1,7 +1,5 @@
 """The command `images build`: builds the image of the native worker."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +7,10 @@ import typer
 
 from fogflow_k8s.commands import complete
 from fogflow_k8s.commands.options import Output
-from fogflow_k8s.commands.session import print_json, session_of
+from fogflow_k8s.commands.session import Session, print_json, session_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.images.build import BuiltImage
-    from fogflow_k8s.commands.session import Session
 
 Platform = Annotated[
     str,
@@ -119,7 +116,7 @@ def _require_running(sandbox: str) -> None:
     operate.require_running(sandbox)
 
 
-def _load_into_sandbox(session: Session, built: BuiltImage, name: str) -> None:
+def _load_into_sandbox(session: Session, built: "BuiltImage", name: str) -> None:
     """Save the image to an archive, and load that as `sandbox load` does."""
     import tempfile
 

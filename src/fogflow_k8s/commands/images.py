@@ -1,7 +1,5 @@
 """The commands `images`: `list`, `check` and `mirror`; `build` is in `image_build`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -161,7 +159,7 @@ def mirror(
 app.command()(build)
 
 
-def _wanted(session: Session, config: Path | None, values: list[Path], sets: list[str]) -> ImageUses:
+def _wanted(session: Session, config: Path | None, values: list[Path], sets: list[str]) -> "ImageUses":
     from fogflow_k8s.actions.images.listing import wanted
     from fogflow_k8s.adapters.assets import asset
     from fogflow_k8s.adapters.helm.client import Helm, Target
@@ -173,8 +171,8 @@ def _wanted(session: Session, config: Path | None, values: list[Path], sets: lis
 
 
 def _nodes_and_secrets(
-    session: Session, wanted: ImageUses, platforms: tuple[str, ...]
-) -> tuple[TargetPlatforms, PullSecrets]:
+    session: Session, wanted: "ImageUses", platforms: tuple[str, ...]
+) -> "tuple[TargetPlatforms, PullSecrets]":
     """The nodes and the pull secrets of the cluster; if none is reachable and none was named, empty ones after a warning."""
     from fogflow_k8s.actions.images.check import DEFAULT_PLATFORM, PullSecrets, TargetPlatforms, secrets_of
     from fogflow_k8s.errors import FogflowError

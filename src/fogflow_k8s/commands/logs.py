@@ -1,7 +1,5 @@
 """The command `logs`: prints the logs of a release through kubectl, with passwords masked."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The options that several commands share, and the functions that check the values of options."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,18 +1,13 @@
 """The command `render`: writes manifests for `kubectl apply`."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fogflow_k8s.commands import settings
 from fogflow_k8s.commands.options import existing
-from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, helm_binary, session_of
-
-if TYPE_CHECKING:
-    from fogflow_k8s.commands.session import Session
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Session, helm_binary, session_of
 
 _TIMEOUT_S = 5.0  # for the version of a cluster, which may not exist
 

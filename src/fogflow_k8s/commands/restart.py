@@ -1,7 +1,5 @@
 """The command `restart`: restarts components in the order that FogFlow requires."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

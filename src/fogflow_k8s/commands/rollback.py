@@ -1,7 +1,5 @@
 """The command `rollback`: returns a release to an earlier revision."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The commands `sandbox`: run a Kubernetes cluster on this machine, for trials and tests."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -154,7 +152,7 @@ def start_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> No
     _log(f"{node} is started; it will be Ready in a few seconds")
 
 
-def _existing(name: str) -> SandboxState:
+def _existing(name: str) -> "SandboxState":
     from fogflow_k8s.sandbox.state import load_state
 
     if state := load_state(name):
@@ -162,7 +160,7 @@ def _existing(name: str) -> SandboxState:
     raise NotInstalled(f"there is no sandbox {name}", hint=f"fogflow-k8s sandbox up{_flag(name)}")
 
 
-def _next_steps(state: SandboxState, *, switched: bool) -> str:
+def _next_steps(state: "SandboxState", *, switched: bool) -> str:
     context = state.entry.context if state.entry else ""
     flag = "" if switched else f" --context {context}"
     return "\n".join(
@@ -176,7 +174,7 @@ def _next_steps(state: SandboxState, *, switched: bool) -> str:
     )
 
 
-def _about_nodes(state: SandboxState) -> list[str]:
+def _about_nodes(state: "SandboxState") -> list[str]:
     if state.real:
         return [
             "Its nodes are real: each has a containerd, a kubelet and a kube-proxy. They pull images only from the sandbox's own registry:",
@@ -185,7 +183,7 @@ def _about_nodes(state: SandboxState) -> list[str]:
     return ["Its nodes are SIMULATED: Kubernetes is real, but no container runs, so no pod answers."]
 
 
-def _table(now: Status) -> str:
+def _table(now: "Status") -> str:
     lines = [f"sandbox {now.name}: {now.state}"]
     if now.state != "absent":
         lines += [f"  API server  {now.server}", f"  context     {now.context}", f"  kubeconfig  {now.kubeconfig}"]

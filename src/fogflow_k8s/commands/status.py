@@ -1,23 +1,20 @@
 """The command `status`: shows the state of a release, once, until it is ready, or repeatedly."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fogflow_k8s.commands.options import StatusOutput, Timeout, seconds
-from fogflow_k8s.commands.session import session_of
+from fogflow_k8s.commands.session import Session, session_of
 
 if TYPE_CHECKING:
     from fogflow_k8s.actions.observe.status import Report
-    from fogflow_k8s.commands.session import Session
 
 EVERY_S = 2.0  # between two observations of --watch
 _EXIT = {"working": 0, "unverified": 0, "progressing": 30, "degraded": 40, "failed": 40, "absent": 41}
 
 
-def exit_code(report: Report) -> int:
+def exit_code(report: "Report") -> int:
     """The exit code for a state; a state that the keeper should have verified, but has not, is not a success.
 
     30 while the keeper's report is older than the pods, 40 when its reports have stopped. Without a keeper, or with one that
@@ -68,7 +65,7 @@ def status(
         _show(session, report, output)
 
 
-def _show(session: Session, report: Report, output: str) -> None:
+def _show(session: Session, report: "Report", output: str) -> None:
     if output in {"json", "jsonl"}:
         from fogflow_k8s.console.documents import report_document
 

@@ -1,7 +1,5 @@
 """The commands `task`: list, run and stop tasks, and show their logs."""
 
-from __future__ import annotations
-
 import sys
 from dataclasses import replace
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The command `uninstall`: removes a release, after listing what is removed and what is kept."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """The command `verify`: tests FogFlow end to end."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Annotated

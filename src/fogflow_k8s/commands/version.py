@@ -1,7 +1,5 @@
 """The command `version`: prints the versions of all programs involved."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import typer
