@@ -5,13 +5,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from snapshot import BROKER, DESIGNER, DISCOVERY, MASTER, ORDERED, RABBITMQ, WORKER
 
-from tests.scope import examples
+from tests.scope import ALL, examples
 from tests.unit.keeper.simple_model import START_S, Sim
 
 BUDGET_S = 20
 
 SETTLED_S = 40.0  # for a new control plane to start and be learned
 REPAIRED_S = 150.0
+SILENCE_S = 600.0 if ALL else 150.0  # the longest time that the keeper waits for is 120 s
 HEARD_S = 12.0  # a new worker is listed with its next heartbeat at the latest
 
 
@@ -46,11 +47,11 @@ def test_any_one_loss_is_repaired_and_then_nothing_more_is_done(name, how):
     assert sim.works(), (sorted(sim.tasks.values()), sim.actions)
     assert len(sim.actions) <= 8
     before = len(sim.actions)
-    sim.run(600)
+    sim.run(SILENCE_S)
     assert len(sim.actions) == before, "no action without a cause"
 
 
-@settings(max_examples=examples(50, 3000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(20, 3000), suppress_health_check=list(HealthCheck))
 @given(first=REPAIRABLE, second=REPAIRABLE, apart=st.integers(0, 40))
 def test_any_two_losses_however_far_apart(first, second, apart):
     sim = settled()
@@ -61,11 +62,11 @@ def test_any_two_losses_however_far_apart(first, second, apart):
     assert sim.works(), (sorted(sim.tasks.values()), [(t, a.key) for t, a, _ in sim.actions])
     assert len(sim.actions) <= 20, "it does not go round in circles"
     before = len(sim.actions)
-    sim.run(300)
+    sim.run(SILENCE_S)
     assert len(sim.actions) == before
 
 
-@settings(max_examples=examples(20, 600))
+@settings(max_examples=examples(10, 600))
 @given(seconds=st.integers(1, 130))
 def test_while_rabbitmq_is_down_nothing_is_restarted_and_then_exactly_three(seconds):
     sim = settled()

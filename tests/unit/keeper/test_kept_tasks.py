@@ -30,7 +30,7 @@ from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit,
 
 BUDGET_S = 40
 
-MANY = settings(max_examples=examples(15, 1200), suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(8, 1200), suppress_health_check=list(HealthCheck))
 KINDS = ("deleted", "killed", "hung", "node")
 HEARD_S = 10.0  # a new master hears of a worker that goes on with its next heartbeat
 LOST_NODE_S = NODE_S + TOLERATION_S + 20.0
@@ -104,7 +104,7 @@ def test_a_keeper_that_is_lost_during_a_repair_finishes_it(failure, apart):
     untouched(keeper, tasks)
 
 
-@settings(max_examples=examples(10, 400))
+@settings(max_examples=examples(5, 400))
 @given(st.floats(1.0, 200.0))
 def test_after_a_loss_of_rabbitmq_only_master_and_designer_are_restarted(seconds):
     keeper = keeping()
@@ -127,7 +127,7 @@ def test_a_lost_master_needs_the_replay_alone_and_a_lost_designer_a_new_master_f
         assert [f"{kind} {of}" for _, kind, of, _ in story(keeper) if kind != "unsubscribe"] == expected
 
 
-@settings(max_examples=examples(10, 400))
+@settings(max_examples=examples(5, 400))
 @given(st.floats(0.5, 40.0))
 def test_while_one_worker_follows_the_other_nothing_is_done(seconds):
     """Both are on the queue, one of them acts; which pod that is does not matter."""

@@ -16,7 +16,7 @@ from tests.unit.keeper.detailed_model import DEVICES, ControlPlane, Keeper
 from tests.unit.keeper.detailed_model import settled as slowly_settled
 from tests.unit.keeper.simple_model import Sim
 from tests.unit.keeper.test_convergence import BOUND_S, KUBELETS, converge, hit, story
-from tests.unit.keeper.test_decide import REPAIRED_S, SETTLED_S, lose
+from tests.unit.keeper.test_decide import REPAIRED_S, SETTLED_S, SILENCE_S, lose
 
 BUDGET_S = 70
 
@@ -25,7 +25,7 @@ NAMES = ControlPlane(**TWO).names
 SHARD, SECOND = f"{BROKER}-1", f"{WORKER}-1"
 HOW = ["deleted", "killed", "hung"]
 SET_NODE_S = 75.0  # 40 s until the cluster says so, then the place has to be made free
-MANY = settings(max_examples=examples(20, 1200), suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=examples(10, 1200), suppress_health_check=list(HealthCheck))
 
 
 def settled():
@@ -58,7 +58,7 @@ def test_any_one_loss_is_repaired_and_then_nothing_more_is_done(name, how):
     assert sim.works(), (sorted(sim.tasks.values()), [(t, a.key) for t, a, _ in sim.actions])
     assert len(sim.actions) <= 9
     before = len(sim.actions)
-    sim.run(600)
+    sim.run(SILENCE_S)
     assert len(sim.actions) == before, "no action without a cause"
 
 
