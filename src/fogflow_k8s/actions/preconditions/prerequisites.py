@@ -1,6 +1,6 @@
 """The prerequisites of a deploy: helm and a cluster that answers; kubectl and docker are recommended.
 
-`deploy` requires the first two and notes what is missing of the others; `check` shows all of them as its first checks.
+`deploy` requires the first two; `check` shows all of them as its first checks.
 """
 
 from __future__ import annotations
@@ -45,13 +45,6 @@ def require(op: Operation) -> list[Result]:
         if result.state == "failed":
             raise PreflightFailed(result.detail, hint=result.remedy)
     return results
-
-
-def advise(op: Operation) -> None:
-    """Report which of the recommended prerequisites are missing. Takes about a second, so it runs while Helm works."""
-    for result in run([check for check in prerequisites(op) if check.warning]):
-        if result.state == "warning":
-            op.report.log(f"note: {result.detail} (not needed to deploy; remedy: {result.remedy})")
 
 
 def _docker() -> CheckOutcome:

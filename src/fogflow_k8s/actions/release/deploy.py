@@ -8,14 +8,13 @@ the rollout, and recovers from a failure (recovery.py). Without a change of mani
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from fogflow_k8s.actions import record
 from fogflow_k8s.actions.bundle import bundle
 from fogflow_k8s.actions.lock import HeldLease, hold_lease
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.operation import Operation
-from fogflow_k8s.actions.preconditions import permissions, prerequisites, references, same_cluster, target_check
+from fogflow_k8s.actions.preconditions import permissions, references, same_cluster, target_check
 from fogflow_k8s.actions.preconditions.ownership import ownership_conflicts
 from fogflow_k8s.actions.release import recovery, rollout
 from fogflow_k8s.actions.release.deployment import Deployment, assess, outcome
@@ -184,14 +183,13 @@ def _upgrade(work: Deployment, lease: HeldLease, drifted: Sequence[Drift]) -> Ou
             lease.check()
             rollout.delete_and_wait(op, loss.kind, loss.component, timeout_s=request.timeout_s)
     op.report.step("helm upgrade" if work.installed else "helm install")
-    advise = (lambda: None) if work.installed else partial(prerequisites.advise, op)  # once is enough
     work.helm_started = True
     child = op.helm.start_upgrade(
         request.chart, work.prepared.values, timeout_s=rollout.HELM_TIMEOUT_S, description=f"{op.command} by {record.user()}",
         force_conflicts=request.force_conflicts or work.agreed or bool(drifted), take_ownership=request.take_ownership,
     )  # fmt: skip
     try:
-        done = rollout.run_helm(op, child, work.watch, meanwhile=advise, lease=lease)
+        done = rollout.run_helm(op, child, work.watch, lease=lease)
         work.installed = status.after_upgrade(op, work.installed, done.stdout, work.prepared.objects)
         _note_password(work)
     except FogflowError as error:

@@ -46,11 +46,10 @@ def run_helm(
     op: Operation,
     child: Child,
     watch: Stopwatch,
-    meanwhile: Callable[[], None] = lambda: None,
     *,
     lease: HeldLease | None = None,
 ) -> Completed:
-    """Wait for helm: its result. `meanwhile` runs at the same time. Raises Helm's typed errors.
+    """Wait for helm: its result. Raises Helm's typed errors.
 
     Ctrl-C interrupts helm, waits until it has ended, and is raised again. When `lease` is lost, helm is stopped, as another
     operation may begin: raises Busy, or ClusterError when the API server does not answer.
@@ -58,7 +57,6 @@ def run_helm(
     since = op.clock.now()
     watch.helm_started = True
     try:
-        meanwhile()
         done = _ended(child, lease)
     except KeyboardInterrupt:
         op.report.warn(
