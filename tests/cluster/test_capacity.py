@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fogflow_k8s.sandbox.simulated import CONTROL_PLANE, node_names, node_object
+from tests.scope import only_all
 from tests.sites import Site
 from tests.waiting import until
 
@@ -253,7 +254,11 @@ def test_a_cluster_that_makes_nodes_by_itself_is_only_warned_about(cluster):
     assert "as the cluster adds nodes by itself" in cluster.stderr
 
 
-@pytest.mark.parametrize("nodes", [False, True], ids=["neither nodes nor pods", "nodes, but not all pods"])
+@pytest.mark.parametrize(
+    "nodes",
+    [pytest.param(False, marks=only_all), True],
+    ids=["neither nodes nor pods", "nodes, but not all pods"],
+)
 def test_without_the_rights_it_is_said_in_one_line_and_goes_on(cluster, nodes):
     cluster.shape(3)
     ours, tasks = cluster.namespace, f"{cluster.namespace}-tasks"

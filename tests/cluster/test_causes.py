@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.scope import only_all
+
 pytestmark = pytest.mark.cluster
 BUDGET_S = 90
 FAULT = "sandbox.fogflow-k8s.io/fault"
@@ -34,6 +36,7 @@ def test_a_slow_pull_is_shown_as_pulling_and_does_not_eat_the_deadline(site):
     assert "discovery: pulling its image" in site.stderr
 
 
+@only_all
 def test_time_up_while_all_goes_well_is_no_failure(site):
     words = [
         *fault("discovery", "image-pull-slow"),

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from tests.scope import only_all
+
 from .conftest import KEPT, looks
 
 pytestmark = pytest.mark.cluster
@@ -130,6 +132,7 @@ def test_a_dry_run_of_an_upgrade_writes_nothing(kept):
     assert kept.history() == [(1, "superseded"), (2, "deployed")]
 
 
+@only_all
 def test_several_come_and_go_only_by_force(site):
     """Another kind of workload loses what its pods hold: refused with what to do, and done in order when asked for."""
     site.deploy()

@@ -25,10 +25,7 @@ EXAMPLES = sorted(p for p in (Path(__file__).parents[2] / "examples").iterdir())
 OWN_KINDS = (
     "config",
     "gateway",
-    "ingress",
-    "own-worker",
     "persistence",
-    "private-registry",
     "several",
     "upstream-keys",
 )

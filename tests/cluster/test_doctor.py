@@ -49,8 +49,9 @@ def test_a_release_that_is_well_and_none_at_all(kept, site):
     assert "nothing found" in kept.run("doctor")
 
 
+@only_all
 @pytest.mark.long
-@pytest.mark.parametrize("phase", [pytest.param("install", marks=only_all), "upgrade"])
+@pytest.mark.parametrize("phase", ["install", "upgrade"])
 def test_a_release_that_a_dead_operation_left(site, phase):
     if phase == "upgrade":
         site.deploy()

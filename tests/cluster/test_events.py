@@ -3,6 +3,7 @@
 import pytest
 
 from tests.documents import parse
+from tests.scope import only_all
 
 pytestmark = pytest.mark.cluster
 IP = ["--external-ip", "192.0.2.10"]
@@ -22,6 +23,7 @@ def test_a_deploy_event_by_event(site):
     assert [event["step"] for event in told] == sorted(event["step"] for event in told)
 
 
+@only_all
 def test_a_cause_and_the_way_back_and_an_error(site):
     site.deploy()
     told = events(site, "deploy", *IP, "--set", "discovery.image.tag=does-not-exist", code=20)

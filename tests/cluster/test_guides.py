@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests import guides
+from tests.scope import only_all
 from tests.sites import IP
 
 BUDGET_S = 240
 pytestmark = pytest.mark.cluster
 NAMESPACE = "fogflow"
 """The namespace in the texts; each test replaces it by its own where kubectl and helm are told one."""
+GATE = ("tutorial", "upgrade")
+"""The pages that most readers follow."""
 
 
-@pytest.mark.parametrize("page", guides.PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=() if p.stem in GATE else only_all, id=p.stem) for p in guides.PAGES]
+)
 def test_the_commands_of_a_guide_work(site, page, tmp_path):
     env = _environment(site, tmp_path)
     run = [block for block in guides.blocks(page.read_text(encoding="utf-8")) if not block.reason]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.scope import only_all
 from tests.sites import Site
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -9,7 +10,7 @@ BUDGET_S = 120
 UNSET = None
 
 
-@pytest.fixture(params=["unset", "read-only", "a file"])
+@pytest.fixture(params=[pytest.param("unset", marks=only_all), "read-only", pytest.param("a file", marks=only_all)])
 def homeless(request, sandbox, site, tmp_path):
     """The same namespace, for a user with such a home and no folder of the tool's own."""
     file = tmp_path / "home"

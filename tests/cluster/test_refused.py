@@ -8,6 +8,7 @@ import pytest
 
 from tests.cluster import proxy
 from tests.cluster.test_bad_server import config, through  # noqa: F401 - fixtures
+from tests.scope import sampled
 from tests.sites import IP
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -87,7 +88,7 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("kind", REFUSALS)
+@pytest.mark.parametrize("kind", sampled([(kind,) for kind in REFUSALS], gate=[("policy",)]))
 def test_a_refused_upgrade_is_taken_back_and_called_by_its_name(site, kind):
     make, id_ = REFUSALS[kind]
     site.deploy("--set", "keeper.enabled=false")
@@ -140,7 +141,7 @@ def _remove(site, names):
         site.kubectl("delete", kind, name, "--ignore-not-found", check=False)
 
 
-@pytest.mark.parametrize("seconds", [1, 25])
+@pytest.mark.parametrize("seconds", sampled([(1,), (25,)], gate=[(1,)]))
 def test_an_api_server_that_dies_in_the_middle_is_waited_for_and_the_upgrade_taken_back(site, config, seconds):  # noqa: F811
     """It dies at the first object that Helm changes, for a moment and for longer than the Lease lasts."""
     site.deploy("--set", "keeper.enabled=false")
