@@ -75,6 +75,9 @@ class TaskStore:
             if not self._cache.get("deployments", record.name):
                 rejected = replace(record, status=failed(str(error)))
                 body = config_map(rejected, self._environment, code=code, with_record=True)
+                if record.name in self._in_config_map:  # what `save_state` stored is newer, and may be another reason
+                    for key in state_annotations(record):
+                        del body["metadata"]["annotations"][key]
                 await self._create_or_patch("configmaps", body)
                 self._in_config_map.add(record.name)
             return str(error)

@@ -259,6 +259,9 @@ def test_an_operator_without_an_image_for_this_platform_is_reported():
     cluster.refuse = ("deployments", ApiError(422, "Invalid", "image: Required value"))
     world = played(("ADD_TASK", task(image="")), world=World(cluster=cluster))
     assert world.bus.of("Task.t.n.1")[-1] == "failed: the operator has no image for the platform of this worker"
+    played(world=world)  # what a resync does: it is rejected again, and the reason that was stored stays
+    stored = json.loads(only(world, "configmaps")["metadata"]["annotations"][STATUS])
+    assert stored == {"state": "failed", "reason": "the operator has no image for the platform of this worker"}
 
 
 LONG = [f"urn:ngsi-ld:Device:{n:01000}" for n in range(150)]
