@@ -7,7 +7,7 @@ from tests.real import deployed
 from tests.real.conftest import released, until, volumes
 from tests.real.figures import record_in_all
 from tests.real.load import Load
-from tests.scope import ALL
+from tests.scope import ALL, only_all
 
 BUDGET_S = 220
 
@@ -58,6 +58,7 @@ def test_an_upgrade_from_the_first_chart_loses_no_request(box):
         spare(box, "before")
 
 
+@only_all
 def test_uninstalled_by_hand_it_leaves_no_orphan_and_installed_again_it_has_its_data(box):
     options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
     words = [word for each in options for word in ("--set", each)]

@@ -61,6 +61,7 @@ def test_it_works_elsewhere_and_is_there_once_when_the_node_is_back(box, fogflow
     assert fogflow.tasks() == tasks
 
 
+@only_all  # tests/cluster/test_capacity.py has it on simulated nodes
 def test_a_volume_that_is_bound_to_the_lost_node_is_named_as_the_cause(box):
     options = [f"designer.persistence.{key}" for key in ("enabled=true", "storageClass=local")]
     with volumes(box, NODE):

@@ -274,7 +274,7 @@ def test_status_is_wrong_for_as_long_as_samples_show(said, true, expected):
 
 
 @pytest.mark.timeout(7200)
-@only_all  # until an hour of it has passed without a fault
+@only_all
 @pytest.mark.parametrize(("worker", "seed"), [(w, s) for w in WORKERS for s in SEEDS])
 def test_soak(box, worker, seed):
     options = ("--set", "tolerationSeconds=5", *WORKERS[worker])

@@ -106,6 +106,7 @@ def test_a_crashing_image_is_named_and_taken_back_while_the_old_pods_serve(fogfl
     fogflow.recover()
 
 
+@only_all
 def test_and_taken_back_by_hand(fogflow):
     with Load(fogflow.address["nginx"], keep_alive=False) as load:
         code, lines = deploy(fogflow, "--set", "nginx.image.tag=crash", "--no-rollback-on-failure")
