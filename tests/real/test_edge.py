@@ -45,7 +45,6 @@ def boxes(home):
         for box, names in zip(both, loaded, strict=True):
             box.home.mkdir(parents=True, exist_ok=True)
             box.up("--nodes", "1")
-            box.kubectl("taint", "nodes", "--all", "node-role.kubernetes.io/control-plane-")
             box.load(*names)
             forwarding(box, on=True)
         yield both

@@ -44,12 +44,13 @@ def up(
         int, typer.Option("--control-planes", min=1, max=5, metavar="N", help="Number of etcd members and API servers.")
     ] = 1,
     control_plane: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--control-plane-node/--no-control-plane-node",
-            help="Make the first nodes control plane nodes, one per control plane, with the usual NoSchedule taint.",
+            help="Make the first nodes control plane nodes, one per control plane, with the usual NoSchedule taint. "
+            "[default: if other nodes are left, which take pods]",
         ),
-    ] = True,
+    ] = None,
     taint: Annotated[
         list[str] | None,
         typer.Option("--taint", metavar="NODE=KEY[=VALUE]:EFFECT", help="Taint a node (repeatable)."),
@@ -69,7 +70,8 @@ def up(
 
     if ipv6 and not real:
         raise UsageError("simulated nodes have no IPv6 addresses", hint="fogflow-k8s sandbox up --real --ipv6")
-    names = simulated.node_names(nodes, control_planes=control_planes if control_plane else 0)
+    planes = simulated.control_plane_nodes(nodes, control_planes, asked=control_plane)
+    names = simulated.node_names(nodes, control_planes=planes)
     taints = simulated.taints_by_node(taint or [], names)
     report = session_of(ctx).reporter
     spec = lifecycle.SandboxSpec(names, taints, pods_per_node, control_planes, real, ipv6)

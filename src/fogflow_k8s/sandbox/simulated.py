@@ -30,6 +30,11 @@ _POD_NETWORK = ipaddress.ip_network("10.128.0.0/9")
 _NODE_NETWORK = ipaddress.ip_network("172.30.0.0/16")
 
 
+def control_plane_nodes(count: int, control_planes: int, *, asked: bool | None) -> int:
+    """The number of tainted nodes; as `asked`, otherwise none where no node would be left for pods, as in kind."""
+    return control_planes if asked or (asked is None and count != control_planes) else 0
+
+
 def node_names(count: int, *, control_planes: int) -> list[str]:
     """Return the nodes' names, in kind's style: sandbox-control-plane, sandbox-control-plane2, sandbox-worker, ..."""
     if not 1 <= count <= 5000:

@@ -17,6 +17,14 @@ from fogflow_k8s.sandbox.programs import NODE_PACKAGES, PACKAGES
 NODES = ["sandbox-control-plane", "sandbox-worker", "sandbox-worker2"]
 
 
+@pytest.mark.parametrize(
+    ("count", "control_planes", "asked", "tainted"),
+    [(3, 1, None, 1), (1, 1, None, 0), (3, 3, None, 0), (1, 1, True, 1), (3, 1, False, 0), (1, 3, None, 3)],
+)
+def test_a_node_is_left_for_pods_unless_another_thing_is_asked_for(count, control_planes, asked, tainted):
+    assert simulated.control_plane_nodes(count, control_planes, asked=asked) == tainted
+
+
 def test_nodes_are_named_as_kind_names_them():
     assert simulated.node_names(3, control_planes=1) == NODES
     assert simulated.node_names(1, control_planes=1) == NODES[:1]

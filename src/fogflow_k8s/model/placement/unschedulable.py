@@ -20,7 +20,7 @@ ID = "FK-3012"
 _SHOWN = 12  # nodes with a line of their own; the rest is counted by reason
 
 _ADVICE = (
-    (r"^taint ", "tolerate the taint: set {values}.tolerations or global.tolerations in your values, or remove it: kubectl taint nodes NODE KEY-"),
+    (r"^taint ", "tolerate the taint: set {tolerations} in your values, or remove it: kubectl taint nodes {node} {taint}-"),
     (r"^no label |required node affinity|over which the pods are spread", "correct {values}.nodeSelector or affinity (or those under global) in your values, or label a node: kubectl label node NODE KEY=VALUE"),
     (r" needed$|^has no ", "lower {values}.resources.requests in your values, or add a node"),
     (r"^no pod slot", "remove pods that are not needed, or add a node: kubectl get pods -A -o wide"),
@@ -53,9 +53,20 @@ def _cause(
         evidence.append(f"counted as used: the pods that run there, and {_count(beside)} of this release")
     values = BY_NAME[alone].key if alone in BY_NAME else "global"
     advice = tuple(
-        line.format(values=values, namespace=namespace) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
+        line.format(values=values, namespace=namespace, **_taint(why, values)) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
     )  # fmt: skip
     return replace(found, evidence=tuple(evidence), advice=advice or found.advice)
+
+
+def _taint(why: Sequence[tuple[str, str]], values: str) -> dict[str, str]:
+    """The words of the advice about taints: the keys to set, and the node and its taint where there is only one."""
+    found = [(node, reason.split()[1]) for node, reason in why if reason.startswith("taint ")]
+    nodes, taints = {node for node, _ in found}, {taint for _, taint in found}
+    return {
+        "tolerations": "global.tolerations" if values == "global" else f"{values}.tolerations or global.tolerations",
+        "node": nodes.pop() if len(nodes) == 1 else "NODE",
+        "taint": taints.pop() if len(taints) == 1 else "KEY",
+    }
 
 
 def _summary(pods: Sequence[Pod], components: Sequence[str]) -> str:

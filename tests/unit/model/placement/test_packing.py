@@ -147,6 +147,18 @@ def test_what_many_lack_for_the_same_reason_is_one_cause():
     assert found.summary == "master and designer fit on no node; together they need 200m CPU and 128Mi memory"
     assert found.evidence == ("a: taint dedicated=gpu:NoSchedule", "b: no label disk=ssd")
     assert [line.split(" ")[0] for line in found.advice] == ["tolerate", "correct"]
+    assert found.advice[0] == (
+        "tolerate the taint: set global.tolerations in your values, or remove it: kubectl taint nodes a dedicated=gpu:NoSchedule-"
+    )
+
+
+def test_the_taints_of_several_nodes_are_not_written_as_one():
+    other = {"key": "maintenance", "effect": "NoExecute"}
+    nodes = [node("a", taints=[GPU]), node("b", taints=[other])]
+    [found] = unschedulable_causes(pack([pod("nginx", spec())], rooms_of(nodes, [])), nodes, namespace="n")
+    assert found.advice[0].endswith(
+        "set nginx.tolerations or global.tolerations in your values, or remove it: kubectl taint nodes NODE KEY-"
+    )
 
 
 def test_one_alone_is_named_with_its_own_key_of_the_values():
