@@ -21,7 +21,7 @@ _SHOWN = 12  # nodes with a line of their own; the rest is counted by reason
 
 _ADVICE = (
     (r"^taint ", "tolerate the taint: set {tolerations} in your values, or remove it: kubectl taint nodes {node} {taint}-"),
-    (r"^no label |required node affinity|over which the pods are spread", "correct {values}.nodeSelector or affinity (or those under global) in your values, or label a node: kubectl label node NODE KEY=VALUE"),
+    (r"^no label |required node affinity|over which the pods are spread", "correct {values}.nodeSelector or affinity{or_global} in your values, or label a node: kubectl label node NODE KEY=VALUE"),
     (r" needed$|^has no ", "lower {values}.resources.requests in your values, or add a node"),
     (r"^no pod slot", "remove pods that are not needed, or add a node: kubectl get pods -A -o wide"),
     (r"^not ready", "see why the node is not ready: kubectl describe node NODE"),
@@ -52,8 +52,9 @@ def _cause(
     if beside and any(reason.endswith((" needed", "slot left")) for _, reason in why):
         evidence.append(f"counted as used: the pods that run there, and {_count(beside)} of this release")
     values = BY_NAME[alone].key if alone in BY_NAME else "global"
+    or_global = "" if values == "global" else " (or those under global)"
     advice = tuple(
-        line.format(values=values, namespace=namespace, **_taint(why, values)) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
+        line.format(values=values, namespace=namespace, or_global=or_global, **_taint(why, values)) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
     )  # fmt: skip
     return replace(found, evidence=tuple(evidence), advice=advice or found.advice)
 

@@ -150,6 +150,7 @@ def test_what_many_lack_for_the_same_reason_is_one_cause():
     assert found.advice[0] == (
         "tolerate the taint: set global.tolerations in your values, or remove it: kubectl taint nodes a dedicated=gpu:NoSchedule-"
     )
+    assert found.advice[1].startswith("correct global.nodeSelector or affinity in your values")
 
 
 def test_the_taints_of_several_nodes_are_not_written_as_one():
