@@ -93,6 +93,8 @@ def options(
     )  # fmt: skip
 
 
+# In the modules of the verbs annotations are evaluated when they are imported: as strings (`from __future__ import
+# annotations`), Typer evaluates those of every verb several times at each start, which took a third of it.
 _VERBS = {
     USE: (check.check, deploy.deploy, verify.verify, dashboard.dashboard, uninstall.uninstall),
     INSPECT: (

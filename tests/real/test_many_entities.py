@@ -7,7 +7,7 @@ import pytest
 from tests.real import deployed
 from tests.real.conftest import released, until
 from tests.real.figures import record_in_all
-from tests.real.shared.test_keeper import used_s
+from tests.real.shared.test_keeper import cpu_of
 from tests.scope import only_all
 
 pytestmark = [only_all, pytest.mark.timeout(1800)]
@@ -40,21 +40,13 @@ def held(fogflow):
     return meters, sorted(s["entities"][0]["id"] for s in listed if s["entities"][0]["id"].startswith("Meter."))
 
 
-def cost(fogflow, seconds):
-    """Thousandths of a core that the keeper uses."""
-    pids = deployed.processes(fogflow.pods("keeper")[0])
-    start, before = time.monotonic(), used_s(pids)
-    time.sleep(seconds)
-    return 1000 * (used_s(pids) - before) / (time.monotonic() - start)
-
-
 def test_a_broker_with_many_entities_gets_them_back(box):
     with released(box, "many", "--set", "tolerationSeconds=5") as fogflow:
         fill(fogflow)
         before = held(fogflow)
         assert (len(before[0]), len(before[1])) == (ENTITIES, SUBSCRIPTIONS)
         time.sleep(10)  # the keeper observes every 2 s
-        record_in_all("keeper", f"CPU {WITH}, thousandths of a core", cost(fogflow, 30))
+        record_in_all("keeper", f"CPU {WITH}, thousandths of a core", cpu_of(fogflow))
         record_in_all("keeper", f"memory {WITH}, MiB", deployed.memory_mib(fogflow.pods("keeper")))
         start = time.monotonic()
         fogflow.box.kubectl("-n", fogflow.namespace, "delete", "pod", fogflow.pods("cloud-broker")[0]["metadata"]["name"], "--wait=false")  # fmt: skip

@@ -11,13 +11,12 @@ from snapshot import BROKER, COMPONENTS, DISCOVERY, MASTER, NGINX, ORDERED, RABB
 from tests.scope import ALL, examples
 from tests.unit.keeper import detailed_model
 from tests.unit.keeper.detailed_model import DEVICES, NODE_S, TOLERATION_S, ControlPlane, Keeper, settled
+from tests.unit.keeper.test_decide import SILENCE_S
 
 BUDGET_S = 80
 
 BOUND_S = {"deleted": 20.0, "killed": 20.0, "hung": 40.0, "node": 50.0}
 KUBELETS = {NGINX: 120.0}  # the keeper leaves it alone
-SILENCE_S = 600.0 if ALL else 130.0
-"""How long nothing may be done afterwards; the longest time that the keeper waits for is 120 s (`UNREACHABLE_S`, `REST_S`)."""
 CALM_S = 1e9 if ALL else 45.0
 """After how long without a fault and without an action the silence begins, where it is not waited for the end of the time."""
 MANY = settings(max_examples=examples(10, 1200), suppress_health_check=list(HealthCheck))

@@ -12,7 +12,8 @@ BUDGET_S = 20
 
 SETTLED_S = 40.0  # for a new control plane to start and be learned
 REPAIRED_S = 150.0
-SILENCE_S = 600.0 if ALL else 150.0  # the longest time that the keeper waits for is 120 s
+SILENCE_S = 600.0 if ALL else 150.0
+"""How long nothing may be done afterwards; the longest time that the keeper waits for is 120 s (`UNREACHABLE_S`, `REST_S`)."""
 HEARD_S = 12.0  # a new worker is listed with its next heartbeat at the latest
 
 

@@ -52,19 +52,21 @@ def _cause(
     if beside and any(reason.endswith((" needed", "slot left")) for _, reason in why):
         evidence.append(f"counted as used: the pods that run there, and {_count(beside)} of this release")
     values = BY_NAME[alone].key if alone in BY_NAME else "global"
-    or_global = "" if values == "global" else " (or those under global)"
     advice = tuple(
-        line.format(values=values, namespace=namespace, or_global=or_global, **_taint(why, values)) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
+        line.format(namespace=namespace, **_words(why, values)) for pattern, line in _ADVICE if any(re.search(pattern, r) for _, r in why)
     )  # fmt: skip
     return replace(found, evidence=tuple(evidence), advice=advice or found.advice)
 
 
-def _taint(why: Sequence[tuple[str, str]], values: str) -> dict[str, str]:
-    """The words of the advice about taints: the keys to set, and the node and its taint where there is only one."""
+def _words(why: Sequence[tuple[str, str]], values: str) -> dict[str, str]:
+    """What _ADVICE inserts: the keys of the values to set, and the node and its taint where there is only one."""
     found = [(node, reason.split()[1]) for node, reason in why if reason.startswith("taint ")]
     nodes, taints = {node for node, _ in found}, {taint for _, taint in found}
+    alone = values == "global"
     return {
-        "tolerations": "global.tolerations" if values == "global" else f"{values}.tolerations or global.tolerations",
+        "values": values,
+        "or_global": "" if alone else " (or those under global)",
+        "tolerations": "global.tolerations" if alone else f"{values}.tolerations or global.tolerations",
         "node": nodes.pop() if len(nodes) == 1 else "NODE",
         "taint": taints.pop() if len(taints) == 1 else "KEY",
     }
