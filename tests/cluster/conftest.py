@@ -14,6 +14,8 @@ from tests.sites import TOOL, Site
 NAME = "test"
 KEPT = ("--set", "replicaCount=3")
 """The settings of the shared release."""
+WEIGHTY = "deployments,statefulsets,daemonsets,jobs,pods,services,ingresses,secrets,persistentvolumeclaims"
+"""Of a namespace that a test leaves behind: what takes room on nodes, addresses, and what a look at all namespaces finds."""
 looks = pytest.mark.xdist_group("kept")
 ENV = {
     **{k: v for k, v in os.environ.items() if not k.startswith("FOGFLOW_K8S_") or k == "FOGFLOW_K8S_CACHE"},
@@ -63,13 +65,14 @@ def _a_site(sandbox, state):
     env = {**ENV, "KUBECONFIG": sandbox["KUBECONFIG"], "FOGFLOW_K8S_STATE": str(state)}
     site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", state, env)
     yield site
-    both = [site.namespace, f"{site.namespace}-tasks"]
     wide = [
         f"validating{kind}/{site.namespace}"
         for kind in ("webhookconfiguration", "admissionpolicybinding", "admissionpolicy")
     ]
     site.kubectl("delete", *wide, "--ignore-not-found", check=False)
-    site.kubectl("delete", "namespace", *both, "--ignore-not-found", "--wait=false", check=False)
+    # What others could meet, and what costs CPU. The namespaces go with the sandbox: to remove one takes as much CPU as an install.
+    for namespace in (site.namespace, f"{site.namespace}-tasks"):
+        site.kubectl("-n", namespace, "delete", WEIGHTY, "--all", "--wait=false", check=False)
 
 
 @pytest.fixture

@@ -78,8 +78,8 @@ def cluster(own_sandbox, tmp_path):
     ("number", "nodes", "preset", "says", "proxies"),
     [
         (1, {"count": 1, "tainted": False}, "single-node", "one node is control plane and worker", 1),
-        (2, {"count": 2}, "small", "one control-plane node and one worker node", 2),
-        (3, {"count": 4}, "small", "one control-plane node and 3 worker nodes", 2),
+        pytest.param(2, {"count": 2}, "small", "one control-plane node and one worker node", 2, marks=only_all),
+        pytest.param(3, {"count": 4}, "small", "one control-plane node and 3 worker nodes", 2, marks=only_all),
         (4, {"count": 6, "planes": 3}, "ha", "3 control-plane nodes and 3 worker nodes", 3),
     ],
     ids=["one-node", "one-and-one", "one-and-many", "many-and-many"],
@@ -170,6 +170,7 @@ def test_a_taint_that_nobody_tolerates(cluster):
     assert (result["result"], result["preset"]["clusterTopology"]["number"]) == ("installed", 2)
 
 
+@only_all
 def test_one_tainted_node_is_no_home_unless_it_is_tolerated(cluster):
     cluster.shape(1)
     [cause] = cluster.refused()

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.scope import sampled
+from tests.scope import only_all, sampled
 from tests.waiting import until
 
 from .conftest import descendants, kill_all, kill_tree
@@ -83,6 +83,7 @@ def deploying_without_helm(site):
     return process
 
 
+@only_all
 def test_kill_9_while_waiting(site):
     process = deploying_without_helm(site)
     kill_tree(process)

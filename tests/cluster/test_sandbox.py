@@ -12,6 +12,7 @@ import pytest
 from tests import api, waiting
 from tests.descriptors import links_of
 from tests.documents import parse
+from tests.scope import only_all
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-sandboxes")]
 BUDGET_S = 170
@@ -319,6 +320,7 @@ def test_when_everything_was_killed_down_cleans_and_up_starts_anew(box):
     assert box.status()["state"] == "absent"
 
 
+@only_all
 def test_two_side_by_side_do_not_touch_each_other(box):
     box.run("up", "--nodes", "1")
     box.run("up", "--nodes", "2", "--name", "other", "--no-switch")
