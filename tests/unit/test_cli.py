@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fogflow_k8s import cli
 from fogflow_k8s.cli import _json_format, app
 from fogflow_k8s.commands.global_options import move_global_options_first
-from fogflow_k8s.commands.options import seconds
+from fogflow_k8s.commands.options import one_of, seconds
 from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import UsageError
 from tests import scope
@@ -231,3 +231,13 @@ def test_the_version_of_helm_is_told_without_a_cluster(monkeypatch, tmp_path, ca
     assert end.value.code == 0
     assert "helm        4.3.1\nkubernetes  -\n" in out
     assert "no cluster" in err
+
+
+@pytest.mark.parametrize(
+    ("word", "proposed"),
+    [("nodeport", "node-port"), ("LoadBalancer", "load-balancer"), ("ingres", "ingress"), ("vpn", "none")],
+)
+def test_of_a_few_words_the_closest_is_proposed(word, proposed):
+    with pytest.raises(UsageError, match=f"--expose {word}: not one of none, node-port") as refused:
+        one_of(word, ("none", "node-port", "load-balancer", "ingress"), "--expose")
+    assert refused.value.hint == f"--expose {proposed}"

@@ -154,7 +154,7 @@ def _acquire(op: Operation) -> tuple[str, float]:
         )
     except WaitTimeout as error:
         hold = error.last if isinstance(error.last, lease.Hold) else None
-        who = f"{hold.holder} since {hold.acquired}: {hold.command}" if hold else "another operation"
+        who = f"{hold.holder} since {hold.began}: {hold.command}" if hold else "another operation"
         raise Busy(
             f"another operation is changing release {op.release}: {who}", hint="fogflow-k8s status --watch"
         ) from error

@@ -11,9 +11,12 @@ from fogflow_k8s.errors import UsageError
 
 
 def one_of(value: str, allowed: tuple[str, ...], flag: str) -> str:
-    """The value, if it is allowed. Raises UsageError, which lists the allowed ones."""
+    """The value, if it is allowed. Raises UsageError, which lists the allowed ones, and proposes the closest."""
     if value not in allowed:
-        raise UsageError(f"{flag} {value}: not one of {', '.join(allowed)}", hint=f"{flag} {allowed[0]}")
+        from fogflow_k8s.model.suggestions import nearest
+
+        hint = f"{flag} {nearest(value, allowed) or allowed[0]}"
+        raise UsageError(f"{flag} {value}: not one of {', '.join(allowed)}", hint=hint)
     return value
 
 

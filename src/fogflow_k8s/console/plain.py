@@ -56,7 +56,9 @@ class PlainReporter:
         for cause in causes:
             if cause.summary not in self._causes and cause.kind != "blocked":
                 self._causes.add(cause.summary)
-                self._print(f"    {cause.id} ({cause.kind}) {cause.summary}")
+                # in a normal start there are several that pass by themselves: such a line is no error
+                passes = cause.kind == "transient"
+                self._print(f"    {cause.summary} ({cause.id})" if passes else f"    {cause.id} {cause.summary}")
         if time.monotonic() - self._last_output >= HEARTBEAT_S:
             waiting = [n for n, v in now.items() if v.state != "ready"]
             self._print(f"    still waiting for {', '.join(waiting)}")

@@ -15,7 +15,7 @@ from fogflow_k8s.actions.observe.verify import Proof
 from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.console.diff import diff_screen
 from fogflow_k8s.model.diagnosis.catalogue import Cause
-from fogflow_k8s.model.release.history import Revision
+from fogflow_k8s.model.release.history import PENDING, Revision
 
 _COLOURS = {
     "working": "green",
@@ -30,6 +30,11 @@ _WORKERS = {
     "upstream": "upstream: when it is lost, all tasks start again",
     "native": "native: tasks keep running while it is replaced or lost",
 }
+_UNFINISHED = {
+    "failed": "it was not completed: fogflow-k8s deploy makes a new revision, fogflow-k8s rollback goes back",
+    **dict.fromkeys(PENDING, "helm is at work, or was interrupted: fogflow-k8s doctor tells which"),
+}
+"""What to do about a revision with this status."""
 
 
 def status_screen(
@@ -52,6 +57,11 @@ def status_screen(
     parts: list[RenderableType] = [
         Text(f"Cluster  {where}"),
         Text(f"Release  {what}"),
+        *(
+            [Text(f"         > {_UNFINISHED[revision.status]}")]
+            if causes is None and revision and revision.status in _UNFINISHED
+            else []
+        ),
         Text("State    ") + state,
     ]
     if report.worker and report.state != "absent":
@@ -60,7 +70,9 @@ def status_screen(
         parts += [Text(""), _components(report, now or datetime.now(UTC))]
     parts += _repairs(report)
     if report.tasks:
-        parts += [Text(""), Text("Tasks    " + ", ".join(f"{n} {s}" for s, n in sorted(report.tasks.items())))]
+        hint = "" if report.tasks.keys() <= {"Running", "Completed"} else " (fogflow-k8s task list says why)"
+        states = ", ".join(f"{n} {s}" for s, n in sorted(report.tasks.items()))
+        parts += [Text(""), Text(f"Tasks    {states}{hint}")]
     if report.urls and report.state != "absent":
         parts += [Text(""), Text("Open     " + "  ".join(report.urls))]
     parts += _causes(shown)

@@ -61,7 +61,9 @@ def tags_of(path: Path) -> list[str]:
             images = json.load(member) if member else []
         return [tag for image in images for tag in image["RepoTags"] or []]
     except (OSError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, tarfile.ReadError):  # its text has a line for each compression that was tried
+            reason = "it is no tar file" if path.stat().st_size else "it is empty"
         raise UsageError(
             f"{path} is not an image archive: {reason}", hint="write one with: docker save IMAGE -o IMAGE.tar"
         ) from error

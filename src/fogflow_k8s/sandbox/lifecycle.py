@@ -165,7 +165,8 @@ def _reuse_running(name: str, paths: Mapping[str, Path], report: Reporter) -> Sa
 def _start(state: SandboxState, paths: Mapping[str, Path], report: Reporter) -> None:
     planes = "a control plane" if state.members == 1 else f"{state.members} control planes"
     kind = "real" if state.real else "simulated"
-    report.step(f"starting sandbox {state.name}: {planes} and {len(state.nodes)} {kind} nodes")
+    nodes = f"{len(state.nodes)} {kind} node{'' if len(state.nodes) == 1 else 's'}"
+    report.step(f"starting sandbox {state.name}: {planes} and {nodes}")
     for attempt in range(1, _MAX_ATTEMPTS + 1):
         try:
             with exclusive(

@@ -38,7 +38,7 @@ def control_plane_nodes(count: int, control_planes: int, *, asked: bool | None) 
 def node_names(count: int, *, control_planes: int) -> list[str]:
     """Return the nodes' names, in kind's style: sandbox-control-plane, sandbox-control-plane2, sandbox-worker, ..."""
     if not 1 <= count <= 5000:
-        raise UsageError(f"--nodes {count}: between 1 and 5000 nodes can be simulated", hint="for example: --nodes 3")
+        raise UsageError(f"--nodes {count}: must be from 1 to 5000", hint="for example: --nodes 3")
     if control_planes > count:
         raise UsageError(
             f"--control-planes {control_planes} is more than the number of nodes (--nodes {count})",

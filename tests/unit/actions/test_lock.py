@@ -50,7 +50,8 @@ def test_a_holder_who_renews_is_watched_for_15_seconds_and_then_named(world, op)
     world.always = [world.take_lease]
     with (
         pytest.raises(
-            Busy, match=rf"another operation is changing release fogflow: {RIVAL} since 2026\S+: fogflow-k8s restart"
+            Busy,
+            match=rf"another operation is changing release fogflow: {RIVAL} since 2026-\S+ \S+ UTC: fogflow-k8s restart",
         ) as error,
         hold_lease(op),
     ):

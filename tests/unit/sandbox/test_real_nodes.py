@@ -127,12 +127,14 @@ def test_an_archive_has_one_program_and_one_name(tmp_path):
         assert [(member.name, member.mode) for member in layer] == [("pause", 0o755)]
 
 
-@pytest.mark.parametrize("content", [b"", b"no tar", None])
-def test_a_file_that_is_not_an_archive_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "it is empty"), (b"no tar", "it is no tar file"), (None, "No such file or directory")]
+)
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path, content, why):
     file = tmp_path / "image.tar"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UsageError, match="not an image archive"):
+    with pytest.raises(UsageError, match=f"not an image archive: {why}$"):
         images.tags_of(file)
 
 

@@ -49,14 +49,15 @@ def require(op: Operation) -> list[Result]:
 
 def _docker() -> CheckOutcome:
     engine = docker_engine.engine_status()
-    return CheckOutcome(engine.usable, engine.detail, engine.remedy)
+    needed = "" if engine.usable else " (a deploy does not need it)"
+    return CheckOutcome(engine.usable, engine.detail + needed, engine.remedy)
 
 
 def _kubectl(op: Operation) -> CheckOutcome:
     version = kubectl.client_version(op.helm.runner)
     remedy = "https://kubernetes.io/docs/tasks/tools"
     if not version:
-        return CheckOutcome(False, "no kubectl on PATH that reports its version", remedy)
+        return CheckOutcome(False, "neither $KUBECTL nor PATH has a kubectl that reports its version", remedy)
     if not kubectl.is_within_skew(version, op.cluster.version):
         return CheckOutcome(
             False,

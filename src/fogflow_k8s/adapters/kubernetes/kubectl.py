@@ -22,9 +22,9 @@ from fogflow_k8s.errors import ClusterError, FogflowError
 MAX_MINOR_SKEW = 1  # minor versions, older or newer: https://kubernetes.io/releases/version-skew-policy/#kubectl
 
 
-def client_version(runner: Runner, binary: str = "kubectl") -> str:
-    """Return kubectl's version, like v1.36.1; "" when kubectl is absent or prints no version."""
-    path = shutil.which(binary)
+def client_version(runner: Runner, binary: str = "") -> str:
+    """Return the version of `binary`, else of $KUBECTL or the one on PATH, like v1.36.1; "" when it is absent or prints none."""
+    path = shutil.which(binary or os.environ.get("KUBECTL") or "kubectl")
     if path is None:
         return ""
     try:

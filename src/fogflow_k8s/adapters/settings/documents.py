@@ -71,7 +71,7 @@ def load_document(path: Path) -> Document:
         raise ConfigError(f"{path} is empty", hint=_EXAMPLE)
     data, lines = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: a mapping of keys is needed at the top, found {_type_name(data)}")
+        raise ConfigError(f"{path}: a mapping of keys is needed at the top, found {_type_name(data)}", hint=_EXAMPLE)
     return Document(str(path), data, lines)
 
 

@@ -30,6 +30,12 @@ class Hold:
     acquired: str
     token: str
 
+    @property
+    def began(self) -> str:
+        """`acquired` for people, to the second; unchanged where it is not a time in UTC."""
+        date, _, rest = self.acquired.partition("T")
+        return f"{date} {rest[:8]} UTC" if rest.endswith(("Z", "+00:00")) else self.acquired
+
 
 def read(lease: Mapping[str, Any]) -> Hold | None:
     """The holder of a Lease, or None when it is free."""

@@ -1,6 +1,8 @@
 """Leases: stale only by the contender's clock."""
 
-from fogflow_k8s.model.release.lease import DURATION_S, Watch, manifest, read
+import pytest
+
+from fogflow_k8s.model.release.lease import DURATION_S, Hold, Watch, manifest, read
 
 
 def hold(renewed="t0"):
@@ -26,3 +28,16 @@ def test_a_released_lease_has_no_holder():
     made = manifest("l", "n", "", "", "t0", 1)
     assert read(made) is None
     assert read({}) is None
+
+
+@pytest.mark.parametrize(
+    ("acquired", "began"),
+    [
+        ("2026-03-04T12:16:56.123456Z", "2026-03-04 12:16:56 UTC"),
+        ("2026-03-04T12:16:56+00:00", "2026-03-04 12:16:56 UTC"),
+        ("2026-03-04T12:16:56+02:00", "2026-03-04T12:16:56+02:00"),
+        ("", ""),
+    ],
+)
+def test_when_it_was_acquired_is_told_to_the_second(acquired, began):
+    assert Hold("somebody", "fogflow-k8s deploy", acquired, "token").began == began
