@@ -44,7 +44,7 @@ check: .venv/ready  ## style, types, layers, words, generated files
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
 unit: .venv/ready .work/programs  ## unit, command line and contract tests, with their coverage
-	$(PYTEST) --cov --cov-report= tests/unit tests/cli tests/contract
+	$(BIN)/pytest -n 3 --dist loadgroup --cov --cov-report= tests/unit tests/cli tests/contract  # some wait: two leave a core idle a quarter of the time
 	@$(BIN)/coverage report --format=total | sed 's/$$/ % of src, by line and branch, are covered by these/'
 
 chart: .venv/ready .work/programs  ## the chart, rendered by the real helm

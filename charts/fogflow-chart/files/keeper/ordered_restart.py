@@ -98,7 +98,7 @@ def _begin(snapshot: Snapshot, memory: Memory, now: float) -> Progress:
     old = dict(ids)
     if changed == [MASTER] and now - memory.restarted_at > LATE_S:
         del old[MASTER]  # it is new and has no plans
-    why = f"{', '.join(changed)} restarted, and lost plans or tasks"
+    why = f"{', '.join(changed)} restarted, and must be given its plans or tasks again"
     return Progress(OrderedRestart(why, now, old), order=order)
 
 
