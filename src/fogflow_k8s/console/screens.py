@@ -15,7 +15,7 @@ from fogflow_k8s.actions.observe.verify import Proof
 from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.console.diff import diff_screen
 from fogflow_k8s.model.diagnosis.catalogue import Cause
-from fogflow_k8s.model.release.history import PENDING, Revision
+from fogflow_k8s.model.release.history import PENDING, Revision, taken_back
 
 _COLOURS = {
     "working": "green",
@@ -117,13 +117,14 @@ def history_screen(revisions: Sequence[Revision]) -> RenderableType:
     table = _table(
         "REVISION", "UPDATED", "STATUS", "WORKED", "CHART", "FOGFLOW", "BY", "DESCRIPTION", may_shrink=("DESCRIPTION",)
     )
+    back = taken_back(revisions)
     for r in revisions:
         when = r.updated[:19].replace("T", " ")
         cells = (
             str(r.number),
             when,
             r.status,
-            "yes" if r.verified else "",
+            "yes" if r.verified else "taken back" if r.number in back else "",
             r.chart,
             r.app_version,
             r.by,

@@ -5,13 +5,16 @@ Input is Helm's history and the record, a ConfigMap in which this program notes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 UNINSTALLING = "uninstalling"
 WORKED = ("deployed", "superseded")
+_ROLLBACK = re.compile(r"Rollback to (\d+)")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ def revisions(history: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -
         )
         for h in sorted(history, key=lambda h: int(h["revision"]))
     ]
+
+
+def taken_back(history: Sequence[Revision]) -> set[int]:
+    """The revisions after which a rollback was made to an earlier one, as Helm's description of the next revision says."""
+    targets = ((each.number, _ROLLBACK.fullmatch(following.description)) for each, following in pairwise(history))
+    return {number for number, target in targets if target and int(target[1]) < number}
 
 
 def last_that_worked(history: Sequence[Revision], *, before: int | None = None) -> Revision | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fogflow_k8s.model.release.history import last_that_worked, repair, revisions, rollback_target
+from fogflow_k8s.model.release.history import last_that_worked, repair, revisions, rollback_target, taken_back
 
 
 def history(*statuses, verified=()):
@@ -47,3 +47,18 @@ def test_history_is_sorted_and_joined_with_the_record():
         {"revisions": {"2": {"by": "ann"}}},
     )
     assert [(r.number, r.verified, r.by) for r in found] == [(1, False, ""), (2, True, "ann")]
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "expected"),
+    [
+        ([], set()),
+        (["Install complete", "Upgrade complete"], set()),
+        (["Install complete", "Upgrade complete", "Rollback to 1"], {2}),
+        (["Install complete", "Rollback to 1"], set()),  # the repair of an interrupted install
+        (["fogflow-k8s deploy by ann", "Upgrade failed", "Rollback to 1", "Upgrade complete", "Rollback to 2"], {2, 4}),
+    ],
+)
+def test_a_revision_after_which_an_earlier_one_was_restored_was_taken_back(descriptions, expected):
+    raw = [{"revision": i, "status": "superseded", "description": d} for i, d in enumerate(descriptions, 1)]
+    assert taken_back(revisions(raw, {})) == expected
