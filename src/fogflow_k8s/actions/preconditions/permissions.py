@@ -1,6 +1,9 @@
 """The permissions that a deploy needs, and which of them the user lacks.
 
-The API server is asked about each one (SelfSubjectAccessReview), so the answer is exact whatever authoriser it uses.
+The API server is asked for the rules of the user in each namespace (SelfSubjectRulesReview), and about each permission that
+they do not grant (SelfSubjectAccessReview). So the answer is exact whatever authoriser it uses: one that cannot list its rules
+makes the list incomplete, and an incomplete one counts for nothing. A deploy needs about a hundred permissions, of which the
+rules of most users answer nearly all: over a slow network that is the difference between a second and many.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import Any
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.errors import ClusterError, Forbidden
 from fogflow_k8s.model.kubernetes import Obj, status_of
-from fogflow_k8s.model.release.permissions import Right, namespaces, needed, role
+from fogflow_k8s.model.release.permissions import Right, granted, namespaces, needed, role
 
 MOST = 12  # missing permissions listed in one message
 
@@ -29,8 +32,11 @@ def missing(op: Operation, rights: Iterable[Right]) -> list[Right]:
     """The permissions among `rights` that the user does not have."""
     wanted = list(rights)
     with ThreadPoolExecutor(max_workers=8) as pool:
-        allowed = list(pool.map(lambda right: _may(op, right), wanted))
-    return [right for right, yes in zip(wanted, allowed, strict=True) if not yes]
+        spaces = sorted({right.namespace for right in wanted if _is_listed(right)})
+        rules = dict(zip(spaces, pool.map(lambda namespace: _rules(op, namespace), spaces), strict=True))
+        open_ = [r for r in wanted if not (_is_listed(r) and granted(r, rules[r.namespace]))]
+        allowed = list(pool.map(lambda right: _may(op, right), open_))
+    return [right for right, yes in zip(open_, allowed, strict=True) if not yes]
 
 
 def existing(op: Operation, objects: Sequence[Obj]) -> set[str]:
@@ -46,6 +52,25 @@ def exists(op: Operation, namespace: str) -> bool:
         if error.status == 403:
             return False
         raise
+
+
+def _is_listed(right: Right) -> bool:
+    """Whether a list of rules can tell of it: those of a namespace say nothing of what belongs to none."""
+    return bool(right.namespace) and right.resource != "namespaces"
+
+
+def _rules(op: Operation, namespace: str) -> list[Obj]:
+    """What the user may do in the namespace; empty when the API server cannot tell all of it."""
+    try:
+        reviewed = op.cluster.create(
+            _review("SelfSubjectRulesReview", "authorization.k8s.io/v1", {"namespace": namespace})
+        )
+    except ClusterError as error:
+        if error.status == 403:
+            return []
+        raise
+    status = status_of(reviewed)
+    return [] if status.get("incomplete") else list(status.get("resourceRules") or ())
 
 
 def _may(op: Operation, right: Right) -> bool:

@@ -19,6 +19,7 @@ _OTHER_RESOURCES = {
     "Event": ("v1", "events", True),
     "PodMetrics": ("metrics.k8s.io/v1beta1", "pods", True),
     "SelfSubjectAccessReview": ("authorization.k8s.io/v1", "selfsubjectaccessreviews", False),
+    "SelfSubjectRulesReview": ("authorization.k8s.io/v1", "selfsubjectrulesreviews", False),
     "SelfSubjectReview": ("authentication.k8s.io/v1", "selfsubjectreviews", False),
 }
 

@@ -43,6 +43,23 @@ class Right:
         return f"{self.verb} {what}" + (f" in namespace {self.namespace}" if self.namespace else " (cluster-wide)")
 
 
+def granted(right: Right, rules: Iterable[Obj]) -> bool:
+    """Whether one of these rules, as a SelfSubjectRulesReview of the right's namespace lists them, grants it.
+
+    False also for what is granted in a way that a list cannot tell, such as for some names only: then the API server has to
+    be asked for this right itself. How rules match: https://kubernetes.io/docs/reference/access-authn-authz/rbac
+    """
+    _, _, sub = right.resource.partition("/")
+    resources = {"*", right.resource, *([f"*/{sub}"] if sub else [])}
+    return any(
+        {"*", right.verb} & set(rule.get("verbs") or ())
+        and {"*", right.group} & set(rule.get("apiGroups") or ())
+        and resources & set(rule.get("resources") or ())
+        and not rule.get("resourceNames")
+        for rule in rules
+    )
+
+
 def needed(objects: Iterable[Obj], namespace: str, existing: Collection[str]) -> list[Right]:
     """The permissions to install, upgrade, observe and delete these objects, including hooks.
 
