@@ -16,7 +16,7 @@ from tests.unit.worker.world import FAULTS, Broker, Cluster, World, flow, task
 
 BUDGET_S = 25
 
-HARD = settings(max_examples=examples(500), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])  # fmt: skip
+HARD = settings(max_examples=examples(250, 10000), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

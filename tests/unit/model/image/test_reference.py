@@ -1,11 +1,12 @@
 """Image names, their use by pods, and the manifests of registries."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fogflow_k8s.model.image import reference
 from fogflow_k8s.model.image.reference import Image, parse
+from tests.scope import examples
 
 BUDGET_S = 15
 
@@ -42,6 +43,7 @@ def test_invalid_names(text):
         parse(text)
 
 
+@settings(max_examples=examples(30, 2000))  # to make one is slow
 @given(st.from_regex(reference._NAME, fullmatch=True).filter(lambda text: "\n" not in text))
 def test_every_name_comes_back(text):
     assert str(parse(text)) == text
