@@ -28,8 +28,8 @@ FAULTS = {
     "every 3rd answer 503": proxy.refusing(503, "ServiceUnavailable", 3),
     "every 3rd list 410": proxy.refusing(410, "Expired", 3, lambda r: lists(r) and "limit=" in r.path),
 }
-ONLY_ALL = ("very slow", "every 40th request hangs", "every 3rd answer 503", "every 3rd list 410")
-"""Of 503 and 410 the gate has tests/contract/test_cluster.py."""
+GATE = ("slow", "every 5th connection dropped")
+"""What every verb has to live with; of answers that refuse for a moment (429, 503, 410) the gate has tests/contract/test_cluster.py."""
 ERRORS = {11, 20, 21, 30, 41}
 
 
@@ -49,7 +49,7 @@ def through(site, url):
     return {"KUBECONFIG": str(path)}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=only_all if name in ONLY_ALL else ()) for name in FAULTS])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in GATE else only_all) for name in FAULTS])
 def test_it_ends_right_or_with_a_typed_error(site, config, name):
     with proxy.Proxy(config, site.state, FAULTS[name]) as bad:
         env = through(site, bad.url)

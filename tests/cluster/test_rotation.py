@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.scope import only_all, sampled
+from tests.scope import only_all
 from tests.sites import IP
 
 pytestmark = pytest.mark.cluster
@@ -129,11 +129,10 @@ def test_a_secret_of_ones_own(site):
     assert restarted(site, before) == USERS
 
 
+@only_all  # on real nodes: tests/real/shared/test_rotation.py
 @pytest.mark.parametrize(
     ("known", "words"),
-    sampled(
-        [(False, ()), (True, ()), (False, ("--set", "rabbitmq.auth.password=another-password"))], gate=[(False, ())]
-    ),
+    [(False, ()), (True, ()), (False, ("--set", "rabbitmq.auth.password=another-password"))],
     ids=["first-deploy-with-the-tool", "later", "by-the-settings"],
 )
 def test_a_secret_that_the_chart_made(site, known, words):
