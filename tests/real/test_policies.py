@@ -8,6 +8,7 @@ import pytest
 from tests.policies.design import Opened, allows
 from tests.real.conftest import until
 from tests.real.policed import PATIENT_S, RAW, SAMPLE_S, differing, everywhere, policed, reached
+from tests.scope import only_all
 
 BUDGET_S = 150
 NAMESPACE = "policies"
@@ -101,6 +102,7 @@ def test_a_changed_policy_changes_what_connects(scene):
         until(lambda passes=passes: reached(None, [door]) == passes, f"after {operation['op']}")
 
 
+@only_all
 def test_everything_starts_anew_and_works(scene):
     """Every pod of the release at once: gates, names, the bus and what the keeper kept, all through the tables."""
     before = {pod.key for pod in scene.guard.pods if pod.namespace == NAMESPACE and pod.role != "stranger"}

@@ -195,6 +195,7 @@ def test_an_out_of_memory_kill_is_one(box):
     box.kubectl("delete", "pod", "hog", "--wait=false")
 
 
+@only_all  # tests/real/test_nodes.py cuts the power of a node that FogFlow runs on
 def test_a_node_loses_its_power_and_gets_it_back(own):
     start = time.monotonic()
     own.up("--nodes", "3")
