@@ -31,7 +31,7 @@ _WORKERS = {
     "native": "native: tasks keep running while it is replaced or lost",
 }
 _UNFINISHED = {
-    "failed": "it was not completed: fogflow-k8s deploy makes a new revision, fogflow-k8s rollback goes back",
+    "failed": "it was not completed; fogflow-k8s deploy makes a new revision",
     **dict.fromkeys(PENDING, "helm is at work, or was interrupted: fogflow-k8s doctor tells which"),
 }
 """What to do about a revision with this status."""

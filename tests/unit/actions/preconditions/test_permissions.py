@@ -55,7 +55,7 @@ def test_what_no_rule_grants_is_asked_for_so_that_a_refusal_is_exact():
     assert sorted(server.asked) == sorted([PROXIES, LOGS])
 
 
-@pytest.mark.parametrize("how", [{"incomplete": True}, {"error": 403}, {}])
+@pytest.mark.parametrize("how", [{"incomplete": True}, {"error": 403}, {"error": 404}, {}])
 def test_without_a_complete_list_everything_is_asked_for(how):
     server = Authoriser(allowed=[PODS], rules=[ALL] if how else [], **how)
     assert missing_of(server, PODS, PROXIES) == [PROXIES]
