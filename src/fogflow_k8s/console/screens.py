@@ -54,14 +54,12 @@ def status_screen(
     elif (health := report.assessment.health) and health.checked and health.age_s is not None:
         state.append(f": {health.why or 'checked by the keeper'} ({health.age_s:.0f} s ago)", "default")
     shown = report.assessment.causes if causes is None else causes
+    # the end of an operation says it in its own words
+    advice = _UNFINISHED.get(revision.status) if revision and causes is None else None
     parts: list[RenderableType] = [
         Text(f"Cluster  {where}"),
         Text(f"Release  {what}"),
-        *(
-            [Text(f"         > {_UNFINISHED[revision.status]}")]
-            if causes is None and revision and revision.status in _UNFINISHED
-            else []
-        ),
+        *([Text(f"         > {advice}")] if advice else []),
         Text("State    ") + state,
     ]
     if report.worker and report.state != "absent":
