@@ -60,7 +60,7 @@ def sandbox(state):
 
 
 @contextlib.contextmanager
-def _a_site(sandbox, state):
+def a_site(sandbox, state):
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     env = {**ENV, "KUBECONFIG": sandbox["KUBECONFIG"], "FOGFLOW_K8S_STATE": str(state)}
     site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", state, env)
@@ -78,14 +78,14 @@ def _a_site(sandbox, state):
 @pytest.fixture
 def site(sandbox, tmp_path):
     """A namespace that does not exist yet."""
-    with _a_site(sandbox, tmp_path) as site:
+    with a_site(sandbox, tmp_path) as site:
         yield site
 
 
 @pytest.fixture(scope="session")
 def kept(sandbox, tmp_path_factory):
     """A release at its second revision, for the tests that only look at it or are refused. They are of one xdist group."""
-    with _a_site(sandbox, tmp_path_factory.mktemp("kept")) as site:
+    with a_site(sandbox, tmp_path_factory.mktemp("kept")) as site:
         site.deploy()
         site.deploy(*KEPT)
         yield site
@@ -94,7 +94,7 @@ def kept(sandbox, tmp_path_factory):
 @pytest.fixture
 def another_site(sandbox, tmp_path):
     """A second one, to compare with."""
-    with _a_site(sandbox, tmp_path) as site:
+    with a_site(sandbox, tmp_path) as site:
         yield site
 
 

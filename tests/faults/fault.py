@@ -1,5 +1,6 @@
 """A fault, and the run of one: bring it about, let the tool name it, take the time."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -22,7 +23,7 @@ class Fault:
     id: str
     component: str = ""
     values: dict = field(default_factory=dict)
-    before: Callable = lambda _: None
+    before: Callable | None = None
     installed: bool = False
     by_hand: bool = False  # installed by Helm alone, then asked with `status`: `deploy` would not have begun
     timeout: str = "300s"
@@ -32,6 +33,13 @@ class Fault:
     @property
     def name(self):
         return re.sub(r"[^a-z0-9]+", "-", self.says.lower()).strip("-")[:60]
+
+    @property
+    def of_pods(self):
+        """The annotations of pods that bring it about, where that is all that does: it can strike a release that runs."""
+        ((_, values),) = self.values.items() if len(self.values) == 1 else [("", {})]
+        prepared = self.installed or self.by_hand or self.before
+        return {} if prepared or set(values) != {"podAnnotations"} else values["podAnnotations"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,8 @@ def named(site, fault):
         site.deploy()
     else:
         site.make_namespace()
-    fault.before(site)
+    if fault.before:
+        fault.before(site)
     words = ["deploy", "--external-ip", "192.0.2.10", "--timeout", fault.timeout, "--no-bundle", *_values(site, fault)]
     if fault.by_hand:
         site.helm("upgrade", "--install", "fogflow", str(site.chart), "--create-namespace", *_values(site, fault))
@@ -64,11 +73,32 @@ def named(site, fault):
     return _run(site, words, fault.id)
 
 
-def check(fault, found, screen):
-    """What must hold of every fault."""
+@contextlib.contextmanager
+def struck(site, fault):
+    """A release that runs, with the pods of one workload made anew, faulty; afterwards they are in order again."""
+    workload = f"deployment/{fault.component}"
+
+    def remake(annotations):
+        strategy = {
+            "type": "Recreate",
+            "rollingUpdate": None,
+        }  # else the old pods serve on, and it is an upgrade's fault
+        spec = {"strategy": strategy, "template": {"metadata": {"annotations": annotations}}}
+        site.kubectl("patch", workload, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    remake(fault.of_pods)
+    try:
+        yield _until_named(site, fault)
+    finally:
+        remake(dict.fromkeys(fault.of_pods))
+        site.kubectl("rollout", "status", workload, "--timeout=120s")
+
+
+def check(fault, found, screen, exits=None):
+    """What must hold of every fault; `exits` with this code, where another verb than the fault's own was run."""
     headline = found.headline
     assert headline.get("id") == fault.id, (found.document, screen)
-    assert found.exit == fault.exit, screen
+    assert found.exit == (exits or fault.exit), screen
     assert headline["remedy"], "a cause comes with what to do"
     if fault.component:
         assert headline["component"] == fault.component
@@ -87,7 +117,8 @@ def helm_says(site, fault, seconds):
         site.helm("install", "fogflow", str(site.chart), "--create-namespace", "--wait=watcher")
     else:
         site.make_namespace()
-    fault.before(site)
+    if fault.before:
+        fault.before(site)
     start = time.monotonic()
     done = subprocess.run(
         [*argv, f"--timeout={seconds}s", *_values(site, fault)],
