@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -60,6 +61,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("only_all"):
                 item.add_marker(pytest.mark.skip(reason=scope.REASON))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Counts no lines for a test that is marked no_cover, and for the many examples of a property.
+
+    In a process of pytest-xdist, pytest-cov starts twice; what it stops for a test goes on with the first of the two.
+    """
+    if not any(item.get_closest_marker(name) for name in ("no_cover", "hypothesis")):
+        return (yield)
+    counts = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(counts)
 
 
 @pytest.fixture(scope="session")

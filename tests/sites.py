@@ -1,13 +1,11 @@
 """A namespace on a cluster, and the programs that work on it, run as people run them."""
 
-import os
-import signal
 import subprocess
 import sys
 import zlib
 from pathlib import Path
 
-from tests import api, documents
+from tests import api, documents, tool
 
 CHART = Path(__file__).parents[1] / "charts/fogflow-chart"
 TOOL = [sys.executable, "-m", "fogflow_k8s"]
@@ -37,19 +35,14 @@ class Site:
             text=True, start_new_session=True, cwd=self.state, **more,
         )  # fmt: skip
 
-    def run(self, *words, code=0, **more):
+    def run(self, *words, code=0, env=None):
         """Run the tool to its end and return stdout; the exit code is part of every expectation (None: any)."""
-        process = self.start(*words, **more)
-        try:
-            out, err = process.communicate(timeout=300)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-        self.stderr = err
-        assert code is None or process.returncode == code, (
-            f"{words}: exit {process.returncode}, expected {code}\n{out}\n{err}"
+        done = tool.run([*self._own(words), "-n", self.namespace], env={**self.env, **(env or {})}, cwd=self.state)
+        self.stderr = done.stderr
+        assert code is None or done.returncode == code, (
+            f"{words}: exit {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
         )
-        return out
+        return done.stdout
 
     def json(self, *words, code=0, **more):
         return documents.parse(self.run(*words, "-o", "json", code=code, **more))

@@ -1,10 +1,11 @@
 """The command line tool as a program of its own, isolated from the settings of this machine."""
 
 import os
-import subprocess
 import sys
 
 import pytest
+
+import tests.tool
 
 
 @pytest.fixture
@@ -14,10 +15,7 @@ def tool(tmp_path):
     def run(*words, code=None, **env):
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("FOGFLOW_K8S_", "HELM", "KUBE"))}
         kept |= {"HOME": str(tmp_path / "home"), "COLUMNS": "80", "HELM": sys.executable, **env}
-        done = subprocess.run(
-            [sys.executable, "-m", "fogflow_k8s", *map(str, words)],
-            env=kept, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        done = tests.tool.run(words, env=kept, cwd=tmp_path)
         assert code in {None, done.returncode}, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

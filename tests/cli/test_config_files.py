@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.settings.config import ALIASES, FogflowConfig
 from fogflow_k8s.model.settings.config_keys import MOVED, RENAMED, REPLACED, UNUSED, UPSTREAM_VALUES
 from fogflow_k8s.model.settings.values import Values
+from tests import tool
 from tests.config_files import REAL
 
 BUDGET_S = 30
@@ -23,10 +25,10 @@ BUDGET_S = 30
 def run(*words, **more):
     """Runs the tool without the settings of this machine."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("FOGFLOW_K8S_", "HELM", "KUBE"))}
-    return subprocess.run(
-        [sys.executable, "-m", "fogflow_k8s", *map(str, words)],
-        env=kept, stdin=subprocess.DEVNULL, text=True, timeout=120, check=False, **(more or {"capture_output": True}),
-    )  # fmt: skip
+    if not more:
+        return tool.run(words, env=kept, cwd=Path.cwd())
+    argv = [sys.executable, "-m", "fogflow_k8s", *map(str, words)]
+    return subprocess.run(argv, env=kept, stdin=subprocess.DEVNULL, text=True, timeout=120, check=False, **more)
 
 
 @pytest.mark.parametrize(("config", "lines"), REAL.values(), ids=REAL)

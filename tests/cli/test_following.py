@@ -12,6 +12,7 @@ import pytest
 from fogflow_k8s.adapters.kubernetes.kubectl import Kubectl
 from fogflow_k8s.adapters.kubernetes.port_forward import ForwardFailed
 from fogflow_k8s.commands import dashboard
+from tests import tool
 from tests.cli.apiserver import NGINX, revision, serving, stored
 from tests.documents import parse
 
@@ -54,7 +55,7 @@ def command(tmp_path, server):
 
 
 def run(made):
-    return subprocess.run(**made, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    return tool.run(made["args"][3:], env=made["env"], cwd=made["cwd"])
 
 
 @contextmanager

@@ -4,12 +4,12 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+import tests.tool
 from fogflow_k8s.actions.release import render as action
 from fogflow_k8s.actions.release.render import OLDEST, supported
 from fogflow_k8s.adapters.helm.client import Helm, Target
@@ -63,9 +63,8 @@ def tool(tmp_path, helm):
         path = tmp_path / "given.yaml"
         path.write_text(yaml.safe_dump(values))
         env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HELM": helm, "KUBECONFIG": str(tmp_path / "none")}
-        argv = [sys.executable, "-m", "fogflow_k8s", "render", "-o", "out", "--values", path, *words]
-        done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=True)
-        assert len(done.stdout.splitlines()) == 4
+        done = tests.tool.run(["render", "-o", "out", "--values", path, *words], env=env, cwd=tmp_path)
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 4), done.stderr
         return done.stderr
 
     return run
@@ -181,8 +180,7 @@ def test_a_cluster_that_is_named_and_not_there_is_an_error_as_for_every_verb(
 
 def test_nothing_is_written_for_a_context_that_is_not_there(tmp_path, helm):
     env = {**os.environ, "KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "HELM": helm}
-    argv = [sys.executable, "-m", "fogflow_k8s", "--context", "typo", "render", "-o", "out"]
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=tmp_path, timeout=120, check=False)
+    done = tests.tool.run(["--context", "typo", "render", "-o", "out"], env=env, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "context typo is not in" in done.stderr
     assert not (tmp_path / "out").exists()

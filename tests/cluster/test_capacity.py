@@ -109,6 +109,7 @@ def test_every_shape_is_recognised_and_fogflow_placed_on_it(cluster, number, nod
     assert (again["result"], again["preset"]["reason"]) == ("unchanged", "as installed")
 
 
+@only_all
 def test_zones_are_spread_over_where_they_are_labelled(cluster):
     names = node_names(6, control_planes=3)
     zones = {name: {"topology.kubernetes.io/zone": f"zone-{i % 3}"} for i, name in enumerate(names)}
@@ -128,6 +129,7 @@ def test_a_preset_can_be_asked_for_and_leaves_what_the_user_set(cluster):
     assert not cluster.exists()
 
 
+@only_all
 def test_an_upgrade_keeps_the_preset_when_nodes_come_and_go(cluster):
     cluster.shape(3)
     cluster.deploy()

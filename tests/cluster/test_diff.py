@@ -152,6 +152,7 @@ def test_each_hand_is_named_with_its_field_and_what_becomes_of_it(site):
     assert len(after["drift"]) == 3
 
 
+@only_all
 def test_three_ways_at_once(site):
     """What the settings change and what was changed by hand, apart; on one field, too."""
     site.deploy()

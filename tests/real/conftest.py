@@ -15,7 +15,7 @@ import pytest
 
 from fogflow_k8s.adapters.state_dir import cache_home
 from fogflow_k8s.sandbox.network import Network
-from tests import api, waiting
+from tests import api, tool, waiting
 from tests.durations import budget_of
 from tests.real import deployed, images
 
@@ -38,9 +38,7 @@ class Box:
 
     def tool(self, *words, code=0, timeout=600):
         """Run the tool; its stdout. The exit code is part of every expectation."""
-        done = subprocess.run(
-            [*TOOL, *map(str, words)], env=self.env, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        done = tool.run(words, env=self.env, cwd=Path.cwd(), timeout=timeout)
         self.stderr = done.stderr
         assert code is None or done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout

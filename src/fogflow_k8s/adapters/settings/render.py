@@ -118,4 +118,4 @@ def _render_template(template: str, context: Mapping[str, Any], data: Any, read:
 def _read_yaml(text: str) -> Any:
     import yaml
 
-    return yaml.safe_load(text) or {}
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - safe, and ten times faster
