@@ -10,8 +10,9 @@ import ast
 import inspect
 import ipaddress
 import re
-import textwrap
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -192,11 +193,17 @@ def _docstrings(model: type[BaseModel]) -> dict[str, str]:
     found: dict[str, str] = {}
     for kind in reversed(model.__mro__):
         if kind is not BaseModel and issubclass(kind, BaseModel):
-            body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body  # type: ignore[attr-defined]
-            for field, text in pairwise(body):
+            for field, text in pairwise(_classes(kind.__module__)[kind.__qualname__].body):
                 if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                     found[field.target.id] = inspect.cleandoc(text.value.value)  # type: ignore[union-attr, attr-defined]
     return found
+
+
+@lru_cache
+def _classes(module: str) -> dict[str, ast.ClassDef]:
+    """The classes of a module, as they stand in its file: read once, as each look of `inspect` at a class reads the whole file."""
+    body = ast.parse(inspect.getsource(sys.modules[module])).body
+    return {node.name: node for node in body if isinstance(node, ast.ClassDef)}
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
