@@ -13,16 +13,22 @@ import urllib3
 import yaml
 
 CORE, APPS, NETWORK = "api/v1", "apis/apps/v1", "apis/networking.k8s.io/v1"
+ADMISSION = "apis/admissionregistration.k8s.io/v1"
 KINDS = {
     "pod": (CORE, "Pod"), "node": (CORE, "Node"), "service": (CORE, "Service"), "secret": (CORE, "Secret"),
     "configmap": (CORE, "ConfigMap"), "resourcequota": (CORE, "ResourceQuota"), "event": (CORE, "Event"), "namespace": (CORE, "Namespace"),
     "persistentvolumeclaim": (CORE, "PersistentVolumeClaim"), "deployment": (APPS, "Deployment"),
     "statefulset": (APPS, "StatefulSet"), "daemonset": (APPS, "DaemonSet"), "replicaset": (APPS, "ReplicaSet"),
     "serviceaccount": (CORE, "ServiceAccount"), "job": ("apis/batch/v1", "Job"), "networkpolicy": (NETWORK, "NetworkPolicy"), "lease": ("apis/coordination.k8s.io/v1", "Lease"),
+    "ingress": (NETWORK, "Ingress"), "validatingwebhookconfiguration": (ADMISSION, "ValidatingWebhookConfiguration"),
+    "validatingadmissionpolicy": (ADMISSION, "ValidatingAdmissionPolicy"),
+    "validatingadmissionpolicybinding": (ADMISSION, "ValidatingAdmissionPolicyBinding"),
 }  # fmt: skip
 ALL = "pods,services,daemonsets,deployments,replicasets,statefulsets,jobs"
 """What kubectl calls all, as far as there is any of it here."""
-WITHOUT_NAMESPACE = ("node", "namespace")
+WITHOUT_NAMESPACE = (
+    "node", "namespace", "validatingwebhookconfiguration", "validatingadmissionpolicy", "validatingadmissionpolicybinding",
+)  # fmt: skip
 
 _words = argparse.ArgumentParser(add_help=False)
 _words.add_argument("kinds")
@@ -44,6 +50,12 @@ def get(kubeconfig, *words, namespace="default"):
         return client.read(singulars[0], space, asked.name)
     select = {key: value for key in ("labelSelector", "fieldSelector") if (value := getattr(asked, key))}
     return {"items": [each for one in singulars for each in client.read(one, space, **select)["items"]]}
+
+
+def delete(kubeconfig, kind, name="", namespace="default"):
+    """Has one object deleted, or all of that kind in the namespace; what is not there is no error, and the end is not waited for."""
+    path = Path(kubeconfig)
+    _client(path, path.stat().st_mtime_ns).delete(kind, namespace, name)
 
 
 def _singular(kind):
@@ -74,15 +86,23 @@ class Client:
     def read(self, kind, namespace, name="", **select):
         """What the server has."""
         group, title = KINDS[kind]
-        plural = kind[:-1] + "ies" if kind.endswith("y") else kind + "s"
-        space = "" if not namespace or kind in WITHOUT_NAMESPACE else f"namespaces/{namespace}/"
-        url = f"{self.server}/{group}/{space}{plural}{f'/{name}' if name else ''}?{urlencode(select)}"
-        answer = self.pool.request("GET", url, timeout=urllib3.Timeout(connect=5, read=30))
+        answer = self._ask("GET", kind, namespace, name, select)
         assert answer.status == 200, f"{kind} {name}: HTTP {answer.status} {answer.data[:500]!r}"
         found = json.loads(answer.data)
         for each in found.get("items", ()):
             each |= {"kind": title, "apiVersion": group.partition("/")[2]}
         return found
+
+    def delete(self, kind, namespace, name=""):
+        """Has the server delete what is there."""
+        answer = self._ask("DELETE", kind, namespace, name, {"propagationPolicy": "Background"})
+        assert answer.status in {200, 202, 404}, f"{kind} {name}: HTTP {answer.status} {answer.data[:500]!r}"
+
+    def _ask(self, verb, kind, namespace, name, query):
+        plural = kind[:-1] + "ies" if kind.endswith("y") else kind + ("es" if kind.endswith("s") else "s")
+        space = "" if not namespace or kind in WITHOUT_NAMESPACE else f"namespaces/{namespace}/"
+        url = f"{self.server}/{KINDS[kind][0]}/{space}{plural}{f'/{name}' if name else ''}?{urlencode(query)}"
+        return self.pool.request(verb, url, timeout=urllib3.Timeout(connect=5, read=30))
 
 
 @cache

@@ -8,11 +8,12 @@ started by a shell. What looks at the command line in /proc, sends signals or re
 import importlib
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests import processes
 
 AT_START = ("PYTHON", "LANG", "LC_")
 """Variables that an interpreter reads when it starts."""
@@ -38,7 +39,7 @@ def run(words, *, env, cwd, timeout=300):
         process.start()
         process.join(timeout)
         if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
+            processes.kill_tree(process.pid)
             process.join()
             raise subprocess.TimeoutExpired(argv, timeout)
         out, err = (file.read_text(encoding="utf-8") for file in files)

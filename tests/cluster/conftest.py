@@ -2,19 +2,20 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
+from tests import api
 from tests.sites import TOOL, Site
 
 NAME = "test"
 KEPT = ("--set", "replicaCount=3")
 """The settings of the shared release."""
-WEIGHTY = "deployments,statefulsets,daemonsets,jobs,pods,services,ingresses,secrets,persistentvolumeclaims"
+WEIGHTY = (
+    "deployment", "statefulset", "daemonset", "job", "pod", "service", "ingress", "secret", "persistentvolumeclaim",
+)  # fmt: skip
 """Of a namespace that a test leaves behind: what takes room on nodes, addresses, and what a look at all namespaces finds."""
 looks = pytest.mark.xdist_group("kept")
 ENV = {
@@ -65,14 +66,12 @@ def a_site(sandbox, state):
     env = {**ENV, "KUBECONFIG": sandbox["KUBECONFIG"], "FOGFLOW_K8S_STATE": str(state)}
     site = Site(sandbox, f"t-{worker}-{time.monotonic_ns() % 10**9}", state, env)
     yield site
-    wide = [
-        f"validating{kind}/{site.namespace}"
-        for kind in ("webhookconfiguration", "admissionpolicybinding", "admissionpolicy")
-    ]
-    site.kubectl("delete", *wide, "--ignore-not-found", check=False)
+    for kind in ("webhookconfiguration", "admissionpolicybinding", "admissionpolicy"):
+        api.delete(sandbox["KUBECONFIG"], f"validating{kind}", site.namespace)
     # What others could meet, and what costs CPU. The namespaces go with the sandbox: to remove one takes as much CPU as an install.
     for namespace in (site.namespace, f"{site.namespace}-tasks"):
-        site.kubectl("-n", namespace, "delete", WEIGHTY, "--all", "--wait=false", check=False)
+        for kind in WEIGHTY:
+            api.delete(sandbox["KUBECONFIG"], kind, namespace=namespace)
 
 
 @pytest.fixture
@@ -96,35 +95,3 @@ def another_site(sandbox, tmp_path):
     """A second one, to compare with."""
     with a_site(sandbox, tmp_path) as site:
         yield site
-
-
-def kill_tree(process):
-    """SIGKILL to a process and everything below it, as a crash or the OOM killer would."""
-    stopped: list[int] = []
-    while new := [pid for pid in (process.pid, *descendants(process.pid)) if pid not in stopped]:
-        signal_all(new, signal.SIGSTOP)  # so that none begins another between the look and its end
-        stopped += new
-    kill_all(stopped)
-    process.communicate()
-
-
-def kill_all(pids):
-    """SIGKILL to each process that still is."""
-    signal_all(pids, signal.SIGKILL)
-
-
-def signal_all(pids, number):
-    """A signal to each process that still is."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def descendants(pid):
-    """Every process below that one."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
-            for child in map(int, task.read_text().split()):
-                found += [child, *descendants(child)]
-    return found

@@ -5,10 +5,9 @@ import signal
 
 import pytest
 
+from tests.processes import descendants, kill_all, kill_tree
 from tests.scope import only_all, sampled
 from tests.waiting import until
-
-from .conftest import descendants, kill_all, kill_tree
 
 pytestmark = pytest.mark.cluster
 BUDGET_S = 240
@@ -46,7 +45,8 @@ def kill_in_the_middle(site, *words):
     process = site.start(*words, env=slow_helm(site))
     until(lambda: (site.state / "pending").exists() or process.poll() is not None, "a pending revision", 120)
     assert process.poll() is None, process.stderr.read()
-    kill_tree(process)
+    kill_tree(process.pid)
+    process.communicate()
     return site.history()[-1][1]
 
 
@@ -86,7 +86,8 @@ def deploying_without_helm(site):
 @only_all
 def test_kill_9_while_waiting(site):
     process = deploying_without_helm(site)
-    kill_tree(process)
+    kill_tree(process.pid)
+    process.communicate()
     result = site.deploy(*SLOW)
     assert (result["result"], result["exitCode"], result["release"]["revision"]) == ("unchanged", 0, 1)
 

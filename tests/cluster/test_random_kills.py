@@ -8,9 +8,8 @@ import time
 
 import pytest
 
+from tests.processes import kill_tree
 from tests.scope import only_all
-
-from .conftest import kill_tree
 
 pytestmark = [pytest.mark.cluster, only_all, pytest.mark.timeout(3600)]
 KILLS = 20
@@ -24,7 +23,8 @@ def killed(site, instant, *words):
     end = time.monotonic() + instant
     while process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
-    kill_tree(process)
+    kill_tree(process.pid)
+    process.communicate()
 
 
 def revisions(site):

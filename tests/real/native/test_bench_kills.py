@@ -1,13 +1,12 @@
 """`bench run` killed at random instants on real nodes: after the next run nothing is left, of any scenario."""
 
-import os
 import random
-import signal
 import subprocess
 import time
 
 import pytest
 
+from tests.processes import kill_tree
 from tests.real import deployed
 from tests.real.conftest import TOOL, until
 from tests.real.images import APP_VERSION
@@ -39,7 +38,7 @@ def killed(it, instant, scenario):
     time.sleep(instant)
     still = process.poll() is None
     if still:
-        os.killpg(process.pid, signal.SIGKILL)
+        kill_tree(process.pid)
     process.wait()
     return still
 
