@@ -207,10 +207,11 @@ def _report_as_json(error: FogflowError, argv: list[str]) -> None:
 def _report_unexpected(error: Exception, argv: list[str]) -> int:
     if hasattr(error, "exit_code") and hasattr(error, "show"):  # a usage error of the parser, which prints it itself
         error.show()
-        hint = _file_hint(error)
+        hint = _file_hint(error) or _help_hint(error, argv)
         if hint:
             sys.stderr.write(f"  Next: {hint}\n")
-        failure = FogflowError(str(error), hint=hint or "fogflow-k8s --help", exit_code=int(error.exit_code))
+        hint = hint or f"{' '.join(_command_of(argv)[0])} --help"
+        failure = FogflowError(str(error), hint=hint, exit_code=int(error.exit_code))
         _report_as_json(failure, argv)
         return int(error.exit_code)
     if isinstance(error, OSError) and error.errno:
@@ -242,25 +243,40 @@ def _file_hint(error: Any) -> str:
     return "give FogFlow's config.json with --config FILE, and values of the chart with --values FILE"
 
 
+def _help_hint(error: Any, argv: list[str]) -> str:
+    """Where the options are listed, for a usage error that the parser prints without the usage: an option without its value."""
+    return (
+        "" if getattr(error, "ctx", None) else f"{' '.join(_command_of(argv)[0])} -h lists the options and their values"
+    )
+
+
+def _command_of(argv: list[str]) -> tuple[list[str], Any, list[str]]:
+    """The words that name the command of a line, the command (a group when the line goes no further), and the words after it."""
+    command, names, words = typer.main.get_command(app), ["fogflow-k8s"], separate(argv).rest
+    while isinstance(command, typer.core.TyperGroup):
+        at = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
+        if at == len(words) or words[at] not in command.commands:
+            break
+        names.append(words[at])
+        command, words = command.commands[words[at]], words[at + 1 :]
+    return names, command, words
+
+
 def _json_format(argv: list[str]) -> str:
     """The value of the command's option -o, if it is json or jsonl, otherwise "".
 
     Also works for a line that the parser refused: the parser is used again, because only it knows which word is the value of
     which option.
     """
-    command, name, words = typer.main.get_command(app), "fogflow-k8s", separate(argv).rest
+    names, command, words = _command_of(argv)
+    if isinstance(command, typer.core.TyperGroup):
+        return ""
     lenient: dict[str, Any] = {"resilient_parsing": True, "ignore_unknown_options": True, "allow_extra_args": True}
-    while isinstance(command, typer.core.TyperGroup):
-        at = next((i for i, word in enumerate(words) if not word.startswith("-")), len(words))
-        name = words[at] if at < len(words) else ""
-        if name not in command.commands:
-            return ""
-        command, words = command.commands[name], words[at + 1 :]
     form = next(
         (one.name for one in command.params if "-o" in one.opts and one.type.name != "path"), ""
     )  # the option -o of render is a path
     try:
-        selected = command.make_context(name, words, **lenient).params.get(form or "")
+        selected = command.make_context(names[-1], words, **lenient).params.get(form or "")
     except Exception:  # noqa: BLE001 - another error is being reported already
         return ""
     return selected if selected in ("json", "jsonl") else ""

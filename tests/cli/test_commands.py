@@ -168,6 +168,21 @@ def test_an_error_with_json_wanted_is_one_document_and_nothing_else(tool, code, 
     assert document["error"]["remedy"]
 
 
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("deploy --dry-run", "deploy"),
+        ("-n status deploy --timeout", "deploy"),
+        ("edge token create --site", "edge token create"),
+        ("deploy --yes=1", "deploy"),
+        ("status -n", "status"),
+    ],
+)
+def test_an_option_without_its_value_leads_to_the_help_of_the_command(tool, line, command):
+    done = tool(*line.split(), code=2)
+    assert f"  Next: fogflow-k8s {command} -h lists the options and their values\n" in done.stderr
+
+
 def test_a_usage_error_with_json_wanted_is_a_document_too(tool):
     assert parse(tool("status", "-o", "json", "--unknown").stdout)["exitCode"] == 2
 
