@@ -15,7 +15,7 @@ from fogflow_k8s.cli import app
 from fogflow_k8s.model.diagnosis.catalogue import ENTRIES
 from tests.documents import parse
 
-BUDGET_S = 30
+BUDGET_S = 60
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = (

@@ -14,7 +14,7 @@ import pytest
 
 from fogflow_k8s.commands import complete
 
-BUDGET_S = 10
+BUDGET_S = 20
 
 
 def offered(line, shell="bash", **env):

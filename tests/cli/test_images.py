@@ -11,6 +11,8 @@ from fogflow_k8s.engine.checks import Check, CheckOutcome, run
 from fogflow_k8s.model.image.reference import Use, parse
 from tests.cli.test_screens import as_json, drawn
 
+BUDGET_S = 15
+
 SHA = "sha256:" + "ab" * 32
 BROKER = Use(parse("docker.io/fogflow/broker:3.2.8"), ("cloud-broker",), ({},), ("any",))
 PYTHON = Use(parse(f"r.example:5000/library/python:3@{SHA}"), ("keeper", "nginx"), ({},), ("any", "linux/arm64"))

@@ -20,7 +20,7 @@ from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model.settings.values import Values
 from tests.cli import apiserver
 
-BUDGET_S = 30
+BUDGET_S = 50
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/fogflow-chart"
 SETTINGS = {  # and the Secrets that these need, with a key each; "" for one to pull images with

@@ -11,6 +11,8 @@ from tests.faults.simulated import FAULTS
 from .conftest import KEPT, looks
 from .test_access import kubeconfig
 
+BUDGET_S = 100
+
 pytestmark = pytest.mark.cluster
 ELSEWHERE = ("kubectl", "docker", "external-ip", "leftovers")  # of this machine, and of the tests beside this one
 

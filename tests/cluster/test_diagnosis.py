@@ -10,7 +10,7 @@ from tests.scope import ALL, sampled
 from .conftest import a_site
 
 pytestmark = pytest.mark.cluster
-BUDGET_S = 400
+BUDGET_S = 700
 OF_PODS = [fault for fault in FAULTS if fault.of_pods]
 BY_DEPLOY = (
     "a container crashes",

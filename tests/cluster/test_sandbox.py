@@ -15,7 +15,7 @@ from tests.documents import parse
 from tests.scope import only_all
 
 pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("own-sandboxes")]
-BUDGET_S = 170
+BUDGET_S = 250
 TOOL = [sys.executable, "-m", "fogflow_k8s", "sandbox"]
 FAULT = "sandbox.fogflow-k8s.io"
 

@@ -22,7 +22,7 @@ from tests.real.conftest import Box, until
 from tests.real.figures import record_in_all
 from tests.scope import only_all
 
-BUDGET_S = 150
+BUDGET_S = 220
 
 NAMESPACE = "fogflow"
 SITE = "002"

@@ -8,7 +8,7 @@ from snapshot import BROKER, DESIGNER, DISCOVERY, MASTER, ORDERED, RABBITMQ, WOR
 from tests.scope import ALL, examples
 from tests.unit.keeper.simple_model import START_S, Sim
 
-BUDGET_S = 20
+BUDGET_S = 30
 
 SETTLED_S = 40.0  # for a new control plane to start and be learned
 REPAIRED_S = 150.0

@@ -6,6 +6,8 @@ from fogflow_k8s.actions.doctor.doctor import examine, fix_findings
 from fogflow_k8s.errors import ClusterError
 from tests.unit.actions.world import BAD, HOME, OWN, RIVAL, SECRET, TASKS, encoded
 
+BUDGET_S = 8
+
 KEEPER = {"keeper": {"enabled": True}}
 LABELS = {"app.kubernetes.io/part-of": "fogflow"}
 

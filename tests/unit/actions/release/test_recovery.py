@@ -9,6 +9,8 @@ from fogflow_k8s.errors import Busy, Interrupted, OperationFailed
 from tests.scope import ALL
 from tests.unit.actions.world import BAD, NEVER, RIVAL, SLOW, interrupt
 
+BUDGET_S = 14
+
 REFUSED = "Error: UPGRADE FAILED: the server does not like it"
 CONFLICT = (
     "Error: UPGRADE FAILED: conflict occurred: Apply failed with 1 conflict: conflict with kubectl: .spec.replicas"

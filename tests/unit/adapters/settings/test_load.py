@@ -15,6 +15,8 @@ from fogflow_k8s.adapters.settings.set_flag import Assignment, assign
 from fogflow_k8s.errors import ConfigError
 from tests.strategies import text
 
+BUDGET_S = 14
+
 
 def settings(*args, **named):
     """Return only the values of load_settings."""

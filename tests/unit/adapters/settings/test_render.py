@@ -21,6 +21,8 @@ from fogflow_k8s.model.settings.values import Values
 from tests.scope import examples
 from tests.strategies import TRICKY, configs, settings, text
 
+BUDGET_S = 10
+
 
 @given(data=configs())
 def test_config_json_equals_the_model(data):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fogflow_k8s.model.diagnosis.kubelet_messages import UNKNOWN, pull
 from tests.scope import examples
 
-BUDGET_S = 10
+BUDGET_S = 15
 # captured from kubelets with containerd, Docker's engine and CRI-O
 SAID = [
     ("transient", 'failed to pull and unpack image "docker.io/fogflow/master:3.2.8": failed to copy: httpReadSeeker: failed open: failed to do request: Get "https://production.cloudflare.docker.com/registry-v2/docker/registry/v2/blobs/sha256/c4/c403e1": read tcp 10.0.2.15:40122->104.16.98.215:443: read: connection reset by peer'),

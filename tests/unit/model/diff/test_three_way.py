@@ -17,6 +17,8 @@ from fogflow_k8s.model.diff.three_way import Difference, drifts
 from fogflow_k8s.model.redaction.redactor import MASK
 from tests.scope import examples
 
+BUDGET_S = 8
+
 EDIT = {"manager": "kubectl-edit", "operation": "Update", "time": "2026-01-01T00:00:00Z"}
 
 

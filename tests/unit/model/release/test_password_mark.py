@@ -12,6 +12,8 @@ from fogflow_k8s.model.redaction.redactor import Redactor
 from fogflow_k8s.model.release.password_mark import is_of, mark
 from tests.scope import examples
 
+BUDGET_S = 8
+
 SALT = bytes(16)
 
 
