@@ -17,6 +17,8 @@ from fogflow_k8s.model.listed import listed
 
 ID = "FK-7016"  # in the catalogue: objects that Helm did not install
 _FOGFLOW = "app.kubernetes.io/part-of=fogflow"
+DEFAULT = "fogflow"
+"""The namespace and the release of a command without options."""
 _MOST = 5  # names in one message
 
 
@@ -40,10 +42,7 @@ class Absence:
     @property
     def elsewhere_hint(self) -> str:
         """The options that name the releases elsewhere; "" without any."""
-        flags = [
-            f"-n {namespace}" + (f" --release {name}" if name != "fogflow" else "")
-            for namespace, name in self.elsewhere
-        ]
+        flags = [f"-n {namespace}" + _flags(DEFAULT, name) for namespace, name in self.elsewhere]
         some = " or ".join(flags[:_MOST])
         return f"FogFlow is installed elsewhere: run the command again with {some}" if flags else ""
 
@@ -52,7 +51,7 @@ class Absence:
         """The next commands."""
         if finding := self.finding:
             return "; ".join(finding.advice)
-        install = "fogflow-k8s deploy --external-ip ADDRESS"
+        install = f"fogflow-k8s deploy --external-ip ADDRESS{_flags(self.namespace, self.release)}"
         return f"{self.elsewhere_hint}; to install it here: {install}" if self.elsewhere else install
 
     @property
@@ -77,6 +76,14 @@ class Absence:
         shown = listed(names, _MOST)
         tools = ", ".join(sorted({makers.maker_of(each).description for each in self.unmanaged}))
         return f"namespace {self.namespace} has objects of FogFlow that Helm did not install: {shown} (made by {tools})"
+
+
+def _flags(namespace: str, release: str) -> str:
+    """The options that name a release, with a space before each; "" for the namespace and the name that are the default."""
+    space, name = (
+        f" {option} {word}" * (word != DEFAULT) for option, word in (("-n", namespace), ("--release", release))
+    )
+    return space + name
 
 
 def find_absence(op: Operation) -> Absence:

@@ -22,14 +22,15 @@ _EXIT_GRACE_S = 1.0  # from kubectl's last message to its exit
 _LISTENING = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
 _ROUTINE = re.compile(r"(Forwarding from|Handling connection for) ")
 _CONNECTION_LOST = re.compile(r"lost connection to pod|error forwarding port|error creating (error|forwarding) stream")
+_PORT_IN_USE = "address already in use"
 _MAX_OUTPUT_CHARS = 300  # characters of kubectl's words in an error
 
 
 class ForwardFailed(ClusterError):
     """A port is not forwarded, or no longer; `code` is kubectl's exit status, 0 while kubectl was still running."""
 
-    def __init__(self, message: str, *, code: int = 0) -> None:
-        super().__init__(message, hint="fogflow-k8s status")
+    def __init__(self, message: str, *, code: int = 0, hint: str = "fogflow-k8s status") -> None:
+        super().__init__(message, hint=hint)
         self.code = code
 
 
@@ -47,7 +48,11 @@ class Forward:
             if found := _LISTENING.search(line):
                 return int(found[1])
             self._output.append(line.strip())
-        raise ForwardFailed(f"{self._target} cannot be reached: {self._last_output()}", code=self._lines.status())
+        said, code = self._last_output(), self._lines.status()
+        if _PORT_IN_USE in said:
+            hint = "another program listens on that port of this machine: name another one, or --port 0 for a free one"
+            raise ForwardFailed(f"{self._target} is not forwarded: {said}", code=code, hint=hint)
+        raise ForwardFailed(f"{self._target} cannot be reached: {said}", code=code)
 
     def wait_until_lost(self, path: str, on_line: Callable[[str], object]) -> ForwardFailed:
         """Wait until the connection is lost, and return the reason. Until then, `on_line` gets each message of kubectl.

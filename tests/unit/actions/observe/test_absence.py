@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from fogflow_k8s.actions.doctor.doctor import examine
-from fogflow_k8s.actions.observe.absence import find_absence
+from fogflow_k8s.actions.observe.absence import Absence, find_absence
 from fogflow_k8s.actions.observe.history import history
 from fogflow_k8s.actions.observe.status import status
 from fogflow_k8s.actions.observe.verify import verify
@@ -66,7 +66,17 @@ def test_applied_objects_of_another_namespace_do_not_count(world):
     put(world, "traffic")
     found = find_absence(world.op())
     assert (found.unmanaged, found.elsewhere) == ((), ())
-    assert found.hint == "fogflow-k8s deploy --external-ip ADDRESS"
+    assert found.hint == f"fogflow-k8s deploy --external-ip ADDRESS -n {HOME}"
+
+
+@pytest.mark.parametrize(
+    ("release", "namespace", "options"),
+    [("fogflow", "fogflow", ""), ("fogflow", "city", " -n city"), ("second", "fogflow", " --release second")],
+)
+def test_the_proposed_deploy_is_for_the_namespace_and_the_name_that_were_meant(release, namespace, options):
+    elsewhere = (("traffic", "fogflow"),)
+    assert Absence(release, namespace).hint == f"fogflow-k8s deploy --external-ip ADDRESS{options}"
+    assert Absence(release, namespace, elsewhere=elsewhere).hint.endswith(f"--external-ip ADDRESS{options}")
 
 
 def test_a_user_who_may_only_list_in_the_namespace_is_told_of_its_objects(world):

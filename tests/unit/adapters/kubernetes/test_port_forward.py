@@ -105,6 +105,13 @@ def test_an_exited_kubectl_is_reported_with_its_output_and_exit_status(kubectl, 
     assert CLIENT in lost.message
 
 
+def test_a_port_of_this_machine_that_another_program_has_is_not_the_clusters_fault(kubectl):
+    said = "Error listen tcp4 127.0.0.1:8080: bind: address already in use"
+    with pytest.raises(ForwardFailed, match="address already in use") as error:
+        broken(kubectl(said, port=0, status=1))
+    assert "--port 0 for a free one" in error.value.hint
+
+
 def test_a_killed_kubectl_has_the_exit_status_of_a_shell(kubectl):
     assert broken(kubectl(status="$(kill -9 $$)")).code == 128 + 9
 
