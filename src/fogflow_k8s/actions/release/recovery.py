@@ -26,7 +26,7 @@ from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.release.breaking_changes import losses
-from fogflow_k8s.model.release.history import Revision, last_that_worked
+from fogflow_k8s.model.release.history import Revision, last_that_worked, passed_over
 
 if TYPE_CHECKING:
     from fogflow_k8s.adapters.helm.messages import Hook
@@ -146,6 +146,11 @@ def failed(
         what = "; ".join(loss.description for loss in lost)
         detail = f"left in place: a rollback would lose data ({what}); to do it: fogflow-k8s rollback --force"
         return _end(work, "left-failed", 21, seen, failure, detail=detail)
+    for newer in passed_over(history, good, made=made):
+        op.report.warn(
+            f"revision {newer.number} is passed over, as no deploy waited until it worked;"
+            f" to return to it: fogflow-k8s rollback {newer.number} -n {op.namespace}"
+        )
     return _roll_back(work, lease, good, objects, failure)
 
 

@@ -76,6 +76,15 @@ def last_that_worked(history: Sequence[Revision], *, before: int | None = None) 
     return None
 
 
+def passed_over(history: Sequence[Revision], good: Revision, *, made: bool) -> list[Revision]:
+    """The newest revision between `good` and the failed one that may have worked, as a list; empty when there is none.
+
+    `made`: the newest revision is the one that failed.
+    """
+    between = [r for r in history if r.number > good.number and r.status in WORKED and not r.verified]
+    return [r for r in between if not (made and r is history[-1])][-1:]
+
+
 def rollback_target(history: Sequence[Revision]) -> Revision | None:
     """The target of `rollback` without a number: the last revision that worked before the current one."""
     return last_that_worked(history, before=history[-1].number) if history else None

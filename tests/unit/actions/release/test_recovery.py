@@ -139,6 +139,14 @@ def test_a_permanent_cause_that_goes_away_within_three_seconds_ends_nothing(depl
     assert (outcome.result, outcome.seconds["wait"]) == ("upgraded", 30)
 
 
+def test_a_revision_that_no_deploy_waited_for_is_passed_over_and_named(deployed):
+    assert deployed.deploy(nginx("2"), wait=False).result == "upgraded"
+    outcome = deployed.deploy(nginx(BAD))
+    assert (outcome.result, outcome.detail) == ("rolled-back", "rolled back to revision 1, which is ready again")
+    assert deployed.reported("revision 2 is passed over, as no deploy waited until it worked")
+    assert deployed.reported("to return to it: fogflow-k8s rollback 2 -n ")
+
+
 def test_an_upgrade_that_stands_still_until_the_deadline_is_rolled_back(deployed):
     outcome = deployed.deploy(nginx(NEVER), timeout_s=60)
     assert (outcome.result, outcome.exit_code, ids(outcome)) == ("rolled-back", 20, ["FK-5011"])

@@ -2,7 +2,14 @@
 
 import pytest
 
-from fogflow_k8s.model.release.history import last_that_worked, repair, revisions, rollback_target, taken_back
+from fogflow_k8s.model.release.history import (
+    last_that_worked,
+    passed_over,
+    repair,
+    revisions,
+    rollback_target,
+    taken_back,
+)
 
 
 def history(*statuses, verified=()):
@@ -33,6 +40,13 @@ def test_a_pending_release_is_rolled_back_to_what_worked_else_to_itself(given, e
 def test_a_revision_seen_working_is_preferred_to_one_that_helm_calls_superseded():
     assert last_that_worked(history("superseded", "superseded", "deployed", verified=[1])).number == 1
     assert last_that_worked(history("superseded", "superseded", "deployed")).number == 3
+
+
+def test_what_is_passed_over_is_the_newest_that_may_have_worked_since():
+    past = history("superseded", "superseded", "failed", "superseded", "deployed", verified=[1])
+    assert [r.number for r in passed_over(past, past[0], made=True)] == [4]
+    assert [r.number for r in passed_over(past, past[0], made=False)] == [5]
+    assert passed_over(past, past[4], made=True) == []
 
 
 def test_the_default_rollback_goes_before_the_current_revision():
