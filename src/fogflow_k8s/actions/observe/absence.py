@@ -80,9 +80,8 @@ class Absence:
 
 def _flags(namespace: str, release: str) -> str:
     """The options that name a release, with a space before each; "" for the namespace and the name that are the default."""
-    space, name = (
-        f" {option} {word}" * (word != DEFAULT) for option, word in (("-n", namespace), ("--release", release))
-    )
+    space = "" if namespace == DEFAULT else f" -n {namespace}"
+    name = "" if release == DEFAULT else f" --release {release}"
     return space + name
 
 
