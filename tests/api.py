@@ -42,8 +42,7 @@ _words.add_argument("-A", dest="everywhere", action="store_true")
 def get(kubeconfig, *words, namespace="default"):
     """One object, or a list of objects. Raises AssertionError for what the server does not give, and urllib3's errors when it is not there."""
     asked = _words.parse_args(list(map(str, words)))
-    path = Path(kubeconfig)
-    client = _client(path, path.stat().st_mtime_ns)
+    client = _client_of(kubeconfig)
     space = "" if asked.everywhere else asked.namespace or namespace
     singulars = [_singular(kind) for kind in (ALL if asked.kinds == "all" else asked.kinds).split(",")]
     if asked.name:
@@ -54,8 +53,7 @@ def get(kubeconfig, *words, namespace="default"):
 
 def delete(kubeconfig, kind, name="", namespace="default"):
     """Has one object deleted, or all of that kind in the namespace; what is not there is no error, and the end is not waited for."""
-    path = Path(kubeconfig)
-    _client(path, path.stat().st_mtime_ns).delete(kind, namespace, name)
+    _client_of(kubeconfig).delete(kind, namespace, name)
 
 
 def _singular(kind):
@@ -103,6 +101,11 @@ class Client:
         space = "" if not namespace or kind in WITHOUT_NAMESPACE else f"namespaces/{namespace}/"
         url = f"{self.server}/{KINDS[kind][0]}/{space}{plural}{f'/{name}' if name else ''}?{urlencode(query)}"
         return self.pool.request(verb, url, timeout=urllib3.Timeout(connect=5, read=30))
+
+
+def _client_of(kubeconfig):
+    path = Path(kubeconfig)
+    return _client(path, path.stat().st_mtime_ns)
 
 
 @cache

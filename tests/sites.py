@@ -35,9 +35,10 @@ class Site:
             text=True, start_new_session=True, cwd=self.state, **more,
         )  # fmt: skip
 
-    def run(self, *words, code=0, env=None):
+    def run(self, *words, code=0, env=None, program=False):
         """Run the tool to its end and return stdout; the exit code is part of every expectation (None: any)."""
-        done = tool.run([*self._own(words), "-n", self.namespace], env={**self.env, **(env or {})}, cwd=self.state)
+        argv, env = [*self._own(words), "-n", self.namespace], {**self.env, **(env or {})}
+        done = tool.run(argv, env=env, cwd=self.state, program=program)
         self.stderr = done.stderr
         assert code is None or done.returncode == code, (
             f"{words}: exit {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"

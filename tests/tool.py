@@ -2,7 +2,7 @@
 
 A start of the tool costs more CPU than most of what tests ask of it, and the gate starts it thousands of times. One process imports
 all of it, and each run is a child of that one: with its own environment, folder, session, files and exit code, as if it had been
-started by a shell. What looks at the command line in /proc, sends signals or reads while it runs starts a program (`Site.start`).
+started by a shell. Whose command line in /proc is looked at is a program, too (`program`); so is what gets signals or is read while it runs (`Site.start`).
 """
 
 import importlib
@@ -22,13 +22,13 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.imported", __name__])
 
 
-def run(words, *, env, cwd, timeout=300):
-    """Run `fogflow-k8s` with these words: a CompletedProcess with its output as text.
+def run(words, *, env, cwd, timeout=300, program=False):
+    """Run `fogflow-k8s` with these words, as a started program when it must be one: a CompletedProcess with its output as text.
 
     Raises TimeoutExpired after `timeout` seconds, when the process and its children have been killed.
     """
     argv = [sys.executable, "-m", "fogflow_k8s", *map(str, words)]
-    if any(key.startswith(AT_START) and value != os.environ.get(key) for key, value in env.items()):
+    if program or any(key.startswith(AT_START) and value != os.environ.get(key) for key, value in env.items()):
         return subprocess.run(
             argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
             check=False, start_new_session=True,

@@ -207,11 +207,13 @@ def _report_as_json(error: FogflowError, argv: list[str]) -> None:
 def _report_unexpected(error: Exception, argv: list[str]) -> int:
     if hasattr(error, "exit_code") and hasattr(error, "show"):  # a usage error of the parser, which prints it itself
         error.show()
-        hint = _file_hint(error) or _help_hint(error, argv)
+        command = " ".join(_command_of(argv)[0])
+        hint = _file_hint(error)
+        if not hint and not getattr(error, "ctx", None):  # printed without the usage, as of an option without its value
+            hint = f"{command} -h lists the options and their values"
         if hint:
             sys.stderr.write(f"  Next: {hint}\n")
-        hint = hint or f"{' '.join(_command_of(argv)[0])} --help"
-        failure = FogflowError(str(error), hint=hint, exit_code=int(error.exit_code))
+        failure = FogflowError(str(error), hint=hint or f"{command} --help", exit_code=int(error.exit_code))
         _report_as_json(failure, argv)
         return int(error.exit_code)
     if isinstance(error, OSError) and error.errno:
@@ -241,13 +243,6 @@ def _file_hint(error: Any) -> str:
     if "unexpected extra argument" not in str(error) or not {"--config", "--values"} <= options:
         return ""
     return "give FogFlow's config.json with --config FILE, and values of the chart with --values FILE"
-
-
-def _help_hint(error: Any, argv: list[str]) -> str:
-    """Where the options are listed, for a usage error that the parser prints without the usage: an option without its value."""
-    return (
-        "" if getattr(error, "ctx", None) else f"{' '.join(_command_of(argv)[0])} -h lists the options and their values"
-    )
 
 
 def _command_of(argv: list[str]) -> tuple[list[str], Any, list[str]]:

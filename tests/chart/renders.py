@@ -17,10 +17,12 @@ from typing import Any
 
 import yaml
 
+from fogflow_k8s.model.manifests import safe_loader
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/fogflow-chart"
 Completed = subprocess.CompletedProcess[str]
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER = safe_loader()
 
 
 class Renders:

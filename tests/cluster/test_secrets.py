@@ -203,9 +203,7 @@ def test_no_canary_comes_out(site, canaries, printed):
         """Run a verb under watch; a canary that stands on the user's own command line is not ours to hide."""
         typed = {name for name, value in canaries.items() if any(value in str(word) for word in words)}
         with watch.over(allowed=typed):
-            process = site.start(*words, env={"TMPDIR": str(temporary)})  # a program, as its command line is looked at
-            out, site.stderr = process.communicate(timeout=300)
-        assert code is None or process.returncode == code, (words, process.returncode, site.stderr)
+            out = site.run(*words, code=code, env={"TMPDIR": str(temporary)}, program=True)
         assert watch.names_in((out + site.stderr).encode()) == set(), words
         return out
 

@@ -37,9 +37,15 @@ class Fault:
     @property
     def of_pods(self):
         """The annotations of pods that bring it about, where that is all that does: it can strike a release that runs."""
-        ((_, values),) = self.values.items() if len(self.values) == 1 else [("", {})]
-        prepared = self.installed or self.by_hand or self.before
-        return {} if prepared or set(values) != {"podAnnotations"} else values["podAnnotations"]
+        if (
+            self.installed
+            or self.by_hand
+            or self.before
+            or [set(part) for part in self.values.values()] != [{"podAnnotations"}]
+        ):
+            return {}
+        (part,) = self.values.values()
+        return part["podAnnotations"]
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,8 @@ def struck(site, fault):
     workload = f"deployment/{fault.component}"
 
     def remake(annotations):
-        strategy = {
-            "type": "Recreate",
-            "rollingUpdate": None,
-        }  # else the old pods serve on, and it is an upgrade's fault
+        # else the old pods serve on, and it is an upgrade's fault
+        strategy = {"type": "Recreate", "rollingUpdate": None}
         spec = {"strategy": strategy, "template": {"metadata": {"annotations": annotations}}}
         site.kubectl("patch", workload, "--type=merge", "-p", json.dumps({"spec": spec}))
 

@@ -15,6 +15,7 @@ from fogflow_k8s.actions.observe.verify import Proof
 from fogflow_k8s.actions.release.outcome import Outcome
 from fogflow_k8s.console.diff import diff_screen
 from fogflow_k8s.model.diagnosis.catalogue import Cause
+from fogflow_k8s.model.names import release_option
 from fogflow_k8s.model.release.history import PENDING, Revision, taken_back
 
 _COLOURS = {
@@ -232,7 +233,7 @@ def _failure(outcome: Outcome) -> list[RenderableType]:
 
 def _next(outcome: Outcome) -> list[str]:
     report = outcome.report
-    flags = f" -n {report.namespace}" + (f" --release {report.release}" if report.release != "fogflow" else "")
+    flags = f" -n {report.namespace}{release_option(report.release)}"
     if outcome.exit_code == 0:
         forward = (
             f"kubectl -n {report.namespace} port-forward service/nginx 8080:80, then http://localhost:8080/index.html"

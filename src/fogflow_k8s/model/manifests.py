@@ -72,8 +72,14 @@ def every(text: str) -> list[dict[str, Any]]:
     """The objects of a multi-document YAML text, including Helm's hooks."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return [d for d in yaml.load_all(text, Loader=loader) if isinstance(d, dict)]
+    return [d for d in yaml.load_all(text, Loader=safe_loader()) if isinstance(d, dict)]
+
+
+def safe_loader() -> Any:
+    """PyYAML's safe loader: the one in C, which is ten times faster, where PyYAML has it."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def hook_of(obj: Obj) -> str:

@@ -15,11 +15,18 @@ from fogflow_k8s.model import manifests
 
 RELEASE_MAX = 53  # https://helm.sh/docs/chart_template_guide: object names, at most 63 characters, are built from it
 NAMESPACE_MAX = 63  # a DNS label
+DEFAULT = "fogflow"
+"""The namespace and the release of a command without options."""
 TASKS_SUFFIX = "-tasks"
 _TASKS_FLAG = "--tasks-namespace="  # of the keeper
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _RELEASE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _FORM = "lower-case letters, digits and -, beginning and ending with a letter or digit"
+
+
+def release_option(release: str) -> str:
+    """The option that names a release, with a space before it; "" for the name that a command without it means."""
+    return "" if release == DEFAULT else f" --release {release}"
 
 
 def require(release: str, namespace: str) -> None:

@@ -14,11 +14,10 @@ from fogflow_k8s.model.diagnosis.catalogue import Cause, cause
 from fogflow_k8s.model.diff import makers
 from fogflow_k8s.model.kubernetes import Obj, annotations_of, metadata_of
 from fogflow_k8s.model.listed import listed
+from fogflow_k8s.model.names import DEFAULT, release_option
 
 ID = "FK-7016"  # in the catalogue: objects that Helm did not install
 _FOGFLOW = "app.kubernetes.io/part-of=fogflow"
-DEFAULT = "fogflow"
-"""The namespace and the release of a command without options."""
 _MOST = 5  # names in one message
 
 
@@ -42,7 +41,7 @@ class Absence:
     @property
     def elsewhere_hint(self) -> str:
         """The options that name the releases elsewhere; "" without any."""
-        flags = [f"-n {namespace}" + _flags(DEFAULT, name) for namespace, name in self.elsewhere]
+        flags = [f"-n {namespace}{release_option(name)}" for namespace, name in self.elsewhere]
         some = " or ".join(flags[:_MOST])
         return f"FogFlow is installed elsewhere: run the command again with {some}" if flags else ""
 
@@ -51,7 +50,8 @@ class Absence:
         """The next commands."""
         if finding := self.finding:
             return "; ".join(finding.advice)
-        install = f"fogflow-k8s deploy --external-ip ADDRESS{_flags(self.namespace, self.release)}"
+        space = "" if self.namespace == DEFAULT else f" -n {self.namespace}"
+        install = f"fogflow-k8s deploy --external-ip ADDRESS{space}{release_option(self.release)}"
         return f"{self.elsewhere_hint}; to install it here: {install}" if self.elsewhere else install
 
     @property
@@ -76,13 +76,6 @@ class Absence:
         shown = listed(names, _MOST)
         tools = ", ".join(sorted({makers.maker_of(each).description for each in self.unmanaged}))
         return f"namespace {self.namespace} has objects of FogFlow that Helm did not install: {shown} (made by {tools})"
-
-
-def _flags(namespace: str, release: str) -> str:
-    """The options that name a release, with a space before each; "" for the namespace and the name that are the default."""
-    space = "" if namespace == DEFAULT else f" -n {namespace}"
-    name = "" if release == DEFAULT else f" --release {release}"
-    return space + name
 
 
 def find_absence(op: Operation) -> Absence:

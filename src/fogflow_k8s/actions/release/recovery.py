@@ -135,7 +135,8 @@ def failed(
     history = (stored or work.installed or status.Installed((), ())).history
     # if Helm failed before it made a revision, roll back to the newest one: workloads may have been deleted for the upgrade
     made = bool(history) and history[-1].number > work.revision_before
-    good = last_that_worked(history, before=history[-1].number + (not made)) if history else None
+    before = history[-1].number + (not made) if history else 0
+    good = last_that_worked(history, before=before)
     failure = Failure(causes, saved, error)
     if good is None or not request.rollback_on_failure:
         why = "a first install has no revision to roll back to" if good is None else "--no-rollback-on-failure"
@@ -146,7 +147,7 @@ def failed(
         what = "; ".join(loss.description for loss in lost)
         detail = f"left in place: a rollback would lose data ({what}); to do it: fogflow-k8s rollback --force"
         return _end(work, "left-failed", 21, seen, failure, detail=detail)
-    for newer in passed_over(history, good, made=made):
+    if newer := passed_over(history, good, before=before):
         op.report.warn(
             f"revision {newer.number} is passed over, as no deploy waited until it worked;"
             f" to return to it: fogflow-k8s rollback {newer.number} -n {op.namespace}"

@@ -108,8 +108,10 @@ def _read_file(file: Path) -> Mapping[str, Any]:
     """Return a file's content; an empty file is an empty mapping. Raises UsageError."""
     import yaml
 
+    from fogflow_k8s.model import manifests
+
     try:
-        found = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+        found = yaml.load(file.read_bytes(), Loader=manifests.safe_loader())  # noqa: S506 - safe
         circular = _contains_itself(found, (), set())
     except OSError as error:
         raise UsageError(

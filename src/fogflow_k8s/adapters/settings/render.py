@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fogflow_k8s.adapters.assets import asset
 from fogflow_k8s.errors import FogflowError
+from fogflow_k8s.model import manifests
 
 if TYPE_CHECKING:
     from fogflow_k8s.model.settings.config import FogflowConfig
@@ -118,4 +119,4 @@ def _render_template(template: str, context: Mapping[str, Any], data: Any, read:
 def _read_yaml(text: str) -> Any:
     import yaml
 
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - safe, and ten times faster
+    return yaml.load(text, Loader=manifests.safe_loader()) or {}  # noqa: S506 - safe

@@ -76,13 +76,9 @@ def last_that_worked(history: Sequence[Revision], *, before: int | None = None) 
     return None
 
 
-def passed_over(history: Sequence[Revision], good: Revision, *, made: bool) -> list[Revision]:
-    """The newest revision between `good` and the failed one that may have worked, as a list; empty when there is none.
-
-    `made`: the newest revision is the one that failed.
-    """
-    between = [r for r in history if r.number > good.number and r.status in WORKED and not r.verified]
-    return [r for r in between if not (made and r is history[-1])][-1:]
+def passed_over(history: Sequence[Revision], good: Revision, *, before: int) -> Revision | None:
+    """The newest revision between `good` and `before` that may have worked, although no operation saw it; None without one."""
+    return last_that_worked([r for r in history if r.number > good.number], before=before)
 
 
 def rollback_target(history: Sequence[Revision]) -> Revision | None:

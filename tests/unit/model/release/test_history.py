@@ -44,9 +44,9 @@ def test_a_revision_seen_working_is_preferred_to_one_that_helm_calls_superseded(
 
 def test_what_is_passed_over_is_the_newest_that_may_have_worked_since():
     past = history("superseded", "superseded", "failed", "superseded", "deployed", verified=[1])
-    assert [r.number for r in passed_over(past, past[0], made=True)] == [4]
-    assert [r.number for r in passed_over(past, past[0], made=False)] == [5]
-    assert passed_over(past, past[4], made=True) == []
+    assert passed_over(past, past[0], before=5).number == 4
+    assert passed_over(past, past[0], before=6).number == 5
+    assert passed_over(past, past[4], before=5) is None
 
 
 def test_the_default_rollback_goes_before_the_current_revision():
