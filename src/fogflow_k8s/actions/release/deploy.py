@@ -119,6 +119,7 @@ def _change(work: Deployment) -> Outcome:
         if drifted == []:
             return _attach(work, lease)
         target_check.remember(op, config=work.request.config)
+        _note_that_it_works(work)
         return _upgrade(work, lease, drifted or [])
 
 
@@ -166,11 +167,24 @@ def _attach(work: Deployment, lease: HeldLease) -> Outcome:
     _note_password(work)
     seen = track.observe(op, work.prepared.expected)
     if seen.ready:
+        _note_that_it_works(work, seen)
         op.report.step("nothing to do: the release already matches the settings, and is ready")
         return outcome(work, "unchanged", 0, seen)
     newest = work.installed.newest.number if work.installed else 0
     op.report.step(f"nothing to change: waiting for revision {newest}, which is not ready yet")
     return _wait(work, lease, made="unchanged")
+
+
+def _note_that_it_works(work: Deployment, seen: Assessment | None = None) -> None:
+    """Record an installed revision that works by now, although the deploy that made it did not wait for that.
+
+    A deploy that fails rolls back to the newest recorded revision, and would pass over this one.
+    """
+    installed = work.installed
+    if not installed or installed.newest.verified or installed.newest.status != "deployed":
+        return
+    if (seen or track.observe(work.op, installed.expected)).works:
+        record.note_worked(work.op, installed.newest.number, digest="")
 
 
 def _upgrade(work: Deployment, lease: HeldLease, drifted: Sequence[Drift]) -> Outcome:

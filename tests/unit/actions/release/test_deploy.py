@@ -62,6 +62,28 @@ def test_an_upgrade_that_is_not_waited_for_is_not_noted_as_working(deployed):
     assert list(deployed.record["revisions"]) == ["1"]
 
 
+def test_what_was_not_waited_for_is_noted_by_the_next_deploy_that_sees_it_work(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": "2"}}}, wait=False)
+    assert list(deployed.record["revisions"]) == ["1"]
+    deployed.clock.sleep(60)
+    outcome = deployed.deploy({"nginx": {"image": {"tag": BAD}}})
+    assert (outcome.result, outcome.detail) == ("rolled-back", "rolled back to revision 2, which is ready again")
+    assert list(deployed.record["revisions"]) == ["1", "2", "4"]
+
+
+def test_a_deploy_without_a_change_notes_that_the_revision_works(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": "2"}}}, wait=False)
+    deployed.clock.sleep(60)
+    assert ended(deployed.deploy({"nginx": {"image": {"tag": "2"}}})) == "unchanged, 0"
+    assert list(deployed.record["revisions"]) == ["1", "2"]
+
+
+def test_what_does_not_work_is_not_noted_by_the_next_deploy(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": BAD}}}, wait=False)
+    assert deployed.deploy({"nginx": {"image": {"tag": "2"}}}).result == "upgraded"
+    assert list(deployed.record["revisions"]) == ["1", "3"]
+
+
 def test_the_same_again_writes_nothing_but_the_lease(deployed):
     outcome = deployed.deploy()
     assert (outcome.result, outcome.exit_code) == ("unchanged", 0)

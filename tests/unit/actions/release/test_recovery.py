@@ -140,7 +140,7 @@ def test_a_permanent_cause_that_goes_away_within_three_seconds_ends_nothing(depl
 
 
 def test_a_revision_that_no_deploy_waited_for_is_passed_over_and_named(deployed):
-    assert deployed.deploy(nginx("2"), wait=False).result == "upgraded"
+    assert deployed.deploy(nginx(SLOW), wait=False).result == "upgraded"
     outcome = deployed.deploy(nginx(BAD))
     assert (outcome.result, outcome.detail) == ("rolled-back", "rolled back to revision 1, which is ready again")
     assert deployed.reported("revision 2 is passed over, as no deploy waited until it worked")
@@ -186,11 +186,11 @@ def test_a_rollback_of_a_revision_that_failed_goes_past_it(deployed):
     )
 
 
-def test_a_release_that_was_never_seen_ready_goes_back_to_what_helm_calls_deployed(deployed):
-    deployed.cluster.edit("ConfigMap", "fogflow-fogflow-k8s", {"data": {"record.json": "{}"}})
-    outcome = deployed.deploy(nginx(BAD))
+def test_a_release_that_was_never_seen_ready_goes_back_to_what_helm_calls_deployed(world):
+    world.deploy(nginx(SLOW), wait=False)
+    outcome = world.deploy(nginx(BAD))
     assert outcome.result == "rolled-back"
-    assert deployed.reported(
+    assert world.reported(
         "rolling back to revision 1, the newest with Helm's status superseded; the record does not say whether it worked"
     )
 
