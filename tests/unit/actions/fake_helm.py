@@ -168,7 +168,11 @@ class Programs:
             return plan.code, "", plan.stderr
         if not self.revisions:
             return 1, "", "Error: release: not found"
-        return 0, json.dumps([{k: r[k] for k in ("revision", "status", "chart")} for r in self.revisions]), ""
+        return (
+            0,
+            json.dumps([{k: r[k] for k in ("revision", "status", "chart", "description")} for r in self.revisions]),
+            "",
+        )
 
     def _get_manifest(self, argv, _, plan):
         if plan or not self.revisions:
@@ -221,7 +225,7 @@ class Programs:
 
     def _rollback(self, argv, _, plan):
         goal = self.revisions[int(argv[3]) - 1]
-        return self._revise(goal["objects"], goal["values"], plan)
+        return self._revise(goal["objects"], goal["values"], plan, description=f"Rollback to {goal['revision']}")
 
     def _uninstall(self, *args):
         plan = args[-1]
@@ -233,7 +237,7 @@ class Programs:
         self.revisions.clear()
         return 0, "", ""
 
-    def _revise(self, objects, values, plan):
+    def _revise(self, objects, values, plan, description="fogflow-k8s deploy"):
         if plan and plan.first:
             plan.first()
         if plan and not plan.leaves:
@@ -241,7 +245,7 @@ class Programs:
         before = [r for r in self.revisions if r["status"] in {"deployed", "failed"}]
         number = len(self.revisions) + 1
         made = {"revision": number, "chart": VERSION, "objects": deepcopy(objects), "values": values}
-        self.revisions.append({**made, "status": ""})
+        self.revisions.append({**made, "status": "", "description": description})
         self._write(objects, self.revisions[-2]["objects"] if number > 1 else [])
         self.set_status(number, plan.leaves if plan else "deployed")
         if plan:
@@ -270,7 +274,7 @@ def _packed(revision):
     """A revision as Helm stores it: base64 of gzipped JSON."""
     name, _, version = revision["chart"].rpartition("-")
     release = {
-        "name": RELEASE, "version": revision["revision"], "info": {"status": revision["status"]},
+        "name": RELEASE, "version": revision["revision"], "info": {k: revision[k] for k in ("status", "description")},
         "chart": {"metadata": {"name": name, "version": version}}, "manifest": _text(revision["objects"]),
     }  # fmt: skip
     return base64.b64encode(gzip.compress(json.dumps(release).encode(), 1)).decode()

@@ -6,6 +6,7 @@ waits until it is ready.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,9 @@ from fogflow_k8s.errors import UsageError
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diff.fields import Change, changes
 from fogflow_k8s.model.diff.three_way import Difference
+from fogflow_k8s.model.names import release_option
 from fogflow_k8s.model.release.breaking_changes import losses
-from fogflow_k8s.model.release.history import PENDING, Revision, rollback_target
+from fogflow_k8s.model.release.history import PENDING, Revision, in_force, rollback_target
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,25 @@ def plan(op: Operation, revision: int | None) -> Plan:
     found = status.installed(op)
     if found is None:
         raise status.not_installed(op)
-    numbers = ", ".join(str(r.number) for r in found.history)
     if revision is None:
-        target = rollback_target(found.history)
-        if target is None:
-            raise UsageError(
-                "there is no earlier revision that worked", hint=f"revisions kept: {numbers}; fogflow-k8s history"
-            )
+        target, problem = rollback_target(found.history), _no_target(found.history)
     else:
         target = next((r for r in found.history if r.number == revision), None)
-        if target is None:
-            raise UsageError(
-                f"revision {revision} is not in the history", hint=f"revisions kept: {numbers}; fogflow-k8s history"
-            )
+        problem = f"revision {revision} is not in the history"
+    if target is None:
+        numbers = ", ".join(str(r.number) for r in found.history)
+        see = f"fogflow-k8s history -n {op.namespace}{release_option(op.release)}"
+        raise UsageError(problem, hint=f"revisions kept: {numbers}; {see}")
     objects = tuple(manifests.split(op.helm.manifest(target.number)))
     return Plan(found.newest, target, tuple(changes(found.objects, objects)), objects, found.objects)
+
+
+def _no_target(history: Sequence[Revision]) -> str:
+    """Why `rollback` without a number has no target."""
+    newest = history[-1].number
+    earlier = sorted(in_force(history) - {newest})
+    same = f": revision {newest} has the objects of revision {earlier[0]} again" if earlier else ""
+    return f"there is no earlier revision that worked and differs from the current one{same}"
 
 
 def dry_run(op: Operation, planned: Plan) -> Outcome:

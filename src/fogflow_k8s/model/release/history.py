@@ -15,6 +15,7 @@ PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
 UNINSTALLING = "uninstalling"
 WORKED = ("deployed", "superseded")
 _ROLLBACK = re.compile(r"Rollback to (\d+)")
+_DEPLOYED = re.compile(r"fogflow-k8s .* by (\S+)")
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,16 @@ def revisions(history: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -
             updated=str(h.get("updated", "")),
             description=str(h.get("description", "")),
             verified=str(h["revision"]) in known,
-            by=str((known.get(str(h["revision"])) or {}).get("by", "")),
+            by=str((known.get(str(h["revision"])) or {}).get("by", "")) or _maker(str(h.get("description", ""))),
         )
         for h in sorted(history, key=lambda h: int(h["revision"]))
     ]
+
+
+def _maker(description: str) -> str:
+    """Who made a revision, as the description that `deploy` gives to Helm says; "" for another one."""
+    found = _DEPLOYED.fullmatch(description)
+    return found[1] if found else ""
 
 
 def taken_back(history: Sequence[Revision]) -> set[int]:
@@ -82,8 +89,28 @@ def passed_over(history: Sequence[Revision], good: Revision, *, before: int) -> 
 
 
 def rollback_target(history: Sequence[Revision]) -> Revision | None:
-    """The target of `rollback` without a number: the last revision that worked before the current one."""
-    return last_that_worked(history, before=history[-1].number) if history else None
+    """The target of `rollback` without a number: the last revision that worked before the current one, and differs from it.
+
+    After a rollback the current revision has the objects of an earlier one, so that one is left out. So is a revision that
+    was taken back and was never seen working.
+    """
+    if not history:
+        return None
+    same, back = in_force(history), taken_back(history)
+    may_be = [r for r in history if r.number not in same and (r.verified or r.number not in back)]
+    return last_that_worked(may_be, before=history[-1].number)
+
+
+def in_force(history: Sequence[Revision]) -> set[int]:
+    """The current revision, and the earlier ones whose objects it has because of rollbacks; empty while it is not deployed."""
+    if not history or history[-1].status != "deployed":
+        return set()
+    source: dict[int, int] = {}
+    for each in history:
+        target = _ROLLBACK.fullmatch(each.description)
+        source[each.number] = source.get(int(target[1]), int(target[1])) if target else each.number
+    newest = source[history[-1].number]
+    return {number for number, origin in source.items() if origin == newest}
 
 
 def repair(history: Sequence[Revision]) -> Repair | None:

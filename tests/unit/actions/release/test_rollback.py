@@ -67,6 +67,13 @@ def test_revisions_that_failed_are_no_earlier_ones_that_worked(deployed):
         plan(deployed.op(), None)
 
 
+def test_a_deploy_that_was_rolled_back_leaves_nothing_to_roll_back_to(deployed):
+    deployed.deploy(nginx(BAD))
+    with pytest.raises(UsageError) as error:
+        plan(deployed.op(), None)
+    assert "revision 3 has the objects of revision 1 again" in error.value.message
+
+
 def test_without_a_release_it_says_so(world):
     with pytest.raises(NotInstalled, match=f"no release fogflow in namespace {HOME}"):
         plan(world.op(), None)

@@ -55,6 +55,47 @@ def test_the_default_rollback_goes_before_the_current_revision():
     assert rollback_target(history()) is None
 
 
+@pytest.mark.parametrize(
+    ("descriptions", "verified", "expected"),
+    [
+        (["Install", "Upgrade failed", "Rollback to 1"], [1, 3], None),  # revision 1 is in force again
+        (["Install", "Upgrade", "Upgrade failed", "Rollback to 2"], [1, 2, 4], 1),
+        (["Install", "Upgrade", "Rollback to 1"], [1, 2, 3], 2),  # what was rolled back by hand had worked
+        (["Install", "Upgrade", "Rollback to 1", "Rollback to 3"], [1, 2, 3, 4], 2),
+        (["Install", "Upgrade", "Rollback to 1", "Rollback to 2"], [1, 2, 3, 4], 3),
+        (["Install", "Upgrade", "Rollback to 1"], [], None),  # nobody saw 2 working, and it was taken back
+        (["Install", "Upgrade", "Upgrade"], [1, 2, 3], 2),
+    ],
+)
+def test_a_rollback_after_a_rollback_goes_to_another_state(descriptions, verified, expected):
+    last = len(descriptions)
+    raw = [
+        {"revision": i, "status": "deployed" if i == last else "superseded", "description": d}
+        for i, d in enumerate(descriptions, 1)
+    ]
+    found = rollback_target(revisions(raw, {"revisions": {str(v): {} for v in verified}}))
+    assert (found.number if found else None) == expected
+
+
+@pytest.mark.parametrize(
+    ("description", "record", "expected"),
+    [
+        ("fogflow-k8s deploy by ann@desk", {}, "ann@desk"),
+        ("fogflow-k8s deploy by ann@desk", {"1": {"by": "bob@desk"}}, "bob@desk"),
+        ("Upgrade complete", {}, ""),
+        ("Rollback to 1", {"1": {"by": "bob@desk"}}, "bob@desk"),
+    ],
+)
+def test_who_made_a_revision_is_in_the_record_or_in_its_description(description, record, expected):
+    (found,) = revisions([{"revision": 1, "description": description}], {"revisions": record})
+    assert found.by == expected
+
+
+def test_a_rollback_that_failed_may_be_made_again():
+    raw = [{"revision": 1, "status": "superseded"}, {"revision": 2, "status": "failed", "description": "Rollback to 1"}]
+    assert rollback_target(revisions(raw, {})).number == 1
+
+
 def test_history_is_sorted_and_joined_with_the_record():
     found = revisions(
         [{"revision": 2, "status": "deployed"}, {"revision": 1, "status": "superseded"}],
