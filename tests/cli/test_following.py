@@ -157,6 +157,15 @@ def test_logs_end_as_kubectl_does_and_its_words_go_to_stderr(command, status):
     assert (done.returncode, done.stdout, done.stderr) == (status, "[pod/nginx-1/nginx] a line\n", "no such pod\n")
 
 
+def test_logs_without_a_line_tell_a_release_that_does_not_exist(command):
+    silent = "echo 'No resources found in fogflow namespace.' >&2"
+    there = run(command("logs", kubectl=silent))
+    assert (there.returncode, there.stdout) == (0, "")
+    done = run(command("--release", "nothere", "logs", kubectl=silent))
+    assert (done.returncode, done.stdout) == (41, "")
+    assert "there is no release nothere in namespace fogflow" in done.stderr
+
+
 @pytest.mark.parametrize("status", [1, 7])
 def test_a_dashboard_that_cannot_begin_ends_as_kubectl_does(command, status):
     done = run(

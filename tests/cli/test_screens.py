@@ -19,6 +19,7 @@ from fogflow_k8s.model.diagnosis.assessment import Assessment, Snapshot
 from fogflow_k8s.model.diagnosis.health_report import HealthReport
 from fogflow_k8s.model.diff.fields import Change
 from fogflow_k8s.model.redaction import bundle_index
+from fogflow_k8s.model.release.lease import Hold
 from tests.cli.shapes import BUNDLE, DIAGNOSES, DIFFERENCES, HISTORY, NOW, OUTCOMES, REPORTS, ready, report
 from tests.documents import valid
 
@@ -74,6 +75,16 @@ def test_the_status_in_short_names_helms_status_of_a_revision_that_is_not_deploy
     report = next(each for each in REPORTS.values() if each.revision)
     half = replace(report, revision=replace(report.revision, status="failed"))
     assert f"revision {report.revision.number} (failed): " in drawn(screens.short_screen(half))
+
+
+def test_the_status_names_an_operation_that_is_changing_the_release():
+    report = next(each for each in REPORTS.values() if each.revision)
+    other = Hold("ann@desk 12", "fogflow-k8s deploy", acquired="2026-10-01T10:00:00.000000Z", token="1")
+    busy = replace(report, operation=other)
+    line = "Busy     ann@desk 12 has been changing the release since 2026-10-01 10:00:00 UTC: fogflow-k8s deploy"
+    assert line in drawn(screens.status_screen(busy))
+    assert documents.report_document(busy)["operation"]["holder"] == "ann@desk 12"
+    assert documents.report_document(report)["operation"] is None
 
 
 def test_a_difference_before_a_question_is_short(golden):

@@ -1,13 +1,14 @@
 """The command `logs`: prints the logs of a release through kubectl, with passwords masked."""
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from fogflow_k8s.commands import complete
-from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, session_of
-from fogflow_k8s.errors import UsageError
+from fogflow_k8s.commands.session import DEFAULT_NAMESPACE, Session, session_of
+from fogflow_k8s.errors import ClusterError, UsageError
 
 
 def logs(
@@ -44,8 +45,20 @@ def logs(
     known = known_secrets.secret_mask(KubeCluster(session.kube_context), session.release, (namespace,))
     if known.why:
         session.reporter.warn(f"only values that look like passwords are masked: {known.why}")
+    silent = True
     with session.kubectl().logs(*words) as lines:
         for line in lines:
+            silent = False
             sys.stdout.write(known.redactor.text(line))
             sys.stdout.flush()
+        if silent and not lines.status():
+            _require_release(session)
         raise typer.Exit(lines.status())
+
+
+def _require_release(session: Session) -> None:
+    """Tell a release that printed nothing from one that does not exist. Raises NotInstalled."""
+    from fogflow_k8s.actions.observe.status import require
+
+    with suppress(ClusterError):  # who may read logs only does not see releases
+        require(session.operation(helm_needed=False))

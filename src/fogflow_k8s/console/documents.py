@@ -51,7 +51,10 @@ def report_parts(report: Report, causes: tuple[Cause, ...] | None = None) -> sta
 
 def report_document(report: Report) -> status.Status:
     """The document of `status` and `restart`."""
-    return {"apiVersion": API, "kind": "Status", **report_parts(report)}
+    operation: status.OtherOperation | None = None
+    if other := report.operation:
+        operation = {"holder": other.holder, "command": other.command, "since": other.acquired}
+    return {"apiVersion": API, "kind": "Status", **report_parts(report), "operation": operation}
 
 
 def outcome_parts(outcome: Outcome) -> release.OperationParts:

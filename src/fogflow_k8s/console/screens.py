@@ -56,13 +56,18 @@ def status_screen(
         state.append(f": {health.why or 'checked by the keeper'} ({health.age_s:.0f} s ago)", "default")
     shown = report.assessment.causes if causes is None else causes
     # the end of an operation says it in its own words
-    advice = _UNFINISHED.get(revision.status) if revision and causes is None else None
+    advice = _UNFINISHED.get(revision.status) if revision and causes is None and not report.operation else None
     parts: list[RenderableType] = [
         Text(f"Cluster  {where}"),
         Text(f"Release  {what}"),
         *([Text(f"         > {advice}")] if advice else []),
         Text("State    ") + state,
     ]
+    if other := report.operation:
+        parts.append(
+            Text(f"Busy     {other.holder} has been changing the release since {other.began}: {other.command}")
+        )
+        parts.append(Text("         > wait for it; if it was killed, the next deploy or rollback takes over"))
     if report.worker and report.state != "absent":
         parts.append(Text(f"Worker   {_WORKERS[report.worker]}"))
     if report.assessment.components:

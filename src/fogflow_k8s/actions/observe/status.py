@@ -10,7 +10,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fogflow_k8s.actions import record
@@ -24,6 +24,7 @@ from fogflow_k8s.errors import ClusterError, NotInstalled
 from fogflow_k8s.model import manifests
 from fogflow_k8s.model.diagnosis.assessment import Assessment
 from fogflow_k8s.model.diagnosis.health_report import HealthReport
+from fogflow_k8s.model.release import lease
 from fogflow_k8s.model.release.history import PENDING, Revision, revisions
 from fogflow_k8s.model.settings.worker_choice import Implementation, used
 
@@ -50,6 +51,7 @@ class Report:
     urls: tuple[str, ...] = ()
     bus_secret: str = ""  # the Secret with RabbitMQ's password
     worker: Implementation | None = None  # the worker of the release; None without one
+    operation: lease.Hold | None = None  # another operation that is changing the release, or was killed while it did
 
     @property
     def why_unchecked(self) -> str:
@@ -146,7 +148,7 @@ def after_upgrade(
 
 def status(op: Operation) -> Report:
     """The release's state. Raises NotInstalled."""
-    return _observed(op, _require(op))
+    return _observed(op, require(op))
 
 
 def watch(op: Operation, reporter: Reporter, *, every_s: float) -> Iterator[Report]:
@@ -183,12 +185,21 @@ def watch(op: Operation, reporter: Reporter, *, every_s: float) -> Iterator[Repo
 def _observed(op: Operation, found: Installed) -> Report:
     assessment = diagnosed(op, track.observe(op, found.expected))
     op.report.verdicts(assessment.verdicts(), assessment.causes)
-    return report(op, found.newest, assessment, found.objects)
+    return replace(report(op, found.newest, assessment, found.objects), operation=_other_operation(op))
+
+
+def _other_operation(op: Operation) -> lease.Hold | None:
+    """Who holds the release's Lease; None when it is free, or when this user may not read it."""
+    try:
+        found = op.cluster.get("Lease", op.own_name, op.namespace)
+    except ClusterError:
+        return None
+    return lease.read(found) if found else None
 
 
 def wait(op: Operation, *, timeout_s: float) -> tuple[Report, track.End]:
     """Wait until the newest revision is ready or hopeless, or the timeout passes: the state and the reason. Raises NotInstalled."""
-    found = _require(op)
+    found = require(op)
     tracked = track.track(op, found.expected, timeout_s=timeout_s)
     newest = (reread(op, found, stored) or found).newest  # a pending revision may have ended in the meantime
     return report(op, newest, tracked.assessment, found.objects), tracked.end
@@ -201,7 +212,8 @@ def not_installed(op: Operation) -> NotInstalled:
     return find_absence(op).error
 
 
-def _require(op: Operation) -> Installed:
+def require(op: Operation) -> Installed:
+    """The release, read as `stored` does. Raises NotInstalled, ClusterError."""
     found = stored(op)
     if found is None:
         raise not_installed(op)

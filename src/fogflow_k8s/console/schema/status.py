@@ -133,11 +133,24 @@ class StatusParts(TypedDict):
     """What is wrong, the root cause first."""
 
 
+class OtherOperation(TypedDict):
+    """An operation that is changing the release."""
+
+    holder: str
+    """Who runs it, as user@host with a number."""
+    command: str
+    """Its command line."""
+    since: str
+    """When it began, by the clock of its machine."""
+
+
 class Status(Document, StatusParts):
     """What `status` and `restart` print."""
 
     kind: Literal["Status"]
     """Kind of this document."""
+    operation: OtherOperation | None
+    """The operation that is changing the release, or was killed while it did; null without one."""
 
 
 class Revision(TypedDict):

@@ -8,7 +8,7 @@ from fogflow_k8s.actions.doctor.doctor import examine
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.observe.history import history
 from fogflow_k8s.errors import ClusterError, NotInstalled
-from tests.unit.actions.world import HOME, RELEASE
+from tests.unit.actions.world import HOME, RELEASE, RIVAL
 
 BUDGET_S = 6
 
@@ -116,3 +116,12 @@ def test_the_report_has_the_addresses_that_only_the_cluster_knows(deployed):
     assert status.status(deployed.op()).urls == ()
     service["status"] = {"loadBalancer": {"ingress": [{"hostname": "x.example.org"}]}}
     assert status.status(deployed.op()).urls == ("http://x.example.org/index.html",)
+
+
+def test_an_operation_of_somebody_else_is_told_with_its_command(deployed):
+    assert status.status(deployed.op()).operation is None
+    deployed.take_lease()
+    seen = status.status(deployed.op())
+    assert (seen.operation.holder, seen.state) == (RIVAL, "unverified")
+    deployed.cluster.refuse("get", "Lease")
+    assert status.status(deployed.op()).operation is None, "who may not read it is told the rest"
