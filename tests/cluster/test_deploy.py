@@ -53,7 +53,7 @@ def test_the_whole_way(site):
 
     listed = site.run("uninstall", "--dry-run")
     assert "Deployment/master" in listed
-    assert "Secret/fogflow-rabbitmq" in listed.split("Will be kept:")[1]
+    assert "Secret/fogflow-rabbitmq" in listed.split("Will be kept")[1]
     site.run("uninstall", "--yes")
     assert site.get("pods")["items"] == []
     site.run("status", code=41)

@@ -86,9 +86,11 @@ def up(
 def down(ctx: typer.Context, name: Name = "default") -> None:
     """Stop a sandbox and remove all its data. Succeeds if the sandbox does not exist."""
     from fogflow_k8s.sandbox import lifecycle
+    from fogflow_k8s.sandbox.state import other_names
 
     existed = lifecycle.down(name, session_of(ctx).reporter)
-    _log(f"sandbox {name} was removed" if existed else f"there is no sandbox {name}: nothing to do")
+    others = "" if existed else "".join(f"; there is {other} (--name {other})" for other in other_names(name))
+    _log(f"sandbox {name} was removed" if existed else f"there is no sandbox {name}: nothing to do{others}")
 
 
 @app.command()
@@ -155,11 +157,11 @@ def start_node(ctx: typer.Context, node: NodeName, name: Name = "default") -> No
 
 
 def _existing(name: str) -> "SandboxState":
-    from fogflow_k8s.sandbox.state import load_state
+    from fogflow_k8s.sandbox.state import absence_hint, load_state
 
     if state := load_state(name):
         return state
-    raise NotInstalled(f"there is no sandbox {name}", hint=f"fogflow-k8s sandbox up{_flag(name)}")
+    raise NotInstalled(f"there is no sandbox {name}", hint=absence_hint(name))
 
 
 def _next_steps(state: "SandboxState", *, switched: bool) -> str:

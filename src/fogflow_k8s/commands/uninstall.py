@@ -43,7 +43,8 @@ def uninstall(
             op.report.warn(plan.absence.elsewhere_hint)
         return
     session.print(lines_screen(f"Will be removed from {op.cluster.context}, namespace {op.namespace}:", plan.removed))
-    session.print(lines_screen("Will be kept:", plan.kept))
+    delete = "" if delete_data else " (all but the namespace are deleted with --delete-data)" * (len(plan.kept) > 1)
+    session.print(lines_screen(f"Will be kept{delete}:", plan.kept))
     if dry_run:
         return
     session.confirm(f"Uninstall {op.release}?", yes=yes)

@@ -10,7 +10,7 @@ from fogflow_k8s.engine.reporter import Reporter
 from fogflow_k8s.errors import NotInstalled, UsageError
 from fogflow_k8s.model.suggestions import suggestion
 from fogflow_k8s.sandbox import daemons, images, programs, real
-from fogflow_k8s.sandbox.state import SandboxState, kill, load_state, sandbox_lock
+from fogflow_k8s.sandbox.state import SandboxState, absence_hint, kill, load_state, sandbox_lock
 
 _FAULT = "sandbox.fogflow-k8s.io/fault"
 
@@ -19,8 +19,7 @@ def require_running(name: str) -> SandboxState:
     """Return the record of a running sandbox. Raises NotInstalled."""
     state = load_state(name)
     if state is None or not daemons.running_daemons(state):
-        flag = "" if name == "default" else f" --name {name}"
-        raise NotInstalled(f"no sandbox {name} is running", hint=f"fogflow-k8s sandbox up --real{flag}")
+        raise NotInstalled(f"no sandbox {name} is running", hint=absence_hint(name, real=True))
     return state
 
 

@@ -137,6 +137,18 @@ def load_state(name: str) -> SandboxState | None:
         return None
 
 
+def other_names(name: str) -> list[str]:
+    """The other sandboxes that there are, started or not."""
+    return sorted({found.parent.name for found in folder_of(name).parent.glob("*/state.json")} - {name})
+
+
+def absence_hint(name: str, *, real: bool = False) -> str:
+    """The next command where there is no sandbox of that name: another name, or one that starts it."""
+    up = f"fogflow-k8s sandbox up{' --real' * real}{'' if name == 'default' else f' --name {name}'}"
+    others = other_names(name)
+    return f"choose one that exists ({', '.join(others)}), or start it: {up}" if others else up
+
+
 def sandbox_lock(name: str, report: Reporter) -> AbstractContextManager[None]:
     """Lock the sandbox of this name during a block; another `up` or `down` of it waits."""
     lock = folder_of(name).parent / f".{name}.lock"

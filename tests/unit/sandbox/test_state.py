@@ -53,6 +53,18 @@ def test_a_reused_process_id_is_not_recognised(daemon, tmp_path, change):
     assert not states.is_ours(daemon, boot, folder)
 
 
+def test_where_there_is_no_sandbox_of_a_name_the_others_are_named():
+    assert states.absence_hint("default") == "fogflow-k8s sandbox up"
+    assert states.absence_hint("b", real=True) == "fogflow-k8s sandbox up --real --name b"
+    for name in ("rf", "default"):
+        (states.folder_of(name)).mkdir(parents=True)
+        (states.folder_of(name) / "state.json").write_text("{}")
+    assert states.absence_hint("x") == (
+        "choose one that exists (default, rf), or start it: fogflow-k8s sandbox up --name x"
+    )
+    assert states.other_names("default") == ["rf"]
+
+
 def test_a_zombie_counts_as_ended():
     process = subprocess.Popen([sys.executable, "-c", ""])
     end = time.monotonic() + 60

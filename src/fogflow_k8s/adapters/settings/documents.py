@@ -21,7 +21,7 @@ KeyPath = tuple[str | int, ...]
 _MAX_BYTES = 1_000_000  # a settings file has some hundred lines; a larger file is not one
 _MAX_KEYS = 20_000  # YAML aliases can expand a small file to many keys
 _MAX_DEPTH = 50  # values.yaml has fewer than ten levels; a much deeper file would exceed Python's recursion limit
-_EXAMPLE = "write an example of both files: fogflow-k8s render -o DIR"
+_EXAMPLE = "write an example (config.json and values.yaml): fogflow-k8s render -o DIR"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def load_document(path: Path) -> Document:
     """Read the JSON (by its suffix) or YAML file at `path`. Raises ConfigError unless it is one mapping without duplicates."""
     text = _read_text(path)
     if not text.strip():
-        raise ConfigError(f"{path} is empty", hint=_EXAMPLE)
+        raise ConfigError(f"{path} is empty", hint=f"leave the option away to use the defaults, or {_EXAMPLE}")
     data, lines = _from_json(path, text) if path.suffix == ".json" else _from_yaml(path, text)
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: a mapping of keys is needed at the top, found {_type_name(data)}", hint=_EXAMPLE)
@@ -177,7 +177,7 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
 
     loader = None
     try:
-        loader = _yaml_loader()(text)
+        loader = _yaml_loader(path)(text)
         node = loader.get_single_node()
         lines = _line_numbers(
             path, _yaml_keys(path, node, ()) if node else ()
@@ -187,8 +187,6 @@ def _from_yaml(path: Path, text: str) -> tuple[Any, dict[KeyPath, int]]:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}: not YAML: {error.problem or error.context}") from error
-    except RecursionError as error:
-        raise _too_deep(str(path)) from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     finally:
@@ -221,11 +219,21 @@ def _too_deep(location: str) -> ConfigError:
     )
 
 
-def _yaml_loader() -> Any:
-    """Return PyYAML's safe loader without dates: a date in a settings file is text."""
+def _yaml_loader(path: Path) -> Any:
+    """Return PyYAML's safe loader without dates, as a date in a settings file is text, and with a limit of levels."""
     import yaml
 
     class Loader(yaml.SafeLoader):
+        levels = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.levels > _MAX_DEPTH:  # here, as PyYAML takes seconds for some thousand levels
+                raise _too_deep(f"{path}:{self.line + 1}")
+            self.levels += 1
+            node = super().compose_node(parent, index)
+            self.levels -= 1
+            return node
+
         yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own attribute
             first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
             for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
