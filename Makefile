@@ -9,8 +9,10 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 ALL := FOGFLOW_K8S_TEST_ALL=1
 DURATIONS := $(BIN)/python -m tests.durations
 
+ifndef PARTS  # the parts of `check` run at once; everything else uses both cores by itself
 .NOTPARALLEL:
-.PHONY: help demo quick test all begin check unit chart cluster engine real rest reliability soak wheel packaged bench diagnosis kills search fix docs smoke kind generate lock digests version release publish artifacts dist clean
+endif
+.PHONY: help demo quick test all begin check style types pages modules unit chart cluster engine real rest reliability soak wheel packaged bench diagnosis kills search fix docs smoke kind generate lock digests version release publish artifacts dist clean
 
 help:  ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,16 +36,25 @@ begin: .venv/ready
 	@$(DURATIONS) begin
 
 check: .venv/ready  ## style, types, layers, words, generated files
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync PARTS=1 style types pages modules
+
+style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell src charts docs examples krew scripts/ci .github README.md CHANGELOG.md CITATION.cff CONTRIBUTING.md RELEASE.md SECURITY.md tests/cli/golden  # with the words that scripts/words.txt replaces
+	$(BIN)/shellcheck .ci/run scripts/*.sh scripts/ci/*.sh krew/kubectl-fogflow
+	$(BIN)/python -m tests.actionlint
+
+types:
 	$(BIN)/mypy
 	MYPYPATH=charts/fogflow-chart/files/keeper:charts/fogflow-edge-chart/files/edge $(BIN)/mypy --strict charts/fogflow-chart/files/keeper/*.py charts/fogflow-edge-chart/files/edge/edge*.py
 	$(BIN)/lint-imports
-	$(BIN)/codespell src charts docs examples krew scripts/ci .github README.md CHANGELOG.md CITATION.cff CONTRIBUTING.md RELEASE.md SECURITY.md tests/cli/golden  # with the words that scripts/words.txt replaces
+
+pages:
 	$(BIN)/python scripts/generate.py --check
-	$(BIN)/shellcheck .ci/run scripts/*.sh scripts/ci/*.sh krew/kubectl-fogflow
-	$(BIN)/python -m tests.actionlint
 	$(BIN)/properdocs build --strict --site-dir .work/site  # pages, and links between them; with --quiet it counts no warnings
+
+modules:
 	@mkdir -p .work && $(BIN)/pytest --collect-only -q tests >.work/collected || { cat .work/collected; false; }  # every module can be imported
 
 unit: .venv/ready .work/programs  ## unit, command line and contract tests; in `make quick` with their coverage, which takes half as long again
