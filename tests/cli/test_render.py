@@ -17,6 +17,7 @@ from fogflow_k8s.adapters.process import SystemRunner
 from fogflow_k8s.commands.render import version_for
 from fogflow_k8s.commands.session import Session
 from fogflow_k8s.errors import UsageError
+from fogflow_k8s.model import manifests
 from fogflow_k8s.model.settings.values import Values
 from tests.cli import apiserver
 
@@ -71,7 +72,7 @@ def tool(tmp_path, helm):
 
 
 def objects(folder):
-    return [each for each in yaml.safe_load_all((folder / "manifests.yaml").read_text()) if each]
+    return manifests.every((folder / "manifests.yaml").read_text())
 
 
 def hooks(folder):

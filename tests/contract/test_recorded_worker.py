@@ -94,7 +94,7 @@ def test_the_worker_says_what_was_recorded(programs, bus, kubernetes):
     bus.heard.clear()
     bus.tell(add)
     until(lambda: len(kubernetes.made) == 8, "what it is told twice it starts twice")
-    until(lambda: bus.of(*words), "it has noted what it started, and ends it later")
+    until(lambda: bus.of("TASK_INFO"), "it has noted what it started, and ends it later")
     bus.heard.clear()
     programs.processes["worker"].terminate()
     programs.processes["worker"].wait(10)

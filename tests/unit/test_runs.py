@@ -10,6 +10,8 @@ import pytest
 from tests import runs
 from tests.waiting import until
 
+pytestmark = pytest.mark.xdist_group("runs")  # a run that begins ends what was left by any other
+
 RUN = """
 import subprocess, time
 from tests import runs

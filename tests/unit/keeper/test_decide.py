@@ -52,7 +52,7 @@ def test_any_one_loss_is_repaired_and_then_nothing_more_is_done(name, how):
     assert len(sim.actions) == before, "no action without a cause"
 
 
-@settings(max_examples=examples(20, 3000), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12, 3000), suppress_health_check=list(HealthCheck))
 @given(first=REPAIRABLE, second=REPAIRABLE, apart=st.integers(0, 40))
 def test_any_two_losses_however_far_apart(first, second, apart):
     sim = settled()

@@ -268,6 +268,7 @@ CALLS = range(1, 37)
 """A run makes 36 calls to the API server."""
 
 
+@pytest.mark.no_cover  # the same lines many times
 @pytest.mark.parametrize("number", CALLS)
 def test_ctrl_c_at_any_instant_leaves_nothing(kept, number):
     generator = Generator(kept)
@@ -300,6 +301,7 @@ class Killed(BaseException):
     """SIGKILL: nothing of the process runs any more."""
 
 
+@pytest.mark.no_cover  # the same lines many times
 @pytest.mark.parametrize("number", CALLS)
 def test_after_a_kill_at_any_instant_the_next_run_leaves_nothing(kept, number):
     generator = Generator(kept)
