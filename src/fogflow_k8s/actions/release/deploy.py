@@ -22,6 +22,7 @@ from fogflow_k8s.actions.release.diff import compare
 from fogflow_k8s.actions.release.drift import drift
 from fogflow_k8s.actions.release.dropped_values import warn_of_dropped_values
 from fogflow_k8s.actions.release.interruption import deploy_interrupted
+from fogflow_k8s.actions.release.late_note import note_if_it_works
 from fogflow_k8s.actions.release.obstacles import missing_references, unsuitable
 from fogflow_k8s.actions.release.outcome import Outcome, Result
 from fogflow_k8s.actions.release.pending import pending_repair
@@ -119,7 +120,8 @@ def _change(work: Deployment) -> Outcome:
         if drifted == []:
             return _attach(work, lease)
         target_check.remember(op, config=work.request.config)
-        _note_that_it_works(work)
+        if drifted is None:
+            note_if_it_works(op, work.installed)
         return _upgrade(work, lease, drifted or [])
 
 
@@ -167,24 +169,12 @@ def _attach(work: Deployment, lease: HeldLease) -> Outcome:
     _note_password(work)
     seen = track.observe(op, work.prepared.expected)
     if seen.ready:
-        _note_that_it_works(work, seen)
+        note_if_it_works(op, work.installed, seen)
         op.report.step("nothing to do: the release already matches the settings, and is ready")
         return outcome(work, "unchanged", 0, seen)
     newest = work.installed.newest.number if work.installed else 0
     op.report.step(f"nothing to change: waiting for revision {newest}, which is not ready yet")
     return _wait(work, lease, made="unchanged")
-
-
-def _note_that_it_works(work: Deployment, seen: Assessment | None = None) -> None:
-    """Record an installed revision that works by now, although the deploy that made it did not wait for that.
-
-    A deploy that fails rolls back to the newest recorded revision, and would pass over this one.
-    """
-    installed = work.installed
-    if not installed or installed.newest.verified or installed.newest.status != "deployed":
-        return
-    if (seen or track.observe(work.op, installed.expected)).works:
-        record.note_worked(work.op, installed.newest.number, digest="")
 
 
 def _upgrade(work: Deployment, lease: HeldLease, drifted: Sequence[Drift]) -> Outcome:

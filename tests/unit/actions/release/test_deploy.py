@@ -84,6 +84,27 @@ def test_what_does_not_work_is_not_noted_by_the_next_deploy(deployed):
     assert list(deployed.record["revisions"]) == ["1", "3"]
 
 
+def test_what_works_because_somebody_mended_it_is_not_noted(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": BAD}}}, wait=False)
+    good = deployed.object("Deployment", "nginx")["spec"]["template"]["spec"]["containers"][0]["image"]
+    deployed.cluster.edit(
+        "Deployment",
+        "nginx",
+        {"spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": good.replace(BAD, "2")}]}}}},
+    )
+    deployed.clock.sleep(60)
+    deployed.deploy({"nginx": {"image": {"tag": "3"}}})
+    assert list(deployed.record["revisions"]) == ["1", "3"]
+
+
+def test_a_server_that_does_not_answer_then_is_no_reason_to_refuse_the_deploy(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": "2"}}}, wait=False)
+    deployed.clock.sleep(60)
+    deployed.cluster.refuse("list", "ReplicaSet", 503, times=1)
+    assert deployed.deploy({"nginx": {"image": {"tag": "3"}}}).result == "upgraded"
+    assert list(deployed.record["revisions"]) == ["1", "3"]
+
+
 def test_the_same_again_writes_nothing_but_the_lease(deployed):
     outcome = deployed.deploy()
     assert (outcome.result, outcome.exit_code) == ("unchanged", 0)
