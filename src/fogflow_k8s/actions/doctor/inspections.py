@@ -15,6 +15,7 @@ from fogflow_k8s.actions import lock
 from fogflow_k8s.actions.bench import leftovers
 from fogflow_k8s.actions.observe import status, track
 from fogflow_k8s.actions.observe.absence import find_absence
+from fogflow_k8s.actions.observe.way_back import with_way_back
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.actions.preconditions import references
 from fogflow_k8s.actions.release import rotation
@@ -53,7 +54,8 @@ def inspect_release(op: Operation) -> Inspection:
     _part(inspection, "other operations on the release", lambda: _stuck(op, inspection.installed))
     if inspection.installed and not ending:
         installed = inspection.installed
-        _part(inspection, "the release's pods", lambda: _rollout(op, installed))
+        busy = inspection.busy
+        _part(inspection, "the release's pods", lambda: _rollout(op, installed, busy=busy))
         _part(inspection, "the objects that the release refers to", lambda: _references(op, installed))
         _part(inspection, "the RabbitMQ password", lambda: _password(op, installed))
         if not repair(installed.history):
@@ -109,8 +111,10 @@ def _stuck(op: Operation, installed: status.Installed | None) -> Iterator[Findin
         yield diagnosis_findings.interrupted_operation(plan, op.release, op.namespace)
 
 
-def _rollout(op: Operation, installed: status.Installed) -> Iterator[Finding]:
+def _rollout(op: Operation, installed: status.Installed, *, busy: bool) -> Iterator[Finding]:
     seen = track.observe(op, installed.expected)
+    if not busy:
+        seen = with_way_back(op, installed.history, seen)
     yield from (diagnosis_findings.from_cause(c, seen.health) for c in seen.causes if c.kind != "blocked")
     for each in health_report.subscription_causes(seen.health, op.namespace):
         yield Finding(replace(each, evidence=tuple(map(op.mask, each.evidence))))

@@ -17,6 +17,7 @@ from fogflow_k8s.actions import record
 from fogflow_k8s.actions.observe import track
 from fogflow_k8s.actions.observe.addresses import addresses
 from fogflow_k8s.actions.observe.log_evidence import diagnosed
+from fogflow_k8s.actions.observe.way_back import with_way_back
 from fogflow_k8s.actions.operation import Operation
 from fogflow_k8s.adapters.helm import storage
 from fogflow_k8s.engine.reporter import Reporter
@@ -184,8 +185,11 @@ def watch(op: Operation, reporter: Reporter, *, every_s: float) -> Iterator[Repo
 
 def _observed(op: Operation, found: Installed) -> Report:
     assessment = diagnosed(op, track.observe(op, found.expected))
+    operation = _other_operation(op)
+    if not operation:  # it goes back by itself
+        assessment = with_way_back(op, found.history, assessment)
     op.report.verdicts(assessment.verdicts(), assessment.causes)
-    return replace(report(op, found.newest, assessment, found.objects), operation=_other_operation(op))
+    return replace(report(op, found.newest, assessment, found.objects), operation=operation)
 
 
 def _other_operation(op: Operation) -> lease.Hold | None:

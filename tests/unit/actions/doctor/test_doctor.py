@@ -54,6 +54,18 @@ def test_a_release_without_a_keeper_cannot_be_seen_to_work(deployed):
     assert (ids(found), found.exit_code) == (["FK-7012"], 40)
 
 
+def test_a_revision_that_never_worked_can_be_left_for_one_that_did(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": BAD}}}, wait=False)
+    deployed.clock.sleep(10)
+    back = f"to return to revision 1, which worked: fogflow-k8s rollback -n {HOME}"
+    found = {f.cause.id: f.cause.advice for f in examine(deployed.op()).findings}
+    assert found["FK-4001"][-1] == back
+    deployed.take_lease()
+    deployed.always.append(deployed.take_lease)
+    found = {f.cause.id: f.cause.advice for f in examine(deployed.op()).findings}
+    assert back not in found["FK-4001"], "the other operation goes back by itself"
+
+
 def test_examining_finds_what_a_fix_would_repair_and_changes_nothing(kept):
     kept.programs.set_status(1, "pending-upgrade")
     found = examine(kept.op())

@@ -8,7 +8,7 @@ from fogflow_k8s.actions.doctor.doctor import examine
 from fogflow_k8s.actions.observe import status
 from fogflow_k8s.actions.observe.history import history
 from fogflow_k8s.errors import ClusterError, NotInstalled
-from tests.unit.actions.world import HOME, RELEASE, RIVAL
+from tests.unit.actions.world import BAD, HOME, RELEASE, RIVAL
 
 BUDGET_S = 6
 
@@ -125,3 +125,24 @@ def test_an_operation_of_somebody_else_is_told_with_its_command(deployed):
     assert (seen.operation.holder, seen.state) == (RIVAL, "unverified")
     deployed.cluster.refuse("get", "Lease")
     assert status.status(deployed.op()).operation is None, "who may not read it is told the rest"
+
+
+def test_where_the_newest_revision_never_worked_the_cause_tells_the_way_back(deployed):
+    deployed.deploy({"nginx": {"image": {"tag": BAD}}}, wait=False)
+    deployed.clock.sleep(10)
+    back = f"to return to revision 1, which worked: fogflow-k8s rollback -n {HOME}"
+    assert status.status(deployed.op()).assessment.causes[0].advice[-1] == back
+    deployed.take_lease()
+    assert back not in status.status(deployed.op()).assessment.causes[0].advice, "the operation goes back by itself"
+
+
+def test_a_first_revision_and_one_that_has_worked_have_no_way_back(world):
+    world.deploy({"nginx": {"image": {"tag": BAD}}}, wait=False)
+    world.clock.sleep(10)
+    assert "rollback" not in str(status.status(world.op()).assessment.causes[0].advice)
+    world.deploy()
+    world.deploy({"nginx": {"image": {"tag": "2"}}})
+    world.cluster.fate["2"] = world.cluster.fate[BAD]
+    world.cluster.remove("Pod", *world.pods("nginx"), HOME)
+    world.clock.sleep(10)
+    assert "rollback" not in str(status.status(world.op()).assessment.causes[0].advice)
