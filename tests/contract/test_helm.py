@@ -65,6 +65,15 @@ def test_argv_of_every_verb_by_version(tmp_path, helm_script, version, call, exp
     assert " ".join(argv_of(tmp_path)).replace(str(tmp_path / "CHART"), "CHART") == expected
 
 
+def test_a_command_to_type_has_the_path_of_a_helm_that_is_not_in_the_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    helm = Helm(SystemRunner(), Target("fogflow", "city"), "/cache/helm")
+    assert helm.typed == "/cache/helm"
+    (tmp_path / "helm").write_text("#!/bin/sh\n")
+    (tmp_path / "helm").chmod(0o755)
+    assert helm.typed == "helm"
+
+
 def test_values_travel_on_stdin_and_never_in_argv(tmp_path, helm_script):
     values = {"a": {"y": "yes", "n": "1e3", "secret": "hunter22"}}
     helm(helm_script)("exit 0").start_upgrade(tmp_path, values, timeout_s=9).wait(20)

@@ -40,7 +40,7 @@ def warn_of_dropped_values(op: Operation, prepared: Prepared) -> None:
         op.report.warn(
             f"revision {number} sets values that this deploy does not set, so they return to their defaults: {shown}; to keep "
             "them, repeat the options and files of that deploy. Its values: "
-            f"helm -n {op.namespace} get values {op.release} --revision {number}"
+            f"{op.helm.typed} -n {op.namespace} get values {op.release} --revision {number}"
         )
 
 

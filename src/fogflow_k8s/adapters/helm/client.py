@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,6 +65,11 @@ class Helm:
         self.binary = binary
         self._version = version
         self._prefetched: dict[str, Child] = {}
+
+    @property
+    def typed(self) -> str:
+        """The program as a user types it: `helm` where the PATH has one, else the path of the one that is used."""
+        return "helm" if shutil.which("helm") else self.binary
 
     def prefetch(self) -> None:
         """Start the commands that a verb needs first (version, history, manifest), so that they run while Python loads modules.
