@@ -62,7 +62,7 @@ def test_the_owner_s_registry_is_the_default_of_both_charts_and_of_the_model(sta
     )
     env = {**os.environ, "PYTHONPATH": str(staged.folder / "src")}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-B", "-c", program], env=env, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.split() == [REGISTRY, "True"] * 2
 
